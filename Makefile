@@ -1,0 +1,38 @@
+# Two commands do everything on a machine that has Python >= 3.11, make and git:
+#   make demo    sets up, then runs the main job on a small real pool
+#   make test    sets up, then runs the tests
+# `make setup TORCH=torch==2.13.0` installs another build of PyTorch than the newest.
+
+PYTHON ?= python3
+VENV   ?= .venv
+TORCH  ?=
+BIN    := $(VENV)/bin
+
+.PHONY: setup check format test demo docs clean
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv
+	$(if $(TORCH),$(BIN)/python -m pip install --quiet "$(TORCH)")
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable ".[dev]"
+	touch $@
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: setup
+	$(BIN)/python -m pytest
+
+demo: setup
+	$(BIN)/radin demo
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache radin-demo

@@ -1,0 +1,67 @@
+"""The one protocol that surrogate and verifier share: weights in, scores out, higher is better."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Bool, Float64
+
+#: What one evaluation is charged as: a *candidate* is scored from averaged logits, a *soup* is built and run.
+Unit = Literal["candidate", "soup"]
+
+Proposal = Bool[np.ndarray, "k n"] | Float64[np.ndarray, "k n"]
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """Scores recipes over one pool; higher is better.
+
+    Anything with these four members can be searched: `radin.Surrogate`, `radin.Verifier`, or one's own.
+    """
+
+    @property
+    def unit(self) -> Unit:
+        """What one evaluation is charged as."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The ingredients' names, in pool order."""
+
+    @property
+    def solo(self) -> Float64[np.ndarray, " n"]:
+        """Each ingredient's own score, without a prior."""
+
+    def __call__(self, weights: Proposal, /) -> Float64[np.ndarray, " k"]:
+        """Scores of `k` recipes, `bool[k, n]` masks or `float64[k, n]` mixing weights."""
+
+
+@runtime_checkable
+class HasTieBreak(Protocol):
+    """An objective that can order recipes of equal score."""
+
+    def tie_break(self, weights: Proposal, /) -> Float64[np.ndarray, " k"]:
+        """A loss that orders recipes of equal score; lower is better (negative log-likelihood in the shortlist)."""
+
+
+@runtime_checkable
+class HasNeighbours(Protocol):
+    """An objective that scores all one-ingredient moves of a subset together, cheaper than one by one."""
+
+    def neighbours(self, mask: Bool[np.ndarray, " n"], /) -> Float64[np.ndarray, " n"]:
+        """Scores of the `n` subsets that differ from `mask` in ingredient `i`; `-inf` where that would be empty."""
+
+    def swaps(
+        self, mask: Bool[np.ndarray, " n"], /
+    ) -> tuple[Bool[np.ndarray, "k n"], Float64[np.ndarray, " k"]]:
+        """All subsets in which one member is exchanged for one non-member, and their scores."""
+
+
+@runtime_checkable
+class HasGradient(Protocol):
+    """An objective with a smooth loss in the mixing weights."""
+
+    def loss_and_gradient(
+        self, weights: Float64[np.ndarray, " n"], /
+    ) -> tuple[float, Float64[np.ndarray, " n"]]:
+        """A smooth loss of one recipe (lower is better) and its gradient in the mixing weights."""

@@ -1,0 +1,28 @@
+"""How long work reports on itself. The library never prints; whoever calls it decides what is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+Advance = Callable[[int], None]
+
+
+class Progress(Protocol):
+    """Receives the progress of long work, stage by stage."""
+
+    def stage(self, name: str, total: int | None, unit: str) -> AbstractContextManager[Advance]:
+        """Opens a stage of `total` units (None: unknown); the value of the context is called with units done."""
+
+
+class Silent:
+    """The default: shows nothing."""
+
+    @contextmanager
+    def stage(self, name: str, total: int | None, unit: str) -> Iterator[Advance]:
+        """Opens a stage that nobody watches."""
+        yield lambda done: None
+
+
+SILENT = Silent()

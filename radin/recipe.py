@@ -1,0 +1,198 @@
+"""Recipes: mixing weights over a pool, and the arrays of proposals that searchers and objectives exchange."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float64
+from numpy.typing import ArrayLike
+
+from radin.errors import InputError
+
+#: How far a row of mixing weights may be from summing to 1 before it is refused rather than divided by its sum:
+#: the rounding error of a float32 softmax over a few thousand ingredients stays below it.
+SUM_TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Mixing weights over a pool: non-negative, summing to 1, in pool order.
+
+    A *subset* is the uniform recipe over its members, written `Recipe.subset(names, mask)`.
+
+    Arguments:
+        names: the ingredients' names, in pool order, `n` of them.
+        weights: `n` floats, ≥ 0, with sum 1.
+
+    Raises:
+        InputError: the weights are not a recipe, or do not match the names in number.
+    """
+
+    names: tuple[str, ...]
+    weights: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.names) != len(self.weights):
+            raise InputError(
+                f"a recipe needs one weight per ingredient: {len(self.names)} names, {len(self.weights)} weights"
+            )
+        row = as_proposals(np.asarray([self.weights], dtype=np.float64), len(self.names))[0]
+        object.__setattr__(self, "weights", tuple(row.tolist()))
+
+    @classmethod
+    def of(cls, names: Sequence[str], weights: ArrayLike) -> Recipe:
+        """The recipe of one row of proposals: a mask `bool[n]` or weights `float[n]`."""
+        row = as_proposals(np.asarray(weights)[None], len(names))
+        return cls(tuple(names), tuple(mixing_weights(row)[0].tolist()))
+
+    @classmethod
+    def subset(cls, names: Sequence[str], members: ArrayLike) -> Recipe:
+        """The uniform recipe over `members`: a mask `bool[n]`, or the members' indices."""
+        chosen = np.asarray(members)
+        mask = np.zeros(len(names), dtype=bool)
+        mask[chosen if chosen.size else []] = True
+        return cls.of(names, mask)
+
+    @classmethod
+    def uniform(cls, names: Sequence[str]) -> Recipe:
+        """Every ingredient in equal parts: the uniform soup."""
+        return cls.of(names, np.ones(len(names), dtype=bool))
+
+    @property
+    def members(self) -> tuple[int, ...]:
+        """Indices of the ingredients with a weight above zero, in pool order."""
+        return tuple(i for i, w in enumerate(self.weights) if w > 0)
+
+    @property
+    def member_names(self) -> tuple[str, ...]:
+        """Names of the ingredients with a weight above zero, in pool order."""
+        return tuple(self.names[i] for i in self.members)
+
+    @property
+    def size(self) -> int:
+        """How many ingredients have a weight above zero."""
+        return len(self.members)
+
+    @property
+    def is_subset(self) -> bool:
+        """Whether all members have the same weight."""
+        return len({w for w in self.weights if w > 0}) == 1
+
+    @property
+    def n_eff(self) -> float:
+        """Effective number of ingredients, `1 / Σ wᵢ²`; for a subset, its size."""
+        return float(effective_sizes(np.asarray([self.weights]))[0])
+
+    @property
+    def row(self) -> Bool[np.ndarray, " n"] | Float64[np.ndarray, " n"]:
+        """This recipe as one row of proposals: a mask for a subset, weights otherwise."""
+        weights = np.asarray(self.weights)
+        return weights > 0 if self.is_subset else weights
+
+    @property
+    def key(self) -> bytes:
+        """The bytes that tell distinct recipes over one pool apart."""
+        return recipe_keys(self.row[None])[0]
+
+    def to_json(self) -> dict[str, float]:
+        """`{name: weight}` of the members, in pool order."""
+        return {self.names[i]: self.weights[i] for i in self.members}
+
+    def __str__(self) -> str:
+        if self.is_subset:
+            return " + ".join(self.member_names)
+        return " + ".join(f"{self.weights[i]:.3g} {self.names[i]}" for i in self.members)
+
+    def dumps(self) -> str:
+        """The recipe as JSON text, exact to the last bit (`float.__repr__` round-trips)."""
+        return json.dumps(self.to_json())
+
+
+def as_proposals(proposals: Any, n: int) -> Bool[np.ndarray, "k n"] | Float64[np.ndarray, "k n"]:
+    """Checks a batch of proposals and brings it to one of two dtypes.
+
+    Arguments:
+        proposals: `bool[k, n]` masks, or `float[k, n]` mixing weights, ≥ 0, each row summing to 1 to within
+            `SUM_TOLERANCE`; such rows are divided by their sum in float64.
+        n: size of the pool.
+
+    Returns:
+        the same recipes as `bool[k, n]` or `float64[k, n]`.
+
+    Raises:
+        InputError: wrong shape or dtype, an empty subset, negative or non-finite weights, a sum that is not 1.
+    """
+    array = np.asarray(proposals)
+    if array.ndim != 2 or array.shape[1] != n:
+        raise InputError(f"expected proposals of shape [k, {n}], got shape {list(array.shape)}")
+    if array.dtype == np.bool_:
+        empty = ~array.any(axis=1)
+        if empty.any():
+            raise InputError(
+                f"row {int(empty.argmax())} is an empty subset; a recipe has at least one ingredient"
+            )
+        return array
+    if not np.issubdtype(array.dtype, np.floating):
+        raise InputError(
+            f"expected proposals of dtype bool (masks) or float (mixing weights), got {array.dtype}"
+        )
+    weights = array.astype(np.float64)
+    sums = weights.sum(axis=1)
+    bad = ~(
+        np.isfinite(weights).all(axis=1) & (weights >= 0).all(axis=1) & (np.abs(sums - 1) <= SUM_TOLERANCE)
+    )
+    if bad.any():
+        row = int(bad.argmax())
+        raise InputError(
+            f"row {row} is no recipe: weights must be finite, at least 0 and sum to 1; "
+            f"smallest {weights[row].min():.6g}, sum {sums[row]:.6g}"
+        )
+    return (
+        weights / np.where(sums == 1, 1.0, sums)[:, None] + 0.0
+    )  # −0.0 becomes 0.0, so equal rows have equal bytes
+
+
+def subset_rows(weights: Float64[np.ndarray, "k n"]) -> Bool[np.ndarray, " k"]:
+    """Which rows of mixing weights are subsets: all their non-zero weights are the same number."""
+    largest = weights.max(axis=1, keepdims=True)
+    return ((weights == 0) | (weights == largest)).all(axis=1)
+
+
+def mixing_weights(
+    proposals: Bool[np.ndarray, "k n"] | Float64[np.ndarray, "k n"],
+) -> Float64[np.ndarray, "k n"]:
+    """Proposals as mixing weights: a mask becomes `1 / size` on its members."""
+    if proposals.dtype != np.bool_:
+        return proposals
+    return proposals / proposals.sum(axis=1, keepdims=True, dtype=np.float64)
+
+
+def effective_sizes(
+    proposals: Bool[np.ndarray, "k n"] | Float64[np.ndarray, "k n"],
+) -> Float64[np.ndarray, " k"]:
+    """Effective number of ingredients of each recipe, `n_eff = 1 / Σ wᵢ²`; for a subset its size, exactly."""
+    if proposals.dtype == np.bool_:
+        return proposals.sum(axis=1, dtype=np.float64)
+    sizes = (proposals > 0).sum(axis=1).astype(np.float64)
+    return np.where(subset_rows(proposals), sizes, 1 / np.square(proposals).sum(axis=1))
+
+
+def recipe_keys(proposals: Bool[np.ndarray, "k n"] | Float64[np.ndarray, "k n"]) -> list[bytes]:
+    """Bytes that are equal for equal recipes only: eight ingredients a byte for subsets, eight bytes a weight else.
+
+    A row of weights that is a subset has the key of its mask, so the same recipe is never scored twice because it
+    was written in two ways.
+    """
+    if proposals.dtype == np.bool_:
+        packed = np.packbits(proposals, axis=1)
+        return packed.view(f"V{packed.shape[1]}").ravel().tolist()
+    rows = np.ascontiguousarray(proposals)
+    keys: list[bytes] = [b"w" + row.tobytes() for row in rows]
+    subsets = np.flatnonzero(subset_rows(rows))
+    for i, key in zip(subsets, recipe_keys(rows[subsets] > 0), strict=True):
+        keys[i] = key
+    return keys
