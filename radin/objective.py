@@ -51,9 +51,7 @@ class HasNeighbours(Protocol):
     def neighbours(self, mask: Bool[np.ndarray, " n"], /) -> Float64[np.ndarray, " n"]:
         """Scores of the `n` subsets that differ from `mask` in ingredient `i`; `-inf` where that would be empty."""
 
-    def swaps(
-        self, mask: Bool[np.ndarray, " n"], /
-    ) -> tuple[Bool[np.ndarray, "k n"], Float64[np.ndarray, " k"]]:
+    def swaps(self, mask: Bool[np.ndarray, " n"], /) -> tuple[Bool[np.ndarray, "k n"], Float64[np.ndarray, " k"]]:
         """All subsets in which one member is exchanged for one non-member, and their scores."""
 
 
@@ -61,7 +59,5 @@ class HasNeighbours(Protocol):
 class HasGradient(Protocol):
     """An objective with a smooth loss in the mixing weights."""
 
-    def loss_and_gradient(
-        self, weights: Float64[np.ndarray, " n"], /
-    ) -> tuple[float, Float64[np.ndarray, " n"]]:
+    def loss_and_gradient(self, weights: Float64[np.ndarray, " n"], /) -> tuple[float, Float64[np.ndarray, " n"]]:
         """A smooth loss of one recipe (lower is better) and its gradient in the mixing weights."""

@@ -132,28 +132,20 @@ def as_proposals(proposals: Any, n: int) -> Bool[np.ndarray, "k n"] | Float64[np
     if array.dtype == np.bool_:
         empty = ~array.any(axis=1)
         if empty.any():
-            raise InputError(
-                f"row {int(empty.argmax())} is an empty subset; a recipe has at least one ingredient"
-            )
+            raise InputError(f"row {int(empty.argmax())} is an empty subset; a recipe has at least one ingredient")
         return array
     if not np.issubdtype(array.dtype, np.floating):
-        raise InputError(
-            f"expected proposals of dtype bool (masks) or float (mixing weights), got {array.dtype}"
-        )
+        raise InputError(f"expected proposals of dtype bool (masks) or float (mixing weights), got {array.dtype}")
     weights = array.astype(np.float64)
     sums = weights.sum(axis=1)
-    bad = ~(
-        np.isfinite(weights).all(axis=1) & (weights >= 0).all(axis=1) & (np.abs(sums - 1) <= SUM_TOLERANCE)
-    )
+    bad = ~(np.isfinite(weights).all(axis=1) & (weights >= 0).all(axis=1) & (np.abs(sums - 1) <= SUM_TOLERANCE))
     if bad.any():
         row = int(bad.argmax())
         raise InputError(
             f"row {row} is no recipe: weights must be finite, at least 0 and sum to 1; "
             f"smallest {weights[row].min():.6g}, sum {sums[row]:.6g}"
         )
-    return (
-        weights / np.where(sums == 1, 1.0, sums)[:, None] + 0.0
-    )  # −0.0 becomes 0.0, so equal rows have equal bytes
+    return weights / np.where(sums == 1, 1.0, sums)[:, None] + 0.0  # −0.0 becomes 0.0, so equal rows have equal bytes
 
 
 def subset_rows(weights: Float64[np.ndarray, "k n"]) -> Bool[np.ndarray, " k"]:
