@@ -1,0 +1,200 @@
+"""What may be spent, and what has been spent."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from radin.errors import InputError, RunDirError, StorageError
+from radin.objective import Unit
+
+Kind = Literal["pass", "soup", "test"]
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS evaluations (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,        -- pass: an ingredient; soup: a real soup; test: a network on the test set
+    key TEXT NOT NULL,         -- digest of everything the logits depend on
+    label TEXT NOT NULL,       -- the ingredient's name, or the recipe
+    state TEXT NOT NULL,       -- running, done, lost
+    rows INTEGER NOT NULL,
+    started REAL NOT NULL,     -- seconds since the epoch
+    seconds REAL
+);
+CREATE TABLE IF NOT EXISTS searches (
+    key TEXT PRIMARY KEY,      -- digest of everything the search depends on
+    searcher TEXT NOT NULL,
+    options TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    unit TEXT NOT NULL,        -- candidate or soup
+    charged INTEGER NOT NULL,
+    seconds REAL NOT NULL,     -- over all restarts
+    stopped TEXT               -- why it ended; NULL while it runs
+);
+"""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Hard caps: never one evaluation over, also in the middle of a batch. None means no cap.
+
+    Arguments:
+        candidates: recipes that may be scored from averaged logits. The default costs seconds even for large banks.
+        soups: real soups that may be built and evaluated, each a forward pass over the data. The passes of the single
+            ingredients are needed in any case and are reported beside this number, not inside it.
+        seconds: wall-clock time that one search may take, added up over restarts.
+
+    Raises:
+        InputError: a cap below 1, or seconds that are not above zero.
+    """
+
+    candidates: int | None = 20_000
+    soups: int | None = 4
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("candidates", "soups"):
+            cap = getattr(self, name)
+            if cap is not None and (isinstance(cap, bool) or int(cap) != cap or cap < 1):
+                raise InputError(f"budget: {name} must be a whole number of at least 1, got {cap!r}")
+        if self.seconds is not None and not 0 < self.seconds < math.inf:
+            raise InputError(f"budget: seconds must be above 0 and finite, got {self.seconds!r}")
+
+    def cap(self, unit: Unit) -> int | None:
+        """How many evaluations of this unit may be spent; None for no cap."""
+        return self.candidates if unit == "candidate" else self.soups
+
+
+class Ledger:
+    """What has been spent, in a SQLite file that survives a kill at any moment.
+
+    One process holds a ledger at a time; a second one is refused. Close it, or use it in a `with` statement.
+
+    Arguments:
+        path: the file; made, with its folder, if it is not there.
+
+    Raises:
+        RunDirError: another process has this ledger open, or the file is no ledger.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        with _storage_errors(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(self.path, timeout=0.5, isolation_level=None)
+            # The lock lives as long as the connection and dies with the process, so a killed run leaves none behind.
+            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._db.execute("BEGIN EXCLUSIVE")
+            for statement in SCHEMA.split(";"):
+                self._db.execute(statement)
+            self._db.execute("COMMIT")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the file; another process may open it then."""
+        self._db.close()
+
+    # Evaluations: what costs a forward pass over the data.
+
+    @contextmanager
+    def charge(self, kind: Kind, key: str, label: str, rows: int) -> Iterator[None]:
+        """Records one evaluation: `running` when the block is entered, `done` when it ends, `lost` when it fails.
+
+        Arguments:
+            kind: `pass` for an ingredient, `soup` for a real soup, `test` for either on the test set.
+            key: digest of everything that the resulting logits depend on.
+            label: how a person would call it.
+            rows: samples evaluated.
+        """
+        begun = time.perf_counter()
+        insert = "INSERT INTO evaluations (kind, key, label, state, rows, started) VALUES (?, ?, ?, 'running', ?, ?)"
+        row = self._execute(insert, kind, key, label, rows, time.time()).lastrowid
+        state = "lost"
+        try:
+            yield
+            state = "done"
+        finally:
+            seconds = time.perf_counter() - begun
+            self._execute("UPDATE evaluations SET state = ?, seconds = ? WHERE id = ?", state, seconds, row)
+
+    def recover(self, finished: Callable[[str], bool]) -> None:
+        """Settles what a killed process left running: `done` if its result is complete on disk, `lost` if not."""
+        for row, key in self._execute("SELECT id, key FROM evaluations WHERE state = 'running'").fetchall():
+            state = "done" if finished(key) else "lost"
+            self._execute("UPDATE evaluations SET state = ? WHERE id = ?", state, row)
+
+    def count(self, kind: Kind, state: Literal["done", "lost"] = "done") -> int:
+        """How many evaluations of a kind were completed, or were lost to a kill or an interruption."""
+        query = "SELECT count(*) FROM evaluations WHERE kind = ? AND state = ?"
+        return int(self._execute(query, kind, state).fetchone()[0])
+
+    def seconds(self, kind: Kind) -> float:
+        """Wall-clock seconds spent in completed evaluations of a kind."""
+        query = "SELECT coalesce(sum(seconds), 0) FROM evaluations WHERE kind = ? AND state = 'done'"
+        return float(self._execute(query, kind).fetchone()[0])
+
+    # Searches: totals only, since a search on the surrogate is replayed from its seed.
+
+    def begin_search(self, key: str, *, searcher: str, options: dict[str, Any], seed: int, unit: Unit) -> float:
+        """Opens a search, or opens it again, and returns the seconds that killed processes spent on it before."""
+        insert = "INSERT OR IGNORE INTO searches VALUES (?, ?, ?, ?, ?, 0, 0, NULL)"
+        self._execute(insert, key, searcher, json.dumps(options, default=str), seed, unit)
+        seconds, stopped = self._execute("SELECT seconds, stopped FROM searches WHERE key = ?", key).fetchone()
+        return 0.0 if stopped else float(seconds)
+
+    def update_search(self, key: str, *, charged: int, seconds: float, stopped: str | None) -> None:
+        """Records a search's totals; `stopped` says why it ended and is None while it runs."""
+        update = "UPDATE searches SET charged = ?, seconds = ?, stopped = ? WHERE key = ?"
+        self._execute(update, charged, seconds, stopped, key)
+
+    def searches(self) -> list[dict[str, Any]]:
+        """All searches with their totals, oldest first."""
+        cursor = self._execute("SELECT * FROM searches ORDER BY rowid")
+        columns = [column[0] for column in cursor.description]
+        rows = [dict(zip(columns, row, strict=True)) for row in cursor]
+        return [row | {"options": json.loads(row["options"])} for row in rows]
+
+    # Facts: single values that a later process needs, such as the batch size that was found to fit.
+
+    def fact(self, name: str, default: Any = None) -> Any:
+        """A recorded value, or the default."""
+        row = self._execute("SELECT value FROM facts WHERE name = ?", name).fetchone()
+        return default if row is None else json.loads(row[0])
+
+    def set_fact(self, name: str, value: Any) -> None:
+        """Records a value that JSON can hold."""
+        self._execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", name, json.dumps(value))
+
+    def _execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        with _storage_errors(self.path):
+            return self._db.execute(statement, values)
+
+
+@contextmanager
+def _storage_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            raise RunDirError(
+                f"{path.parent}: another process is using this run folder; wait for it, or choose another"
+            ) from error
+        raise StorageError(f"{path}: could not write the ledger: {error}; free some space and run again") from error
+    except sqlite3.DatabaseError as error:
+        raise RunDirError(f"{path}: this is no ledger of radin ({error}); choose another run folder") from error
+    except OSError as error:
+        raise StorageError(f"{path}: could not make the ledger: {error.strerror}; choose another run folder") from error
