@@ -8,7 +8,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -22,7 +22,7 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS evaluations (
     id INTEGER PRIMARY KEY,
-    kind TEXT NOT NULL,        -- pass: an ingredient; soup: a real soup; test: a network on the test set
+    kind TEXT NOT NULL,        -- pass: an ingredient, soup: a real soup, test: a network on the test set
     key TEXT NOT NULL,         -- digest of everything the logits depend on
     label TEXT NOT NULL,       -- the ingredient's name, or the recipe
     state TEXT NOT NULL,       -- running, done, lost
@@ -38,7 +38,7 @@ CREATE TABLE IF NOT EXISTS searches (
     unit TEXT NOT NULL,        -- candidate or soup
     charged INTEGER NOT NULL,
     seconds REAL NOT NULL,     -- over all restarts
-    stopped TEXT               -- why it ended; NULL while it runs
+    stopped TEXT               -- why it ended, NULL while it runs
 );
 """
 
@@ -88,15 +88,17 @@ class Ledger:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        with _storage_errors(self.path):
+        with _storage_errors(self.path), ExitStack() as undo:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(self.path, timeout=0.5, isolation_level=None)
+            undo.callback(self._db.close)
             # The lock lives as long as the connection and dies with the process, so a killed run leaves none behind.
             self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._db.execute("BEGIN EXCLUSIVE")
             for statement in SCHEMA.split(";"):
                 self._db.execute(statement)
             self._db.execute("COMMIT")
+            undo.pop_all()
 
     def __enter__(self) -> Self:
         return self
