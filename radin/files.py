@@ -1,0 +1,71 @@
+"""Files that are either complete or not there, and digests of files that are not read twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from radin.errors import StorageError
+
+
+@contextmanager
+def written_aside(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Opens a temporary file beside `path` for writing, and renames it to `path` when the block ends without error.
+
+    A reader sees the old file or the complete new one, never a part. On any error the temporary file is removed.
+
+    Raises:
+        StorageError: the disk is full, or the folder cannot be written to.
+    """
+    target = Path(path)
+    aside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with aside.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(target)
+    except OSError as error:
+        if isinstance(error, StorageError):
+            raise
+        raise StorageError(
+            error.errno, f"{target}: could not be written ({error.strerror}); free some space, or write elsewhere"
+        ) from error
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Writes a value as indented JSON, aside and renamed."""
+    with written_aside(path) as file:
+        file.write(json.dumps(value, indent=1, ensure_ascii=False).encode() + b"\n")
+
+
+def digest_of(*parts: Any) -> str:
+    """SHA-256 of values that JSON can hold, as hexadecimal text."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def file_digest(path: str | os.PathLike[str], memory: MutableMapping[str, str] | None = None) -> str:
+    """SHA-256 of a file's contents, as hexadecimal text.
+
+    Arguments:
+        path: the file.
+        memory: digests by path, size, modification time and inode; a file that agrees in all four is not read again.
+    """
+    resolved = Path(path).resolve()
+    stat = resolved.stat()
+    known_as = f"{resolved}\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ino}"
+    if memory is not None and known_as in memory:
+        return memory[known_as]
+    with resolved.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if memory is not None:
+        memory[known_as] = digest
+    return digest

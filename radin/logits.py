@@ -1,0 +1,234 @@
+"""The logit bank: every ingredient's logits on every sample, collected once and memory-mapped from then on."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from jaxtyping import Float, Int64, Shaped
+from numpy.typing import ArrayLike
+
+from radin.errors import DataError, MissingFileError
+from radin.files import write_json, written_aside
+
+#: Samples read at a time where a whole `[M, C]` array is checked or copied.
+BLOCK = 8192
+
+
+class LogitBank:
+    """The logits of `N` ingredients on `M` samples and `C` classes, with the samples' labels.
+
+    Build one with `LogitBank.from_arrays`, `LogitBank.from_folder`, or `radin.collect`.
+
+    Attributes:
+        names: the ingredients' names, in pool order.
+        labels: `int64[M]`, each in `[0, C)`.
+        n_classes: `C`.
+        n_samples: `M`, the samples in view.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        arrays: Sequence[Shaped[np.ndarray, "rows C"]],
+        labels: Int64[np.ndarray, " rows"],
+        rows: Int64[np.ndarray, " M"] | None = None,
+    ) -> None:
+        self.names = tuple(names)
+        self._arrays = tuple(arrays)
+        self._all_labels = labels
+        self._rows = rows
+        self.labels = labels if rows is None else labels[rows]
+        self.n_classes = int(arrays[0].shape[1])
+        self.n_samples = len(self.labels)
+
+    @classmethod
+    def from_arrays(cls, logits: Any, labels: ArrayLike, names: Sequence[str] | None = None) -> Self:
+        """A bank of logits made by anything else.
+
+        Arguments:
+            logits: `[N, M, C]`, or a sequence of `N` arrays `[M, C]`; numpy arrays (memory-mapped ones stay on disk)
+                or torch tensors, of dtype float16, bfloat16, float32 or float64.
+            labels: `int[M]`, each in `[0, C)`.
+            names: the ingredients' names; `model0`, `model1`, ... by default.
+
+        Raises:
+            DataError: no ingredients, no samples, shapes that differ, logits that are not finite, labels out of range;
+                the message names the ingredient.
+        """
+        arrays = [_as_float_array(one) for one in logits]
+        chosen = tuple(names) if names is not None else tuple(f"model{i}" for i in range(len(arrays)))
+        if not arrays:
+            raise DataError("a logit bank needs the logits of at least one ingredient, got none")
+        if len(chosen) != len(arrays) or len(set(chosen)) != len(chosen):
+            raise DataError(f"expected {len(arrays)} different names, one per ingredient, got {list(chosen)}")
+        checked = _as_labels(labels)
+        n_classes = int(arrays[0].shape[-1])
+        check_labels(checked, n_classes, chosen[0])
+        for name, array in zip(chosen, arrays, strict=True):
+            check_logits(array, name, len(checked), n_classes)
+        return cls(chosen, arrays, checked)
+
+    @classmethod
+    def from_folder(cls, folder: str | os.PathLike[str], labels: str | os.PathLike[str] | None = None) -> Self:
+        """A bank of the `.npy` files in a folder, one `[M, C]` array per model, in the order of their names.
+
+        Arguments:
+            folder: the folder, such as the `logits` folder of a run.
+            labels: the labels' `.npy` file; `labels.npy` in the folder by default.
+
+        Raises:
+            MissingFileError: no such folder, no logits or no labels in it.
+            DataError: as for `from_arrays`, and for a file that is no array.
+        """
+        root = Path(folder)
+        labels_file = Path(labels) if labels is not None else root / "labels.npy"
+        files = sorted(f for f in root.glob("*.npy") if f.resolve() != labels_file.resolve())
+        if not files:
+            raise MissingFileError(f"{root}: expected one .npy file of logits [samples, classes] per model, found none")
+        if not labels_file.exists():
+            raise MissingFileError(
+                f"{labels_file}: expected the labels, an int array [samples]; name another with --labels"
+            )
+        arrays = [_load(file) for file in files]
+        return cls.from_arrays(arrays, _load(labels_file), [file.stem for file in files])
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def read(self, i: int, start: int, stop: int) -> Float[np.ndarray, "rows C"]:
+        """Rows `[start, stop)` of ingredient `i`, in the stored dtype; bfloat16 comes as float32."""
+        array = self._arrays[i]
+        rows = array[start:stop] if self._rows is None else array[self._rows[start:stop]]
+        return _widen(rows) if rows.dtype == np.uint16 else np.asarray(rows)
+
+    def take(self, rows: Int64[np.ndarray, " m"]) -> LogitBank:
+        """A view on some samples, given by index into the samples of this bank; nothing is copied."""
+        return LogitBank(self.names, self._arrays, self._all_labels, rows if self._rows is None else self._rows[rows])
+
+
+class LogitFolder:
+    """Logits on disk, one `.npy` file per network, each valid for one key only.
+
+    A file counts from the moment that the index names it with its key. Both are written aside and renamed, so a killed
+    process leaves complete entries only.
+
+    Arguments:
+        folder: where the files lie; made when something is written.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        self._index_file = self.folder / "index.json"
+        self._index: dict[str, dict[str, Any]] = (
+            json.loads(self._index_file.read_text()) if self._index_file.exists() else {}
+        )
+
+    def keys(self) -> set[str]:
+        """Keys of all complete entries."""
+        return {entry["key"] for name, entry in self._index.items() if self._file(name).exists()}
+
+    def get(self, name: str, key: str) -> Float[np.ndarray, "M C"] | None:
+        """The logits stored under a name, memory-mapped, if they were stored for this key."""
+        entry = self._index.get(name)
+        if entry is None or entry["key"] != key or not self._file(name).exists():
+            return None
+        return _load(self._file(name))
+
+    @contextmanager
+    def writing(
+        self, name: str, key: str, n_rows: int, about: dict[str, Any]
+    ) -> Iterator[Callable[[np.ndarray], None]]:
+        """Stores logits batch by batch: the value of the context appends one batch, `float32[b, C]`.
+
+        Arguments:
+            name: what they are stored under; a file of that name is replaced when the new one is complete.
+            key: digest of everything that these logits depend on.
+            n_rows: rows that will be appended in all.
+            about: what else the index should say, such as the recipe.
+        """
+        with written_aside(self._file(name)) as file:
+
+            def append(batch: np.ndarray) -> None:
+                if file.tell() == 0:
+                    header = {"descr": "<f4", "fortran_order": False, "shape": (n_rows, batch.shape[1])}
+                    np.lib.format.write_array_header_1_0(file, header)
+                file.write(np.ascontiguousarray(batch, dtype="<f4").data)
+
+            yield append
+        self._index[name] = {"key": key, **about}
+        write_json(self._index_file, self._index)
+
+    def write_labels(self, labels: Int64[np.ndarray, " M"]) -> None:
+        """Puts the labels beside the logits, so that the folder is a bank that `from_folder` reads."""
+        with written_aside(self.folder / "labels.npy") as file:
+            np.save(file, labels)
+
+    def _file(self, name: str) -> Path:
+        return self.folder / f"{name}.npy"
+
+
+def check_logits(logits: np.ndarray, name: str, n_rows: int, n_classes: int) -> None:
+    """Refuses logits of the wrong shape or with values that are not finite, naming the ingredient."""
+    if logits.shape != (n_rows, n_classes):
+        raise DataError(
+            f"{name}: expected logits of shape [{n_rows}, {n_classes}] (samples, classes), got {list(logits.shape)}"
+        )
+    for start in range(0, n_rows, BLOCK):
+        block = logits[start : start + BLOCK]
+        finite = np.isfinite(_widen(block) if block.dtype == np.uint16 else block)
+        if not finite.all():
+            row = start + int((~finite).any(axis=1).argmax())
+            raise DataError(
+                f"{name}: its logits for sample {row} are not finite (NaN or infinite); this model has diverged "
+                "or overflows in this precision; leave it out, or evaluate it in float32"
+            )
+
+
+def check_labels(labels: Int64[np.ndarray, " M"], n_classes: int, name: str) -> None:
+    """Refuses an empty set of labels, and labels outside `[0, C)`."""
+    if len(labels) == 0:
+        raise DataError("expected at least one labelled sample, got no data")
+    bad = (labels < 0) | (labels >= n_classes)
+    if bad.any():
+        row = int(bad.argmax())
+        raise DataError(
+            f"label {labels[row]} of sample {row} is out of range: {name} gives {n_classes} classes, "
+            f"so labels must be between 0 and {n_classes - 1}"
+        )
+
+
+def _as_labels(labels: Any) -> Int64[np.ndarray, " M"]:
+    array = np.asarray(labels)
+    if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):
+        raise DataError(
+            f"expected labels as integers of shape [samples], got {array.dtype} of shape {list(array.shape)}"
+        )
+    return array.astype(np.int64)
+
+
+def _as_float_array(one: Any) -> np.ndarray:
+    if str(getattr(one, "dtype", "")) == "torch.bfloat16":
+        import torch
+
+        return np.asarray(one.detach().cpu().view(torch.uint16).numpy())
+    array = np.asarray(one.detach().cpu() if hasattr(one, "detach") else one)
+    if array.dtype not in (np.float16, np.float32, np.float64):
+        raise DataError(f"expected logits of a floating dtype, got {array.dtype}")
+    return array
+
+
+def _widen(bfloat16: np.ndarray) -> np.ndarray:
+    return (bfloat16.astype(np.uint32) << 16).view(np.float32)
+
+
+def _load(file: Path) -> np.ndarray:
+    try:
+        return np.load(file, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise DataError(f"{file}: expected a numpy array (.npy), could not read it: {error}") from error
