@@ -1,0 +1,197 @@
+"""Labelled data as radin reads it: the same rows in the same order on every pass."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from operator import itemgetter
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from torch.utils.data import DataLoader, Dataset, IterableDataset, RandomSampler, SequentialSampler
+
+from radin.errors import DataError, TaskError
+
+
+@runtime_checkable
+class Fingerprinted(Protocol):
+    """A dataset that knows its labels and contents without being read through, as those that radin ships do."""
+
+    @property
+    def labels(self) -> Int64[np.ndarray, " M"]:
+        """The class of every sample."""
+
+    def fingerprint(self) -> str:
+        """A digest of everything that the samples depend on."""
+
+
+class Rows:
+    """Labelled samples in a fixed order.
+
+    Arguments:
+        data: a map-style dataset of `(input, label)`; a pair `(inputs, labels)` of tensors (`inputs` may be a dict or
+            tuple of tensors with the same first dimension); or a `DataLoader` that repeats itself.
+        batch_size: samples loaded together from a dataset; a DataLoader keeps its own.
+        workers: processes that load a dataset; 0 loads in this one.
+        what: how error messages call this data.
+
+    Raises:
+        DataError: no data, a loader that shuffles, data that change from one pass to the next.
+    """
+
+    def __init__(self, data: Any, *, batch_size: int, workers: int = 0, what: str = "data") -> None:
+        self.what = what
+        self._source = data
+        self._batches = _batch_reader(data, batch_size, workers, what)
+        self._first_batch: str | None = None
+
+    @cached_property
+    def _survey(self) -> tuple[Int64[np.ndarray, " M"], str]:
+        """Labels and fingerprint; reads through the data once unless they say both themselves."""
+        dataset = self._source.dataset if isinstance(self._source, DataLoader) else self._source
+        if isinstance(dataset, Fingerprinted):
+            return np.asarray(dataset.labels, dtype=np.int64), dataset.fingerprint()
+        digest = hashlib.sha256()
+        labels = []
+        for inputs, batch_labels in self._batches():
+            _feed(digest.update, inputs)
+            labels.append(_label_array(batch_labels, self.what))
+        if not labels or not sum(map(len, labels)):
+            raise DataError(f"{self.what}: expected at least one labelled sample, got none")
+        joined = np.concatenate(labels)
+        digest.update(joined.tobytes())
+        return joined, digest.hexdigest()
+
+    @property
+    def labels(self) -> Int64[np.ndarray, " M"]:
+        """The class of every sample."""
+        return self._survey[0]
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of the contents of all inputs and labels."""
+        return self._survey[1]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batches(self) -> Iterator[Any]:
+        """The inputs, batch by batch; labels and the first batch's inputs are compared with those of the first pass."""
+        done = 0
+        for inputs, batch_labels in self._batches():
+            labels = _label_array(batch_labels, self.what)
+            if not np.array_equal(labels, self.labels[done : done + len(labels)]):
+                raise DataError(
+                    f"{self.what}: the labels came in another order than on the first pass, from sample {done} on; "
+                    "radin pairs logits with labels by position, so pass a loader that does not shuffle"
+                )
+            if done == 0:
+                self._compare_first_batch(inputs)
+            done += len(labels)
+            yield inputs
+        if done != len(self):
+            raise DataError(f"{self.what}: this pass gave {done} samples, the first one {len(self)}")
+
+    def _compare_first_batch(self, inputs: Any) -> None:
+        digest = hashlib.sha256()
+        _feed(digest.update, inputs)
+        seen, self._first_batch = self._first_batch, digest.hexdigest()
+        if seen not in (None, self._first_batch):
+            raise DataError(
+                f"{self.what}: the first batch's inputs differ from those of the pass before; "
+                "switch off random augmentation, so that every model sees the same samples"
+            )
+
+
+def map_tensors(function: Callable[[torch.Tensor], Any], inputs: Any) -> Any:
+    """Applies a function to every tensor in a tensor, or in a dict, list or tuple of them."""
+    if isinstance(inputs, torch.Tensor):
+        return function(inputs)
+    if isinstance(inputs, Mapping):
+        return {name: map_tensors(function, value) for name, value in inputs.items()}
+    if isinstance(inputs, list | tuple):
+        return [map_tensors(function, value) for value in inputs]
+    return inputs
+
+
+def n_samples(inputs: Any) -> int:
+    """Samples in a batch: the length of the first tensor found in it."""
+    sizes: list[int] = []
+    map_tensors(lambda tensor: sizes.append(len(tensor)), inputs)
+    if not sizes:
+        raise TaskError(f"expected a batch with at least one tensor of inputs, got {type(inputs).__name__}")
+    return sizes[0]
+
+
+def _batch_reader(data: Any, batch_size: int, workers: int, what: str) -> Callable[[], Iterator[tuple[Any, Any]]]:
+    if isinstance(data, DataLoader):
+        if isinstance(data.sampler, RandomSampler):
+            raise DataError(f"{what}: this DataLoader shuffles; make it with shuffle=False, or pass its dataset")
+        return lambda: _pairs(data, what)
+    if isinstance(data, tuple | list) and len(data) == 2 and _is_array(data[1]):
+        inputs = torch.as_tensor(data[0]) if isinstance(data[0], np.ndarray) else data[0]
+        return lambda: _tensor_batches(inputs, data[1], batch_size, what)
+    if isinstance(data, IterableDataset) or not (hasattr(data, "__getitem__") and hasattr(data, "__len__")):
+        raise DataError(
+            f"{what}: expected a map-style dataset of (input, label), a pair (inputs, labels) of tensors, or a "
+            f"DataLoader that does not shuffle; got {type(data).__name__}"
+        )
+    if len(data) == 0:
+        raise DataError(f"{what}: expected at least one labelled sample, got an empty dataset")
+    dataset: Dataset[Any] = data
+    loader = DataLoader(
+        dataset,
+        batch_size=batch_size,
+        sampler=SequentialSampler(data),
+        num_workers=workers,
+        pin_memory=torch.cuda.is_available(),
+    )
+    return lambda: _pairs(loader, what)
+
+
+def _pairs(loader: DataLoader[Any], what: str) -> Iterator[tuple[Any, Any]]:
+    for batch in loader:
+        if not isinstance(batch, tuple | list) or len(batch) != 2:
+            raise DataError(f"{what}: expected batches of (inputs, labels), got {type(batch).__name__}")
+        yield batch[0], batch[1]
+
+
+def _tensor_batches(inputs: Any, labels: Any, size: int, what: str) -> Iterator[tuple[Any, Any]]:
+    if n_samples(inputs) != len(labels):
+        raise DataError(f"{what}: {n_samples(inputs)} inputs but {len(labels)} labels; there must be one label each")
+    for start in range(0, len(labels), size):
+        stop = start + size
+        yield map_tensors(itemgetter(slice(start, stop)), inputs), labels[start:stop]
+
+
+def _label_array(labels: Any, what: str) -> Int64[np.ndarray, " b"]:
+    array = np.asarray(labels.cpu() if isinstance(labels, torch.Tensor) else labels)
+    if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):
+        raise DataError(
+            f"{what}: expected one integer label per sample, got {array.dtype} labels of shape {list(array.shape)}"
+        )
+    return array.astype(np.int64)
+
+
+def _feed(update: Callable[[Any], None], inputs: Any) -> None:
+    """Feeds a digest with a batch: structure and scalars by `repr`, tensors by dtype, shape and bytes."""
+    if isinstance(inputs, torch.Tensor):
+        tensor = inputs.detach().cpu().contiguous()
+        update(repr((tensor.dtype, tuple(tensor.shape[1:]))).encode())
+        update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    elif isinstance(inputs, Mapping):
+        for name, value in inputs.items():
+            update(repr(name).encode())
+            _feed(update, value)
+    elif isinstance(inputs, list | tuple):
+        for value in inputs:
+            _feed(update, value)
+    else:
+        update(repr(inputs).encode())
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray | torch.Tensor)

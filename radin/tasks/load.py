@@ -1,0 +1,131 @@
+"""Tasks by name, as the command line gives them: `FILE.py:function`, `package.module:function`, or an adapter's name."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from radin.errors import InputError, MissingFileError, RadinError, TaskError
+from radin.files import digest_of, file_digest
+from radin.tasks.task import Task
+
+#: Adapters that ship with radin, by the name that stands for `module:function`.
+ADAPTERS = {"open_clip": "radin.tasks.open_clip:classification"}
+
+
+def load_task(spec: str, arguments: Mapping[str, str] | None = None, **changes: Any) -> Task:
+    """Calls the function that a task's name stands for.
+
+    Arguments:
+        spec: `FILE.py:function`, `package.module:function`, or `open_clip`.
+        arguments: keyword arguments of that function as text. Each is converted to its annotated type; without an
+            annotation, what reads as a Python literal becomes one and anything else stays text.
+        changes: fields of the task to replace, such as `metric` or `device`; those that are None are left alone.
+
+    Returns:
+        the task, its `source` set to a digest of the file and the arguments.
+
+    Raises:
+        MissingFileError: no such file.
+        InputError: no such function, or arguments that it does not take.
+        TaskError: the function raised, or returned no `Task`.
+    """
+    given = dict(arguments or {})
+    module_name, _, function_name = ADAPTERS.get(spec, spec).rpartition(":")
+    if not module_name or not function_name:
+        adapters = ", ".join(ADAPTERS)
+        raise InputError(f"expected --task as FILE.py:FUNCTION, MODULE:FUNCTION or one of: {adapters}; got {spec!r}")
+    module = _import(module_name)
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        raise InputError(
+            f"{module_name} has no function {function_name!r}; it defines: {', '.join(_functions(module))}"
+        )
+    values = _convert(function, spec, given)
+    try:
+        task = function(**values)
+    except RadinError:
+        raise
+    except Exception as error:
+        raise TaskError(f"{spec} raised {type(error).__name__}: {error}{_where(error, module)}") from error
+    if not isinstance(task, Task):
+        raise TaskError(f"{spec} must return a radin.Task, got {type(task).__name__}")
+    source = digest_of(file_digest(str(module.__file__)), function_name, sorted(given.items()))
+    kept = {name: value for name, value in changes.items() if value is not None}
+    return replace(task, source=source, **kept)
+
+
+def _import(name: str) -> Any:
+    try:
+        if not name.endswith(".py"):
+            return importlib.import_module(name)
+        path = Path(name)
+        if not path.is_file():
+            raise MissingFileError(f"{name}: no such file; --task expects FILE.py:FUNCTION")
+        spec = importlib.util.spec_from_file_location(path.stem, path.resolve())
+        assert spec is not None and spec.loader is not None  # both are there for an existing .py file
+        module = importlib.util.module_from_spec(spec)
+        # A task may import what lies beside it, and its datasets are pickled by name for worker processes.
+        if str(path.resolve().parent) not in sys.path:
+            sys.path.insert(0, str(path.resolve().parent))
+        sys.modules.setdefault(path.stem, module)
+        spec.loader.exec_module(module)
+        return module
+    except RadinError:
+        raise
+    except Exception as error:
+        raise TaskError(f"{name} could not be imported: {type(error).__name__}: {error}") from error
+
+
+def _convert(function: Callable[..., Any], spec: str, given: Mapping[str, str]) -> dict[str, Any]:
+    from pydantic import TypeAdapter, ValidationError
+
+    parameters = inspect.signature(function, eval_str=True).parameters
+    takes = {name: p for name, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    unknown = sorted(given.keys() - takes.keys())
+    if unknown:
+        raise InputError(f"{spec} takes no argument {unknown[0]!r}; it takes: {', '.join(takes) or 'none'}")
+    missing = [name for name, p in takes.items() if p.default is p.empty and name not in given]
+    if missing:
+        raise InputError(f"{spec} needs --task-arg {' --task-arg '.join(f'{name}=...' for name in missing)}")
+    values: dict[str, Any] = {}
+    for name, text in given.items():
+        annotation = takes[name].annotation
+        if annotation is inspect.Parameter.empty:
+            values[name] = _literal(text)
+            continue
+        try:
+            values[name] = TypeAdapter(annotation).validate_python(text)
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            raise InputError(f"{spec}: argument {name}={text!r} is not of type {annotation}: {reason}") from error
+    return values
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _functions(module: Any) -> list[str]:
+    own = [n for n, f in vars(module).items() if inspect.isfunction(f) and f.__module__ == module.__name__]
+    return sorted(own) or ["nothing"]
+
+
+def _where(error: BaseException, module: Any) -> str:
+    """File and line of the task's own code where an error came from."""
+    trace, line = error.__traceback__, None
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == module.__file__:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return f" ({module.__file__}, line {line})" if line else ""

@@ -1,0 +1,33 @@
+"""The split of the validation data into a part that selects and a part that is held back."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Int64
+
+
+def split_rows(
+    labels: Int64[np.ndarray, " M"], holdback: float, seed: int
+) -> tuple[Int64[np.ndarray, " m"], Int64[np.ndarray, " h"]]:
+    """Splits samples at random, stratified by class.
+
+    Arguments:
+        labels: the samples' classes.
+        holdback: share to hold back, in `[0, 1)`; `round(holdback · M)` samples in all, in each class its share
+            rounded down or up, the largest fractions up first. One sample of every class always selects.
+        seed: draws the samples; equal seeds give equal splits.
+
+    Returns:
+        indices of the samples that select, and of those held back, each in ascending order.
+    """
+    rng = np.random.default_rng(seed)
+    classes, counts = np.unique(labels, return_counts=True)
+    shares = holdback * counts
+    takes = np.floor(shares).astype(np.int64)
+    missing = round(holdback * len(labels)) - int(takes.sum())
+    by_fraction = np.argsort(takes - shares, kind="stable")
+    takes[by_fraction[: max(missing, 0)]] += 1
+    takes = np.minimum(takes, counts - 1)
+    held = [rng.permutation(np.flatnonzero(labels == one))[:take] for one, take in zip(classes, takes, strict=True)]
+    held_back = np.sort(np.concatenate(held))
+    return np.setdiff1d(np.arange(len(labels)), held_back), held_back

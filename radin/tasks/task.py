@@ -1,0 +1,225 @@
+"""A task: what a model is run on, and how."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int64
+
+from radin.errors import InputError, RadinError, TaskError
+from radin.files import digest_of
+from radin.metrics import Metric, get_metric
+from radin.tasks.data import Rows, map_tensors, n_samples
+from radin.tasks.split import split_rows
+
+Device = Literal["auto", "cpu", "cuda"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a model is run on: the network, labelled data, how to get logits, and which metric counts.
+
+    Arguments:
+        build_model: returns the network, with any weights; radin fills it with the ingredients' and the soups'.
+        data: what selects the soup. A map-style dataset of `(input, label)`, a pair `(inputs, labels)` of tensors, or
+            a `DataLoader` that does not shuffle.
+        metric: a name (`accuracy`, `top5`, `balanced-accuracy`, `macro-f1`, `nll`) or a callable
+            `(logits, labels) -> per-sample values or one number`, higher being better.
+        test: data of the same form that selects nothing and on which the winner is reported. With it, all of `data`
+            selects.
+        holdback: share of `data`, stratified by class, that selects nothing if there is no test set. The default
+            follows common practice. With 0 the winner is reported on the data that selected it, and the report says so.
+        split_seed: draws the held-back part. It is a seed of its own, so that searches with different seeds stay
+            comparable.
+        forward: `(network, inputs) -> logits [b, C]`; `network(inputs)` by default.
+        prepare: called with the network each time its weights have changed, before the first batch.
+        batch_size: samples per forward pass; it halves itself when memory runs out.
+        device: `auto` takes CUDA where there is one.
+        autocast: `"bfloat16"` or `"float16"` runs the forward pass in `torch.autocast`; None leaves it as it is.
+        workers: processes that load a dataset.
+        source: digest of the code and arguments that define this task; by default taken from `build_model`, `forward`
+            and `prepare`. Logits are reused only where it agrees.
+
+    Raises:
+        InputError: an argument out of range, or CUDA where there is none.
+        DataError: from the first use of data that are empty, shuffle, or are of no known form.
+    """
+
+    build_model: Callable[[], torch.nn.Module]
+    data: Any
+    metric: str | Callable[..., Any] | Metric = "accuracy"
+    test: Any = None
+    holdback: float = 0.2
+    split_seed: int = 0
+    _: KW_ONLY
+    forward: Callable[[torch.nn.Module, Any], Any] | None = None
+    prepare: Callable[[torch.nn.Module], Any] | None = None
+    batch_size: int = 256
+    device: Device = "auto"
+    autocast: Literal["bfloat16", "float16"] | None = None
+    workers: int = 0
+    source: str | None = None
+
+    def __post_init__(self) -> None:
+        if not callable(self.build_model):
+            raise InputError(f"build_model must be a function that returns the network, got {self.build_model!r}")
+        if not 0 <= self.holdback < 1:
+            raise InputError(f"holdback must be at least 0 and below 1, got {self.holdback!r}")
+        if self.batch_size < 1:
+            raise InputError(f"batch_size must be at least 1, got {self.batch_size!r}")
+        if self.autocast not in (None, "bfloat16", "float16"):
+            raise InputError(f"autocast must be 'bfloat16', 'float16' or None, got {self.autocast!r}")
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise InputError(f"device must be 'auto', 'cpu' or 'cuda', got {self.device!r}")
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise InputError("device 'cuda' was asked for, but this PyTorch finds no CUDA device; use 'auto' or 'cpu'")
+        get_metric(self.metric)
+
+    @property
+    def scored_by(self) -> Metric:
+        """The metric."""
+        return get_metric(self.metric)
+
+    @cached_property
+    def rows(self) -> Rows:
+        """The samples of `data`, those that select and those held back."""
+        return Rows(self.data, batch_size=self.batch_size, workers=self.workers, what="data")
+
+    @cached_property
+    def test_rows(self) -> Rows | None:
+        """The samples of `test`, if there is one."""
+        if self.test is None:
+            return None
+        return Rows(self.test, batch_size=self.batch_size, workers=self.workers, what="test")
+
+    @cached_property
+    def split(self) -> tuple[Int64[np.ndarray, " m"], Int64[np.ndarray, " h"]]:
+        """Indices of the samples that select, and of those held back (none if there is a test set)."""
+        share = 0.0 if self.test is not None else self.holdback
+        return split_rows(self.rows.labels, share, self.split_seed)
+
+    @cached_property
+    def torch_device(self) -> torch.device:
+        """Where the network runs."""
+        use_cuda = self.device == "cuda" or (self.device == "auto" and torch.cuda.is_available())
+        return torch.device("cuda" if use_cuda else "cpu")
+
+    @cached_property
+    def code(self) -> str:
+        """Digest of the code and arguments that define this task."""
+        return self.source or digest_of([_source_of(part) for part in (self.build_model, self.forward, self.prepare)])
+
+    def key(self, rows: Rows) -> str:
+        """Digest of everything but the weights that the logits on some rows depend on."""
+        return digest_of("logits-1", rows.fingerprint, self.code, self.torch_device.type, self.autocast)
+
+    def network(self) -> torch.nn.Module:
+        """A network of this task on its device, ready for inference; its weights are yet to be filled."""
+        network = self._calling("build_model", self.build_model)
+        if not isinstance(network, torch.nn.Module):
+            raise TaskError(f"build_model must return a torch.nn.Module, got {type(network).__name__}")
+        return network.to(self.torch_device).eval().requires_grad_(False)
+
+    def logits(
+        self, network: torch.nn.Module, rows: Rows, batch_size: int | None = None
+    ) -> Iterator[Float32[np.ndarray, "b C"]]:
+        """Logits of a network on some rows, batch by batch: the one primitive beneath ingredients and soups.
+
+        Arguments:
+            network: on the task's device, its weights filled.
+            rows: the samples, in order.
+            batch_size: samples per forward pass; the task's own by default.
+
+        Yields:
+            float32 logits on the CPU. Each batch is fetched after the next one has been launched, so that a GPU
+            does not wait for the copy.
+
+        Raises:
+            TaskError: the network's own code raised, or gave something else than `[b, C]` logits.
+            torch.OutOfMemoryError: memory ran out; a smaller batch may fit.
+        """
+        size = batch_size or self.batch_size
+        pending: torch.Tensor | None = None
+        if self.prepare is not None:
+            with self._inference():
+                self._calling("prepare", self.prepare, network)
+        for inputs in rows.batches():
+            for start in range(0, n_samples(inputs), size):
+                # Never held over a yield: the mode would leak into whoever consumes the logits.
+                with self._inference():
+                    launched = self._forward(network, _slice(inputs, start, start + size, self.torch_device))
+                if pending is not None:
+                    yield pending.float().cpu().numpy()
+                pending = launched
+        if pending is not None:
+            yield pending.float().cpu().numpy()
+
+    @contextmanager
+    def _inference(self) -> Iterator[None]:
+        dtype = getattr(torch, self.autocast) if self.autocast else None
+        with torch.inference_mode(), torch.autocast(self.torch_device.type, dtype=dtype, enabled=dtype is not None):
+            yield
+
+    def _forward(self, network: torch.nn.Module, inputs: Any) -> torch.Tensor:
+        output = self._calling("the forward pass", self.forward or _call, network, inputs)
+        logits = getattr(output, "logits", output)
+        expected = n_samples(inputs)
+        if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != expected:
+            got = f"shape {list(logits.shape)}" if isinstance(logits, torch.Tensor) else type(logits).__name__
+            raise TaskError(
+                f"expected logits of shape [{expected}, classes] from the network, got {got}; "
+                "pass forward=(network, inputs) -> logits if it returns something else"
+            )
+        return logits
+
+    def _calling(self, what: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except (RadinError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            raise TaskError(f"the task's {what} raised {type(error).__name__}: {error}") from error
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that the device's, or the machine's, memory ran out."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+
+
+def _call(network: torch.nn.Module, inputs: Any) -> Any:
+    return network(inputs)
+
+
+def _slice(inputs: Any, start: int, stop: int, device: torch.device) -> Any:
+    return map_tensors(lambda tensor: tensor[start:stop].to(device, non_blocking=True), inputs)
+
+
+def _source_of(part: Any) -> Any:
+    """What tells two pieces of a task's code apart, as far as Python lets one see: source text and bound arguments."""
+    if part is None:
+        return None
+    if isinstance(part, functools.partial):
+        return [_source_of(part.func), repr(part.args), repr(sorted(part.keywords.items()))]
+    try:
+        text = inspect.getsource(part if inspect.isroutine(part) or inspect.isclass(part) else type(part))
+    except (OSError, TypeError):
+        code = getattr(part, "__code__", None)
+        text = repr((code.co_code, code.co_consts)) if code else repr(type(part))
+    cells = [cell.cell_contents for cell in getattr(part, "__closure__", None) or ()]
+    plain = [repr(value) for value in cells if isinstance(value, str | int | float | bool | tuple | type(None))]
+    return [
+        getattr(part, "__qualname__", type(part).__qualname__),
+        text,
+        plain,
+        repr(getattr(part, "__defaults__", None)),
+    ]
