@@ -1,0 +1,126 @@
+"""Averaged logits in full: the reference kernels, and the ones for metrics that need every class.
+
+Costs `K · N · M · C` multiplications, in float64, in blocks of samples and recipes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from jaxtyping import Float64, Int64, Shaped
+
+from radin.surrogate.exact import U64, exact_argmax, float64_is_exact, gamma
+
+if TYPE_CHECKING:
+    import torch
+
+#: Recipes that are scored together. Blocks are always filled up to this size: matrix products of another shape may
+#: round otherwise, and a score must not depend on the recipes beside it.
+RECIPE_BLOCK = 32
+
+_BLOCK_VALUES = 1 << 22  # float64 logits held at once: 32 MiB
+
+
+class Bank(Protocol):
+    """What the surrogate reads: a `radin.LogitBank`."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    @property
+    def labels(self) -> np.ndarray: ...
+    @property
+    def n_classes(self) -> int: ...
+    @property
+    def n_samples(self) -> int: ...
+    def __len__(self) -> int: ...
+    def read(self, i: int, start: int, stop: int, /) -> np.ndarray: ...
+
+
+def sample_blocks(bank: Bank, values: int = _BLOCK_VALUES) -> Iterator[tuple[int, int]]:
+    """Consecutive ranges of samples whose logits, of all ingredients, are about `values` numbers."""
+    step = max(1, values // (len(bank) * bank.n_classes))
+    for start in range(0, bank.n_samples, step):
+        yield start, min(start + step, bank.n_samples)
+
+
+def read_block(bank: Bank, start: int, stop: int) -> Shaped[np.ndarray, "n b c"]:
+    """The stored logits of every ingredient on samples [start, stop)."""
+    return np.stack([np.asarray(bank.read(i, start, stop)) for i in range(len(bank))])
+
+
+def recipe_blocks(coefficients: Float64[np.ndarray, "k n"]) -> Iterator[tuple[slice, Float64[np.ndarray, "kb n"]]]:
+    """Blocks of exactly `RECIPE_BLOCK` recipes, the last one filled up with zeros, and the rows they stand for."""
+    for start in range(0, len(coefficients), RECIPE_BLOCK):
+        part = coefficients[start : start + RECIPE_BLOCK]
+        block = np.zeros((RECIPE_BLOCK, coefficients.shape[1]))
+        block[: len(part)] = part
+        yield slice(start, start + len(part)), block
+
+
+class DenseKernel:
+    """Statistics of recipes from their averaged logits over all classes.
+
+    Arguments:
+        bank: the stored logits.
+        device: where products are computed.
+    """
+
+    def __init__(self, bank: Bank, device: str | torch.device = "cpu") -> None:
+        self.bank = bank
+        self.device = device
+
+    def predictions(self, coefficients: Float64[np.ndarray, "k n"]) -> Int64[np.ndarray, "k m"]:
+        """The predicted class of each sample, exactly.
+
+        With `A = Σ cᵢ Lᵢ` computed in float64, `|A − truth| ≤ B = γ_{n+1} Σ cᵢ max_c |Lᵢ(c)|`. A class that is
+        more than 2B below the largest has lost; where another is left, real arithmetic decides.
+        """
+        out = np.empty((len(coefficients), self.bank.n_samples), dtype=np.int64)
+        for start, stop in sample_blocks(self.bank):
+            stored = read_block(self.bank, start, stop)
+            exact = float64_is_exact(stored.dtype, coefficients)
+            logits = self._tensor(stored)
+            largest = logits.abs().amax(dim=2)
+            for rows, block in recipe_blocks(coefficients):
+                weights = self._tensor(block)
+                totals = (weights @ logits.flatten(1)).view(len(weights), *logits.shape[1:])
+                predicted = totals.argmax(dim=2)  # torch and numpy: the first of equal ones
+                if not exact:
+                    bound = gamma(len(self.bank) + 2, U64) * (weights @ largest) + 1e-300
+                    near = totals >= (totals.amax(dim=2) - 2 * bound).unsqueeze(2)
+                    doubtful = ~(near.sum(dim=2) == 1)
+                    predicted = predicted.cpu()
+                    for k, m in doubtful.nonzero().tolist():
+                        if k < rows.stop - rows.start:
+                            predicted[k, m] = exact_argmax(block[k], stored[:, m])
+                out[rows, start:stop] = predicted.cpu().numpy()[: rows.stop - rows.start]
+        return out
+
+    def average(self, coefficients: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, "m c"]:
+        """The averaged logits of one recipe, summed in float64 in pool order."""
+        out = np.zeros((self.bank.n_samples, self.bank.n_classes))
+        for i in np.flatnonzero(coefficients):
+            out += coefficients[i] * np.asarray(self.bank.read(int(i), 0, self.bank.n_samples), dtype=np.float64)
+        return out / coefficients.sum()
+
+    def mean_losses(self, coefficients: Float64[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
+        """Mean negative log-likelihood of averaged logits."""
+        import torch
+
+        out = np.zeros(len(coefficients))
+        weights = coefficients / coefficients.sum(axis=1, keepdims=True)
+        for start, stop in sample_blocks(self.bank):
+            logits = self._tensor(read_block(self.bank, start, stop))
+            labels = torch.as_tensor(self.bank.labels[start:stop], device=self.device)
+            logits = logits - logits.gather(2, labels.expand(len(logits), -1).unsqueeze(2))
+            for rows, block in recipe_blocks(weights):
+                means = (self._tensor(block) @ logits.flatten(1)).view(len(block), *logits.shape[1:])
+                out[rows] += means.logsumexp(dim=2).sum(dim=1).cpu().numpy()[: rows.stop - rows.start]
+        return out / self.bank.n_samples
+
+    def _tensor(self, array: Any) -> torch.Tensor:
+        import torch
+
+        return torch.as_tensor(np.asarray(array, dtype=np.float64), device=self.device)
