@@ -1,0 +1,113 @@
+"""Streams a recipe into one file: tiles are read, averaged and written, so memory depends neither on N nor on size."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from radin import __version__
+from radin.checkpoints.output import Output
+from radin.checkpoints.safetensors import encode_header
+from radin.errors import InputError, MissingFileError
+from radin.mixing import Mixer, Step, as_recipe
+from radin.pool import Pool
+from radin.recipe import Recipe
+from radin.tiling import Workspace, share_out, spans
+
+
+def average(
+    pool: Pool,
+    recipe: Recipe | ArrayLike,
+    path: str | os.PathLike[str],
+    *,
+    batchnorm: str = "average",
+    metadata: Mapping[str, str] | None = None,
+    replace: Mapping[str, Any] | None = None,
+) -> Path:
+    """Writes the soup of one recipe: the weighted average of the ingredients' weights.
+
+    Each term is the weight, rounded to float32, times the ingredient's value; terms are added in float32 (float64 for
+    float64) in pool order, and the sum is rounded to the stored dtype, to nearest even. A tensor whose bytes are equal
+    in all members is copied, so a soup of one ingredient has that ingredient's tensors. Integers and booleans are
+    copied where equal and refused otherwise, except `num_batches_tracked`, which takes the largest. Tied tensors are
+    averaged once and stay tied, in the convention of `safetensors.torch.save_model`.
+
+    The file appears under its name only when it is complete. Its metadata hold the recipe as JSON (`radin.recipe`), the
+    version (`radin.version`) and the BatchNorm policy (`radin.batchnorm`).
+
+    Arguments:
+        pool: the ingredients.
+        recipe: a recipe over the pool, or `n` weights that sum to 1, or a mask of `n` booleans.
+        path: the `.safetensors` file to write; one that exists is replaced.
+        batchnorm: what becomes of BatchNorm's running mean and variance from two members on: `average` (the default),
+            `keep` those of the member with the largest weight (the first of them in pool order), or `recompute`, which
+            needs data: `radin.make_soup` computes them and passes them as `replace`.
+        metadata: more strings to keep in the file.
+        replace: `{name: values}` of tensors to write as given, cast to the stored dtype.
+
+    Returns:
+        the path of the file.
+
+    Raises:
+        InputError: the recipe does not fit the pool, an unknown policy, or a path that cannot hold a soup.
+        CheckpointError: an ingredient holds NaN, or changed since the pool was made.
+        IncompatibleError: integer tensors differ, or an average overflows.
+        StorageError: the disk is full, or writing failed otherwise.
+    """
+    target = Path(path).expanduser()
+    _check_target(target, pool)
+    recipe = as_recipe(pool, recipe)
+    with Mixer(pool, recipe, batchnorm=batchnorm, replace=replace) as mixer:
+        notes = _metadata(recipe, batchnorm, metadata or {}, pool.aliases)
+        header, offsets, size = encode_header(pool.tensors, notes)
+        with Output(target, size) as output:
+            output.write(header, 0)
+            share_out(
+                [(step, span) for step in mixer.steps for span in spans(step.info.numel)],
+                _Writer(mixer, output, offsets),
+            )
+    return target
+
+
+class _Writer:
+    def __init__(self, mixer: Mixer, output: Output, offsets: Mapping[str, int]) -> None:
+        self._mixer = mixer
+        self._output = output
+        self._offsets = offsets
+
+    def __call__(self, job: tuple[Step, list[tuple[int, int]]], space: Workspace) -> None:
+        step, pieces = job
+        for start, stop in pieces:
+            result = self._mixer.tile(step, start, stop, space)
+            self._output.write(result.data, self._offsets[step.name] + start * step.info.kind.itemsize)
+
+
+def _check_target(target: Path, pool: Pool) -> None:
+    if target.suffix != ".safetensors":
+        raise InputError(
+            f"soups are written as safetensors: expected a path ending in .safetensors, got {str(target)!r}"
+        )
+    if not target.absolute().parent.is_dir():
+        raise MissingFileError(f"no such folder: {target.parent}. Make it first.")
+    if target.exists() and any(target.samefile(path) for path in pool.paths if path.exists()):
+        raise InputError(f"{target} is one of the ingredients; writing the soup there would lose it")
+
+
+def _metadata(recipe: Recipe, batchnorm: str, more: Mapping[str, str], aliases: Mapping[str, str]) -> dict[str, str]:
+    own = {
+        "format": "pt",
+        "radin.recipe": recipe.dumps(),
+        "radin.version": __version__,
+        "radin.batchnorm": batchnorm,
+        **aliases,
+    }
+    for key, value in more.items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            raise InputError(f"metadata are strings by name, got {key!r}: {value!r}")
+        if key in own:
+            raise InputError(f"metadata: {key!r} is written by radin itself; choose another name")
+    return {**own, **more}

@@ -1,0 +1,104 @@
+"""What every format offers: a header of tensors, and their bytes piece by piece."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from jaxtyping import UInt8
+
+from radin.checkpoints.dtypes import TensorInfo
+from radin.errors import CheckpointError
+
+
+class Reader(ABC):
+    """One checkpoint, open for reading. Safe to call from several threads."""
+
+    @abstractmethod
+    def read(
+        self, name: str, start: int, stop: int, buffer: UInt8[np.ndarray, " space"]
+    ) -> UInt8[np.ndarray, " bytes"]:
+        """Bytes `start` to `stop` of one tensor, row by row as if it were contiguous.
+
+        Arguments:
+            name: the tensor, or a name tied to it.
+            start: first byte.
+            stop: one past the last byte.
+            buffer: at least `stop - start` bytes, which may be overwritten.
+
+        Returns:
+            the bytes: a view of `buffer`, or of memory that must not be written to.
+
+        Raises:
+            CheckpointError: the file is shorter than its header says, or was replaced since.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Lets go of the file."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Checkpoint(ABC):
+    """The header of one file of weights.
+
+    `tensors` holds what is stored, by normalised name; `aliases` the names that are tied to a stored one.
+    """
+
+    path: Path
+    tensors: Mapping[str, TensorInfo]
+    aliases: Mapping[str, str]
+
+    @abstractmethod
+    def open(self, keep: bool = True) -> Reader:
+        """Opens the file for reading its tensors' bytes.
+
+        Arguments:
+            keep: hold a file descriptor until closed; False opens the file for each read, for pools of very many files.
+        """
+
+    @property
+    def names(self) -> list[str]:
+        """All names, stored and tied."""
+        return [*self.tensors, *self.aliases]
+
+    def info(self, name: str) -> TensorInfo:
+        """The tensor under a stored or a tied name."""
+        return self.tensors[self.aliases.get(name, name)]
+
+
+class Signature:
+    """Tells whether a file is still the one whose header was read: its inode, size and time of change."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._seen = self._look()
+
+    def _look(self) -> tuple[int, int, int, int]:
+        stat = self.path.stat()
+        return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+    def check(self) -> None:
+        """Raises CheckpointError if the file is another one now, or gone."""
+        try:
+            same = self._look() == self._seen
+        except OSError as error:
+            raise CheckpointError(
+                f"{self.path} can no longer be read: {error.strerror}. Build the pool anew."
+            ) from error
+        if not same:
+            raise CheckpointError(
+                f"{self.path} was changed after its header was read, so its tensors may be another model's. "
+                f"Build the pool anew once the file is complete."
+            )

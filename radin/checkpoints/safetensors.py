@@ -1,0 +1,199 @@
+"""safetensors: an 8-byte length, a JSON header, then the tensors' bytes without gaps.
+
+The header is parsed here rather than by the safetensors package because tensors are wanted in tiles, by file offset,
+without importing torch. Every rule of the format that protects a reader is checked.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from jaxtyping import UInt8
+
+from radin.checkpoints.base import Checkpoint, Reader, Signature
+from radin.checkpoints.dtypes import BY_CODE, TensorInfo
+from radin.checkpoints.names import normalise
+from radin.errors import CheckpointError
+
+#: The format's own limit, so that a damaged length does not ask for memory.
+MAX_HEADER = 100_000_000
+
+
+@dataclass(frozen=True)
+class _Entry:
+    info: TensorInfo
+    offset: int
+    """Of the first byte, in the file."""
+
+
+class SafetensorsCheckpoint(Checkpoint):
+    """The header of a `.safetensors` file.
+
+    Names that `safetensors.torch.save_model` removed because they were tied stand in the metadata, each with the name
+    that was kept; they become `aliases`.
+
+    Raises:
+        CheckpointError: empty, truncated, or a header that does not fit the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._signature = Signature(path)
+        entries, metadata = _read_header(path)
+        tied = {name: kept for name, kept in metadata.items() if kept in entries and name not in entries}
+        short = normalise([*entries, *tied], path)
+        self.metadata = metadata
+        self._entries = {short[name]: entry for name, entry in entries.items()}
+        self.tensors = {name: entry.info for name, entry in self._entries.items()}
+        self.aliases = {short[name]: short[kept] for name, kept in tied.items()}
+
+    def open(self, keep: bool = True) -> Reader:
+        """Opens the file for reading its tensors' bytes."""
+        self._signature.check()
+        offsets = {name: entry.offset for name, entry in self._entries.items()}
+        offsets |= {name: offsets[kept] for name, kept in self.aliases.items()}
+        return _FileReader(self.path, offsets, keep)
+
+
+class _FileReader(Reader):
+    def __init__(self, path: Path, offsets: Mapping[str, int], keep: bool) -> None:
+        self._path = path
+        self._offsets = offsets
+        # os.preadv reads at an offset without moving a shared position, so threads share one descriptor.
+        self._descriptor = os.open(path, os.O_RDONLY) if keep and hasattr(os, "preadv") else None
+        self._closing = None if self._descriptor is None else weakref.finalize(self, os.close, self._descriptor)
+
+    def read(
+        self, name: str, start: int, stop: int, buffer: UInt8[np.ndarray, " space"]
+    ) -> UInt8[np.ndarray, " bytes"]:
+        """Bytes `start` to `stop` of one tensor, in `buffer`."""
+        target = buffer[: stop - start]
+        offset = self._offsets[name] + start
+        if self._descriptor is None:
+            with self._path.open("rb", buffering=0) as file:
+                file.seek(offset)
+                self._fill(target, lambda rest, _: file.readinto(rest))
+        else:
+            descriptor = self._descriptor
+            self._fill(target, lambda rest, done: os.preadv(descriptor, [rest], offset + done))
+        return target
+
+    def _fill(self, target: UInt8[np.ndarray, " bytes"], read: Any) -> None:
+        done = 0
+        while done < target.size:
+            count = read(target.data[done:], done)
+            if not count:
+                raise CheckpointError(
+                    f"{self._path} ended {target.size - done} bytes early while being read: was it truncated?"
+                )
+            done += count
+
+    def close(self) -> None:
+        """Closes the descriptor, if one is held."""
+        self._descriptor = None
+        if self._closing is not None:
+            self._closing()
+
+
+def encode_header(tensors: Mapping[str, TensorInfo], metadata: Mapping[str, str]) -> tuple[bytes, dict[str, int], int]:
+    """The header of a new file.
+
+    Tensors of wide elements come first, then by name, so that each is aligned, as the safetensors package does it.
+
+    Arguments:
+        tensors: what will be stored.
+        metadata: strings to keep beside them.
+
+    Returns:
+        the header's bytes with the length in front, padded so that data begin at a multiple of 8; each tensor's
+        offset in the file; the size of the whole file in bytes.
+
+    Raises:
+        CheckpointError: a dtype that the format has no code for.
+    """
+    header: dict[str, Any] = {"__metadata__": dict(metadata)}
+    offset = 0
+    starts = {}
+    for name in sorted(tensors, key=lambda name: (-tensors[name].kind.itemsize, name)):
+        info = tensors[name]
+        if info.kind.code is None:
+            raise CheckpointError(f"tensor {name!r} has dtype {info.dtype}, which the safetensors format cannot hold")
+        end = offset + info.nbytes
+        header[name] = {"dtype": info.kind.code, "shape": list(info.shape), "data_offsets": [offset, end]}
+        starts[name] = offset
+        offset = end
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    base = 8 + len(text)
+    return struct.pack("<Q", len(text)) + text, {name: base + start for name, start in starts.items()}, base + offset
+
+
+def _read_header(path: Path) -> tuple[dict[str, _Entry], dict[str, str]]:
+    def refuse(problem: str) -> NoReturn:
+        raise CheckpointError(f"{path} is no complete safetensors file: {problem}. Copy or save it again.")
+
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size < 8:
+            refuse("it is empty" if size == 0 else f"it has {size} bytes, fewer than the 8 of the header's length")
+        (length,) = struct.unpack("<Q", file.read(8))
+        if length > min(size - 8, MAX_HEADER):
+            refuse(f"its header should take {length} bytes, but {size - 8} follow")
+        text = file.read(length)
+    try:
+        header = json.loads(text.decode(), object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        refuse(f"its header is not valid JSON ({error})")
+    if not isinstance(header, dict):
+        refuse("its header is not a JSON object")
+    metadata = header.pop("__metadata__", None) or {}
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        refuse("its metadata are not all strings")
+    spans = {name: _span(name, entry, refuse) for name, entry in header.items()}
+    _check_layout({name: span for name, (_, *span) in spans.items()}, size - 8 - length, refuse)
+    base = 8 + length
+    return {name: _Entry(info, base + begin) for name, (info, begin, _) in spans.items()}, metadata
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands in it twice")
+    return found
+
+
+def _span(name: str, entry: Any, refuse: Any) -> tuple[TensorInfo, int, int]:
+    try:
+        code, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
+        sound = all(type(number) is int and number >= 0 for number in [*shape, begin, end])
+    except (TypeError, KeyError, ValueError):
+        sound = False
+    if not sound:
+        refuse(f"tensor {name!r} lacks a proper dtype, shape or data_offsets")
+    if code not in BY_CODE:
+        refuse(f"tensor {name!r} has dtype {code!r}, which radin does not know (known: {', '.join(sorted(BY_CODE))})")
+    info = TensorInfo(BY_CODE[code].name, tuple(shape))
+    if end - begin != prod(shape) * info.kind.itemsize:
+        refuse(f"tensor {name!r} needs {info.nbytes} bytes for {info}, but has {end - begin}")
+    return info, begin, end
+
+
+def _check_layout(spans: Mapping[str, list[int]], available: int, refuse: Any) -> None:
+    reached = 0
+    for name, (begin, end) in sorted(spans.items(), key=lambda item: item[1]):
+        if begin != reached:
+            refuse(f"tensor {name!r} starts at byte {begin} where {reached} is expected: tensors overlap or leave gaps")
+        reached = end
+    if reached > available:
+        refuse(f"its tensors take {reached} bytes, but only {available} follow the header (truncated?)")
+    if reached < available:
+        refuse(f"{available - reached} bytes follow the last tensor")

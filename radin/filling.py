@@ -1,0 +1,164 @@
+"""Fills a network in place with a soup: the same tensors as `average` writes, without a file between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from radin.checkpoints import Reader
+from radin.checkpoints.names import normalise
+from radin.errors import IncompatibleError
+from radin.mixing import Mixer, Step, as_recipe, check_policy
+from radin.pool import Pool
+from radin.recipe import Recipe
+from radin.streaming import stream
+from radin.tiling import TILE, Workspace, share_out, spans, tiles
+
+
+class Filler:
+    """Turns one network into soup after soup, without rebuilding it.
+
+    Parameters and buffers keep their memory, device and dtype, so compiled graphs and tied parameters stay valid.
+
+    Arguments:
+        network: what is filled; its state dict must fit the pool.
+        pool: the ingredients.
+        batchnorm: what becomes of BatchNorm's statistics; see [`average`][radin.averaging.average].
+
+    Raises:
+        IncompatibleError: the network lacks a tensor of the pool, has one more, or another shape.
+        InputError: an unknown policy.
+    """
+
+    def __init__(self, network: nn.Module, pool: Pool, *, batchnorm: str = "average") -> None:
+        check_policy(batchnorm)
+        self.network = network
+        self.pool = pool
+        self.batchnorm = batchnorm
+        _check_fit(_tensors(network), pool)
+        self._readers: dict[int, Reader] = {}
+
+    def fill(self, recipe: Recipe | ArrayLike) -> None:
+        """Gives the network the weights of the recipe's soup, bit for bit those of the file that `average` writes.
+
+        Where the network's dtype is not the stored one, values are cast as `load_state_dict` casts them.
+
+        Arguments:
+            recipe: a recipe over the pool, or what `Recipe.of` takes.
+
+        Raises:
+            InputError: the recipe does not fit the pool.
+            CheckpointError: an ingredient holds NaN, or changed since the pool was made.
+            IncompatibleError: integer tensors differ, or an average overflows.
+        """
+        recipe = as_recipe(self.pool, recipe)
+        readers = {i: self._reader(i) for i in recipe.members}
+        with Mixer(self.pool, recipe, batchnorm=self.batchnorm, readers=readers) as mixer:
+            steps = {step.name: step for step in mixer.steps}
+            targets = [(steps[name], tensor) for name, tensor in _targets(self.network, self.pool)]
+            streamed = [(step, tensor) for step, tensor in targets if tensor.is_cuda and step.action == "average"]
+            stream(mixer, streamed)
+            others = [(step, tensor) for step, tensor in targets if not (tensor.is_cuda and step.action == "average")]
+            share_out(list(_host_jobs(others)), _HostSink(mixer))
+
+    def close(self) -> None:
+        """Closes the ingredients' files; the next `fill` opens them again."""
+        while self._readers:
+            self._readers.popitem()[1].close()
+
+    def _reader(self, i: int) -> Reader:
+        if i not in self._readers:
+            self._readers[i] = self.pool.reader(i)
+        return self._readers[i]
+
+
+def _tensors(network: nn.Module) -> dict[str, Tensor]:
+    held = {name: value for name, value in network.state_dict().items() if isinstance(value, Tensor)}
+    short = normalise(held, "the network")
+    return {short[name]: tensor for name, tensor in held.items()}
+
+
+def _memory(name: str, tensor: Tensor) -> object:
+    """Equal for the names of tied tensors."""
+    if tensor.numel() == 0:
+        return name
+    return tensor.device, tensor.data_ptr(), tuple(tensor.shape), tensor.stride()
+
+
+def _targets(network: nn.Module, pool: Pool) -> list[tuple[str, Tensor]]:
+    """`(pool's name, network's tensor)`, each memory once; the last name wins, as in `load_state_dict`."""
+    last = {}
+    for name, tensor in _tensors(network).items():
+        kept = pool.aliases.get(name, name)
+        if kept in pool.tensors:
+            last[_memory(name, tensor)] = kept, tensor
+    return list(last.values())
+
+
+def _check_fit(tensors: dict[str, Tensor], pool: Pool) -> None:
+    file = pool.paths[0]
+    filled = {pool.aliases.get(name, name) for name in tensors}
+    unexpected = next((name for name in pool.tensors if name not in filled), None)
+    if unexpected is not None:
+        raise IncompatibleError(
+            f"tensor {unexpected!r} is in {file}, but not in the network. Build the network as it was for fine-tuning."
+        )
+    present = {name for name in tensors if pool.aliases.get(name, name) in pool.tensors}
+    covered = {_memory(name, tensors[name]) for name in present}
+    for name, tensor in tensors.items():
+        if name not in present and _memory(name, tensor) not in covered:
+            raise IncompatibleError(
+                f"tensor {name!r} is in the network, but not in {file}. Build the network as it was for fine-tuning."
+            )
+        if name in present:
+            expected = pool.tensors[pool.aliases.get(name, name)].shape
+            if expected != tuple(tensor.shape):
+                raise IncompatibleError(
+                    f"tensor {name!r}: shape {list(expected)} in {file}, but {list(tensor.shape)} in the network. "
+                    f"Build the network with the ingredients' architecture and number of classes."
+                )
+
+
+_HostJob = tuple[Step, Tensor, list[tuple[int, int]]]
+
+
+def _host_jobs(targets: list[tuple[Step, Tensor]]) -> Iterator[_HostJob]:
+    for step, tensor in targets:
+        if tensor.is_cpu and tensor.is_contiguous():
+            yield from ((step, tensor, span) for span in spans(step.info.numel))
+        else:
+            yield step, tensor, list(tiles(step.info.numel))
+
+
+class _HostSink:
+    """Mixes straight into the network's memory where that has the stored dtype, else into a stage beside it."""
+
+    def __init__(self, mixer: Mixer) -> None:
+        self._mixer = mixer
+
+    def __call__(self, job: _HostJob, space: Workspace) -> None:
+        step, tensor, pieces = job
+        if tensor.is_cpu and tensor.is_contiguous():
+            self._fill(step, tensor.view(-1), pieces, space)
+        else:
+            whole = torch.empty(step.info.shape, dtype=getattr(torch, step.info.dtype))
+            self._fill(step, whole.view(-1), pieces, space)
+            tensor.copy_(whole)
+
+    def _fill(self, step: Step, flat: Tensor, pieces: list[tuple[int, int]], space: Workspace) -> None:
+        stored = getattr(torch, step.info.dtype)
+        width = step.info.kind.itemsize
+        if flat.dtype == stored:
+            memory = flat.view(torch.uint8).numpy()
+            for start, stop in pieces:
+                self._mixer.tile(step, start, stop, space, out=memory[start * width : stop * width])
+            return
+        stage = torch.empty(TILE, dtype=stored)
+        memory = stage.view(torch.uint8).numpy()
+        for start, stop in pieces:
+            count = stop - start
+            self._mixer.tile(step, start, stop, space, out=memory[: count * width])
+            flat[start:stop].copy_(stage[:count])

@@ -1,0 +1,190 @@
+"""The pool: the ingredients on disk, checked to be compatible from their headers alone."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from radin.checkpoints import Checkpoint, Reader, TensorInfo, open_checkpoint
+from radin.checkpoints.names import LORA, ties
+from radin.errors import IncompatibleError, InputError, MissingFileError
+
+if TYPE_CHECKING:
+    import torch
+
+#: Above this many ingredients a file is opened for each read, so that the system's limit on open files (often 1024)
+#: is never met.
+KEEP_OPEN = 256
+
+
+class Pool:
+    """The ingredients: fine-tuned checkpoints of one architecture, in an order that recipes refer to.
+
+    Only headers are read, so a pool takes no memory to speak of, however large its files. Names are compared after the
+    prefixes of wrappers (`module.`, `_orig_mod.`) are taken off.
+
+    Arguments:
+        paths: files (`.safetensors`, or `.pt`, `.pth`, `.ckpt`, `.bin` from PyTorch), or globs; one or several. Files
+            keep the order in which they are given; those that a glob matches come sorted.
+        names: what to call the ingredients; default: the files' stems, with as many parent folders in front as it takes
+            to tell them apart.
+
+    Attributes:
+        names: the ingredients' names.
+        paths: their files.
+        tensors: `{name: TensorInfo}` of what one ingredient stores, tied tensors once.
+        aliases: `{tied name: the name that is stored}`, for the ties that all ingredients have.
+
+    Raises:
+        InputError: no file, one file twice, or `names` that do not fit.
+        MissingFileError: a file or every match of a glob is missing.
+        CheckpointError: a file is damaged, of an unknown format, or would run code.
+        IncompatibleError: tensors' names, shapes or dtypes differ, or are factors of low-rank adapters (LoRA).
+    """
+
+    def __init__(
+        self, paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], names: Sequence[str] | None = None
+    ) -> None:
+        self.paths = _resolve(paths)
+        self.names = tuple(names) if names is not None else _names(self.paths)
+        _check_names(self.names, self.paths)
+        self._checkpoints = tuple(open_checkpoint(path) for path in self.paths)
+        first = self._checkpoints[0]
+        for checkpoint in self._checkpoints:
+            _refuse_adapters(checkpoint)
+            _compare(first, checkpoint)
+        self.aliases: Mapping[str, str] = ties(
+            {name: tuple(one.aliases.get(name, name) for one in self._checkpoints) for name in first.names}
+        )
+        self.tensors: Mapping[str, TensorInfo] = {
+            name: first.info(name) for name in first.names if name not in self.aliases
+        }
+
+    def __len__(self) -> int:
+        return len(self._checkpoints)
+
+    def __repr__(self) -> str:
+        return f"Pool({len(self)} ingredients, {len(self.tensors)} tensors, {self.nbytes / 1e6:.1f} MB each)"
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of one ingredient's tensors; a soup takes as many."""
+        return sum(info.nbytes for info in self.tensors.values())
+
+    def reader(self, i: int) -> Reader:
+        """Ingredient `i`, open for reading bytes of its tensors; to be closed, or used in a `with` statement."""
+        return self._checkpoints[i].open(keep=len(self) <= KEEP_OPEN)
+
+    def state_dict(self, i: int) -> dict[str, torch.Tensor]:
+        """All tensors of ingredient `i`, in memory of their own; tied names share one tensor.
+
+        Arguments:
+            i: index of the ingredient.
+
+        Returns:
+            what a network's `load_state_dict` takes, stored and tied names.
+        """
+        import torch
+
+        state = {}
+        with self.reader(i) as reader:
+            for name, info in self.tensors.items():
+                tensor = torch.empty(info.shape, dtype=getattr(torch, info.dtype))
+                if info.nbytes:
+                    target = tensor.reshape(-1).view(torch.uint8).numpy()
+                    np.copyto(target, reader.read(name, 0, info.nbytes, target))
+                state[name] = tensor
+        return state | {name: state[kept] for name, kept in self.aliases.items()}
+
+
+def _resolve(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> tuple[Path, ...]:
+    given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    if not given:
+        raise InputError("the pool is empty: expected at least one checkpoint file or a glob that matches some")
+    found = [path for one in given for path in _matches(Path(one).expanduser())]
+    seen: dict[tuple[int, int], Path] = {}
+    for path in found:
+        stat = path.stat()
+        inode = stat.st_dev, stat.st_ino
+        if inode in seen:
+            raise InputError(
+                f"{path} and {seen[inode]} are the same file: each ingredient is given once. "
+                f"To give one more weight, say so in the recipe."
+            )
+        seen[inode] = path
+    return tuple(found)
+
+
+def _matches(given: Path) -> list[Path]:
+    if given.exists():  # also a file whose name looks like a glob
+        return [given]
+    pattern = str(given)
+    if not glob.has_magic(pattern):
+        raise MissingFileError(f"no such checkpoint: {given}")
+    matches = glob.glob(pattern, recursive=True)  # noqa: PTH207 -- Path.glob takes no absolute pattern
+    found = [path for path in map(Path, sorted(matches)) if path.is_file()]
+    if not found:
+        raise MissingFileError(f"the pool is empty: no file matches {pattern!r}")
+    return found
+
+
+def _names(paths: tuple[Path, ...]) -> tuple[str, ...]:
+    full = [(*path.absolute().parent.parts, path.stem) for path in paths]
+    depth = [1] * len(paths)
+    while True:
+        names = ["/".join(parts[-count:]) for parts, count in zip(full, depth, strict=True)]
+        clashing = [i for i, name in enumerate(names) if names.count(name) > 1]
+        if not clashing:
+            return tuple(names)
+        if all(depth[i] >= len(full[i]) for i in clashing):  # run.pt beside run.safetensors
+            return _names(tuple(path.with_name(path.name + ".x") for path in paths))
+        for i in clashing:
+            depth[i] += 1
+
+
+def _check_names(names: tuple[str, ...], paths: tuple[Path, ...]) -> None:
+    if len(names) != len(paths):
+        raise InputError(f"expected one name for each of the {len(paths)} files, got {len(names)}: {list(names)}")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"two ingredients are called {twice!r}; names must differ")
+
+
+def _refuse_adapters(checkpoint: Checkpoint) -> None:
+    factor = next((name for name in checkpoint.names if LORA.search(name)), None)
+    if factor is not None:
+        raise IncompatibleError(
+            f"{checkpoint.path}: tensor {factor!r} is a factor of a low-rank adapter (LoRA). Factors cannot be "
+            f"averaged one by one: the average of A times the average of B is not the average of B·A. Merge each "
+            f"adapter into its base weights first (PEFT: model.merge_and_unload()) and give the merged checkpoints."
+        )
+
+
+def _compare(first: Checkpoint, other: Checkpoint) -> None:
+    here, there = set(first.names), set(other.names)
+    for lacking, holding, names in ((other, first, here - there), (first, other, there - here)):
+        if names:
+            name = min(names)
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            raise IncompatibleError(
+                f"tensor {name!r}{more}: in {holding.path}, but not in {lacking.path}. All ingredients must be "
+                f"fine-tunings of one architecture, saved alike."
+            )
+    for name in first.names:
+        expected, got = first.info(name), other.info(name)
+        if expected.shape != got.shape:
+            raise IncompatibleError(
+                f"tensor {name!r}: shape {list(expected.shape)} in {first.path}, "
+                f"but {list(got.shape)} in {other.path}. "
+                f"All ingredients must have one architecture and the same classes."
+            )
+        if expected.dtype != got.dtype:
+            raise IncompatibleError(
+                f"tensor {name!r}: dtype {expected.dtype} in {first.path}, but {got.dtype} in {other.path}. "
+                f"Save all ingredients in one precision."
+            )
