@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from radin.pool import Pool as Pool
     from radin.problem import Problem as Problem
     from radin.problem import Proposals as Proposals
-    from radin.procedure import Result as Result
     from radin.procedure import make_soup as make_soup
     from radin.recipe import Recipe as Recipe
+    from radin.result import Result as Result
     from radin.surrogate import Surrogate as Surrogate
     from radin.tasks import Task as Task
     from radin.verify import Verifier as Verifier
@@ -43,7 +43,7 @@ _HOME = {
     "Proposals": "problem",
     "RadinError": "errors",
     "Recipe": "recipe",
-    "Result": "procedure",
+    "Result": "result",
     "Shortlist": "driver",
     "Surrogate": "surrogate",
     "Task": "tasks",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote, unquote
 
 import numpy as np
 from jaxtyping import Float, Int64, Shaped
@@ -96,7 +97,7 @@ class LogitBank:
                 f"{labels_file}: expected the labels, an int array [samples]; name another with --labels"
             )
         arrays = [_load(file) for file in files]
-        return cls.from_arrays(arrays, _load(labels_file), [file.stem for file in files])
+        return cls.from_arrays(arrays, _load(labels_file), [unquote(file.stem) for file in files])
 
     def __len__(self) -> int:
         return len(self.names)
@@ -170,7 +171,9 @@ class LogitFolder:
             np.save(file, labels)
 
     def _file(self, name: str) -> Path:
-        return self.folder / f"{name}.npy"
+        """Names become file names one to one: `a/b` is `a%2Fb.npy`, and no ingredient takes the labels' file."""
+        plain = quote(name, safe=" !#$&'()+,;=@[]{}~")
+        return self.folder / ("%6Cabels.npy" if plain == "labels" else f"{plain}.npy")
 
 
 def check_logits(logits: np.ndarray, name: str, n_rows: int, n_classes: int) -> None:

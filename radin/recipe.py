@@ -145,7 +145,10 @@ def as_proposals(proposals: Any, n: int) -> Bool[np.ndarray, "k n"] | Float64[np
             f"row {row} is no recipe: weights must be finite, at least 0 and sum to 1; "
             f"smallest {weights[row].min():.6g}, sum {sums[row]:.6g}"
         )
-    return weights / np.where(sums == 1, 1.0, sums)[:, None] + 0.0  # −0.0 becomes 0.0, so equal rows have equal bytes
+    # A sum that is off by rounding alone is left: dividing by it would turn six times 1/6 into something else.
+    rounding = n * np.finfo(np.float64).eps
+    sums = np.where(np.abs(sums - 1) <= rounding, 1.0, sums)
+    return weights / sums[:, None] + 0.0  # −0.0 becomes 0.0, so that equal rows have equal bytes
 
 
 def subset_rows(weights: Float64[np.ndarray, "k n"]) -> Bool[np.ndarray, " k"]:

@@ -1,4 +1,4 @@
-"""Tasks by name, as the command line gives them: `FILE.py:function`, `package.module:function`, or an adapter's name."""
+"""Tasks by name, as the command line gives them: `FILE.py:function`, `package.module:function`, or an adapter."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
@@ -130,7 +130,7 @@ class Task:
 
     def logits(
         self, network: torch.nn.Module, rows: Rows, batch_size: int | None = None
-    ) -> Iterator[Float32[np.ndarray, "b C"]]:
+    ) -> Generator[Float32[np.ndarray, "b C"], None, None]:
         """Logits of a network on some rows, batch by batch: the one primitive beneath ingredients and soups.
 
         Arguments:
@@ -153,14 +153,18 @@ class Task:
                 self._calling("prepare", self.prepare, network)
         for inputs in rows.batches():
             for start in range(0, n_samples(inputs), size):
-                # Never held over a yield: the mode would leak into whoever consumes the logits.
-                with self._inference():
-                    launched = self._forward(network, _slice(inputs, start, start + size, self.torch_device))
+                launched = self.forward_batch(network, inputs, start, start + size)
                 if pending is not None:
                     yield pending.float().cpu().numpy()
                 pending = launched
         if pending is not None:
             yield pending.float().cpu().numpy()
+
+    def forward_batch(self, network: torch.nn.Module, inputs: Any, start: int, stop: int) -> torch.Tensor:
+        """Logits of the samples `[start, stop)` of one batch of inputs, on the task's device."""
+        with self._inference():
+            moved = map_tensors(lambda tensor: tensor[start:stop].to(self.torch_device, non_blocking=True), inputs)
+            return self._forward(network, moved)
 
     @contextmanager
     def _inference(self) -> Iterator[None]:
@@ -198,10 +202,6 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def _call(network: torch.nn.Module, inputs: Any) -> Any:
     return network(inputs)
-
-
-def _slice(inputs: Any, start: int, stop: int, device: torch.device) -> Any:
-    return map_tensors(lambda tensor: tensor[start:stop].to(device, non_blocking=True), inputs)
 
 
 def _source_of(part: Any) -> Any:

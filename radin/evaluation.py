@@ -1,0 +1,210 @@
+"""Logits of ingredients and soups on a task's rows: evaluated once, charged once, kept on disk."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+
+from radin.batchnorm import recompute_statistics, statistics_of
+from radin.budget import Kind, Ledger
+from radin.errors import DataError, IncompatibleError, TaskError
+from radin.files import digest_of, file_digest
+from radin.filling import Filler
+from radin.logits import LogitBank, LogitFolder, check_labels, check_logits
+from radin.pool import Pool
+from radin.progress import SILENT, Advance, Progress
+from radin.recipe import Recipe
+from radin.tasks.data import Rows
+from radin.tasks.task import Task, is_out_of_memory
+
+BatchNorm = Literal["average", "recompute", "keep"]
+
+#: Largest difference, relative to the largest logit, at which stored logits and a fresh first batch count as the same.
+#: Kernels of another batch size or library version differ by about 1e-5 in float32; other weights by far more.
+SAME_LOGITS = {None: 1e-3, "bfloat16": 5e-2, "float16": 1e-2}
+
+
+class Evaluator:
+    """Runs ingredients and soups of a pool on a task, each at most once, and keeps their logits in a folder.
+
+    Arguments:
+        pool: the ingredients.
+        task: what they are run on.
+        folder: holds `logits/` (ingredients), `soups/` and `test/` (either, on the test set).
+        ledger: charged with every evaluation; what a killed process left running in it is settled here.
+        batchnorm: policy for BatchNorm statistics of soups, see `radin.average`.
+        progress: watches the passes.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        task: Task,
+        folder: str | os.PathLike[str],
+        ledger: Ledger,
+        *,
+        batchnorm: BatchNorm = "average",
+        progress: Progress = SILENT,
+    ) -> None:
+        self.pool, self.task, self.ledger, self.batchnorm, self.progress = pool, task, ledger, batchnorm, progress
+        root = Path(folder)
+        self._ingredients = LogitFolder(root / "logits")
+        self._soups = LogitFolder(root / "soups")
+        self._tests = LogitFolder(root / "test")
+        self.batch_size: int = min(task.batch_size, ledger.fact("batch_size", task.batch_size))
+        complete = self._ingredients.keys() | self._soups.keys() | self._tests.keys()
+        ledger.recover(lambda key: key in complete)
+
+    @cached_property
+    def digests(self) -> tuple[str, ...]:
+        """SHA-256 of every ingredient's file, in pool order.
+
+        Raises:
+            IncompatibleError: two files with the same contents.
+        """
+        memory = self.ledger.fact("digests", {})
+        with self.progress.stage("reading checkpoints", len(self.pool), "file") as advance:
+            digests = []
+            for path in self.pool.paths:
+                digests.append(file_digest(path, memory))
+                advance(1)
+        self.ledger.set_fact("digests", memory)
+        for (one, i), (other, j) in pairwise(sorted((digest, i) for i, digest in enumerate(digests))):
+            if one == other:
+                raise IncompatibleError(
+                    f"{self.pool.paths[i]} and {self.pool.paths[j]} have the same contents: one model given twice "
+                    "would count double in every soup; leave one out"
+                )
+        return tuple(digests)
+
+    def key(self, recipe: Recipe, rows: Rows) -> str:
+        """Digest of everything that a recipe's logits on some rows depend on."""
+        parts = [(self.digests[i], recipe.weights[i]) for i in recipe.members]
+        return digest_of(self.task.key(rows), parts, self.batchnorm if recipe.size > 1 else None)
+
+    def collect(self) -> LogitBank:
+        """The logits of all ingredients on all rows of the task's data; one pass for each that is not on disk.
+
+        Raises:
+            DataError: logits that are not finite, labels out of range, or stored logits that no longer match what the
+                network gives. All passes completed so far are kept.
+        """
+        rows = self.task.rows
+        singles = [Recipe.subset(self.pool.names, [i]) for i in range(len(self.pool))]
+        stored = [self._ingredients.get(recipe.member_names[0], self.key(recipe, rows)) for recipe in singles]
+        known = next((i for i, logits in enumerate(stored) if logits is not None), None)
+        if known is not None:
+            self._check_unchanged(singles[known], stored[known])
+        self._ingredients.write_labels(rows.labels)
+        with self.progress.stage("ingredients", sum(one is None for one in stored) * len(rows), "sample") as advance:
+            arrays = [self.logits(recipe, "pass", advance=advance) for recipe in singles]
+        return LogitBank(self.pool.names, arrays, rows.labels)
+
+    def logits(self, recipe: Recipe, kind: Kind, *, advance: Advance = lambda done: None) -> Float32[np.ndarray, "M C"]:
+        """Logits of one recipe, from disk if they were evaluated before, else from a charged forward pass.
+
+        Arguments:
+            recipe: over the pool of this evaluator.
+            kind: `pass` for an ingredient or `soup` for a soup, on the task's data; `test` for either on its test set.
+            advance: told the samples that are done.
+        """
+        folder, rows = self._place(kind)
+        key = self.key(recipe, rows)
+        name = _stored_as(recipe, key)
+        logits = folder.get(name, key)
+        if logits is None:
+            with self.ledger.charge(kind, key, str(recipe), len(rows)):
+                self.fill(recipe)
+                self._run(folder, name, key, recipe, rows, advance)
+            logits = folder.get(name, key)
+            assert logits is not None  # written just now
+        return logits
+
+    def is_stored(self, recipe: Recipe, kind: Kind) -> bool:
+        """Whether the logits of a recipe are on disk already."""
+        folder, rows = self._place(kind)
+        key = self.key(recipe, rows)
+        return folder.get(_stored_as(recipe, key), key) is not None
+
+    def fill(self, recipe: Recipe) -> torch.nn.Module:
+        """The network of the task, filled with the soup of a recipe; the same network each time."""
+        self._filler.fill(recipe)
+        if self.batchnorm == "recompute" and recipe.size > 1:
+            recompute_statistics(self._network, self.task, self.batch_size)
+        return self._network
+
+    def recomputed(self, recipe: Recipe) -> dict[str, np.ndarray]:
+        """BatchNorm statistics that a soup has beside the average of its members; empty unless they are recomputed."""
+        if self.batchnorm != "recompute" or recipe.size == 1:
+            return {}
+        return statistics_of(self.fill(recipe))
+
+    @cached_property
+    def _network(self) -> torch.nn.Module:
+        return self.task.network()
+
+    @cached_property
+    def _filler(self) -> Filler:
+        return Filler(self._network, self.pool, batchnorm=self.batchnorm)
+
+    def first_batch(self) -> Float32[np.ndarray, "b C"]:
+        """Logits of the network, as it is filled now, on the first batch of the data; charged nowhere."""
+        with closing(self.task.logits(self._network, self.task.rows, self.batch_size)) as batches:
+            return next(batches)
+
+    def _place(self, kind: Kind) -> tuple[LogitFolder, Rows]:
+        if kind == "test":
+            assert self.task.test_rows is not None  # callers ask for test logits only where there is a test set
+            return self._tests, self.task.test_rows
+        return self._ingredients if kind == "pass" else self._soups, self.task.rows
+
+    def _run(self, folder: LogitFolder, name: str, key: str, recipe: Recipe, rows: Rows, advance: Advance) -> None:
+        """One pass over the rows; when memory runs out it starts over with half the batch size, which is recorded."""
+        while True:
+            done = 0
+            try:
+                with folder.writing(name, key, len(rows), {"recipe": recipe.to_json()}) as append:
+                    for batch in self.task.logits(self._network, rows, self.batch_size):
+                        check_labels(rows.labels[done : done + len(batch)], batch.shape[1], name)
+                        check_logits(batch, name, len(batch), batch.shape[1])
+                        append(batch)
+                        done += len(batch)
+                        advance(len(batch))
+                return
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                advance(-done)
+                if self.batch_size == 1:
+                    raise TaskError(
+                        f"{name}: memory ran out on a single sample; use a smaller network, or the CPU"
+                    ) from error
+                self.batch_size = max(1, self.batch_size // 2)
+                self.ledger.set_fact("batch_size", self.batch_size)
+
+    def _check_unchanged(self, recipe: Recipe, stored: Float32[np.ndarray, "M C"] | None) -> None:
+        """Runs the first batch of a stored ingredient again: what its key cannot see may have changed all the same."""
+        assert stored is not None
+        self.fill(recipe)
+        fresh = self.first_batch()
+        expected = stored[: len(fresh)]
+        scale = max(1.0, float(np.abs(expected).max()))
+        difference = float(np.abs(fresh - expected).max()) if fresh.shape == expected.shape else np.inf
+        if not difference <= SAME_LOGITS[self.task.autocast] * scale:
+            raise DataError(
+                f"{recipe}: the logits stored in {self._ingredients.folder} differ by {difference:.3g} from what the "
+                "network gives now, for the same checkpoint, data and task code. Either the network is not "
+                "deterministic, or it reads something else that changed; then use another run folder"
+            )
+
+
+def _stored_as(recipe: Recipe, key: str) -> str:
+    return recipe.member_names[0] if recipe.size == 1 else f"soup-{key[:16]}"

@@ -1,0 +1,137 @@
+"""What a run will take, said before anything is spent."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from radin.budget import Budget, Ledger
+from radin.errors import InputError
+from radin.evaluation import BatchNorm, Evaluator
+from radin.pool import Pool
+from radin.progress import SILENT, Progress
+from radin.recipe import Recipe
+from radin.tasks.task import Task
+
+LOGIT_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run of `radin.make_soup` will take.
+
+    Attributes:
+        ingredients: size of the pool.
+        passes: ingredients whose logits are not in the run folder yet, one forward pass over the data each.
+        soups: real soups that may be built and evaluated, one pass each.
+        samples: labelled samples in a pass.
+        test_passes: passes over the test set: the winner's and the best ingredient's.
+        test_samples: labelled samples in the test set.
+        batch_size: samples per forward pass.
+        seconds_fill: time to fill the network with one ingredient, measured.
+        seconds_per_sample: time of the forward pass, measured on the second batch.
+        seconds: all passes, from these two; the search on the logits comes on top, usually seconds.
+        memory_bytes: peak memory of the device after a batch (of this process, on the CPU), plus one ingredient's
+            selected logits as they are scored.
+        disk_bytes: logits that will be written, and the soup.
+        device: where the network runs.
+    """
+
+    ingredients: int
+    passes: int
+    soups: int
+    samples: int
+    test_passes: int
+    test_samples: int
+    batch_size: int
+    seconds_fill: float
+    seconds_per_sample: float
+    seconds: float
+    memory_bytes: int
+    disk_bytes: int
+    device: str
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as JSON holds it."""
+        return asdict(self)
+
+
+def plan(
+    pool: Pool,
+    task: Task,
+    budget: Budget | None = None,
+    run_dir: str | os.PathLike[str] = "radin-run",
+    *,
+    batchnorm: BatchNorm = "average",
+    progress: Progress = SILENT,
+) -> Plan:
+    """Says what `make_soup` with these arguments will take, from one timed batch and the files' headers.
+
+    Two batches of the first ingredient are run. Nothing is charged, and nothing is written to the run folder.
+
+    Arguments:
+        pool, task, budget, run_dir, batchnorm, progress: as for `radin.make_soup`.
+
+    Raises:
+        IncompatibleError, DataError, TaskError: what `make_soup` would raise when it starts.
+    """
+    soups = (budget or Budget()).soups
+    if soups is None:
+        raise InputError("a plan needs a number of soups to verify: Budget(soups=4), for example")
+    run = Path(run_dir)
+    with tempfile.TemporaryDirectory() as scratch:
+        known = run if (run / "ledger.db").exists() else Path(scratch)
+        with Ledger(known / "ledger.db") as ledger:
+            evaluator = Evaluator(pool, task, known, ledger, batchnorm=batchnorm, progress=progress)
+            missing = _missing_passes(evaluator) if known == run else len(pool)
+            fill, per_sample, classes = _timed_batch(evaluator)
+    samples, test_samples = len(task.rows), len(task.test_rows) if task.test_rows else 0
+    test_passes = 2 if test_samples else 0
+    rows = (missing + soups) * samples + test_passes * test_samples
+    return Plan(
+        ingredients=len(pool),
+        passes=missing,
+        soups=soups,
+        samples=samples,
+        test_passes=test_passes,
+        test_samples=test_samples,
+        batch_size=evaluator.batch_size,
+        seconds_fill=fill,
+        seconds_per_sample=per_sample,
+        seconds=missing * fill + soups * len(pool) * fill / 2 + rows * per_sample,
+        memory_bytes=_peak_memory(task.torch_device) + samples * classes * LOGIT_BYTES,
+        disk_bytes=rows * classes * LOGIT_BYTES + pool.nbytes,
+        device=str(task.torch_device),
+    )
+
+
+def _missing_passes(evaluator: Evaluator) -> int:
+    singles = [Recipe.subset(evaluator.pool.names, [i]) for i in range(len(evaluator.pool))]
+    return sum(not evaluator.is_stored(single, "pass") for single in singles)
+
+
+def _timed_batch(evaluator: Evaluator) -> tuple[float, float, int]:
+    """Seconds to fill the network, seconds a sample, and classes; the first batch warms up and is not counted."""
+    begun = time.perf_counter()
+    evaluator.fill(Recipe.subset(evaluator.pool.names, [0]))
+    filled = time.perf_counter()
+    evaluator.first_batch()
+    warm = time.perf_counter()
+    logits = evaluator.first_batch()
+    return filled - begun, (time.perf_counter() - warm) / len(logits), logits.shape[1]
+
+
+def _peak_memory(device: torch.device) -> int:
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,238 @@
+"""RADIN in two steps: rank recipes by their averaged logits, then verify the best few for real."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from radin.averaging import average
+from radin.budget import Budget, Ledger
+from radin.driver import Shortlist, as_searcher, search
+from radin.errors import InputError, RunDirError
+from radin.evaluation import BatchNorm, Evaluator
+from radin.files import write_json
+from radin.metrics import losses
+from radin.plugins import SearchFunction, Searcher
+from radin.pool import Pool
+from radin.problem import Problem, Proposals
+from radin.progress import SILENT, Progress
+from radin.recipe import Recipe
+from radin.result import Estimate, Report, Result, Spent, VerifiedSoup
+from radin.significance import interval, paired_p_value, paired_test_name
+from radin.surrogate import Surrogate
+from radin.surrogate.prior import validate_strength
+from radin.tasks.task import Task
+from radin.verify import Verifier
+
+
+def make_soup(
+    pool: Pool,
+    task: Task,
+    searcher: str | Searcher | SearchFunction = "greedy",
+    options: Mapping[str, Any] | None = None,
+    budget: Budget | None = None,
+    lam: float = 1.0,
+    seed: int = 0,
+    run_dir: str | os.PathLike[str] = "radin-run",
+    *,
+    batchnorm: BatchNorm = "average",
+    progress: Progress = SILENT,
+) -> Result:
+    """Finds the best soup of a pool with a budget of real evaluations (RADIN, arXiv 2401.17790).
+
+    Every ingredient is run once over the task's data. The searcher then ranks recipes by the score of their averaged
+    logits, and the `budget.soups` best are built and evaluated for real. The single ingredients compete, at no cost,
+    so the result is never worse on the selection data than the best of them.
+
+    A run that is killed goes on with the same call: passes and soups that were completed are read from the run folder,
+    and the search is replayed from its seed.
+
+    Arguments:
+        pool: the ingredients, `N` of them.
+        task: the network, the data and the metric.
+        searcher: a searcher's name, or a generator function.
+        options: the searcher's options.
+        budget: `soups` is the B of the paper, 4 by default; `candidates` the recipes scored from logits; `seconds`
+            caps search and verification together.
+        lam: strength λ of the prior that favours larger subsets, in standard errors of the best ingredient's score.
+            The default, 1, lets a soup of everything be one standard error worse and still be tried.
+        seed: of the searcher's randomness.
+        run_dir: holds logits, ledger, `soup.safetensors`, `leaderboard.json` and `score-against-budget.png`.
+        batchnorm: policy for BatchNorm statistics: `average`, `recompute`, or `keep`.
+        progress: watches the stages.
+
+    Returns:
+        the winner, the leaderboard, and the winner's score on data that selected nothing.
+
+    Raises:
+        InputError: an argument out of range.
+        PluginError: no such searcher or option.
+        RunDirError: the run folder was made with other inputs, or is in use.
+        IncompatibleError, CheckpointError, DataError, TaskError: see `Pool` and `Task`.
+        StorageError: the disk is full; what was completed is kept.
+    """
+    budget = budget or Budget()
+    chosen, soups = check_settings(searcher, options, budget, lam)
+    run = Path(run_dir)
+    with Ledger(run / "ledger.db") as ledger:
+        bind(ledger, pool, task, progress)
+        verifier = Verifier(pool, task, run, ledger=ledger, batchnorm=batchnorm, progress=progress)
+        surrogate = Surrogate(verifier.bank, task.metric, lam)
+        shortlist = search(
+            chosen, surrogate, budget, seed=seed, top=soups, options=options, ledger=ledger, progress=progress
+        )
+        verified = search(in_order(shortlist), verifier, _left(budget, shortlist), ledger=ledger, top=soups)
+        tried = [assess(one.recipe, verifier, surrogate) for one in verified_in_order(shortlist, verified)]
+        singles = [assess(Recipe.subset(pool.names, [i]), verifier, surrogate) for i in range(len(pool))]
+        leaderboard = sorted([*tried, *singles], key=merit(task), reverse=True)
+        result = Result(
+            best=leaderboard[0],
+            leaderboard=leaderboard,
+            verified=tried,
+            report=report_on(leaderboard[0].recipe, verifier),
+            spent=_spent(ledger, shortlist, verified),
+            metric=task.scored_by.name,
+            batchnorm=batchnorm,
+            settings={"searcher": chosen.name, "options": dict(shortlist.options), "lam": lam, "seed": seed}
+            | asdict(budget),
+            run_dir=run,
+        )
+        _publish(result, pool, verifier, shortlist)
+    return result
+
+
+def check_settings(
+    searcher: str | Searcher | SearchFunction, options: Mapping[str, Any] | None, budget: Budget, lam: float
+) -> tuple[Searcher, int]:
+    """Finds fault with the settings of a run before anything is spent; returns the searcher and B."""
+    if budget.soups is None:
+        raise InputError("make_soup needs a number of soups to verify: Budget(soups=4), for example")
+    validate_strength(lam)
+    chosen = as_searcher(searcher)
+    chosen.validate(options or {})
+    return chosen, budget.soups
+
+
+def bind(ledger: Ledger, pool: Pool, task: Task, progress: Progress = SILENT) -> None:
+    """Ties a run folder to its inputs, and refuses it for others.
+
+    Ingredients may be added to the pool, or left out; what stands in the folder stays true then. Other data, other task
+    code, or other contents under an ingredient's name are another run.
+
+    Raises:
+        RunDirError: says which input differs.
+    """
+    evaluator = Evaluator(pool, task, ledger.path.parent, ledger, progress=progress)
+    ingredients = dict(zip(pool.names, evaluator.digests, strict=True))
+    inputs = {"data": task.rows.fingerprint, "task code": task.code}
+    if task.test_rows is not None:
+        inputs["test data"] = task.test_rows.fingerprint
+    known = ledger.fact("inputs")
+    if known is not None:
+        where = f"{ledger.path.parent} was made with other inputs"
+        advice = "choose another run folder, or delete this one"
+        for name in inputs.keys() & known["task"].keys():
+            if inputs[name] != known["task"][name]:
+                raise RunDirError(f"{where}: the {name} differs; {advice}")
+        old = known["ingredients"]
+        changed = sorted(name for name in ingredients.keys() & old.keys() if ingredients[name] != old[name])
+        if changed:
+            raise RunDirError(f"{where}: the contents of {', '.join(changed)} have changed; {advice}")
+        if not (ingredients.keys() <= old.keys() or old.keys() <= ingredients.keys()):
+            raise RunDirError(
+                f"{where}: its pool was {', '.join(old)}; models may be added to it or left out, not both; {advice}"
+            )
+        inputs = known["task"] | inputs
+    ledger.set_fact("inputs", {"task": inputs, "ingredients": ingredients})
+
+
+def in_order(shortlist: Shortlist) -> Callable[[Problem], Proposals]:
+    """A searcher that proposes the recipes of a shortlist one by one, best first."""
+
+    def verification(problem: Problem) -> Proposals:
+        """The shortlist of another search."""
+        for candidate in shortlist:
+            yield candidate.recipe.row[None]
+
+    return verification
+
+
+def verified_in_order(shortlist: Shortlist, verified: Shortlist) -> list[Any]:
+    """The candidates of a shortlist that were verified, in its order."""
+    scored = {candidate.recipe for candidate in verified}
+    return [candidate for candidate in shortlist if candidate.recipe in scored]
+
+
+def assess(recipe: Recipe, verifier: Verifier, surrogate: Surrogate) -> VerifiedSoup:
+    """A verified recipe's score beside what its averaged logits promised; reads logits, evaluates nothing new."""
+    metric, labels = verifier.task.scored_by, verifier.bank.labels
+    logits = verifier.logits(recipe)[verifier.selection_rows]
+    promised = float(surrogate.metric_scores(recipe.row[None])[0])
+    return VerifiedSoup(
+        recipe=recipe,
+        score=metric.value(logits, labels),
+        ensemble=promised if metric.higher_is_better else -promised,
+        nll=float(losses(logits, labels).mean()),
+    )
+
+
+def merit(task: Task) -> Callable[[VerifiedSoup], tuple[Any, ...]]:
+    """Sort key of a leaderboard, best last: score, then lower negative log-likelihood, more ingredients, pool order."""
+    sign = 1 if task.scored_by.higher_is_better else -1
+    return lambda one: (sign * one.score, -one.nll, one.recipe.size, [-member for member in one.recipe.members])
+
+
+def report_on(recipe: Recipe, verifier: Verifier) -> Report:
+    """A recipe beside the best ingredient, on the test set, else the held-back part, else the selection data."""
+    task = verifier.task
+    best = int(np.argmax(verifier.solo))
+    single = Recipe.subset(verifier.names, [best])
+    data, labels, ours = verifier.unseen_logits(recipe)
+    _, _, theirs = verifier.unseen_logits(single)
+    metric = task.scored_by
+    mine, other = metric.measure(ours, labels), metric.measure(theirs, labels)
+    return Report(
+        data=data,
+        n_samples=len(labels),
+        winner=Estimate(metric.value_of(mine, labels), *interval(metric, mine, labels)),
+        ingredient=verifier.names[best],
+        best_ingredient=Estimate(metric.value_of(other, labels), *interval(metric, other, labels)),
+        p_value=None if recipe == single else paired_p_value(metric, mine, other, labels),
+        test=paired_test_name(metric),
+    )
+
+
+def _left(budget: Budget, shortlist: Shortlist) -> Budget:
+    """The budget that the search has left for verification; at least a moment, so that verification can say so."""
+    if budget.seconds is None:
+        return budget
+    return replace(budget, seconds=max(budget.seconds - shortlist.seconds, 1e-9))
+
+
+def _spent(ledger: Ledger, shortlist: Shortlist, verified: Shortlist) -> Spent:
+    return Spent(
+        passes=ledger.count("pass"),
+        soups=verified.charged,
+        candidates=shortlist.charged,
+        lost=sum(ledger.count(kind, "lost") for kind in ("pass", "soup", "test")),
+        seconds_passes=ledger.seconds("pass"),
+        seconds_search=shortlist.seconds,
+        seconds_soups=verified.seconds,
+    )
+
+
+def _publish(result: Result, pool: Pool, verifier: Verifier, shortlist: Shortlist) -> None:
+    """Writes the run folder's soup, leaderboard and picture."""
+    from radin.picture import draw_run
+
+    about = {"radin.metric": result.metric, "radin.score": repr(result.best.score)}
+    statistics = verifier.evaluator.recomputed(result.best.recipe)
+    soup = result.run_dir / "soup.safetensors"
+    average(pool, result.best.recipe, soup, batchnorm=result.batchnorm, metadata=about, replace=statistics)
+    write_json(result.run_dir / "leaderboard.json", result.to_json())
+    draw_run(result, shortlist, verifier.task.scored_by, result.run_dir / "score-against-budget.png")

@@ -1,0 +1,225 @@
+"""What a run found: the best soup, everything that was verified, and how sure one can be."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from radin.files import written_aside
+from radin.recipe import Recipe
+
+#: Under this many samples a 95 % interval of an accuracy near 0.9 is wider than 5 points.
+FEW_SAMPLES = 500
+
+
+@dataclass(frozen=True)
+class VerifiedSoup:
+    """A recipe with its real score.
+
+    Attributes:
+        recipe: the recipe; of size 1, it is an ingredient.
+        score: the metric's value on the selection data, as people read it (a negative log-likelihood is positive).
+        ensemble: the same metric of the averaged logits of the recipe's members: what the surrogate predicted,
+            without its prior.
+        nll: negative log-likelihood on the selection data; it decides between equal scores.
+    """
+
+    recipe: Recipe
+    score: float
+    ensemble: float
+    nll: float
+
+    @property
+    def gap(self) -> float:
+        """Real score minus predicted score; 0 for an ingredient."""
+        return self.score - self.ensemble
+
+    def to_json(self) -> dict[str, Any]:
+        """Score, prediction and recipe as JSON holds them."""
+        kind = "ingredient" if self.recipe.size == 1 else "soup"
+        return {
+            "kind": kind,
+            "score": self.score,
+            "ensemble": self.ensemble,
+            "nll": self.nll,
+            "size": self.recipe.size,
+            "recipe": self.recipe.to_json(),
+        }
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A metric's value on some samples, with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
+
+
+@dataclass(frozen=True)
+class Report:
+    """The winner beside the best ingredient, on data that selected nothing wherever there are such data.
+
+    Attributes:
+        data: `test`, `held-back`, or `selection` if there was nothing else.
+        n_samples: how many samples that is.
+        winner: value and interval of the winner.
+        ingredient: name of the best ingredient, by the selection data.
+        best_ingredient: its value and interval on the same samples.
+        p_value: two-sided paired test of the two; None if the winner is that ingredient.
+        test: which test that was.
+    """
+
+    data: Literal["test", "held-back", "selection"]
+    n_samples: int
+    winner: Estimate
+    ingredient: str
+    best_ingredient: Estimate
+    p_value: float | None
+    test: str
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a reader should know before trusting these numbers."""
+        remarks = []
+        if self.data == "selection":
+            remarks.append(
+                "these are the data that selected the winner, so its score is a little too good; "
+                "give a test set, or hold some data back"
+            )
+        if self.n_samples < FEW_SAMPLES:
+            remarks.append(f"{self.n_samples} samples are few: the interval is too wide to decide much")
+        return remarks
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a run has spent, over all restarts.
+
+    Attributes:
+        passes: ingredients that were run over the data, one forward pass each.
+        soups: distinct real soups that this run was charged for.
+        candidates: distinct recipes scored from averaged logits.
+        lost: evaluations that a kill or an interruption cut short; they are repeated and count nowhere else.
+        seconds_passes, seconds_search, seconds_soups: wall-clock time of each stage.
+    """
+
+    passes: int
+    soups: int
+    candidates: int
+    lost: int
+    seconds_passes: float
+    seconds_search: float
+    seconds_soups: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `radin.make_soup` found.
+
+    Attributes:
+        best: the winner: the best of all verified soups and all single ingredients, on the selection data.
+        leaderboard: those, best first: by score, then lower negative log-likelihood, then more ingredients.
+        verified: the soups alone, in the order in which they were verified.
+        report: the winner and the best ingredient on data that selected nothing.
+        spent: passes, soups and candidates.
+        metric: the metric's name.
+        batchnorm: the policy for BatchNorm statistics that the soups were built with.
+        settings: searcher, options, λ, seed and caps.
+        run_dir: the run's folder.
+    """
+
+    best: VerifiedSoup
+    leaderboard: Sequence[VerifiedSoup]
+    verified: Sequence[VerifiedSoup]
+    report: Report
+    spent: Spent
+    metric: str
+    batchnorm: str
+    settings: dict[str, Any]
+    run_dir: Path
+
+    @property
+    def best_ingredient(self) -> VerifiedSoup:
+        """The best single ingredient on the selection data."""
+        return next(entry for entry in self.leaderboard if entry.recipe.size == 1)
+
+    @property
+    def soup_won(self) -> bool:
+        """Whether a soup of at least two ingredients leads."""
+        return self.best.recipe.size > 1
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Writes the winner's weights as `.safetensors`, with its recipe in the metadata.
+
+        Arguments:
+            path: the file; replaced if it is there, once the new one is complete.
+
+        Raises:
+            StorageError: the disk is full, or the folder cannot be written to.
+        """
+        with (self.run_dir / "soup.safetensors").open("rb") as source, written_aside(path) as target:
+            shutil.copyfileobj(source, target)
+        return Path(path)
+
+    def verdict(self) -> str:
+        """In one sentence: did a soup win, over what, and by how much."""
+        single = self.best_ingredient
+        name = single.recipe.member_names[0]
+        if self.soup_won:
+            size = self.best.recipe.size
+            return (
+                f"A soup of {size} ingredients wins: {self.metric} {self.best.score:.4f} on the selection data, "
+                f"{single.score:.4f} for the best ingredient, {name}."
+            )
+        if not self.verified:
+            return f"No soup was verified, so the best ingredient, {name}, stands: {self.metric} {single.score:.4f}."
+        best = next(entry for entry in self.leaderboard if entry.recipe.size > 1)
+        return (
+            f"No soup won: the best ingredient, {name}, has {self.metric} {single.score:.4f} on the selection data, and "
+            f"the best of {len(self.verified)} verified soups {best.score:.4f}, where its averaged logits promised "
+            f"{best.ensemble:.4f}. {self._why_not(best)}"
+        )
+
+    def _why_not(self, best: VerifiedSoup) -> str:
+        promised = abs(best.ensemble - self.best_ingredient.score)
+        if abs(best.gap) > promised:
+            return (
+                "The soups fall short of their ensembles: the ingredients lie too far apart in weight space for "
+                "averaging; check that they were fine-tuned from one and the same model."
+            )
+        return "Even the averaged logits are no better: these ingredients make the same mistakes, or one leads by far."
+
+    def surrogate_gap(self) -> str | None:
+        """In one sentence: how far the surrogate was from the verified soups; None if there are none."""
+        if not self.verified:
+            return None
+        gaps = [soup.gap for soup in self.verified]
+        mean, worst = sum(gaps) / len(gaps), max(gaps, key=abs)
+        return (
+            f"Real soups minus averaged logits, over {len(gaps)} verified: mean {mean:+.4f}, largest {worst:+.4f} "
+            f"({self.metric})."
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything above as JSON holds it; `leaderboard.json` in the run folder."""
+        return {
+            "best": self.best.to_json(),
+            "soup_won": self.soup_won,
+            "verdict": self.verdict(),
+            "surrogate_gap": self.surrogate_gap(),
+            "metric": self.metric,
+            "report": asdict(self.report) | {"remarks": self.report.remarks},
+            "spent": asdict(self.spent),
+            "batchnorm": self.batchnorm,
+            "settings": self.settings,
+            "verified": [entry.to_json() for entry in self.verified],
+            "leaderboard": [entry.to_json() for entry in self.leaderboard],
+        }

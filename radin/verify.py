@@ -1,0 +1,128 @@
+"""The expensive objective: builds a soup and evaluates it for real."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int64
+
+from radin.budget import Ledger
+from radin.evaluation import BatchNorm, Evaluator
+from radin.logits import LogitBank
+from radin.metrics import losses
+from radin.objective import Proposal, Unit
+from radin.pool import Pool
+from radin.progress import SILENT, Progress
+from radin.recipe import Recipe, as_proposals
+from radin.tasks.task import Task
+
+UnseenData = Literal["test", "held-back", "selection"]
+
+
+class Verifier:
+    """Scores recipes by building the soup and running it on the task's selection data; an `Objective`.
+
+    The ingredients are run first, one pass each, unless their logits are in the folder already. A one-ingredient
+    recipe is the ingredient, so it costs nothing more. Every soup is evaluated once: its logits stay in the folder,
+    and asking for it again, in this process or a later one, reads them.
+
+    Arguments:
+        pool: the ingredients.
+        task: what they are run on; its metric is the score, without any prior.
+        run_dir: the folder for logits and ledger.
+        ledger: an open ledger to charge; by default the one in the run folder, which `close` lets go of.
+        batchnorm: policy for BatchNorm statistics of soups: `average`, `recompute` or `keep`, see `radin.average`.
+        progress: watches the passes.
+
+    Raises:
+        RunDirError: another process uses the run folder.
+        IncompatibleError: the pool does not fit the task's network, or holds one model twice.
+        DataError: logits that are not finite, labels out of range, data that shuffle.
+    """
+
+    unit: Unit = "soup"
+
+    def __init__(
+        self,
+        pool: Pool,
+        task: Task,
+        run_dir: str | os.PathLike[str],
+        *,
+        ledger: Ledger | None = None,
+        batchnorm: BatchNorm = "average",
+        progress: Progress = SILENT,
+    ) -> None:
+        self._own_ledger = Ledger(Path(run_dir) / "ledger.db") if ledger is None else None
+        self.ledger = ledger or self._own_ledger
+        assert self.ledger is not None
+        try:
+            self.evaluator = Evaluator(pool, task, run_dir, self.ledger, batchnorm=batchnorm, progress=progress)
+            self.all_rows = self.evaluator.collect()
+        except BaseException:
+            self.close()
+            raise
+        self.pool, self.task, self.progress = pool, task, progress
+        self.selection_rows, self.held_back_rows = task.split
+        self.bank: LogitBank = self.all_rows.take(self.selection_rows)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the ledger, if this verifier opened it."""
+        if self._own_ledger is not None:
+            self._own_ledger.close()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The ingredients' names, in pool order."""
+        return self.pool.names
+
+    @property
+    def solo(self) -> Float64[np.ndarray, " n"]:
+        """Each ingredient's own score on the selection data."""
+        metric, m = self.task.scored_by, self.bank.n_samples
+        scores = [metric.score(self.bank.read(i, 0, m), self.bank.labels) for i in range(len(self.bank))]
+        return np.array(scores, dtype=np.float64)
+
+    def __call__(self, weights: Proposal, /) -> Float64[np.ndarray, " k"]:
+        """Scores of `k` recipes, one real soup each."""
+        recipes = [Recipe.of(self.names, row) for row in as_proposals(weights, len(self.names))]
+        return np.array([self.score(recipe) for recipe in recipes], dtype=np.float64)
+
+    def score(self, recipe: Recipe) -> float:
+        """Score of one recipe on the selection data; higher is better."""
+        return self.task.scored_by.score(self.logits(recipe)[self.selection_rows], self.bank.labels)
+
+    def tie_break(self, weights: Proposal, /) -> Float64[np.ndarray, " k"]:
+        """Negative log-likelihood of soups on the selection data; it orders recipes of equal score."""
+        recipes = [Recipe.of(self.names, row) for row in as_proposals(weights, len(self.names))]
+        means = [losses(self.logits(one)[self.selection_rows], self.bank.labels).mean() for one in recipes]
+        return np.array(means, dtype=np.float64)
+
+    def unseen_logits(self, recipe: Recipe) -> tuple[UnseenData, Int64[np.ndarray, " M"], Float32[np.ndarray, "M C"]]:
+        """Logits of one recipe on data that selected nothing: the test set, else the held-back part of the data.
+
+        Where there is neither it is the selection data, and the first value says so.
+
+        Returns:
+            which data, their labels, and the logits. On a test set this costs one pass the first time.
+        """
+        if self.task.test_rows is not None:
+            return "test", self.task.test_rows.labels, self.evaluator.logits(recipe, "test")
+        which: UnseenData = "held-back" if len(self.held_back_rows) else "selection"
+        rows = self.held_back_rows if len(self.held_back_rows) else self.selection_rows
+        return which, self.all_rows.labels[rows], self.logits(recipe)[rows]
+
+    def logits(self, recipe: Recipe) -> Float32[np.ndarray, "M C"]:
+        """Logits of one recipe on all rows of the task's data, those held back included, in the data's order."""
+        if recipe.size == 1:
+            return self.all_rows.read(recipe.members[0], 0, self.all_rows.n_samples)
+        with self.progress.stage(f"soup of {recipe.size}", self.all_rows.n_samples, "sample") as advance:
+            return self.evaluator.logits(recipe, "soup", advance=advance)
