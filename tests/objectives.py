@@ -1,0 +1,79 @@
+"""Small objectives for tests: what they score is obvious, and they count it."""
+
+import numpy as np
+
+import radin
+
+
+class Additive:
+    """Each ingredient has a worth; a soup scores the mean worth of its members, plus a bonus for its size.
+
+    Counts each recipe that it is asked about, by itself and not through radin.
+    """
+
+    def __init__(self, worth, *, unit="candidate", bonus=0.0, digits=12):
+        self.unit = unit
+        self.worth = np.asarray(worth, dtype=np.float64)
+        self.names = tuple(f"m{i}" for i in range(len(self.worth)))
+        self.bonus, self.digits = bonus, digits
+        self.asked = []
+
+    @property
+    def solo(self):
+        return np.round(self.worth, self.digits)
+
+    def __call__(self, weights):
+        self.asked += [row.tobytes() for row in weights]
+        return self.value(weights)
+
+    def value(self, weights):
+        weights = np.asarray(weights, dtype=np.float64)
+        shares = weights / weights.sum(axis=1, keepdims=True)
+        return np.round(shares @ self.worth + self.bonus * ((weights > 0).sum(axis=1) - 1), self.digits)
+
+
+class Capable(Additive):
+    """The same with all optional abilities; what they are asked is counted too."""
+
+    def neighbours(self, mask):
+        moves = mask ^ np.eye(len(mask), dtype=bool)
+        scores = np.full(len(mask), -np.inf)
+        scores[moves.any(axis=1)] = self(moves[moves.any(axis=1)])
+        return scores
+
+    def swaps(self, mask):
+        moves = []
+        for i in np.flatnonzero(mask):
+            for j in np.flatnonzero(~mask):
+                move = mask.copy()
+                move[i], move[j] = False, True
+                moves.append(move)
+        moves = np.array(moves, dtype=bool).reshape(-1, len(mask))
+        return moves, self(moves)
+
+    def loss_and_gradient(self, weights):
+        self.asked.append(b"gradient" + weights.tobytes())
+        return float(-weights @ self.worth), -self.worth
+
+    def tie_break(self, weights):
+        return np.zeros(len(weights))
+
+
+def propose(*batches):
+    """A searcher that yields these batches and keeps the scores in `.answers`."""
+
+    def listed(problem: radin.Problem) -> radin.Proposals:
+        """Proposes what it was made with."""
+        for batch in batches:
+            listed.answers.append((yield np.array(batch)))
+
+    listed.answers = []
+    return listed
+
+
+def subsets(n, *members):
+    """Masks `bool[k, n]` of these tuples of members."""
+    masks = np.zeros((len(members), n), dtype=bool)
+    for mask, chosen in zip(masks, members, strict=True):
+        mask[list(chosen)] = True
+    return masks
