@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from radin.errors import InputError, RunDirError, StorageError
 from radin.objective import Unit
@@ -100,7 +100,7 @@ class Ledger:
             self._db.execute("COMMIT")
             undo.pop_all()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Ledger:
         return self
 
     def __exit__(self, *error: object) -> None:
