@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import nn
 
 from radin.errors import InputError
 from radin.progress import SILENT, Progress
-from radin.sweep import Images, Ranges, Settings, Sweep
+from radin.sweep import Ranges, Sweep
 from radin.sweep import train_pool as _train_pool
-
-if TYPE_CHECKING:
-    from radin.tasks import Task
+from radin.tasks import Task
+from radin.training import Images, Settings
 
 #: Training images; the rest of the 1 797 select and report. Few, so that models differ and intervals are narrow.
 TRAINING_IMAGES = 500
@@ -88,7 +86,5 @@ def task(metric: str = "accuracy", holdback: float = 0.4, split_seed: int = 0) -
         holdback: part of the images that selects nothing and reports; 0.4 leaves 519 of them.
         split_seed: of that split.
     """
-    from radin.tasks import Task
-
     data = images()[1].tensors(SWEEP.brightest)
     return Task(network, data, metric=metric, holdback=holdback, split_seed=split_seed)

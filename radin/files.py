@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -38,7 +38,8 @@ def written_aside(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             error.errno, f"{target}: could not be written ({error.strerror}); free some space, or write elsewhere"
         ) from error
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # the error that matters is the first
+            aside.unlink(missing_ok=True)
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:

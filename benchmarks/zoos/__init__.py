@@ -1,0 +1,85 @@
+"""Small real pools that the benchmarks share: built once, cached, the same for everyone with the same seed.
+
+zoo = zoos.get("digits")
+pool, task = radin.Pool(zoo.build()), zoo.task()
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from radin.errors import InputError
+
+if TYPE_CHECKING:
+    from radin.tasks import Task
+
+#: Environment variable that names the folder in which every pool has a folder of its own.
+VARIABLE = "RADIN_ZOO"
+
+
+@dataclass(frozen=True)
+class Zoo:
+    """A pool by its name; its module, with a function `build` and one `task`, is imported on first use."""
+
+    name: str
+    summary: str
+
+    @property
+    def module(self) -> ModuleType:
+        """Where the pool is described."""
+        return import_module(f"{__name__}.{self.name.replace('-', '_')}")
+
+    @property
+    def options(self) -> frozenset[str]:
+        """What `build` takes beside the folder."""
+        return frozenset(inspect.signature(self.module.build).parameters) - {"out"}
+
+    def folder(self, out: str | Path | None = None) -> Path:
+        """Where the pool is: `OUT/NAME`, by default `$RADIN_ZOO/NAME` or `~/.cache/radin/zoos/NAME`."""
+        return Path(out or os.environ.get(VARIABLE) or Path.home() / ".cache" / "radin" / "zoos") / self.name
+
+    def build(self, out: str | Path | None = None, **options: Any) -> list[Path]:
+        """Trains what is missing of the pool and returns its files, in pool order.
+
+        Arguments:
+            out: the folder of all pools.
+            options: those of the pool's own `build`, such as `n`, `seed`, `progress`.
+        """
+        paths: list[Path] = self.module.build(self.folder(out), **options)
+        return paths
+
+    def task(self, **arguments: Any) -> Task:
+        """What the pool is run on; the arguments are those of the pool's own `task`."""
+        task: Task = self.module.task(**arguments)
+        return task
+
+
+_ZOOS = {
+    zoo.name: zoo
+    for zoo in (
+        Zoo("digits", "13 fine-tunings of a two-layer perceptron on scikit-learn's digits; seconds"),
+        Zoo("fashion-mnist", "16 fine-tunings of a small vision transformer on Fashion-MNIST; 10 minutes on 2 cores"),
+    )
+}
+
+
+def names() -> tuple[str, ...]:
+    """The names of all pools."""
+    return tuple(_ZOOS)
+
+
+def get(name: str) -> Zoo:
+    """The pool of this name.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name not in _ZOOS:
+        raise InputError(f"no pool is called {name!r}; there are: {', '.join(_ZOOS)}")
+    return _ZOOS[name]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from radin.errors import DataError, MissingFileError
 from radin.progress import SILENT, Progress
-from radin.sweep import Images, Ranges, Settings, Sweep, train_pool
+from radin.sweep import Ranges, Sweep, train_pool
 from radin.tasks import Task
+from radin.training import Images, Settings
 
 #: Where the Debian package puts the four files.
 DATA = Path("/usr/share/datasets/fashion-mnist")
@@ -115,7 +117,7 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
         )
     try:
         content = gzip.decompress(path.read_bytes())
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} is not a complete gzip file: {error}; fetch it again") from error
     start = 4 + 4 * dimensions
     if len(content) < start or content[:4] != bytes([0, 0, 8, dimensions]):

@@ -1,0 +1,15 @@
+"""The pool *digits*: the one that `radin demo` trains, under a minute."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from radin.digits import task, train_pool
+from radin.progress import SILENT, Progress
+
+__all__ = ["build", "task"]
+
+
+def build(out: Path, n: int = 13, *, seed: int = 0, progress: Progress = SILENT) -> list[Path]:
+    """Trains the pool, or what is missing of it; see `radin.digits`."""
+    return train_pool(out, n, seed, progress)

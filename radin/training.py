@@ -1,0 +1,137 @@
+"""One training run of a small image classifier: its hyperparameters, its images, their augmentation, the loop."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64, UInt8
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+#: A fine-tuning warms up over this part of its steps and then follows a cosine down.
+WARMUP = 0.1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Hyperparameters of one training run.
+
+    Arguments:
+        learning_rate: the peak of AdamW's schedule.
+        weight_decay: AdamW's, decoupled.
+        epochs: passes over the images that the run sees.
+        part: of the training images, drawn at random for this run, as in cross-validation; 1 is all of them.
+        final_rate: where the schedule ends, as a part of its peak; 0 is a whole cosine, 1 a constant rate.
+        label_smoothing: probability mass spread over all classes.
+        mixup: α of the Beta(α, α) that mixing ratios are drawn from; 0 mixes nothing.
+        shift: images move by up to this many pixels in both directions, black coming in.
+        flip: mirror half of the images, left to right.
+        erase: probability of blackening a square with a third of the image's height.
+        noise: standard deviation of Gaussian noise, in units of the brightest pixel.
+    """
+
+    learning_rate: float
+    weight_decay: float
+    epochs: int
+    part: float = 1.0
+    final_rate: float = 0.0
+    label_smoothing: float = 0.0
+    mixup: float = 0.0
+    shift: int = 0
+    flip: bool = False
+    erase: float = 0.0
+    noise: float = 0.0
+
+
+@dataclass(frozen=True)
+class Images:
+    """Labelled grey images: `uint8[m, h, w]` and `int64[m]`."""
+
+    pixels: UInt8[np.ndarray, "m h w"]
+    labels: Int64[np.ndarray, " m"]
+
+    def digest(self) -> str:
+        """A fingerprint of pixels and labels."""
+        return hashlib.sha256(self.pixels.tobytes() + self.labels.tobytes()).hexdigest()[:16]
+
+    def tensors(self, brightest: int) -> tuple[Float[Tensor, "m 1 h w"], Int64[Tensor, " m"]]:
+        """Images in [0, 1] with their one channel, and labels, as a task takes them."""
+        return torch.from_numpy(self.pixels).unsqueeze(1).float() / brightest, torch.from_numpy(self.labels)
+
+
+def train(
+    network: nn.Module, images: Images, settings: Settings, *, brightest: int, batch_size: int, rng: np.random.Generator
+) -> None:
+    """Trains a network in place: AdamW, warm-up and cosine, mixup (Zhang et al. 2018, arXiv 1710.09412).
+
+    Arguments:
+        network: takes `float32[b, 1, h, w]` in [0, 1] and returns logits.
+        images: what it is trained on.
+        settings: how.
+        brightest: the pixel value that becomes 1.0.
+        batch_size: images in a step.
+        rng: the order of the images, their augmentation and mixing; nothing else here is random.
+    """
+    seen = rng.permutation(len(images.labels))[: max(1, round(settings.part * len(images.labels)))]
+    pixels, labels = images.pixels[seen], torch.from_numpy(images.labels[seen])
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+    )
+    batches = -(-len(pixels) // batch_size)
+    steps = settings.epochs * batches
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step / steps, settings.final_rate))
+    network.train()
+    for _ in range(settings.epochs):
+        for rows in np.array_split(rng.permutation(len(pixels)), batches):
+            inputs = torch.from_numpy(augment(pixels[rows] / np.float32(brightest), settings, rng)).unsqueeze(1)
+            ratio, others = 1.0, rows
+            if settings.mixup > 0:
+                ratio, order = float(rng.beta(settings.mixup, settings.mixup)), rng.permutation(len(rows))
+                inputs, others = ratio * inputs + (1 - ratio) * inputs[torch.from_numpy(order)], rows[order]
+            logits = network(inputs)
+            loss = ratio * cross_entropy(logits, labels[rows], label_smoothing=settings.label_smoothing)
+            if ratio < 1:
+                loss = loss + (1 - ratio) * cross_entropy(
+                    logits, labels[others], label_smoothing=settings.label_smoothing
+                )
+            optimizer.zero_grad()
+            torch.autograd.backward(loss)
+            optimizer.step()
+            schedule.step()
+
+
+def _rate(done: float, final: float) -> float:
+    """The part of the peak learning rate when a part `done` of the steps is done."""
+    if done < WARMUP:
+        return (done + 0.01) / (WARMUP + 0.01)
+    return final + (1 - final) * 0.5 * (1 + float(np.cos(np.pi * (done - WARMUP) / (1 - WARMUP))))
+
+
+def augment(
+    pixels: Float[np.ndarray, "m h w"], settings: Settings, rng: np.random.Generator
+) -> Float[np.ndarray, "m h w"]:
+    """Shifted, mirrored, partly erased and noisy copies of images in [0, 1], as the settings say."""
+    m, h, w = pixels.shape
+    image = np.arange(m)[:, None, None]
+    row, column = np.arange(h)[None, :, None], np.arange(w)[None, None, :]
+    if settings.flip:
+        column = np.where(rng.random((m, 1, 1)) < 0.5, w - 1 - column, column)
+    if settings.shift > 0:
+        by = settings.shift
+        padded = np.pad(pixels, ((0, 0), (by, by), (by, by)))
+        moves = rng.integers(0, 2 * by + 1, (2, m, 1, 1))
+        pixels = padded[image, row + moves[0], column + moves[1]]
+    elif settings.flip:
+        pixels = pixels[image, row, column]
+    if settings.erase > 0:
+        side = h // 3
+        top, left = rng.integers(0, h - side + 1, (m, 1, 1)), rng.integers(0, w - side + 1, (m, 1, 1))
+        row, column = np.arange(h)[None, :, None], np.arange(w)[None, None, :]
+        square = (row >= top) & (row < top + side) & (column >= left) & (column < left + side)
+        pixels = np.where(square & (rng.random((m, 1, 1)) < settings.erase), np.float32(0), pixels)
+    if settings.noise > 0:
+        pixels = pixels + np.float32(settings.noise) * rng.standard_normal(pixels.shape, dtype=np.float32)
+    return pixels
