@@ -1,0 +1,149 @@
+"""`radin soup`: from a folder of checkpoints to the best soup."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from radin.cli.console import Bars, duration, json_option, output, pairs, print_json, searcher_options, size, table
+
+if TYPE_CHECKING:
+    from radin.planning import Plan
+    from radin.result import Result
+
+#: Rows of the leaderboard on the screen; `leaderboard.json` has them all.
+SHOWN = 10
+
+
+@click.command(
+    "soup",
+    epilog="Examples: radin soup runs/*.safetensors --task mytask.py:task --soups 4 --run-dir runs/soup  |  "
+    "radin soup runs/*.pt --task open_clip --task-arg arch=ViT-B-32 --task-arg data=val/ --plan",
+)
+@click.argument("checkpoints", nargs=-1, metavar="CKPT...")
+@click.option("--task", "spec", required=True, metavar="TASK", help="FILE.py:FUNC, MODULE:FUNC, or open_clip.")
+@click.option("--task-arg", "arguments", multiple=True, metavar="KEY=VALUE", help="An argument of the task's function.")
+@searcher_options
+@click.option("--soups", default=4, show_default=True, help="B: real soups to build and evaluate.")
+@click.option("--seconds", type=float, help="Most seconds for search and verification together.")
+@click.option("--metric", help="accuracy, top5, balanced-accuracy, macro-f1 or nll; the task's own by default.")
+@click.option("--holdback", type=float, help="Share of the data that reports and does not select; the task's own.")
+@click.option("--split-seed", type=int, help="Draws the held-back part; the task's own by default.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the network runs.")
+@click.option("--autocast", type=click.Choice(["bfloat16", "float16"]), help="Lower precision for the forward pass.")
+@click.option("--batch-size", type=int, help="Samples per forward pass; halves itself when memory runs out.")
+@click.option("--workers", type=int, help="Processes that load the data.")
+@click.option(
+    "--batchnorm",
+    type=click.Choice(["average", "recompute", "keep"]),
+    default="average",
+    show_default=True,
+    help="BatchNorm statistics of soups.",
+)
+@click.option("--run-dir", default="radin-run", show_default=True, metavar="DIR", help="Goes on where it stopped.")
+@click.option("-o", "--output", "target", metavar="FILE", help="Another place for the soup, beside the run folder.")
+@click.option("--plan", "only_plan", is_flag=True, help="Say what the run will take, and stop.")
+@json_option
+def command(
+    checkpoints: tuple[str, ...],
+    spec: str,
+    arguments: tuple[str, ...],
+    searcher: str,
+    parameters: tuple[str, ...],
+    candidates: int,
+    lam: float,
+    seed: int,
+    soups: int,
+    seconds: float | None,
+    batchnorm: Any,
+    run_dir: str,
+    target: str | None,
+    only_plan: bool,
+    as_json: bool,
+    **changes: Any,
+) -> None:
+    """Find the best soup of checkpoints with a budget of B real evaluations.
+
+    Every checkpoint is run once; recipes are ranked by averaged logits; the B best are built and evaluated. A run that
+    is killed goes on with the same command.
+    """
+    from radin.budget import Budget
+    from radin.planning import plan
+    from radin.pool import Pool
+    from radin.procedure import check_settings, make_soup
+    from radin.tasks.load import load_task
+
+    budget = Budget(candidates=candidates, soups=soups, seconds=seconds)
+    options = pairs(parameters, "-p")
+    check_settings(searcher, options, budget, lam)
+    pool = Pool(checkpoints)
+    task = load_task(spec, pairs(arguments, "--task-arg"), **changes)
+    with Bars() as bars:
+        if only_plan:
+            planned = plan(pool, task, budget, run_dir, batchnorm=batchnorm, progress=bars)
+        else:
+            result = make_soup(
+                pool, task, searcher, options, budget, lam, seed, run_dir, batchnorm=batchnorm, progress=bars
+            )
+    if only_plan:
+        print_json(planned.to_json()) if as_json else show_plan(planned)
+        return
+    if target:
+        result.save(target)
+    print_json(result.to_json()) if as_json else show_result(result, target)
+
+
+def show_plan(planned: Plan) -> None:
+    """Prints what a run will take."""
+    stored = planned.ingredients - planned.passes
+    rows = [
+        ["ingredient passes", f"{planned.passes}" + (f" ({stored} are stored already)" if stored else "")],
+        ["real soups", f"at most {planned.soups}"],
+        ["samples a pass", f"{planned.samples:,}"],
+        [
+            "test passes",
+            f"{planned.test_passes} of {planned.test_samples:,} samples" if planned.test_passes else "none",
+        ],
+        ["device", f"{planned.device}, batches of {planned.batch_size}"],
+        ["memory", f"about {size(planned.memory_bytes)} at the peak"],
+        ["disk", f"about {size(planned.disk_bytes)}"],
+        ["time", f"about {duration(planned.seconds)}, and the search on the logits"],
+    ]
+    output().print(table("plan", ["what", "how much"], rows))
+    click.echo("Nothing was charged or written. Run the same command without --plan to start.")
+
+
+def show_result(result: Result, target: str | None = None) -> None:
+    """Prints the leaderboard, the verdict and where the files are."""
+    rows = [
+        [
+            str(place),
+            f"{entry.score:.4f}",
+            f"{entry.ensemble:.4f}" if entry.recipe.size > 1 else "",
+            str(entry.recipe.size),
+            str(entry.recipe),
+        ]
+        for place, entry in enumerate(result.leaderboard[:SHOWN], start=1)
+    ]
+    columns = ["", result.metric, "averaged logits", "size", "recipe"]
+    output().print(table("leaderboard, on the selection data", columns, rows, numbers=(0, 1, 2, 3)))
+    report, spent = result.report, result.spent
+    click.echo(result.verdict())
+    if gap := result.surrogate_gap():
+        click.echo(gap)
+    where = {"test": "test set", "held-back": "held-back data", "selection": "selection data"}[report.data]
+    line = f"On the {where} ({report.n_samples:,} samples): winner {report.winner}"
+    if report.p_value is not None:
+        line += f", best ingredient {report.best_ingredient}; {report.test}: p = {report.p_value:.3g}"
+    click.echo(line)
+    for remark in report.remarks:
+        click.echo(f"Note: {remark}.")
+    lost = f", {spent.lost} lost to interruptions" if spent.lost else ""
+    click.echo(
+        f"Spent: {spent.passes} ingredient passes ({duration(spent.seconds_passes)}), {spent.candidates:,} candidates "
+        f"({duration(spent.seconds_search)}), {spent.soups} real soups ({duration(spent.seconds_soups)}){lost}."
+    )
+    click.echo(f"Soup: {target or result.run_dir / 'soup.safetensors'}")
+    click.echo(f"Leaderboard and picture: {Path(result.run_dir) / 'leaderboard.json'}, score-against-budget.png")
