@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal, NoReturn, Self, get_args
+from typing import Any, Literal, NoReturn, get_args
 
 import numpy as np
 from jaxtyping import UInt8
@@ -98,7 +98,7 @@ class Mixer:
         """Closes the files that were opened here."""
         self._opened.close()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Mixer:
         return self
 
     def __exit__(

@@ -6,7 +6,7 @@ import glob
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,9 @@ from radin.checkpoints.names import LORA, ties
 from radin.errors import IncompatibleError, InputError, MissingFileError
 
 if TYPE_CHECKING:
-    import torch
+    from torch import Tensor
+else:
+    Tensor = Any  # a pool needs no torch until tensors are asked for
 
 #: Above this many ingredients a file is opened for each read, so that the system's limit on open files (often 1024)
 #: is never met.
@@ -80,7 +82,7 @@ class Pool:
         """Ingredient `i`, open for reading bytes of its tensors; to be closed, or used in a `with` statement."""
         return self._checkpoints[i].open(keep=len(self) <= KEEP_OPEN)
 
-    def state_dict(self, i: int) -> dict[str, torch.Tensor]:
+    def state_dict(self, i: int) -> dict[str, Tensor]:
         """All tensors of ingredient `i`, in memory of their own; tied names share one tensor.
 
         Arguments:

@@ -9,7 +9,6 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 from radin.errors import StorageError
 
@@ -33,7 +32,7 @@ class Output:
         self._aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
         self._lock = threading.Lock()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Output:
         try:
             self._file = self._aside.open("xb", buffering=0)
         except OSError as error:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import UInt8
+from torch import Tensor
 
 from radin.checkpoints.base import Checkpoint, Reader, Signature
 from radin.checkpoints.dtypes import DTYPES, TensorInfo
 from radin.checkpoints.names import normalise, ties
 from radin.errors import CheckpointError
-
-if TYPE_CHECKING:
-    import torch
 
 #: Where training scripts put the weights beside optimiser state, in the order in which they are looked for.
 HOLDERS = ("state_dict", "model")
@@ -36,8 +36,9 @@ class PickledCheckpoint(Checkpoint):
         self.path = path
         self._signature = Signature(path)
         loaded = _load(path)
+        infos = {name: _info(path, name, tensor) for name, tensor in loaded.items()}
         self.aliases = ties({name: _identity(name, tensor) for name, tensor in loaded.items()})
-        self.tensors = {name: _info(path, name, tensor) for name, tensor in loaded.items() if name not in self.aliases}
+        self.tensors = {name: info for name, info in infos.items() if name not in self.aliases}
 
     def open(self, keep: bool = True) -> Reader:
         """Maps the file again; `keep` makes no difference, since a map holds no descriptor."""
@@ -46,9 +47,9 @@ class PickledCheckpoint(Checkpoint):
 
 
 class _TensorReader(Reader):
-    def __init__(self, tensors: dict[str, torch.Tensor]) -> None:
+    def __init__(self, tensors: dict[str, Tensor]) -> None:
         self._tensors = tensors
-        self._flat = {name: _bytes(tensor.reshape(-1)) for name, tensor in tensors.items() if tensor.is_contiguous()}
+        self._flat = {name: _bytes(tensor) for name, tensor in tensors.items() if tensor.is_contiguous()}
 
     def read(
         self, name: str, start: int, stop: int, buffer: UInt8[np.ndarray, " space"]
@@ -64,15 +65,15 @@ class _TensorReader(Reader):
         self._tensors, self._flat = {}, {}
 
 
-def _bytes(flat: torch.Tensor) -> np.ndarray:
-    import torch
-
+def _bytes(tensor: Tensor) -> UInt8[np.ndarray, " bytes"]:
+    """The memory of a contiguous tensor, read-only."""
+    flat = tensor.as_strided((tensor.numel(),), (1,))  # one element may come with any stride
     view = flat.view(torch.uint8).numpy()
     view.flags.writeable = False
     return view
 
 
-def _flat_slice(tensor: torch.Tensor, start: int, stop: int) -> torch.Tensor:
+def _flat_slice(tensor: Tensor, start: int, stop: int) -> Tensor:
     """Elements of a strided tensor in row-major order, copying no more than the rows that they lie in."""
     while tensor.dim() > 1 and start < stop:
         row = tensor[0].numel()
@@ -84,16 +85,14 @@ def _flat_slice(tensor: torch.Tensor, start: int, stop: int) -> torch.Tensor:
     return tensor.reshape(-1)[start:stop].contiguous()
 
 
-def _identity(name: str, tensor: torch.Tensor) -> object:
+def _identity(name: str, tensor: Tensor) -> object:
     if tensor.numel() == 0:  # empty tensors share the null pointer without being tied
         return name
     storage = tensor.untyped_storage().data_ptr()
     return storage, tensor.storage_offset(), tuple(tensor.shape), tensor.stride(), str(tensor.dtype)
 
 
-def _info(path: Path, name: str, tensor: torch.Tensor) -> TensorInfo:
-    import torch
-
+def _info(path: Path, name: str, tensor: Tensor) -> TensorInfo:
     dtype = str(tensor.dtype).removeprefix("torch.")
     if dtype not in DTYPES or tensor.layout != torch.strided:
         raise CheckpointError(
@@ -103,9 +102,7 @@ def _info(path: Path, name: str, tensor: torch.Tensor) -> TensorInfo:
     return TensorInfo(dtype, tuple(tensor.shape))
 
 
-def _load(path: Path) -> dict[str, torch.Tensor]:
-    import torch
-
+def _load(path: Path) -> dict[str, Tensor]:
     with path.open("rb") as file:
         start = file.read(4)
     if not start:
@@ -122,20 +119,21 @@ def _load(path: Path) -> dict[str, torch.Tensor]:
 
 def _refusal(path: Path, error: Exception) -> CheckpointError:
     text = str(error)
-    if isinstance(error, pickle.UnpicklingError) and ("nsupported" in text or "TorchScript" in text):
-        reason = next((line.strip() for line in text.splitlines() if "nsupported" in line), "it is a program")
+    called = re.search(r"GLOBAL ([\w.]+)", text) or re.search(r"Unsupported class ([\w.]+)", text)
+    if called or "TorchScript" in text:
         return CheckpointError(
-            f"{path} holds more than tensors: loading it would run code from the file, which radin never does "
-            f"({reason}). If you trust the file, save its weights alone where it was made: "
-            f"torch.save(model.state_dict(), 'weights.pt')."
+            f"{path} holds more than tensors: loading it would run code, which radin never does "
+            f"({f'it calls {called[1]}' if called else 'it is a TorchScript program'}). If you trust the file, "
+            f"save its weights alone where it was made: torch.save(model.state_dict(), 'weights.pt')."
         )
-    first = text.splitlines()[0] if text else type(error).__name__
+    known = isinstance(error, RuntimeError | EOFError | pickle.UnpicklingError)
+    reason = text.splitlines()[0].rstrip(".") if known and text else "it is not in PyTorch's format"
     return CheckpointError(
-        f"{path} is no complete PyTorch checkpoint: {first}. Expected what torch.save writes; copy or save it again."
+        f"{path} is no complete PyTorch checkpoint: {reason}. Expected what torch.save writes; copy or save it again."
     )
 
 
-def _state_dict(path: Path, content: Any) -> dict[str, torch.Tensor]:
+def _state_dict(path: Path, content: Any) -> dict[str, Tensor]:
     inside = content if isinstance(content, Mapping) else {}
     for candidate in (*(inside.get(holder) for holder in HOLDERS), inside):
         found = _tensors(candidate)
@@ -148,11 +146,7 @@ def _state_dict(path: Path, content: Any) -> dict[str, torch.Tensor]:
     )
 
 
-def _tensors(candidate: Any) -> dict[str, torch.Tensor]:
-    import torch
-
+def _tensors(candidate: Any) -> dict[str, Tensor]:
     if not isinstance(candidate, Mapping):
         return {}
-    return {
-        name: value for name, value in candidate.items() if isinstance(name, str) and isinstance(value, torch.Tensor)
-    }
+    return {name: value for name, value in candidate.items() if isinstance(name, str) and isinstance(value, Tensor)}

@@ -174,7 +174,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _span(name: str, entry: Any, refuse: Any) -> tuple[TensorInfo, int, int]:
     try:
         code, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
-        sound = all(type(number) is int and number >= 0 for number in [*shape, begin, end])
+        sound = isinstance(code, str) and all(type(number) is int and number >= 0 for number in [*shape, begin, end])
     except (TypeError, KeyError, ValueError):
         sound = False
     if not sound:

@@ -1,0 +1,150 @@
+"""PyTorch's own files: data only."""
+
+import argparse
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from radin.checkpoints import TensorInfo, open_checkpoint
+from radin.errors import CheckpointError
+
+
+class Bomb:
+    """Creates a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return os.mkdir, (str(self.path),)
+
+
+def contents(path: Path, name: str, start: int = 0, stop: int | None = None) -> bytes:
+    checkpoint = open_checkpoint(path)
+    with checkpoint.open() as reader:
+        stop = checkpoint.info(name).nbytes if stop is None else stop
+        return reader.read(name, start, stop, np.empty(stop - start, np.uint8)).tobytes()
+
+
+STATE = {"a": torch.arange(6.0).view(2, 3), "n": torch.tensor(3), "h": torch.ones(2).half(), "e": torch.empty(0)}
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+@pytest.mark.parametrize(
+    "wrap", [lambda s: s, lambda s: {"state_dict": s, "epoch": 3}, lambda s: {"model": s, "x": "y"}]
+)
+def test_state_dicts_are_found(tmp_path: Path, wrap: Callable[[object], object], zipped: bool) -> None:
+    torch.save(wrap(STATE), tmp_path / "x.pt", _use_new_zipfile_serialization=zipped)
+    checkpoint = open_checkpoint(tmp_path / "x.pt")
+    assert checkpoint.tensors["a"] == TensorInfo("float32", (2, 3))
+    assert checkpoint.tensors["n"] == TensorInfo("int64", ())
+    for name, tensor in STATE.items():
+        assert contents(tmp_path / "x.pt", name) == tensor.numpy().tobytes()
+
+
+def test_what_is_no_tensor_is_ignored(tmp_path: Path) -> None:
+    torch.save({"w": torch.ones(2), "version": 3, "_extra_state": None, 7: torch.ones(1)}, tmp_path / "x.bin")
+    assert list(open_checkpoint(tmp_path / "x.bin").tensors) == ["w"]
+
+
+def test_a_state_dict_with_a_tensor_called_model_is_one_itself(tmp_path: Path) -> None:
+    torch.save({"model": torch.ones(2), "state_dict": torch.ones(3)}, tmp_path / "x.pth")
+    assert set(open_checkpoint(tmp_path / "x.pth").tensors) == {"model", "state_dict"}
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path, zipped: bool) -> None:
+    bomb = {"a": torch.ones(2), "bomb": Bomb(tmp_path / "exploded")}
+    torch.save(bomb, tmp_path / "x.pt", _use_new_zipfile_serialization=zipped)
+    with pytest.raises(CheckpointError, match=r"x\.pt.*run code.*mkdir.*state_dict\(\)"):
+        open_checkpoint(tmp_path / "x.pt")
+    assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.parametrize("content", [nn.Linear(2, 2), {"model": STATE, "args": argparse.Namespace(lr=1)}])
+def test_whole_modules_and_foreign_classes_are_refused(tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / "x.pt")
+    with pytest.raises(CheckpointError, match="run code"):
+        open_checkpoint(tmp_path / "x.pt")
+
+
+def test_torchscript_is_refused(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TorchScript is deprecated, and torch says so at every step
+        torch.jit.script(nn.Linear(2, 2)).save(str(tmp_path / "x.pt"))
+        with pytest.raises(CheckpointError, match="TorchScript"):
+            open_checkpoint(tmp_path / "x.pt")
+
+
+@pytest.mark.parametrize("content", [{"epoch": 3}, [torch.ones(2)], torch.ones(2), {"model": {}}, {0: torch.ones(1)}])
+def test_a_file_without_named_tensors_is_refused(tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / "x.pt")
+    with pytest.raises(CheckpointError, match="no tensors by name"):
+        open_checkpoint(tmp_path / "x.pt")
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+@pytest.mark.parametrize("cut", [4, 200])
+def test_a_truncated_file_is_refused(tmp_path: Path, zipped: bool, cut: int) -> None:
+    path = tmp_path / "x.pt"
+    torch.save({"a": torch.randn(200)}, path, _use_new_zipfile_serialization=zipped)
+    path.write_bytes(path.read_bytes()[:-cut])
+    with pytest.raises(CheckpointError, match=r"x\.pt is no complete PyTorch checkpoint"):
+        open_checkpoint(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello world", b"<html>not found</html>", b"\x80\x02."])
+def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.pt").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"x\.pt"):
+        open_checkpoint(tmp_path / "x.pt")
+
+
+@pytest.mark.filterwarnings("ignore:Validating sparse tensor invariants")
+def test_sparse_tensors_are_refused(tmp_path: Path) -> None:
+    torch.save({"a": torch.eye(3).to_sparse()}, tmp_path / "x.pt")
+    with pytest.raises(CheckpointError, match=r"'a'.*sparse"):
+        open_checkpoint(tmp_path / "x.pt")
+
+
+VIEWS: dict[str, Callable[[Tensor], Tensor]] = {
+    "transposed": lambda t: t.transpose(0, 2),
+    "permuted": lambda t: t.permute(1, 0, 2),
+    "strided": lambda t: t[:, ::2, 1:],
+    "expanded": lambda t: t[:1, :1].expand(3, 4, 5),
+    "sliced": lambda t: t[1],
+    "column": lambda t: t[:, 0, 0],
+}
+
+
+@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS.keys())
+def test_any_stretch_of_a_strided_tensor_reads_row_by_row(tmp_path: Path, view: Callable[[Tensor], Tensor]) -> None:
+    tensor = view(torch.randn(3, 4, 5))
+    torch.save({"a": tensor}, tmp_path / "x.pt")
+    expected = tensor.contiguous().numpy().tobytes()
+    checkpoint = open_checkpoint(tmp_path / "x.pt")
+    with checkpoint.open() as reader:
+        for start in range(0, len(expected), 4):
+            for stop in range(start, len(expected) + 1, 4):
+                assert reader.read("a", start, stop, np.empty(256, np.uint8)).tobytes() == expected[start:stop]
+
+
+def test_what_a_reader_hands_out_cannot_be_written_to(tmp_path: Path) -> None:
+    torch.save({"a": torch.ones(4)}, tmp_path / "x.pt")
+    with open_checkpoint(tmp_path / "x.pt").open() as reader:
+        read = reader.read("a", 0, 16, np.empty(16, np.uint8))
+        with pytest.raises(ValueError, match="read-only"):
+            read[0] = 1
+
+
+def test_only_tensors_of_one_memory_and_layout_are_tied(tmp_path: Path) -> None:
+    base = torch.randn(4, 4)
+    state = {"z": base, "a": base, "transposed": base.T, "row": base[0], "twin": base.clone(), "e": torch.empty(0)}
+    torch.save(state | {"empty too": torch.empty(0)}, tmp_path / "x.pt")
+    assert dict(open_checkpoint(tmp_path / "x.pt").aliases) == {"z": "a"}
