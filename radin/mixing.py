@@ -290,9 +290,20 @@ def _given_tensors(pool: Pool, replace: Mapping[str, Any]) -> dict[str, np.ndarr
         array = np.asarray(values)
         if array.shape != info.shape:
             raise InputError(f"replace: tensor {name!r} has shape {list(info.shape)}, got {list(array.shape)}")
-        kind = info.kind
-        if kind.name == "bfloat16":
-            wide = np.ascontiguousarray(array, dtype=np.float32).reshape(-1)
-            array = narrow(wide, kind, np.empty(wide.size, dtype=np.uint32))
-        given[kept] = np.ascontiguousarray(array, dtype=kind.storage).reshape(-1).view(np.uint8)
+        given[kept] = _cast(name, array.reshape(-1), info)
     return given
+
+
+def _cast(name: str, values: np.ndarray, info: TensorInfo) -> np.ndarray:
+    """The bytes of given values in the stored dtype."""
+    kind = info.kind
+    if kind.family != "float":
+        return np.ascontiguousarray(values, dtype=kind.storage).view(np.uint8)
+    if np.isnan(values).any():
+        raise InputError(f"replace: tensor {name!r} holds NaN")
+    with np.errstate(over="ignore"):  # found below, and named
+        wide = np.ascontiguousarray(values, dtype=kind.accumulator)
+        stored = narrow(wide, kind, np.empty(wide.size, dtype=np.uint32)).view(np.uint8)
+    if (np.isinf(widen(stored, kind, np.empty_like(wide))) & ~np.isinf(values)).any():
+        raise InputError(f"replace: tensor {name!r} holds values beyond the largest {info.dtype}")
+    return stored
