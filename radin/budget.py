@@ -7,7 +7,7 @@ import math
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,10 +144,10 @@ class Ledger:
         query = "SELECT count(*) FROM evaluations WHERE kind = ? AND state = ?"
         return int(self._execute(query, kind, state).fetchone()[0])
 
-    def seconds(self, kind: Kind) -> float:
-        """Wall-clock seconds spent in completed evaluations of a kind."""
-        query = "SELECT coalesce(sum(seconds), 0) FROM evaluations WHERE kind = ? AND state = 'done'"
-        return float(self._execute(query, kind).fetchone()[0])
+    def seconds(self, kind: Kind, labels: Collection[str] | None = None) -> float:
+        """Wall-clock seconds spent in completed evaluations of a kind, of all or of those with these labels."""
+        query = "SELECT label, coalesce(seconds, 0) FROM evaluations WHERE kind = ? AND state = 'done'"
+        return float(sum(seconds for label, seconds in self._execute(query, kind) if labels is None or label in labels))
 
     # Searches: totals only, since a search on the surrogate is replayed from its seed.
 

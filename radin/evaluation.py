@@ -18,6 +18,7 @@ from radin.budget import Kind, Ledger
 from radin.errors import DataError, IncompatibleError, TaskError
 from radin.files import digest_of, file_digest
 from radin.filling import Filler
+from radin.inputs import bind_inputs
 from radin.logits import LogitBank, LogitFolder, check_labels, check_logits
 from radin.pool import Pool
 from radin.progress import SILENT, Advance, Progress
@@ -94,10 +95,15 @@ class Evaluator:
         """The logits of all ingredients on all rows of the task's data; one pass for each that is not on disk.
 
         Raises:
+            RunDirError: the folder was made with other inputs.
             DataError: logits that are not finite, labels out of range, or stored logits that no longer match what the
                 network gives. All passes completed so far are kept.
         """
         rows = self.task.rows
+        read = {"data": rows.fingerprint, "task code": self.task.code}
+        if self.task.test_rows is not None:
+            read["test data"] = self.task.test_rows.fingerprint
+        bind_inputs(self.ledger, dict(zip(self.pool.names, self.digests, strict=True)), read)
         singles = [Recipe.subset(self.pool.names, [i]) for i in range(len(self.pool))]
         stored = [self._ingredients.get(recipe.member_names[0], self.key(recipe, rows)) for recipe in singles]
         known = next((i for i, logits in enumerate(stored) if logits is not None), None)
@@ -123,7 +129,11 @@ class Evaluator:
         if logits is None:
             with self.ledger.charge(kind, key, str(recipe), len(rows)):
                 self.fill(recipe)
-                self._run(folder, name, key, recipe, rows, advance)
+                if advance is not None:
+                    self._run(folder, name, key, recipe, rows, advance)
+                else:
+                    with self.progress.stage(f"{kind}, {recipe.size} averaged", len(rows), "sample") as own:
+                        self._run(folder, name, key, recipe, rows, own)
             logits = folder.get(name, key)
             assert logits is not None  # written just now
         return logits

@@ -43,7 +43,8 @@ def _draw_search(axes: Axes, shortlist: Shortlist, metric: Metric) -> None:
     x = [*charged.tolist(), shortlist.charged]
     y = [*scores.tolist(), *scores[-1:].tolist()]
     axes.step(x[: len(y)], sign * np.array(y), where="post", color=BLUE)
-    axes.set_xscale("log")
+    if shortlist.charged > 100:  # most improvements come early in a long search
+        axes.set_xscale("log")
     axes.set_title(f"search on averaged logits: {shortlist.searcher}", fontsize=10)
     axes.set_xlabel("candidates scored")
     axes.set_ylabel(f"best score so far ({metric.name}, prior included)")

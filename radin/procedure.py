@@ -13,11 +13,11 @@ import numpy as np
 from radin.averaging import average
 from radin.budget import Budget, Ledger
 from radin.driver import Shortlist, as_searcher, search
-from radin.errors import InputError, RunDirError
-from radin.evaluation import BatchNorm, Evaluator
+from radin.errors import InputError
+from radin.evaluation import BatchNorm
 from radin.files import write_json
 from radin.metrics import losses
-from radin.plugins import SearchFunction, Searcher
+from radin.plugins import Searcher, SearchFunction
 from radin.pool import Pool
 from radin.problem import Problem, Proposals
 from radin.progress import SILENT, Progress
@@ -80,13 +80,13 @@ def make_soup(
     chosen, soups = check_settings(searcher, options, budget, lam)
     run = Path(run_dir)
     with Ledger(run / "ledger.db") as ledger:
-        bind(ledger, pool, task, progress)
         verifier = Verifier(pool, task, run, ledger=ledger, batchnorm=batchnorm, progress=progress)
         surrogate = Surrogate(verifier.bank, task.metric, lam)
         shortlist = search(
             chosen, surrogate, budget, seed=seed, top=soups, options=options, ledger=ledger, progress=progress
         )
-        verified = search(in_order(shortlist), verifier, _left(budget, shortlist), ledger=ledger, top=soups)
+        left = _left(budget, shortlist)
+        verified = search(in_order(shortlist), verifier, left, top=soups, ledger=ledger, progress=progress)
         tried = [assess(one.recipe, verifier, surrogate) for one in verified_in_order(shortlist, verified)]
         singles = [assess(Recipe.subset(pool.names, [i]), verifier, surrogate) for i in range(len(pool))]
         leaderboard = sorted([*tried, *singles], key=merit(task), reverse=True)
@@ -116,39 +116,6 @@ def check_settings(
     chosen = as_searcher(searcher)
     chosen.validate(options or {})
     return chosen, budget.soups
-
-
-def bind(ledger: Ledger, pool: Pool, task: Task, progress: Progress = SILENT) -> None:
-    """Ties a run folder to its inputs, and refuses it for others.
-
-    Ingredients may be added to the pool, or left out; what stands in the folder stays true then. Other data, other task
-    code, or other contents under an ingredient's name are another run.
-
-    Raises:
-        RunDirError: says which input differs.
-    """
-    evaluator = Evaluator(pool, task, ledger.path.parent, ledger, progress=progress)
-    ingredients = dict(zip(pool.names, evaluator.digests, strict=True))
-    inputs = {"data": task.rows.fingerprint, "task code": task.code}
-    if task.test_rows is not None:
-        inputs["test data"] = task.test_rows.fingerprint
-    known = ledger.fact("inputs")
-    if known is not None:
-        where = f"{ledger.path.parent} was made with other inputs"
-        advice = "choose another run folder, or delete this one"
-        for name in inputs.keys() & known["task"].keys():
-            if inputs[name] != known["task"][name]:
-                raise RunDirError(f"{where}: the {name} differs; {advice}")
-        old = known["ingredients"]
-        changed = sorted(name for name in ingredients.keys() & old.keys() if ingredients[name] != old[name])
-        if changed:
-            raise RunDirError(f"{where}: the contents of {', '.join(changed)} have changed; {advice}")
-        if not (ingredients.keys() <= old.keys() or old.keys() <= ingredients.keys()):
-            raise RunDirError(
-                f"{where}: its pool was {', '.join(old)}; models may be added to it or left out, not both; {advice}"
-            )
-        inputs = known["task"] | inputs
-    ledger.set_fact("inputs", {"task": inputs, "ingredients": ingredients})
 
 
 def in_order(shortlist: Shortlist) -> Callable[[Problem], Proposals]:
@@ -222,7 +189,7 @@ def _spent(ledger: Ledger, shortlist: Shortlist, verified: Shortlist) -> Spent:
         lost=sum(ledger.count(kind, "lost") for kind in ("pass", "soup", "test")),
         seconds_passes=ledger.seconds("pass"),
         seconds_search=shortlist.seconds,
-        seconds_soups=verified.seconds,
+        seconds_soups=ledger.seconds("soup", {str(candidate.recipe) for candidate in verified}),
     )
 
 

@@ -38,7 +38,7 @@ class Verifier:
         progress: watches the passes.
 
     Raises:
-        RunDirError: another process uses the run folder.
+        RunDirError: another process uses the run folder, or it was made with other inputs.
         IncompatibleError: the pool does not fit the task's network, or holds one model twice.
         DataError: logits that are not finite, labels out of range, data that shuffle.
     """
@@ -64,7 +64,7 @@ class Verifier:
         except BaseException:
             self.close()
             raise
-        self.pool, self.task, self.progress = pool, task, progress
+        self.pool, self.task = pool, task
         self.selection_rows, self.held_back_rows = task.split
         self.bank: LogitBank = self.all_rows.take(self.selection_rows)
 
@@ -124,5 +124,4 @@ class Verifier:
         """Logits of one recipe on all rows of the task's data, those held back included, in the data's order."""
         if recipe.size == 1:
             return self.all_rows.read(recipe.members[0], 0, self.all_rows.n_samples)
-        with self.progress.stage(f"soup of {recipe.size}", self.all_rows.n_samples, "sample") as advance:
-            return self.evaluator.logits(recipe, "soup", advance=advance)
+        return self.evaluator.logits(recipe, "soup")

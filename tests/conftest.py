@@ -3,3 +3,27 @@
 from jaxtyping import install_import_hook
 
 install_import_hook(["radin", "radin_plugins"], "beartype.beartype")
+
+from pathlib import Path
+
+import pytest
+import torch
+
+torch.set_num_threads(1)  # the networks are tiny, and tests run side by side
+
+#: The code must be right on CUDA although most machines have none.
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Five small fine-tuned checkpoints; see `small.py`."""
+    from small import make_pool
+
+    return make_pool(tmp_path_factory.mktemp("pool"))
+
+
+@pytest.fixture(params=DEVICES)
+def device(request: pytest.FixtureRequest) -> str:
+    """Every device that this machine has."""
+    return str(request.param)

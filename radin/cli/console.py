@@ -46,6 +46,7 @@ class Bars:
     """Progress bars on standard error, with counts and the time left."""
 
     def __init__(self) -> None:
+        self._depth = 0
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -65,15 +66,20 @@ class Bars:
 
     @contextmanager
     def stage(self, name: str, total: int | None, unit: str) -> Iterator[Advance]:
-        """Adds a bar; a stage of nothing has none."""
+        """Adds a bar. One within another goes when it is done; a stage of nothing has none."""
         if total == 0:
             yield lambda done: None
             return
         bar = self._progress.add_task(name, total=total, unit=f"{unit}s")
+        self._depth += 1
         try:
             yield lambda done: self._progress.advance(bar, done)
         finally:
-            self._progress.stop_task(bar)
+            self._depth -= 1
+            if self._depth:
+                self._progress.remove_task(bar)
+            else:  # a search may end before its cap; then no time is left all the same
+                self._progress.update(bar, total=self._progress.tasks[-1].completed)
 
 
 def pairs(given: Sequence[str], option: str) -> dict[str, str]:

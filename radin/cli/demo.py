@@ -12,6 +12,7 @@ from radin.cli.console import Bars, json_option, output, print_json, table
 
 #: The B for which the demo runs the whole procedure.
 SOUPS = (1, 2, 4)
+TASK = "radin.digits:task"
 
 
 @dataclass(frozen=True)
@@ -31,14 +32,15 @@ class Row:
 @json_option
 def command(folder: str, seed: int, as_json: bool) -> None:
     """Train 13 small networks on scikit-learn's digits, then find their best soup: under two minutes."""
-    from radin.digits import task, train_pool
+    from radin.digits import train_pool
     from radin.pool import Pool
+    from radin.tasks.load import load_task
 
     root = Path(folder)
     with Bars() as bars:
         paths = train_pool(root / "pool", seed=seed, progress=bars)
-        rows = compare(Pool(paths), task(), root / "run", seed, bars)
-    ours = f"radin soup '{root}/pool/*.safetensors' --task radin.digits:task --soups 4 --run-dir {root}/run"
+        rows = compare(Pool(paths), load_task(TASK), root / "run", seed, bars)
+    ours = f"radin soup '{root}/pool/*.safetensors' --task {TASK} --soups 4 --run-dir {root}/run"
     yours = "radin soup 'YOUR/*.safetensors' --task YOUR_TASK.py:task --soups 4"
     if as_json:
         print_json({"rows": [vars(row) for row in rows], "command": ours})
@@ -67,7 +69,7 @@ def compare(pool: Any, task: Any, run: Path, seed: int, bars: Bars) -> list[Row]
             return Row(method, verifier.score(recipe), task.scored_by.score(logits, labels), soups, recipe.size)
 
         single = Recipe.subset(pool.names, [int(np.argmax(verifier.solo))])
-        greedy = search("greedy", verifier, Budget(soups=None), seed=seed, top=1, ledger=verifier.ledger)
+        greedy = search("greedy", verifier, Budget(soups=None), seed=seed, top=1, ledger=verifier.ledger, progress=bars)
         won = greedy and greedy[0].score > verifier.solo.max()
         rows = [
             row("best single ingredient", single, 0),

@@ -134,7 +134,7 @@ def _batch_reader(data: Any, batch_size: int, workers: int, what: str) -> Callab
     if isinstance(data, tuple | list) and len(data) == 2 and _is_array(data[1]):
         inputs = torch.as_tensor(data[0]) if isinstance(data[0], np.ndarray) else data[0]
         return lambda: _tensor_batches(inputs, data[1], batch_size, what)
-    if isinstance(data, IterableDataset) or not (hasattr(data, "__getitem__") and hasattr(data, "__len__")):
+    if isinstance(data, IterableDataset | str) or not (hasattr(data, "__getitem__") and hasattr(data, "__len__")):
         raise DataError(
             f"{what}: expected a map-style dataset of (input, label), a pair (inputs, labels) of tensors, or a "
             f"DataLoader that does not shuffle; got {type(data).__name__}"

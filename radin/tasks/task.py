@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,8 +19,6 @@ from radin.files import digest_of
 from radin.metrics import Metric, get_metric
 from radin.tasks.data import Rows, map_tensors, n_samples
 from radin.tasks.split import split_rows
-
-Device = Literal["auto", "cpu", "cuda"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Task:
         forward: `(network, inputs) -> logits [b, C]`; `network(inputs)` by default.
         prepare: called with the network each time its weights have changed, before the first batch.
         batch_size: samples per forward pass; it halves itself when memory runs out.
-        device: `auto` takes CUDA where there is one.
+        device: `auto` (CUDA where there is one), `cpu` or `cuda`.
         autocast: `"bfloat16"` or `"float16"` runs the forward pass in `torch.autocast`; None leaves it as it is.
         workers: processes that load a dataset.
         source: digest of the code and arguments that define this task; by default taken from `build_model`, `forward`
@@ -63,8 +61,8 @@ class Task:
     forward: Callable[[torch.nn.Module, Any], Any] | None = None
     prepare: Callable[[torch.nn.Module], Any] | None = None
     batch_size: int = 256
-    device: Device = "auto"
-    autocast: Literal["bfloat16", "float16"] | None = None
+    device: str = "auto"
+    autocast: str | None = None
     workers: int = 0
     source: str | None = None
 

@@ -1,0 +1,124 @@
+"""Data come in three forms and must repeat themselves."""
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+
+from radin.errors import DataError
+from radin.tasks.data import Rows, n_samples
+
+X, Y = torch.arange(40.0).reshape(20, 2), torch.arange(20) % 3
+
+
+class Points(Dataset):
+    """A map-style dataset that may add noise, as a random augmentation does."""
+
+    def __init__(self, noise: float = 0.0, n: int = 20) -> None:
+        self.noise, self.n = noise, n
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __getitem__(self, i: int) -> tuple[torch.Tensor, int]:
+        return X[i] + self.noise * torch.rand(2), int(Y[i])
+
+
+class Endless(IterableDataset):
+    """A stream, which has no length."""
+
+    def __iter__(self):
+        return iter([])
+
+
+FORMS = {
+    "tensors": (X, Y),
+    "arrays": (X.numpy(), Y.numpy()),
+    "dataset": TensorDataset(X, Y),
+    "map-style": Points(),
+    "loader": DataLoader(TensorDataset(X, Y), batch_size=7),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_gives_the_same_rows(form: str) -> None:
+    rows = Rows(FORMS[form], batch_size=6)
+    assert len(rows) == 20
+    np.testing.assert_array_equal(rows.labels, Y.numpy())
+    for _ in range(2):
+        torch.testing.assert_close(torch.cat(list(rows.batches())), X)
+
+
+def test_contents_and_nothing_else_make_the_fingerprint() -> None:
+    changed = X.clone()
+    changed[13, 1] += 1e-3
+    same = Rows((X.clone(), Y.clone()), batch_size=6).fingerprint
+    assert Rows((X, Y), batch_size=6).fingerprint == same
+    assert Rows((changed, Y), batch_size=6).fingerprint != same
+    assert Rows((X, (Y + 1) % 3), batch_size=6).fingerprint != same
+
+
+def test_inputs_may_be_a_dict() -> None:
+    rows = Rows(({"ids": X, "mask": X > 3}, Y), batch_size=8)
+    batches = list(rows.batches())
+    assert [n_samples(batch) for batch in batches] == [8, 8, 4]
+    torch.testing.assert_close(torch.cat([batch["ids"] for batch in batches]), X)
+
+
+def test_a_loader_that_says_it_shuffles_is_refused() -> None:
+    with pytest.raises(DataError, match="shuffles"):
+        Rows(DataLoader(TensorDataset(X, Y), batch_size=5, shuffle=True), batch_size=5)
+
+
+def test_labels_in_another_order_are_refused() -> None:
+    class Shuffled(torch.utils.data.Sampler):
+        def __iter__(self):
+            return iter(torch.randperm(20).tolist())
+
+        def __len__(self) -> int:
+            return 20
+
+    rows = Rows(DataLoader(TensorDataset(X, Y), batch_size=5, sampler=Shuffled()), batch_size=5)
+    assert len(rows) == 20
+    with pytest.raises(DataError, match="another order"):
+        list(rows.batches())
+
+
+def test_random_augmentation_is_refused() -> None:
+    rows = Rows(Points(noise=0.1), batch_size=5)
+    with pytest.raises(DataError, match="augmentation"):
+        for _ in range(2):
+            list(rows.batches())
+
+
+def test_another_number_of_samples_is_refused() -> None:
+    data = Points()
+    rows = Rows(data, batch_size=5)
+    assert len(rows) == 20
+    data.n = 15
+    with pytest.raises(DataError, match="15 samples"):
+        list(Rows.batches(rows))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ((X[:0], Y[:0]), "got none"),
+        (Points(n=0), "empty dataset"),
+        (TensorDataset(X, Y.float()), "one integer label"),
+        ((X, Y[:, None]), "one integer label"),
+        ((X, Y[:7]), "20 inputs but 7 labels"),
+        (TensorDataset(X, Y, Y), "(inputs, labels)"),
+        ("somewhere", "map-style dataset"),
+        (None, "map-style dataset"),
+        (Endless(), "map-style dataset"),
+    ],
+)
+def test_unusable_data_are_refused(data: object, message: str) -> None:
+    with pytest.raises(DataError, match=message.replace("(", r"\(").replace(")", r"\)")):
+        _ = Rows(data, batch_size=5, what="validation data").labels
+
+
+def test_the_error_names_the_data() -> None:
+    with pytest.raises(DataError, match="^validation data: "):
+        Rows(Points(n=0), batch_size=5, what="validation data")

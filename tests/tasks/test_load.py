@@ -1,0 +1,84 @@
+"""Tasks by name, with arguments as text."""
+
+from pathlib import Path
+
+import pytest
+
+import radin
+from radin.errors import InputError, MissingFileError, RadinError, TaskError
+from radin.tasks.load import load_task
+
+SMALL = Path(__file__).parent.parent / "small.py"
+
+TASK_FILE = """
+import radin, small
+
+def typed(samples: int, scale: float = 1.0, name: str = "x"):
+    assert isinstance(samples, int) and isinstance(scale, float) and isinstance(name, str)
+    return small.task(samples)
+
+def untyped(samples, name="x"):
+    assert samples == 20 and name == "a-b"
+    return small.task(samples)
+
+def fails():
+    raise KeyError("data")
+
+def wrong():
+    return "no task"
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "tasks_of_mine.py"
+    path.write_text(TASK_FILE)
+    return path
+
+
+def test_arguments_are_brought_to_their_types(file: Path) -> None:
+    assert len(load_task(f"{file}:typed", {"samples": "20", "scale": "2", "name": "7"}).rows) == 20
+    assert len(load_task(f"{file}:untyped", {"samples": "20", "name": "a-b"}).rows) == 20
+
+
+def test_fields_of_the_task_are_replaced() -> None:
+    task = load_task(f"{SMALL}:task", {}, metric="nll", device=None, holdback=0.0)
+    assert (task.metric, task.device, task.holdback) == ("nll", "cpu", 0.0)
+
+
+def test_file_and_arguments_make_the_source(file: Path) -> None:
+    code = load_task(f"{file}:typed", {"samples": "20"}).code
+    assert load_task(f"{file}:typed", {"samples": "20"}).code == code
+    assert load_task(f"{file}:typed", {"samples": "21"}).code != code
+    file.write_text(TASK_FILE + "\n# changed\n")
+    assert load_task(f"{file}:typed", {"samples": "20"}).code != code
+
+
+def test_a_module_by_its_dotted_name() -> None:
+    assert isinstance(load_task("small:task"), radin.Task)
+
+
+@pytest.mark.parametrize(
+    ("spec", "arguments", "error", "message"),
+    [
+        ("missing.py:task", {}, MissingFileError, "no such file"),
+        ("{file}", {}, InputError, "FILE.py:FUNCTION"),
+        ("{file}:", {}, InputError, "FILE.py:FUNCTION"),
+        ("{file}:tsk", {}, InputError, "fails, typed, untyped, wrong"),
+        ("{file}:typed", {}, InputError, "--task-arg samples="),
+        ("{file}:typed", {"samples": "many"}, InputError, "samples='many'"),
+        ("{file}:typed", {"samples": "9", "smaples": "9"}, InputError, "no argument 'smaples'"),
+        ("{file}:fails", {}, TaskError, r"raised KeyError: 'data' \(.*line 13\)"),
+        ("{file}:wrong", {}, TaskError, r"must return a radin\.Task, got str"),
+        ("no_such_module:task", {}, TaskError, "could not be imported"),
+    ],
+)
+def test_what_is_wrong_is_said(file: Path, spec: str, arguments: dict, error: type[RadinError], message: str) -> None:
+    with pytest.raises(error, match=message):
+        load_task(spec.format(file=file), arguments)
+
+
+def test_a_file_with_an_error_is_named(tmp_path: Path) -> None:
+    (tmp_path / "broken_task.py").write_text("import nothing_of_that_name\n")
+    with pytest.raises(TaskError, match="ModuleNotFoundError"):
+        load_task(f"{tmp_path}/broken_task.py:task")

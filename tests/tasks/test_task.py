@@ -1,0 +1,135 @@
+"""A task runs networks on rows: one primitive, right at every batch size and on every device."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from small import SAMPLES, Network, clouds, task
+
+import radin
+from radin.errors import InputError, TaskError
+from radin.tasks.split import split_rows
+
+
+def all_logits(one: radin.Task, network: torch.nn.Module, batch_size: int | None = None) -> np.ndarray:
+    return np.concatenate(list(one.logits(network, one.rows, batch_size)))
+
+
+def test_logits_are_those_of_the_network(device: str) -> None:
+    one = task(device=device)
+    network = one.network()
+    with torch.inference_mode():
+        expected = network(one.data[0].to(device)).cpu().numpy()
+    for size in (1, 7, SAMPLES, 10 * SAMPLES):
+        np.testing.assert_allclose(all_logits(one, network, size), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_network_is_ready_for_inference() -> None:
+    network = task(batchnorm=True).network()
+    assert not network.training
+    assert not any(p.requires_grad for p in network.parameters())
+
+
+def test_inference_mode_does_not_leak_into_the_consumer() -> None:
+    one = task()
+    for _ in one.logits(one.network(), one.rows):
+        assert not torch.is_inference_mode_enabled()
+
+
+def test_forward_and_prepare_are_used() -> None:
+    prepared = []
+    one = task(forward=lambda network, x: 2 * network(x), prepare=prepared.append)
+    network = one.network()
+    np.testing.assert_allclose(all_logits(one, network), 2 * all_logits(task(), network), rtol=1e-6)
+    assert prepared == [network]
+
+
+def test_an_output_object_with_logits_is_taken_apart() -> None:
+    class Output:
+        def __init__(self, logits: torch.Tensor) -> None:
+            self.logits = logits
+
+    one = task(forward=lambda network, x: Output(network(x)))
+    assert all_logits(one, one.network()).shape == (SAMPLES, 3)
+
+
+def test_autocast_changes_the_precision_alone(device: str) -> None:
+    one = task(device=device)
+    network = one.network()
+    low = all_logits(task(device=device, autocast="bfloat16"), network)
+    assert low.dtype == np.float32
+    assert 0 < np.abs(low - all_logits(one, network)).max() < 0.1
+
+
+@pytest.mark.parametrize(
+    ("forward", "message"),
+    [
+        (lambda network, x: network(x)[:, 0], "expected logits of shape"),
+        (lambda network, x: network(x)[:-1], "expected logits of shape"),
+        (lambda network, x: None, "NoneType"),
+        (lambda network, x: network(x[:, :2]), "forward pass raised RuntimeError"),
+    ],
+)
+def test_a_forward_pass_that_gives_no_logits_is_refused(forward, message: str) -> None:
+    one = task(forward=forward)
+    with pytest.raises(TaskError, match=message):
+        all_logits(one, one.network())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"holdback": 1.0},
+        {"holdback": -0.1},
+        {"batch_size": 0},
+        {"autocast": "float8"},
+        {"device": "tpu"},
+        {"metric": "acuracy"},
+    ],
+)
+def test_wrong_settings_are_refused_at_once(wrong: dict) -> None:
+    with pytest.raises(InputError):
+        task(**wrong)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="speaks of machines without CUDA")
+def test_cuda_where_there_is_none_is_refused() -> None:
+    with pytest.raises(InputError, match="no CUDA device"):
+        task(device="cuda")
+
+
+def test_a_build_model_that_fails_is_named() -> None:
+    with pytest.raises(TaskError, match="build_model raised KeyError"):
+        radin.Task(lambda: {}["network"], clouds(10, 0)).network()
+    with pytest.raises(TaskError, match=r"must return a torch\.nn\.Module"):
+        radin.Task(lambda: "network", clouds(10, 0)).network()
+
+
+def test_the_code_of_a_task_is_part_of_its_key() -> None:
+    def build(width: int) -> torch.nn.Module:
+        return Network()
+
+    data = clouds(20, 0)
+    one = radin.Task(partial(build, 3), data)
+    assert one.code == radin.Task(partial(build, 3), data).code
+    assert one.code != radin.Task(partial(build, 4), data).code
+    assert one.code != radin.Task(partial(build, 3), data, forward=lambda network, x: network(x)).code
+    assert one.key(one.rows) != radin.Task(partial(build, 3), clouds(20, 1)).key(one.test_rows or task().rows)
+
+
+def test_the_split_is_stratified_and_repeatable() -> None:
+    labels = np.repeat([0, 1, 2], [100, 50, 1])
+    chosen, held = split_rows(labels, 0.2, seed=3)
+    assert len(held) == 30
+    assert np.bincount(labels[held], minlength=3).tolist() == [20, 10, 0]
+    assert sorted([*chosen, *held]) == list(range(151))
+    assert split_rows(labels, 0.2, seed=3)[1].tolist() == held.tolist()
+    assert split_rows(labels, 0.2, seed=4)[1].tolist() != held.tolist()
+    assert len(split_rows(labels, 0.0, seed=3)[1]) == 0
+
+
+def test_with_a_test_set_all_data_select() -> None:
+    one = task(test=clouds(40, 2))
+    assert len(one.split[0]) == SAMPLES
+    assert len(one.split[1]) == 0
