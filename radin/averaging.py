@@ -13,6 +13,7 @@ from radin import __version__
 from radin.checkpoints.output import Output
 from radin.checkpoints.safetensors import encode_header
 from radin.errors import InputError, MissingFileError
+from radin.files import written_aside
 from radin.mixing import Mixer, Step, as_recipe
 from radin.pool import Pool
 from radin.recipe import Recipe
@@ -64,7 +65,8 @@ def average(
     with Mixer(pool, recipe, batchnorm=batchnorm, replace=replace) as mixer:
         notes = _metadata(recipe, batchnorm, metadata or {}, pool.aliases)
         header, offsets, size = encode_header(pool.tensors, notes)
-        with Output(target, size) as output:
+        with written_aside(target) as file:
+            output = Output(file, target, size)
             output.write(header, 0)
             share_out(
                 [(step, span) for step in mixer.steps for span in spans(step.info.numel)],

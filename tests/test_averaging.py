@@ -332,7 +332,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
     )
-    assert run.stdout.startswith(StorageError.__name__)
+    assert run.stdout.startswith(StorageError.__name__), run.stdout
     assert "needs 0.4 MB" in run.stdout
     assert soup.read_bytes() == b"the old soup"
     assert sorted(file.name for file in tmp_path.iterdir()) == ["000.safetensors", "001.safetensors", soup.name]
