@@ -13,8 +13,8 @@ from torch import Tensor
 from radin.mixing import Mixer, Step
 from radin.tiling import TILE, Workspace
 
-#: Elements that travel at once (8 MB in float32): long enough for the bus, short enough to keep several in flight.
-CHUNK = 32 * TILE
+#: Elements that travel at once (4 MB in float32): long enough for the bus, short enough to keep several in flight.
+CHUNK = 16 * TILE
 
 #: Chunks in flight: threads read files into some while others are on the bus.
 SLOTS = 8
@@ -23,7 +23,7 @@ SLOTS = 8
 READERS = 4
 
 
-class _Slot:
+class Slot:
     """Pinned memory for one chunk, and the event after which the device is done with it."""
 
     def __init__(self) -> None:
@@ -50,10 +50,11 @@ def stream(mixer: Mixer, targets: list[tuple[Step, Tensor]]) -> None:
     """
     for device in dict.fromkeys(tensor.device for _, tensor in targets):
         with torch.cuda.device(device):
-            _stream(mixer, [target for target in targets if target[1].device == device], device)
+            stream_on(mixer, [target for target in targets if target[1].device == device], device)
 
 
-def _stream(mixer: Mixer, targets: list[tuple[Step, Tensor]], device: torch.device) -> None:
+def stream_on(mixer: Mixer, targets: list[tuple[Step, Tensor]], device: torch.device) -> None:
+    """`stream` for tensors of one device."""
     jobs = [job for step, _ in targets for job in _chunks(step)]
     arriving = _arrivals(mixer, jobs)
     sums = []
@@ -78,24 +79,24 @@ def _chunks(step: Step) -> list[_Job]:
     return [(step, start, min(start + CHUNK, numel)) for start in range(0, numel, CHUNK)]
 
 
-def _total(step: Step, count: int, arriving: Iterator[_Slot], device: torch.device) -> Tensor:
+def _total(step: Step, count: int, arriving: Iterator[Slot], device: torch.device) -> Tensor:
     kind = step.info.kind
     total: Tensor | None = None
     for weight in step.weights:
         slot = next(arriving)
-        stored = slot.pinned[: count * kind.itemsize].to(device, non_blocking=True).view(getattr(torch, kind.name))
+        arrived = slot.pinned[: count * kind.itemsize].to(device, non_blocking=True, copy=True)
         slot.free.record()
-        term = stored.to(torch.float64 if kind.name == "float64" else torch.float32)
+        term = arrived.view(getattr(torch, kind.name)).to(torch.float64 if kind.name == "float64" else torch.float32)
         term.mul_(float(kind.accumulator.type(weight)))
         total = term if total is None else total.add_(term)
     assert total is not None  # a recipe has a member
     return total
 
 
-def _arrivals(mixer: Mixer, jobs: list[_Job]) -> Iterator[_Slot]:
+def _arrivals(mixer: Mixer, jobs: list[_Job]) -> Iterator[Slot]:
     """Slots filled with each job's chunk of each source, in order; a slot is used again after the next is asked for."""
-    free = deque(_Slot() for _ in range(SLOTS))
-    pending: deque[tuple[_Slot, Future[None]]] = deque()
+    free = deque(Slot() for _ in range(SLOTS))
+    pending: deque[tuple[Slot, Future[None]]] = deque()
     reads = ((job, source) for job in jobs for source in job[0].sources)
     with ThreadPoolExecutor(READERS) as readers:
         while True:
@@ -110,7 +111,7 @@ def _arrivals(mixer: Mixer, jobs: list[_Job]) -> Iterator[_Slot]:
             free.append(slot)
 
 
-def _load(mixer: Mixer, slot: _Slot, job: _Job, source: int) -> None:
+def _load(mixer: Mixer, slot: Slot, job: _Job, source: int) -> None:
     step, start, stop = job
     slot.free.synchronize()
     target = slot.pinned.numpy()[: (stop - start) * step.info.kind.itemsize]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,10 @@ from torch import Tensor, nn
 from radin.averaging import average
 from radin.errors import CheckpointError, IncompatibleError, InputError
 from radin.filling import Filler
+from radin.mixing import Mixer
 from radin.pool import Pool
+from radin.recipe import Recipe
+from radin.streaming import CHUNK, Slot, stream_on
 from radin.tiling import TILE
 
 DEVICES = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
@@ -115,6 +119,42 @@ def test_parameters_in_another_memory_format_are_filled(tmp_path: Path, device: 
     Filler(network, pool).fill(WEIGHTS)
     assert_same(network, loaded(pool, tmp_path, WEIGHTS, build(9)))
     assert network.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+class PlainSlot(Slot):
+    """Memory of the host's own, for a device that has no other."""
+
+    def __init__(self) -> None:
+        self.pinned = torch.empty(8 * CHUNK, dtype=torch.uint8)
+        self.free = SimpleNamespace(synchronize=lambda: None, record=lambda: None)
+
+
+@pytest.mark.parametrize("value", [None, torch.nan])
+def test_streamed_chunks_meet_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: float | None) -> None:
+    """What runs on CUDA, run on the CPU: order, chunks, strides and casts are the same there."""
+    monkeypatch.setattr("radin.streaming.Slot", PlainSlot)
+    monkeypatch.setattr("radin.streaming.SLOTS", 3)
+
+    def build(seed: int) -> nn.Module:
+        torch.manual_seed(seed)
+        network = nn.ModuleList([nn.Linear(9, 5), nn.Linear(9, 5).bfloat16(), nn.Conv2d(2, 3, 5).half()])
+        network.register_parameter("large", nn.Parameter(torch.randn(2, CHUNK + 7)))
+        network.register_parameter("wide", nn.Parameter(torch.randn(3).double()))
+        if value is not None and seed == 2:
+            network.large.data[1, 5] = value
+        return network
+
+    pool = build_pool(tmp_path, build)
+    network = build(9).to(memory_format=torch.channels_last)
+    state = network.state_dict()
+    with Mixer(pool, Recipe.of(pool.names, WEIGHTS)) as mixer:
+        targets = [(step, state[step.name]) for step in mixer.steps]
+        if value is not None:
+            with pytest.raises(CheckpointError, match=r"2\.safetensors: tensor 'large'"):
+                stream_on(mixer, targets, torch.device("cpu"))
+            return
+        stream_on(mixer, targets, torch.device("cpu"))
+    assert_same(network, loaded(pool, tmp_path, WEIGHTS, build(8)))
 
 
 def test_wrapped_networks_are_filled(tmp_path: Path) -> None:
