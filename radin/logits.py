@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -49,7 +49,7 @@ class LogitBank:
         self.n_samples = len(self.labels)
 
     @classmethod
-    def from_arrays(cls, logits: Any, labels: ArrayLike, names: Sequence[str] | None = None) -> Self:
+    def from_arrays(cls, logits: Any, labels: ArrayLike, names: Sequence[str] | None = None) -> LogitBank:
         """A bank of logits made by anything else.
 
         Arguments:
@@ -76,7 +76,7 @@ class LogitBank:
         return cls(chosen, arrays, checked)
 
     @classmethod
-    def from_folder(cls, folder: str | os.PathLike[str], labels: str | os.PathLike[str] | None = None) -> Self:
+    def from_folder(cls, folder: str | os.PathLike[str], labels: str | os.PathLike[str] | None = None) -> LogitBank:
         """A bank of the `.npy` files in a folder, one `[M, C]` array per model, in the order of their names.
 
         Arguments:
