@@ -41,17 +41,20 @@ class Metric:
         statistic: what is taken of each sample.
         aggregate: `(statistics[m, ...], labels[m]) -> float`, the value in the sign that people read.
         higher_is_better: whether a larger value is better. A score is the value, negated if it is not.
+        counted: for the statistic `correct`, what the value is made of: the number of right samples, their number per
+            class (the mean of the shares), or each of them.
         top: for the statistic `correct`, among how many of the largest logits the label has to be.
         values: `(statistics[m, ...], labels[m]) -> float64[m] | None`, numbers whose mean is the value, where there
-            are such numbers.
+            are such numbers; None for no metric of that kind.
         spread: `(statistics, labels) -> float`, the standard error; None is the seeded bootstrap.
     """
 
     name: str
     statistic: Statistic
     aggregate: Callable[[Any, Any], float]
-    values: Callable[[Any, Any], np.ndarray | None]
+    values: Callable[[Any, Any], np.ndarray | None] | None = None
     higher_is_better: bool = True
+    counted: Literal["together", "by class", "by sample"] = "by sample"
     top: int = 1
     spread: Callable[[Any, Any], float] | None = None
 
@@ -75,7 +78,7 @@ class Metric:
 
     def per_sample(self, logits: Logits, labels: Labels) -> Float64[np.ndarray, " m"] | None:
         """Numbers per sample whose mean is `value`, in its sign; None where the metric is no such mean."""
-        return self.values(self.measure(logits, labels), labels)
+        return None if self.values is None else self.values(self.measure(logits, labels), labels)
 
     def value_of(self, statistics: Shaped[np.ndarray, "m ..."], labels: Labels) -> float:
         """The value, from the statistics of the samples."""
@@ -94,7 +97,7 @@ class Metric:
         """
         if self.spread is not None:
             return float(self.spread(statistics, labels))
-        numbers = self.values(statistics, labels)
+        numbers = None if self.values is None else self.values(statistics, labels)
         if numbers is not None:
             return float(numbers.std(ddof=1) / np.sqrt(len(numbers))) if len(numbers) > 1 else 0.0
         rng = np.random.default_rng(BOOTSTRAP_SEED)
@@ -152,10 +155,6 @@ def _mean(statistics: Shaped[np.ndarray, " m"], labels: Labels) -> float:
 
 def _numbers(statistics: Shaped[np.ndarray, " m"], labels: Labels) -> Float64[np.ndarray, " m"]:
     return statistics.astype(np.float64)
-
-
-def _no_numbers(statistics: Any, labels: Any) -> None:
-    return None
 
 
 def _proportion_error(correct: Bool[np.ndarray, " m"], labels: Labels) -> float:
@@ -225,10 +224,12 @@ def _from_callable(function: Callable[..., Any]) -> Metric:
 METRICS = {
     metric.name: metric
     for metric in (
-        Metric("accuracy", "correct", _mean, _numbers, spread=_proportion_error),
-        Metric("top5", "correct", _mean, _numbers, top=5, spread=_proportion_error),
-        Metric("balanced-accuracy", "correct", _balanced, _balanced_numbers, spread=_balanced_error),
-        Metric("macro-f1", "prediction", _macro_f1, _no_numbers),
+        Metric("accuracy", "correct", _mean, _numbers, counted="together", spread=_proportion_error),
+        Metric("top5", "correct", _mean, _numbers, counted="together", top=5, spread=_proportion_error),
+        Metric(
+            "balanced-accuracy", "correct", _balanced, _balanced_numbers, counted="by class", spread=_balanced_error
+        ),
+        Metric("macro-f1", "prediction", _macro_f1),
         Metric("nll", "loss", _mean, _numbers, higher_is_better=False),
     )
 }

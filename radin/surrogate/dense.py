@@ -6,12 +6,13 @@ Costs `K · N · M · C` multiplications, in float64, in blocks of samples and r
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
 from radin.surrogate.exact import U64, exact_argmax, float64_is_exact, gamma
+from radin.surrogate.parallel import run, workers
 
 if TYPE_CHECKING:
     import torch
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 RECIPE_BLOCK = 32
 
 _BLOCK_VALUES = 1 << 22  # float64 logits held at once: 32 MiB
+_PIECE_VALUES = 1 << 19  # the same, by each of several threads
 
 
+@runtime_checkable
 class Bank(Protocol):
     """What the surrogate reads: a `radin.LogitBank`."""
 
@@ -38,11 +41,14 @@ class Bank(Protocol):
     def read(self, i: int, start: int, stop: int, /) -> np.ndarray: ...
 
 
-def sample_blocks(bank: Bank, values: int = _BLOCK_VALUES) -> Iterator[tuple[int, int]]:
-    """Consecutive ranges of samples whose logits, of all ingredients, are about `values` numbers."""
+def sample_blocks(
+    bank: Bank, values: int = _BLOCK_VALUES, span: tuple[int, int] | None = None
+) -> Iterator[tuple[int, int]]:
+    """Consecutive ranges of samples (all, or those of a span) whose logits, of all ingredients, are about `values`."""
     step = max(1, values // (len(bank) * bank.n_classes))
-    for start in range(0, bank.n_samples, step):
-        yield start, min(start + step, bank.n_samples)
+    first, last = span or (0, bank.n_samples)
+    for start in range(first, last, step):
+        yield start, min(start + step, last)
 
 
 def read_block(bank: Bank, start: int, stop: int) -> Shaped[np.ndarray, "n b c"]:
@@ -107,18 +113,25 @@ class DenseKernel:
 
     def mean_losses(self, coefficients: Float64[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
         """Mean negative log-likelihood of averaged logits."""
+        weights = coefficients / coefficients.sum(axis=1, keepdims=True)
+        pieces = list(sample_blocks(self.bank, _PIECE_VALUES))
+        parts = run(lambda piece: self._summed_losses(piece, weights), pieces, workers(self.device))
+        return np.stack(parts).sum(axis=0) / self.bank.n_samples
+
+    def _summed_losses(self, piece: tuple[int, int], weights: Float64[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
         import torch
 
-        out = np.zeros(len(coefficients))
-        weights = coefficients / coefficients.sum(axis=1, keepdims=True)
-        for start, stop in sample_blocks(self.bank):
-            logits = self._tensor(read_block(self.bank, start, stop))
-            labels = torch.as_tensor(self.bank.labels[start:stop], device=self.device)
-            logits = logits - logits.gather(2, labels.expand(len(logits), -1).unsqueeze(2))
+        logits = self._tensor(read_block(self.bank, *piece))
+        labels = torch.as_tensor(self.bank.labels[slice(*piece)], device=self.device)
+        logits -= logits.gather(2, labels.expand(len(logits), -1).unsqueeze(2))
+        out = np.empty(len(weights))
+        with torch.inference_mode(), torch.autocast(torch.device(self.device).type, enabled=False):
             for rows, block in recipe_blocks(weights):
                 means = (self._tensor(block) @ logits.flatten(1)).view(len(block), *logits.shape[1:])
-                out[rows] += means.logsumexp(dim=2).sum(dim=1).cpu().numpy()[: rows.stop - rows.start]
-        return out / self.bank.n_samples
+                top = means.amax(dim=2, keepdim=True)
+                losses = means.sub_(top).exp_().sum(dim=2).log_().add_(top[:, :, 0])
+                out[rows] = losses.sum(dim=1).cpu().numpy()[: rows.stop - rows.start]
+        return out
 
     def _tensor(self, array: Any) -> torch.Tensor:
         import torch

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int64
 
 from radin.errors import InputError
 from radin.metrics import Metric, get_metric
 from radin.objective import Proposal
-from radin.recipe import as_proposals, effective_sizes, subset_rows
+from radin.recipe import as_proposals, effective_sizes, mixing_weights, subset_rows
+from radin.surrogate.counting import MarginKernel
 from radin.surrogate.dense import Bank, DenseKernel
+from radin.surrogate.likelihood import LikelihoodKernel
+from radin.surrogate.margins import prepare
+from radin.surrogate.moves import exchanges, flips, move_hits
 from radin.surrogate.prior import prior_terms, validate_strength
 
 if TYPE_CHECKING:
     import torch
+
+
+_RECIPES = 1 << 14  # recipes turned into float64 coefficients at once
 
 
 class Surrogate:
@@ -52,7 +59,6 @@ class Surrogate:
         self.lam = validate_strength(lam)
         self.device = device
         self._labels = np.asarray(bank.labels, dtype=np.int64)
-        self._dense = DenseKernel(bank, device)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -77,11 +83,11 @@ class Surrogate:
             InputError: rows that are no recipes over this pool.
         """
         proposals = as_proposals(weights, len(self.bank))
-        return self._scores(_coefficients(proposals)) + self.prior(proposals)
+        return self._blockwise(proposals) + self.prior(proposals)
 
     def metric_scores(self, weights: Proposal, /) -> Float64[np.ndarray, " k"]:
         """The metric of averaged logits, higher is better, without the prior."""
-        return self._scores(_coefficients(as_proposals(weights, len(self.bank))))
+        return self._blockwise(as_proposals(weights, len(self.bank)))
 
     def prior(self, weights: Proposal, /) -> Float64[np.ndarray, " k"]:
         """The prior's part of the scores."""
@@ -92,19 +98,110 @@ class Surrogate:
 
     def tie_break(self, weights: Proposal, /) -> Float64[np.ndarray, " k"]:
         """Negative log-likelihood of averaged logits; lower is better."""
-        return self._dense.mean_losses(_coefficients(as_proposals(weights, len(self.bank))))
+        return self._losses.means(_coefficients(as_proposals(weights, len(self.bank))))
+
+    def loss_and_gradient(self, weights: Float64[np.ndarray, " n"], /) -> tuple[float, Float64[np.ndarray, " n"]]:
+        """Mean negative log-likelihood at mixing weights, and its gradient in them (each weight moved by itself)."""
+        row = as_proposals(np.asarray(weights)[None], len(self.bank))
+        return self._losses.gradient(mixing_weights(row)[0])
+
+    @property
+    def nll_bound(self) -> float:
+        """How far `tie_break`, and scores of the metric `nll`, may be below the true value; at most `NLL_EPSILON`."""
+        return self._losses.bound
+
+    def neighbours(self, mask: Bool[np.ndarray, " n"], /) -> Float64[np.ndarray, " n"]:
+        """Scores of the `n` subsets that differ from `mask` in ingredient `i`; `-inf` where that would be empty."""
+        (row,) = as_proposals(np.asarray(mask)[None], len(self.bank))
+        changes = flips(row)
+        filled = (row + changes).any(axis=1)
+        scores = np.full(len(row), -np.inf)
+        scores[filled] = self._moved(row.astype(np.float64), changes[filled])
+        return scores
+
+    def swaps(self, mask: Bool[np.ndarray, " n"], /) -> tuple[Bool[np.ndarray, "k n"], Float64[np.ndarray, " k"]]:
+        """All subsets in which one member is exchanged for one non-member, and their scores."""
+        (row,) = as_proposals(np.asarray(mask)[None], len(self.bank))
+        changes = exchanges(row)
+        return row + changes > 0, self._moved(row.astype(np.float64), changes)
+
+    def additions(self, counts: Int64[np.ndarray, " n"], /) -> Float64[np.ndarray, " n"]:
+        """Scores of the `n` recipes that arise when ingredient `i` is taken once more, for selection with replacement.
+
+        Arguments:
+            counts: how often each ingredient has been taken, 0 for none yet; the recipe's weights are its shares.
+
+        Raises:
+            InputError: counts of the wrong shape, or negative ones.
+        """
+        base = np.asarray(counts)
+        if base.shape != (len(self.bank),) or not np.issubdtype(base.dtype, np.integer) or (base < 0).any():
+            raise InputError(f"expected {len(self.bank)} counts, whole numbers of at least 0, got {counts!r}")
+        return self._moved(base.astype(np.float64), np.eye(len(base)))
+
+    def _moved(self, base: Float64[np.ndarray, " n"], changes: Float64[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
+        coefficients = base + changes
+        if self.metric.statistic == "correct":
+            scores = np.empty(len(changes))
+            for rows in _slices(len(changes)):
+                scores[rows] = self._from_hits(move_hits(self._counts, base, changes[rows]))
+        else:
+            scores = self._scores(coefficients)
+        shares = coefficients / coefficients.sum(axis=1, keepdims=True)
+        return scores + self.prior(shares)
+
+    def _blockwise(self, proposals: Proposal) -> Float64[np.ndarray, " k"]:
+        scores = np.empty(len(proposals))
+        for rows in _slices(len(proposals)):
+            scores[rows] = self._scores(_coefficients(proposals[rows]))
+        return scores
 
     def _scores(self, coefficients: Float64[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
         metric, labels = self.metric, self._labels
         if metric.statistic == "loss":
-            return -self._dense.mean_losses(coefficients)
-        if metric.statistic == "logits":
-            return np.array([metric.score_of(self._dense.average(row), labels) for row in coefficients])
-        if metric.statistic == "correct" and metric.top > 1:
-            raise InputError("top-k comes with the margin kernel")
-        predictions = self._dense.predictions(coefficients)
-        found = predictions if metric.statistic == "prediction" else predictions == labels
-        return np.array([metric.score_of(row, labels) for row in found])
+            return -self._losses.means(coefficients)
+        if metric.statistic == "correct":
+            return self._from_hits(self._counts.hits(coefficients))
+        if metric.statistic == "prediction":
+            return np.array([metric.score_of(row, labels) for row in self._dense.predictions(coefficients)])
+        return np.array([metric.score_of(self._dense.average(row), labels) for row in coefficients])
+
+    def _from_hits(self, hits: Int64[np.ndarray, "k g"]) -> Float64[np.ndarray, " k"]:
+        """Scores from the right samples of each group."""
+        if self.metric.counted == "together":
+            return hits[:, 0] / self.bank.n_samples
+        if self.metric.counted == "by class":
+            return np.asarray((hits / self._groups[1]).mean(axis=1))
+        return np.array([self.metric.score_of(row > 0, self._labels) for row in hits])
+
+    @cached_property
+    def _groups(self) -> tuple[Int64[np.ndarray, " m"], Int64[np.ndarray, " g"]]:
+        """The group in which each sample is counted, and the sizes of the groups."""
+        if self.metric.counted == "together":
+            groups = np.zeros_like(self._labels)
+        elif self.metric.counted == "by class":
+            groups = np.unique(self._labels, return_inverse=True)[1].reshape(-1).astype(np.int64)
+        else:
+            groups = np.arange(len(self._labels))
+        return groups, np.bincount(groups)
+
+    @cached_property
+    def _counts(self) -> MarginKernel:
+        groups, sizes = self._groups
+        return MarginKernel(prepare(self.bank, self.metric.top, self.device), groups, len(sizes), self.device)
+
+    @cached_property
+    def _losses(self) -> LikelihoodKernel:
+        return LikelihoodKernel(self.bank, self.device)
+
+    @cached_property
+    def _dense(self) -> DenseKernel:
+        return DenseKernel(self.bank, self.device)
+
+
+def _slices(k: int) -> Iterator[slice]:
+    for start in range(0, k, _RECIPES):
+        yield slice(start, min(start + _RECIPES, k))
 
 
 def _coefficients(proposals: Bool[np.ndarray, "k n"] | Float64[np.ndarray, "k n"]) -> Float64[np.ndarray, "k n"]:

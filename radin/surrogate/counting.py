@@ -1,0 +1,184 @@
+"""Right samples of many recipes at once: one matrix product of the live margins, a minimum, a sign and a sum.
+
+**The float32 bound.** Each row of margins is scaled by a power of two such that its largest is at most 1, and rounded:
+`|d − D| ≤ u |D|` with `u = 2⁻²⁴` (two roundings, the first in float64, are covered by taking one more below). A recipe
+with m coefficients other than 0, rounded to float32, has the computed margin `P` with
+
+    |P − Σ cᵢ Dᵢ| ≤ γ_{m+4} Σ cᵢ |Dᵢ| ≤ γ_{m+4} Σ cᵢ =: B
+
+in any order of summation, with or without fused multiply-add (Higham 2002, section 3.1): one rounding for d, one more
+for its detour, one for c, one for the product, m − 1 for the sum. Zero coefficients add exact zeros. What underflows is
+below 2⁻¹²⁶ per term and vanishes in the rounding up of B. A margin beyond ±B has the sign of the true one; a sample
+with a deciding margin within ±B is decided again from the stored logits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from radin.surrogate.decide import decide
+from radin.surrogate.exact import U32, gamma
+from radin.surrogate.margins import LiveMargins
+from radin.surrogate.parallel import run, workers
+from radin.surrogate.tiles import Tile, make_tiles, uses_ieee_float32
+
+if TYPE_CHECKING:
+    import torch
+
+#: Fills `out[rows, k]` with the margins of the rows of a tile.
+Fill = Callable[[Tile, "torch.Tensor"], None]
+
+_RECIPES = {"cpu": 256, "cuda": 4096}  # recipes scored together
+_INLINE = 1 << 22  # multiplications below which threads do not pay
+
+
+@dataclass
+class _Work:
+    """Some recipes on some tiles."""
+
+    rows: slice
+    tiles: list[Tile]
+
+
+class MarginKernel:
+    """Counts the right samples of recipes, exactly.
+
+    Arguments:
+        live: the open samples and their rivals.
+        groups: the group that each sample of the bank is counted in, `[0, n_groups)`.
+        n_groups: how many there are: one for accuracy, one per class for balanced accuracy.
+        device: where products are computed.
+    """
+
+    def __init__(
+        self, live: LiveMargins, groups: Int64[np.ndarray, " m"], n_groups: int, device: str | torch.device = "cpu"
+    ) -> None:
+        import torch
+
+        self.live = live
+        self.n_groups = n_groups
+        self.device = torch.device(device)
+        self._settled = np.bincount(groups[live.right], minlength=n_groups)
+        self._groups = groups[live.samples]
+        self._tiles = make_tiles(live, self._groups if n_groups > 1 else None, self.device)
+        self._rows = sum(tile.rows for tile in self._tiles)
+
+    def hits(self, coefficients: Float64[np.ndarray, "k n"]) -> Int64[np.ndarray, "k g"]:
+        """Right samples per group, for recipes given by their coefficients: 1 for each member, or mixing weights."""
+        import torch
+
+        weights = torch.from_numpy(coefficients.astype(np.float32)).to(self.device)
+        ieee = uses_ieee_float32(self.device)
+
+        def fill(rows: slice) -> Fill:
+            block = weights[rows].T.contiguous()
+
+            def product(tile: Tile, out: torch.Tensor) -> None:
+                if ieee:
+                    torch.mm(tile.matrix, block, out=out)
+                else:  # products would be rounded to less than float32
+                    out.copy_(tile.matrix.double() @ block.double())
+
+            return product
+
+        members = (coefficients != 0).sum(axis=1)
+        bounds = gamma_rows(members + 4) * coefficients.sum(axis=1)
+        return self.count(coefficients, bounds, fill, cost=coefficients.shape[1])
+
+    def count(
+        self,
+        coefficients: Float64[np.ndarray, "k n"],
+        bounds: Float64[np.ndarray, " k"],
+        fill: Callable[[slice], Fill],
+        cost: int = 1,
+    ) -> Int64[np.ndarray, "k g"]:
+        """Right samples per group, from margins that a function computes.
+
+        Arguments:
+            coefficients: the recipes, for what has to be decided again.
+            bounds: how far each recipe's computed margins may be from the true ones.
+            fill: given a range of recipes, how to compute their margins on a tile.
+            cost: multiplications per margin.
+        """
+        import torch
+
+        k = len(coefficients)
+        hits = np.repeat(self._settled[None], k, axis=0)
+        if not self._tiles or not k:
+            return hits
+        threads = workers(self.device) if self._rows * k * cost > _INLINE else 1
+        block = min(_RECIPES[self.device.type], -(-k // threads))
+        ranges = [slice(start, min(start + block, k)) for start in range(0, k, block)]
+        shares = _shares(self._tiles, threads if len(ranges) < threads else 1)
+        limits = torch.from_numpy(bounds.astype(np.float32) * (1 + 2.0**-20)).to(self.device)
+
+        def score(work: _Work) -> Int64[np.ndarray, "kb g"]:
+            with torch.inference_mode(), torch.autocast(self.device.type, enabled=False):
+                return self._score(work, coefficients[work.rows], limits[work.rows], fill(work.rows))
+
+        pieces = [_Work(rows, tiles) for rows in ranges for tiles in shares]
+        for work, found in zip(pieces, run(score, pieces, threads), strict=True):
+            hits[work.rows] += found
+        return hits
+
+    def _score(
+        self, work: _Work, coefficients: Float64[np.ndarray, "kb n"], limits: torch.Tensor, fill: Fill
+    ) -> Int64[np.ndarray, "kb g"]:
+        import torch
+
+        k, largest = len(limits), max(tile.rows for tile in work.tiles)
+        margins = torch.empty(largest * k, device=self.device)
+        spare = torch.empty(largest * k, device=self.device)
+        hits = torch.zeros(self.n_groups, k, device=self.device)
+        doubts = []
+        for tile in work.tiles:
+            out = margins[: tile.rows * k].view(tile.rows, k)
+            fill(tile, out)
+            deciding = tile.deciding(out)
+            closest = torch.abs(deciding, out=spare[: deciding.numel()].view(deciding.shape))
+            near = ~(closest.amin(dim=0) > limits)  # true for NaN, too
+            columns = near.nonzero()[:, 0]
+            if len(columns):
+                inside = ~(closest[:, columns] > limits[columns])
+                samples = inside.view(-1, tile.samples, len(columns)).any(dim=0)
+                s, c = samples.nonzero(as_tuple=True)
+                doubts.append((tile.members[s.cpu().numpy()], columns[c].cpu().numpy()))
+                right = tile.right(deciding)
+                right[s, columns[c]] = 0.0
+            else:
+                right = tile.right(deciding)
+            if tile.groups is None:
+                hits[0] += right.sum(dim=0)
+            else:
+                hits.index_add_(0, tile.groups, right)
+        counted = hits.T.to(torch.int64).cpu().numpy()
+        if doubts:
+            positions, recipes = (np.concatenate(part) for part in zip(*doubts, strict=True))
+            won = decide(self.live, positions, recipes, coefficients)
+            groups = self._groups[positions] if self.n_groups > 1 else np.zeros_like(positions)
+            np.add.at(counted, (recipes[won], groups[won]), 1)
+        return counted
+
+
+def gamma_rows(operations: Int64[np.ndarray, " k"]) -> Float64[np.ndarray, " k"]:
+    """`γ` of float32 for many numbers of roundings."""
+    values = {int(ops): gamma(int(ops), U32) for ops in np.unique(operations)}
+    return np.array([values[int(ops)] for ops in operations])
+
+
+def _shares(tiles: list[Tile], number: int) -> list[list[Tile]]:
+    """The tiles in about equal parts, by their rows."""
+    if number <= 1:
+        return [tiles]
+    parts: list[list[Tile]] = [[] for _ in range(number)]
+    loads = [0] * number
+    for tile in sorted(tiles, key=lambda one: -one.rows):
+        lightest = loads.index(min(loads))
+        parts[lightest].append(tile)
+        loads[lightest] += tile.rows
+    return [part for part in parts if part]

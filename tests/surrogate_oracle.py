@@ -1,0 +1,91 @@
+"""What the surrogate's scores really are, in rational arithmetic on the stored logits; and banks made to be hard."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+
+def winners(logits, labels, coefficients, top=1):
+    """bool[k, m]: whether fewer than `top` classes come before the label in Σ cᵢ Lᵢ; equal ones of lower index do."""
+    n, m, c = logits.shape
+    stored = [[[Fraction(float(v)) for v in row] for row in one] for one in logits]
+    out = np.zeros((len(coefficients), m), dtype=bool)
+    for k, row in enumerate(np.asarray(coefficients, dtype=np.float64)):
+        weights = [(i, Fraction(float(w))) for i, w in enumerate(row) if w != 0]
+        for s in range(m):
+            sums = [sum((w * stored[i][s][j] for i, w in weights), Fraction(0)) for j in range(c)]
+            label = int(labels[s])
+            ahead = sum(v > sums[label] or (v == sums[label] and j < label) for j, v in enumerate(sums))
+            out[k, s] = ahead < top
+    return out
+
+
+def predictions(logits, coefficients):
+    """int64[k, m]: the class of the largest sum, the lowest of equal ones."""
+    n, m, c = logits.shape
+    hits = [winners(logits, np.full(m, j), coefficients) for j in range(c)]
+    return np.argmax(np.stack(hits), axis=0)
+
+
+def masks(rng, k, n):
+    """Subsets of all sizes, none empty."""
+    rows = rng.random((k, n)) < rng.random((k, 1))
+    rows[np.arange(k), rng.integers(n, size=k)] = True
+    return rows
+
+
+def mixtures(rng, k, n):
+    """Mixing weights that float64 cannot represent in closed form, some zero, some tiny, some dyadic."""
+    rows = rng.random((k, n)) * masks(rng, k, n)
+    rows[::3] = np.where(rows[::3] > 0, np.floor(rows[::3] * 8) + 1, 0)
+    rows[1::5] *= 10.0 ** rng.integers(-30, 1, size=rows[1::5].shape)
+    rows[rows.sum(axis=1) == 0, 0] = 1
+    return rows / rows.sum(axis=1, keepdims=True)
+
+
+def _ulps(rng, n, m, c, dtype):
+    base = rng.normal(size=(n, m, 1)).astype(dtype)
+    steps = rng.integers(-1, 2, size=(n, m, c))
+    tiny = np.where(
+        steps > 0, np.nextafter(base, dtype(np.inf)), np.where(steps < 0, np.nextafter(base, dtype(-9)), base)
+    )
+    return tiny.astype(dtype)
+
+
+def _cancelling(rng, n, m, c, dtype):
+    """Large terms that cancel in pairs and leave something tiny, or nothing."""
+    big = rng.normal(size=(n // 2, m, c)) * 1e4
+    tiny = rng.integers(-1, 2, size=(1, m, c)) * 2.0**-20
+    pairs = np.concatenate([big, -big, np.repeat(tiny, n - 2 * (n // 2), axis=0)]) if n > 1 else tiny
+    return pairs.astype(dtype)
+
+
+HARD = {
+    "equal logits": lambda rng, n, m, c, dtype: np.repeat(rng.normal(size=(n, m, 1)), c, axis=2).astype(dtype),
+    "one ulp apart": _ulps,
+    "whole numbers": lambda rng, n, m, c, dtype: rng.integers(-2, 3, size=(n, m, c)).astype(dtype),
+    "coarse grid": lambda rng, n, m, c, dtype: (rng.integers(-20, 21, size=(n, m, c)) / 8).astype(dtype),
+    "zeros of both signs": lambda rng, n, m, c, dtype: rng.choice([0.0, -0.0, 0.0, 1e-4], size=(n, m, c)).astype(dtype),
+    "cancelling": _cancelling,
+    "tenths": lambda rng, n, m, c, dtype: (rng.integers(-9, 10, size=(n, m, c)) / 10).astype(dtype),
+    "correlated": lambda rng, n, m, c, dtype: (rng.normal(size=(1, m, c)) + 0.3 * rng.normal(size=(n, m, c))).astype(
+        dtype
+    ),
+    "few dominate": lambda rng, n, m, c, dtype: np.sort(rng.normal(size=(n, m, c)), axis=0).astype(dtype),
+}
+
+WIDE = {
+    "magnitudes 1e-30 to 1e30": lambda rng, n, m, c, dtype: (
+        rng.choice([-1.0, 1.0], size=(n, m, c)) * 10.0 ** rng.integers(-30, 31, size=(n, m, c))
+    ).astype(dtype),
+    "tiny beside huge": lambda rng, n, m, c, dtype: np.where(
+        rng.random((n, m, c)) < 0.5,
+        rng.integers(-1, 2, size=(n, m, c)) * 1e30,
+        rng.integers(-3, 4, size=(n, m, c)) * 1e-30,
+    ).astype(dtype),
+    "subnormal": lambda rng, n, m, c, dtype: (
+        rng.integers(-3, 4, size=(n, m, c)) * np.finfo(dtype).smallest_subnormal
+    ).astype(dtype),
+}
