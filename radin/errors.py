@@ -39,6 +39,10 @@ class PluginError(RadinError, ValueError):
     """A searcher plugin broke its contract, or was called with options that it does not have."""
 
 
+class ContractError(PluginError, AssertionError):
+    """A searcher plugin does not keep what `radin.testing.check_searcher` demands of every searcher."""
+
+
 class UnknownSearcherError(PluginError, KeyError):
     """No searcher has this name."""
 

@@ -1,0 +1,26 @@
+"""Every searcher that is installed keeps the contract."""
+
+import sys
+
+import pytest
+
+import radin
+from radin.testing import check_searcher
+
+#: What a searcher need not pass, and why.
+EXEMPT = {
+    "greedy": {"best-subset": "it never takes an ingredient out again, so it may end in a local optimum"},
+}
+
+
+def test_none_is_broken():
+    assert radin.searchers().broken == ()
+    assert {"monte-carlo", "greedy", "optuna-tpe", "deap-ga"} <= set(radin.searchers())
+
+
+@pytest.mark.parametrize("name", list(radin.searchers()))
+def test_searcher_keeps_the_contract(name, capsys):
+    report = check_searcher(name, exempt=EXEMPT.get(name))
+    if report.exempt:
+        with capsys.disabled():
+            sys.stdout.write(f"\n{report}\n")
