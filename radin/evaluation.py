@@ -7,7 +7,6 @@ from contextlib import closing
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -25,8 +24,6 @@ from radin.progress import SILENT, Advance, Progress
 from radin.recipe import Recipe
 from radin.tasks.data import Rows
 from radin.tasks.task import Task, is_out_of_memory
-
-BatchNorm = Literal["average", "recompute", "keep"]
 
 #: Largest difference, relative to the largest logit, at which stored logits and a fresh first batch count as the same.
 #: Kernels of another batch size or library version differ by about 1e-5 in float32; other weights by far more.
@@ -52,7 +49,7 @@ class Evaluator:
         folder: str | os.PathLike[str],
         ledger: Ledger,
         *,
-        batchnorm: BatchNorm = "average",
+        batchnorm: str = "average",
         progress: Progress = SILENT,
     ) -> None:
         self.pool, self.task, self.ledger, self.batchnorm, self.progress = pool, task, ledger, batchnorm, progress
@@ -114,19 +111,20 @@ class Evaluator:
             arrays = [self.logits(recipe, "pass", advance=advance) for recipe in singles]
         return LogitBank(self.pool.names, arrays, rows.labels)
 
-    def logits(self, recipe: Recipe, kind: Kind, *, advance: Advance = lambda done: None) -> Float32[np.ndarray, "M C"]:
+    def logits(self, recipe: Recipe, kind: Kind, *, advance: Advance | None = None) -> Float32[np.ndarray, "M C"]:
         """Logits of one recipe, from disk if they were evaluated before, else from a charged forward pass.
 
         Arguments:
             recipe: over the pool of this evaluator.
             kind: `pass` for an ingredient or `soup` for a soup, on the task's data; `test` for either on its test set.
-            advance: told the samples that are done.
+            advance: told the samples that are done; by default a forward pass is a stage of its own.
         """
         folder, rows = self._place(kind)
         key = self.key(recipe, rows)
         name = _stored_as(recipe, key)
         logits = folder.get(name, key)
         if logits is None:
+            _ = self._filler  # made before anything is charged: a network that does not fit costs nothing
             with self.ledger.charge(kind, key, str(recipe), len(rows)):
                 self.fill(recipe)
                 if advance is not None:

@@ -13,7 +13,7 @@ import torch
 
 from radin.budget import Budget, Ledger
 from radin.errors import InputError
-from radin.evaluation import BatchNorm, Evaluator
+from radin.evaluation import Evaluator
 from radin.pool import Pool
 from radin.progress import SILENT, Progress
 from radin.recipe import Recipe
@@ -68,7 +68,7 @@ def plan(
     budget: Budget | None = None,
     run_dir: str | os.PathLike[str] = "radin-run",
     *,
-    batchnorm: BatchNorm = "average",
+    batchnorm: str = "average",
     progress: Progress = SILENT,
 ) -> Plan:
     """Says what `make_soup` with these arguments will take, from one timed batch and the files' headers.

@@ -8,13 +8,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from radin.averaging import average
 from radin.budget import Budget, Ledger
 from radin.driver import Shortlist, as_searcher, search
 from radin.errors import InputError
-from radin.evaluation import BatchNorm
 from radin.files import write_json
 from radin.metrics import losses
 from radin.plugins import Searcher, SearchFunction
@@ -40,7 +37,7 @@ def make_soup(
     seed: int = 0,
     run_dir: str | os.PathLike[str] = "radin-run",
     *,
-    batchnorm: BatchNorm = "average",
+    batchnorm: str = "average",
     progress: Progress = SILENT,
 ) -> Result:
     """Finds the best soup of a pool with a budget of real evaluations (RADIN, arXiv 2401.17790).
@@ -94,7 +91,9 @@ def make_soup(
             best=leaderboard[0],
             leaderboard=leaderboard,
             verified=tried,
-            report=report_on(leaderboard[0].recipe, verifier),
+            report=report_on(
+                leaderboard[0].recipe, next(e.recipe for e in leaderboard if e.recipe.size == 1), verifier
+            ),
             spent=_spent(ledger, shortlist, verified),
             metric=task.scored_by.name,
             batchnorm=batchnorm,
@@ -154,20 +153,17 @@ def merit(task: Task) -> Callable[[VerifiedSoup], tuple[Any, ...]]:
     return lambda one: (sign * one.score, -one.nll, one.recipe.size, [-member for member in one.recipe.members])
 
 
-def report_on(recipe: Recipe, verifier: Verifier) -> Report:
+def report_on(recipe: Recipe, single: Recipe, verifier: Verifier) -> Report:
     """A recipe beside the best ingredient, on the test set, else the held-back part, else the selection data."""
-    task = verifier.task
-    best = int(np.argmax(verifier.solo))
-    single = Recipe.subset(verifier.names, [best])
     data, labels, ours = verifier.unseen_logits(recipe)
     _, _, theirs = verifier.unseen_logits(single)
-    metric = task.scored_by
+    metric = verifier.task.scored_by
     mine, other = metric.measure(ours, labels), metric.measure(theirs, labels)
     return Report(
         data=data,
         n_samples=len(labels),
         winner=Estimate(metric.value_of(mine, labels), *interval(metric, mine, labels)),
-        ingredient=verifier.names[best],
+        ingredient=single.member_names[0],
         best_ingredient=Estimate(metric.value_of(other, labels), *interval(metric, other, labels)),
         p_value=None if recipe == single else paired_p_value(metric, mine, other, labels),
         test=paired_test_name(metric),

@@ -39,7 +39,7 @@ def interval(metric: Metric, statistics: Any, labels: Labels, seed: int = 0) -> 
         p = float(np.mean(statistics))
         centre = (p + Z95**2 / (2 * m)) / (1 + Z95**2 / m)
         half = Z95 * math.sqrt(p * (1 - p) / m + Z95**2 / (4 * m**2)) / (1 + Z95**2 / m)
-        return max(0.0, centre - half), min(1.0, centre + half)
+        return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))  # rounding alone would miss p = 1
     rng = np.random.default_rng(seed)
     draws = (rng.integers(m, size=m) for _ in range(RESAMPLES))
     values = [metric.value_of(statistics[rows], labels[rows]) for rows in draws]
@@ -66,9 +66,9 @@ def paired_p_value(metric: Metric, ours: Any, theirs: Any, labels: Labels, seed:
     if _is_proportion(metric):
         return exact_mcnemar(int(np.sum(ours & ~theirs)), int(np.sum(theirs & ~ours)))
     rng = np.random.default_rng(seed)
-    a, b = metric.values(ours, labels), metric.values(theirs, labels)
-    if a is not None and b is not None:
-        observed, exchanged = abs(float(np.mean(a - b))), _exchanged_means(a - b, rng)
+    differences = _differences(metric, ours, theirs, labels)
+    if differences is not None:
+        observed, exchanged = abs(float(differences.mean())), _exchanged_means(differences, rng)
     else:
         observed = abs(metric.value_of(ours, labels) - metric.value_of(theirs, labels))
         exchanged = np.array([_exchanged_difference(metric, ours, theirs, labels, rng) for _ in range(RESAMPLES)])
@@ -89,6 +89,14 @@ def exact_mcnemar(only_ours: int, only_theirs: int) -> float:
 
 def _is_proportion(metric: Metric) -> bool:
     return metric.name in ("accuracy", "top5")
+
+
+def _differences(metric: Metric, ours: Any, theirs: Any, labels: Labels) -> np.ndarray | None:
+    """What each sample adds to the difference of the two values; None where the metric is no mean over samples."""
+    if metric.values is None:
+        return None
+    a, b = metric.values(ours, labels), metric.values(theirs, labels)
+    return None if a is None or b is None else a - b
 
 
 def _exchanged_means(differences: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
 from radin.budget import Ledger
-from radin.evaluation import BatchNorm, Evaluator
+from radin.evaluation import Evaluator
 from radin.logits import LogitBank
 from radin.metrics import losses
 from radin.objective import Proposal, Unit
@@ -52,7 +52,7 @@ class Verifier:
         run_dir: str | os.PathLike[str],
         *,
         ledger: Ledger | None = None,
-        batchnorm: BatchNorm = "average",
+        batchnorm: str = "average",
         progress: Progress = SILENT,
     ) -> None:
         self._own_ledger = Ledger(Path(run_dir) / "ledger.db") if ledger is None else None
@@ -68,7 +68,7 @@ class Verifier:
         self.selection_rows, self.held_back_rows = task.split
         self.bank: LogitBank = self.all_rows.take(self.selection_rows)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Verifier:
         return self
 
     def __exit__(self, *error: object) -> None:

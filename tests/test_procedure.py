@@ -1,0 +1,223 @@
+"""The whole procedure on a small real pool: what it finds, what it spends, what it says."""
+
+import json
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from small import SAMPLES, Network, clouds, make_pool, task
+
+import radin
+from radin.errors import DataError, InputError, PluginError, UnknownSearcherError
+from radin.problem import Problem, Proposals
+
+
+@pytest.fixture
+def pool(checkpoints: list[Path]) -> radin.Pool:
+    return radin.Pool(checkpoints)
+
+
+def plain_value(file: Path, rows: np.ndarray) -> float:
+    """Accuracy of the file in a plain network, without radin."""
+    network = Network()
+    network.load_state_dict(load_file(file))
+    x, y = clouds(SAMPLES, 1)
+    with torch.inference_mode():
+        return float((network(x[rows]).argmax(1) == y[rows]).double().mean())
+
+
+def test_the_soup_reproduces_its_score_in_a_plain_network(pool: radin.Pool, tmp_path: Path) -> None:
+    one = task()
+    result = radin.make_soup(pool, one, run_dir=tmp_path / "run")
+    saved = result.save(tmp_path / "elsewhere" / "soup.safetensors")
+    for file in (tmp_path / "run" / "soup.safetensors", saved):
+        assert plain_value(file, one.split[0]) == result.best.score
+        assert plain_value(file, one.split[1]) == result.report.winner.value
+    with safe_open(saved, "pt") as opened:
+        assert json.loads(opened.metadata()["radin.recipe"]) == result.best.recipe.to_json()
+
+
+def test_the_ledger_counts_what_was_run(pool: radin.Pool, tmp_path: Path) -> None:
+    batches = []
+
+    def forward(network: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+        batches.append(len(x))
+        return network(x)
+
+    one = task(forward=forward, batch_size=SAMPLES)
+    settings = {"searcher": "monte-carlo", "budget": radin.Budget(soups=3, candidates=20), "run_dir": tmp_path / "run"}
+    result = radin.make_soup(pool, one, **settings)
+    assert batches == [SAMPLES] * (5 + 3)
+    assert (result.spent.passes, result.spent.soups, result.spent.candidates) == (5, 3, 20)
+    again = radin.make_soup(pool, one, **settings)
+    assert batches == [SAMPLES] * (5 + 3 + 1)  # the first batch of one ingredient, to see that nothing changed
+    assert [entry.to_json() for entry in again.leaderboard] == [entry.to_json() for entry in result.leaderboard]
+    with radin.Ledger(tmp_path / "run" / "ledger.db") as ledger:
+        assert (ledger.count("pass"), ledger.count("soup"), ledger.count("pass", "lost")) == (5, 3, 0)
+        assert [(row["unit"], row["charged"]) for row in ledger.searches()] == [("candidate", 20), ("soup", 3)]
+
+
+def test_with_budget_for_everything_the_best_subset_wins(pool: radin.Pool, tmp_path: Path) -> None:
+    budget = radin.Budget(soups=26, candidates=2000)
+    result = radin.make_soup(pool, task(), "monte-carlo", budget=budget, run_dir=tmp_path / "run")
+    assert result.spent.soups == 26  # all subsets of two or more
+    with radin.Verifier(pool, task(), tmp_path / "run") as verifier:
+        scores = [
+            verifier.score(radin.Recipe.subset(pool.names, list(members)))
+            for size in range(1, 6)
+            for members in combinations(range(5), size)
+        ]
+    assert result.best.score == max(scores)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "top5", "balanced-accuracy", "macro-f1", "nll"])
+def test_never_worse_than_the_best_ingredient(pool: radin.Pool, tmp_path: Path, metric: str) -> None:
+    result = radin.make_soup(pool, task(metric=metric), budget=radin.Budget(soups=2), run_dir=tmp_path / "run")
+    sign = -1 if metric == "nll" else 1
+    assert sign * result.best.score >= sign * result.best_ingredient.score
+    assert result.report.winner.low <= result.report.winner.value <= result.report.winner.high
+    assert result.metric in result.verdict()
+
+
+def test_a_metric_of_ones_own(pool: radin.Pool, tmp_path: Path) -> None:
+    def confidence(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        shifted = np.exp(logits - logits.max(1, keepdims=True))
+        return (shifted / shifted.sum(1, keepdims=True))[np.arange(len(labels)), labels]
+
+    result = radin.make_soup(pool, task(metric=confidence), run_dir=tmp_path / "run")
+    assert result.metric == "confidence"
+    assert result.report.test == "paired permutation test"
+    assert 0 < result.best.score < 1
+
+
+def test_when_no_soup_wins_it_is_said(tmp_path: Path) -> None:
+    """Twelve networks that differ in the order of their hidden units alone: one function, and an average without any."""
+    (first,) = make_pool(tmp_path / "pool", 1)
+    weights = load_file(first)
+    for shift in range(1, 12):
+        turned = {
+            "layers.0.weight": weights["layers.0.weight"].roll(shift, 0),
+            "layers.0.bias": weights["layers.0.bias"].roll(shift, 0),
+            "layers.3.weight": weights["layers.3.weight"].roll(shift, 1),
+            "layers.3.bias": weights["layers.3.bias"],
+        }
+        save_file(turned, tmp_path / "pool" / f"turned{shift}.safetensors")
+
+    def everything(problem: Problem) -> Proposals:
+        """All ingredients at once."""
+        yield np.ones((1, problem.n), dtype=bool)
+
+    pool = radin.Pool(str(tmp_path / "pool" / "*"))
+    result = radin.make_soup(pool, task(), everything, run_dir=tmp_path / "run")
+    assert not result.soup_won
+    assert result.report.p_value is None
+    assert result.verdict().startswith("No soup won")
+    assert "too far apart in weight space" in result.verdict()
+    assert plain_value(tmp_path / "run" / "soup.safetensors", task().split[0]) == result.best_ingredient.score
+
+
+def test_a_pool_of_one(checkpoints: list[Path], tmp_path: Path) -> None:
+    result = radin.make_soup(radin.Pool(checkpoints[:1]), task(), run_dir=tmp_path / "run")
+    assert result.best.recipe.size == 1
+    assert result.verified == []
+    assert "No soup was verified" in result.verdict()
+    assert result.surrogate_gap() is None
+    soup, ingredient = load_file(tmp_path / "run" / "soup.safetensors"), load_file(checkpoints[0])
+    assert all(torch.equal(soup[name], ingredient[name]) for name in ingredient)
+
+
+def test_the_gap_is_real_minus_promised(pool: radin.Pool, tmp_path: Path) -> None:
+    result = radin.make_soup(pool, task(), run_dir=tmp_path / "run")
+    bank = radin.LogitBank.from_folder(tmp_path / "run" / "logits").take(task().split[0])
+    surrogate = radin.Surrogate(bank)
+    for soup in result.verified:
+        assert soup.ensemble == surrogate(soup.recipe.row[None])[0]
+        assert soup.gap == soup.score - soup.ensemble
+    assert f"over {len(result.verified)} verified" in (result.surrogate_gap() or "")
+
+
+def test_the_report_says_which_data_it_speaks_of(pool: radin.Pool, tmp_path: Path) -> None:
+    held = radin.make_soup(pool, task(), run_dir=tmp_path / "a").report
+    assert (held.data, held.n_samples) == ("held-back", 60)
+    assert "60 samples are few" in held.remarks[0]
+    tested = radin.make_soup(pool, task(test=clouds(600, 5)), run_dir=tmp_path / "b").report
+    assert (tested.data, tested.n_samples, tested.remarks) == ("test", 600, [])
+    selected = radin.make_soup(pool, task(holdback=0.0), run_dir=tmp_path / "c").report
+    assert selected.data == "selection"
+    assert "selected the winner" in selected.remarks[0]
+
+
+def test_a_larger_b_goes_on_from_a_smaller_one(pool: radin.Pool, tmp_path: Path) -> None:
+    radin.make_soup(pool, task(), budget=radin.Budget(soups=1), run_dir=tmp_path)
+    result = radin.make_soup(pool, task(), budget=radin.Budget(soups=3), run_dir=tmp_path)
+    assert result.spent.soups == 3
+    with radin.Ledger(tmp_path / "ledger.db") as ledger:
+        assert ledger.count("soup") == 3
+
+
+def test_the_run_folder_holds_what_it_should(pool: radin.Pool, tmp_path: Path) -> None:
+    result = radin.make_soup(pool, task(), run_dir=tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"ledger.db", "logits", "soups", "soup.safetensors", "leaderboard.json", "score-against-budget.png"}
+    written = json.loads((tmp_path / "leaderboard.json").read_text())
+    assert written == json.loads(json.dumps(result.to_json()))
+    assert (tmp_path / "score-against-budget.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_searcher_of_ones_own_needs_no_plugin(pool: radin.Pool, tmp_path: Path) -> None:
+    def everything(problem: Problem) -> Proposals:
+        """All ingredients at once."""
+        yield np.ones((1, problem.n), dtype=bool)
+
+    result = radin.make_soup(pool, task(), everything, run_dir=tmp_path)
+    assert [soup.recipe.size for soup in result.verified] == [5]
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"searcher": "gredy"}, UnknownSearcherError, "greedy"),
+        ({"options": {"acept": "ties"}}, PluginError, "accept"),
+        ({"options": {"accept": "maybe"}}, PluginError, "accept"),
+        ({"lam": -1.0}, InputError, "λ|lam"),
+        ({"lam": float("nan")}, InputError, "λ|lam"),
+        ({"budget": radin.Budget(soups=None)}, InputError, "number of soups"),
+    ],
+)
+def test_wrong_settings_cost_nothing(
+    pool: radin.Pool, tmp_path: Path, settings: dict, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        radin.make_soup(pool, task(), run_dir=tmp_path / "run", **settings)
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_was_evaluated_survives_an_error(pool: radin.Pool, tmp_path: Path) -> None:
+    calls = []
+
+    def forward(network: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+        calls.append(len(x))
+        return network(x) * (torch.nan if len(calls) == 7 else 1)
+
+    one = task(forward=forward, batch_size=SAMPLES)
+    with pytest.raises(DataError, match="not finite"):
+        radin.make_soup(pool, one, run_dir=tmp_path)
+    result = radin.make_soup(pool, one, run_dir=tmp_path)
+    assert (result.spent.passes, result.spent.soups, result.spent.lost) == (5, 4, 1)
+    assert len(calls) == 7 + 1 + 3  # the five passes and the first soup were not repeated
+
+
+def test_the_plan_comes_true(pool: radin.Pool, tmp_path: Path) -> None:
+    one = task(test=clouds(40, 3))
+    planned = radin.plan(pool, one, radin.Budget(soups=2), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    assert (planned.passes, planned.soups, planned.samples, planned.test_passes) == (5, 2, SAMPLES, 2)
+    radin.make_soup(pool, one, budget=radin.Budget(soups=2), run_dir=tmp_path / "run")
+    written = sum(file.stat().st_size for file in (tmp_path / "run").glob("*/*.npy") if file.stem != "labels")
+    soup = (tmp_path / "run" / "soup.safetensors").stat().st_size
+    assert abs(planned.disk_bytes - written - soup) < 4096  # headers
+    assert radin.plan(pool, one, radin.Budget(soups=2), tmp_path / "run").passes == 0

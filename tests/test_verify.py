@@ -1,0 +1,119 @@
+"""The verifier builds real soups: its scores are those of a plain network with the averaged weights."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from small import SAMPLES, Network, clouds, make_pool, task
+
+import radin
+from radin.errors import InputError
+from radin.objective import HasTieBreak, Objective
+
+
+@pytest.fixture
+def verifier(checkpoints: list[Path], tmp_path: Path, device: str):
+    with radin.Verifier(radin.Pool(checkpoints), task(device=device), tmp_path / "run") as one:
+        yield one
+
+
+def plain_accuracy(paths: list[Path], members: list[int], rows: np.ndarray) -> float:
+    """The obvious way: average state dicts, load them, count."""
+    states = [load_file(paths[i]) for i in members]
+    network = Network()
+    network.load_state_dict({name: sum(state[name] for state in states) / len(states) for name in states[0]})
+    x, y = clouds(SAMPLES, 1)
+    with torch.inference_mode():
+        return float((network(x[rows]).argmax(1) == y[rows]).double().mean())
+
+
+def test_it_is_an_objective(verifier: radin.Verifier) -> None:
+    assert isinstance(verifier, Objective)
+    assert isinstance(verifier, HasTieBreak)
+    assert verifier.unit == "soup"
+
+
+def test_scores_are_those_of_the_plain_way(verifier: radin.Verifier, checkpoints: list[Path]) -> None:
+    masks = np.array([[1, 1, 0, 0, 0], [1, 0, 1, 1, 0], [1, 1, 1, 1, 1], [0, 0, 0, 1, 0]], dtype=bool)
+    expected = [plain_accuracy(checkpoints, np.flatnonzero(mask).tolist(), verifier.selection_rows) for mask in masks]
+    assert verifier(masks).tolist() == expected
+    assert verifier.solo[3] == expected[3]
+
+
+def test_a_soup_is_evaluated_once_and_a_single_never(verifier: radin.Verifier) -> None:
+    masks = np.eye(5, dtype=bool)
+    verifier(masks)
+    assert verifier.ledger.count("soup") == 0
+    pair = masks[:1] | masks[1:2]
+    first = verifier(pair)
+    assert verifier(np.array([[0.5, 0.5, 0, 0, 0]])) == first
+    assert verifier.ledger.count("soup") == 1
+    verifier(np.array([[0.25, 0.75, 0, 0, 0]]))
+    assert verifier.ledger.count("soup") == 2
+
+
+def test_the_tie_break_is_the_negative_log_likelihood(verifier: radin.Verifier) -> None:
+    pair = np.array([[1, 1, 0, 0, 0]], dtype=bool)
+    logits = verifier.logits(radin.Recipe.of(verifier.names, pair[0]))[verifier.selection_rows]
+    labels = torch.from_numpy(verifier.bank.labels)
+    expected = torch.nn.functional.cross_entropy(torch.tensor(logits).double(), labels)
+    np.testing.assert_allclose(verifier.tie_break(pair), float(expected), rtol=1e-12)
+
+
+def test_held_back_rows_do_not_select(verifier: radin.Verifier) -> None:
+    data, labels, logits = verifier.unseen_logits(radin.Recipe.uniform(verifier.names))
+    assert data == "held-back"
+    assert len(labels) == len(logits) == 60
+    assert not set(verifier.selection_rows) & set(verifier.held_back_rows)
+
+
+def test_a_test_set_is_run_once_for_each_network(checkpoints: list[Path], tmp_path: Path) -> None:
+    with radin.Verifier(radin.Pool(checkpoints), task(test=clouds(70, 9)), tmp_path / "run") as verifier:
+        for _ in range(2):
+            data, labels, logits = verifier.unseen_logits(radin.Recipe.subset(verifier.names, [1]))
+        assert (data, len(labels), logits.shape) == ("test", 70, (70, 3))
+        assert verifier.ledger.count("test") == 1
+
+
+def test_without_anything_held_back_the_selection_data_report(checkpoints: list[Path], tmp_path: Path) -> None:
+    with radin.Verifier(radin.Pool(checkpoints), task(holdback=0.0), tmp_path / "run") as verifier:
+        data, labels, _ = verifier.unseen_logits(radin.Recipe.uniform(verifier.names))
+    assert (data, len(labels)) == ("selection", SAMPLES)
+
+
+@pytest.mark.parametrize("policy", ["average", "keep", "recompute"])
+def test_batchnorm_policies_reach_network_and_file(policy: str, tmp_path: Path, device: str) -> None:
+    """Whatever the policy, the file that is written and the network that was scored are the same."""
+    paths = make_pool(tmp_path / "pool", 4, batchnorm=True)
+    one, pool = task(batchnorm=True, device=device), radin.Pool(paths)
+    with radin.Verifier(pool, one, tmp_path / "run", batchnorm=policy) as verifier:
+        recipe = radin.Recipe.subset(pool.names, [0, 1, 3])
+        logits = verifier.logits(recipe)
+        statistics = verifier.evaluator.recomputed(recipe)
+    assert bool(statistics) == (policy == "recompute")
+    radin.average(pool, recipe, tmp_path / "soup.safetensors", batchnorm=policy, replace=statistics)
+    network = Network(batchnorm=True).eval()
+    network.load_state_dict(load_file(tmp_path / "soup.safetensors"))
+    with torch.inference_mode():
+        np.testing.assert_allclose(network(one.data[0]).numpy(), logits, rtol=1e-4, atol=1e-5)
+
+
+def test_recomputed_statistics_are_those_of_the_activations(tmp_path: Path) -> None:
+    paths = make_pool(tmp_path / "pool", 3, batchnorm=True)
+    one = task(batchnorm=True, batch_size=1000, holdback=0.0)
+    with radin.Verifier(radin.Pool(paths), one, tmp_path / "run", batchnorm="recompute") as verifier:
+        statistics = verifier.evaluator.recomputed(radin.Recipe.uniform(verifier.names))
+        network = verifier.evaluator.fill(radin.Recipe.uniform(verifier.names))
+    with torch.inference_mode():
+        hidden = network.layers[0](one.data[0])
+    np.testing.assert_allclose(statistics["layers.1.running_mean"], hidden.mean(0).numpy(), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(statistics["layers.1.running_var"], hidden.var(0).numpy(), rtol=1e-4)
+
+
+def test_an_unknown_policy_is_refused(checkpoints: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="unknown BatchNorm policy 'guess'"):
+        radin.Verifier(radin.Pool(checkpoints), task(), tmp_path / "run", batchnorm="guess")
+    with radin.Ledger(tmp_path / "run" / "ledger.db") as ledger:
+        assert ledger.count("pass", "lost") == 0
