@@ -228,7 +228,7 @@ def test_a_searcher_that_fails_is_named_and_the_cause_kept():
         yield subsets(4, (0, 1))
         raise ZeroDivisionError("oh")
 
-    with pytest.raises(PluginError, match="'clumsy' of module test_driver failed in batch 2: ZeroDivisionError: oh"):
+    with pytest.raises(PluginError, match=f"'clumsy' of module {__name__} failed in batch 2: ZeroDivisionError: oh"):
         run(clumsy, Additive(WORTH))
 
     def stubborn(problem):
