@@ -66,7 +66,7 @@ def train(start: State | None, inputs: Tensor, labels: Tensor, rate: float, step
         for _ in range(steps):
             batch = torch.randint(len(labels), (32,))
             optimizer.zero_grad()
-            nn.functional.cross_entropy(trained(inputs[batch]), labels[batch]).backward()
+            torch.autograd.backward(nn.functional.cross_entropy(trained(inputs[batch]), labels[batch]))
             optimizer.step()
     return {name: tensor.clone() for name, tensor in trained.state_dict().items()}
 
@@ -79,9 +79,9 @@ def train_ingredients(n: int, seed: int) -> tuple[State, list[State]]:
     """
     training = images()[0]
     inputs, labels = torch.from_numpy(training.pixels / BRIGHTEST).flatten(1), torch.from_numpy(training.labels)
-    start = train(None, inputs[:150], labels[:150], rate=3e-3, steps=100, seed=seed)
+    start = train(None, inputs[:150], labels[:150], rate=5e-3, steps=60, seed=seed)
     rng = np.random.default_rng(seed)
-    rates, lengths = np.exp(rng.uniform(np.log(5e-4), np.log(3e-3), n)), rng.integers(50, 300, n)
+    rates, lengths = np.exp(rng.uniform(np.log(1e-3), np.log(1e-2), n)), rng.integers(30, 120, n)
     return start, [
         train(start, inputs, labels, rate, int(steps), seed + 1 + i)
         for i, (rate, steps) in enumerate(zip(rates.tolist(), lengths, strict=True))
@@ -145,7 +145,7 @@ def rms(values: np.ndarray) -> float:
 def spearman(one: np.ndarray, two: np.ndarray) -> float:
     """Spearman's rank correlation of values without ties."""
     ranks = np.argsort(np.argsort([one, two], axis=1), axis=1)
-    return float(np.corrcoef(ranks)[0, 1])
+    return float(np.asarray(np.corrcoef(ranks))[0, 1])
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -169,12 +169,14 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     axes = figure.subplots()
     t = np.array([row.distance for row in rows])
     series = (
-        ("soup_change", "change of the soup's loss", "#1f6fb4", "o"),
-        ("ensemble_change", "change of the ensemble's loss", "#d9741a", "s"),
-        ("gap", "gap between the two", "#2a8a3e", "D"),
+        ("soup_change", "change of the soup's loss", "#1f6fb4", "o", 10),
+        ("ensemble_change", "change of the ensemble's loss", "#d9741a", "s", 4),
+        ("gap", "gap between the two", "#2a8a3e", "D", 6),
     )
-    for name, label, colour, marker in series:
-        axes.loglog(t, [getattr(row, name) for row in rows], marker, color=colour, label=label, markersize=6)
+    for name, label, colour, marker, size in series:
+        values = [getattr(row, name) for row in rows]
+        hollow = {"fillstyle": "none"} if size > 6 else {}  # soup and ensemble lie on each other
+        axes.loglog(t, values, marker, color=colour, label=label, markersize=size, **hollow)
     nearest = rows[int(t.argmin())]
     guides = ((nearest.soup_change, 1, "--", "slope 1"), (nearest.gap, 2, ":", "slope 2"))
     for value, slope, style, label in guides:
@@ -192,12 +194,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.theory", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("docs/pictures/theory.png"), help="the picture (PNG)")
     parser.add_argument("--json", type=Path, help="a file for the numbers, too")
+    parser.add_argument("--doublings", type=int, default=3, help="largest distance is 2 to this (default: 3)")
     parser.add_argument("--halvings", type=int, default=7, help="smallest distance is 2 to minus this (default: 7)")
     parser.add_argument("--ingredients", type=int, default=6, help="fine-tunings (default: 6)")
     parser.add_argument("--recipes", type=int, default=32, help="recipes scored at each distance (default: 32)")
     parser.add_argument("--seed", type=int, default=0, help="of everything that is random (default: 0)")
     given = parser.parse_args(arguments)
-    distances = [0.5**i for i in range(given.halvings + 1)]
+    distances = [0.5**i for i in range(-given.doublings, given.halvings + 1)]
     rows = measure(distances, n=given.ingredients, k=given.recipes, seed=given.seed)
     print(table(rows))
     draw(rows, given.out)

@@ -1,0 +1,150 @@
+"""Recipes, and the arrays in which they are exchanged."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from radin.errors import InputError
+from radin.recipe import Recipe, as_proposals, effective_sizes, mixing_weights, recipe_keys, subset_rows
+
+NAMES = ("a", "b", "c", "d")
+
+masks = st.integers(1, 20).flatmap(
+    lambda n: arrays(bool, st.tuples(st.integers(1, 6), st.just(n))).map(lambda m: m | (np.arange(n) == 0))
+)
+
+
+@st.composite
+def weight_rows(draw):
+    n, k = draw(st.integers(1, 20)), draw(st.integers(1, 6))
+    parts = draw(arrays(np.float64, (k, n), elements=st.one_of(st.just(0.0), st.floats(1e-6, 1))))
+    parts[:, 0] += 1e-3
+    return parts / parts.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("n", [1, 2, 6, 7, 10, 13, 49, 1000])
+def test_the_uniform_recipe_is_a_subset_of_everything(n):
+    recipe = Recipe.uniform([f"m{i}" for i in range(n)])
+    assert recipe.is_subset and recipe.size == n and recipe.n_eff == n
+    assert recipe.weights == (1 / n,) * n
+    assert recipe.row.dtype == bool and recipe.row.all()
+
+
+def test_members_in_pool_order():
+    by_index, by_mask = Recipe.subset(NAMES, [3, 1]), Recipe.subset(NAMES, [False, True, False, True])
+    assert by_index == by_mask == Recipe.of(NAMES, [0, 0.5, 0, 0.5])
+    assert by_index.members == (1, 3)
+    assert by_index.member_names == ("b", "d")
+    assert str(by_index) == "b + d"
+    assert by_index.to_json() == {"b": 0.5, "d": 0.5}
+
+
+def test_unequal_weights_say_how_much_of_each():
+    recipe = Recipe.of(NAMES, [0.25, 0, 0.75, 0])
+    assert not recipe.is_subset
+    assert str(recipe) == "0.25 a + 0.75 c"
+    assert recipe.n_eff == pytest.approx(1.6)
+    assert recipe.row.dtype == np.float64
+
+
+@given(weight_rows())
+def test_json_text_is_exact(rows):
+    names = [f"m{i}" for i in range(rows.shape[1])]
+    recipe = Recipe.of(names, rows[0])
+    back = json.loads(recipe.dumps())
+    assert Recipe.of(names, [back.get(name, 0.0) for name in names]) == recipe
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([0.5, 0.6, 0, 0], "sum 1.1"),
+        ([1.5, -0.5, 0, 0], "smallest -0.5"),
+        ([math.nan, 1, 0, 0], "finite"),
+        ([math.inf, 0, 0, 0], "finite"),
+        ([0.0, 0, 0, 0], "sum 0"),
+        ([1, 0, 0, 0], "float"),
+        ([0.5, 0.5], r"shape \[k, 4\]"),
+        ([False] * 4, "empty subset"),
+    ],
+)
+def test_what_is_no_recipe_is_refused(weights, message):
+    with pytest.raises(InputError, match=message):
+        Recipe.of(NAMES, weights)
+
+
+def test_names_and_weights_must_match_in_number():
+    with pytest.raises(InputError, match="3 names, 2 weights"):
+        Recipe(("a", "b", "c"), (0.5, 0.5))
+    with pytest.raises(InputError, match="empty subset"):
+        Recipe.subset(NAMES, [])
+
+
+def test_a_refused_row_is_named():
+    with pytest.raises(InputError, match="row 2 is an empty subset"):
+        as_proposals(np.array([[1, 0], [1, 1], [0, 0]], dtype=bool), 2)
+    with pytest.raises(InputError, match="row 1 is no recipe"):
+        as_proposals(np.array([[1, 0], [0.5, 0.6]]), 2)
+    for shape in [(2,), (2, 3), (1, 2, 2)]:
+        with pytest.raises(InputError, match=r"expected proposals of shape \[k, 2\]"):
+            as_proposals(np.ones(shape, dtype=bool), 2)
+
+
+def test_weights_of_a_float32_softmax_are_brought_to_sum_1():
+    logits = np.random.default_rng(0).normal(size=(50, 2000)).astype(np.float32)
+    soft = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert soft.dtype == np.float32
+    rows = as_proposals(soft, 2000)
+    assert rows.dtype == np.float64
+    np.testing.assert_allclose(rows.sum(axis=1), 1, rtol=1e-14)
+
+
+def test_nothing_of_the_caller_is_changed():
+    given_rows = np.array([[0.5, 0.5 + 1e-7]])
+    before = given_rows.copy()
+    as_proposals(given_rows, 2)
+    np.testing.assert_array_equal(given_rows, before)
+
+
+def test_negative_zero_is_zero():
+    assert Recipe(("a", "b"), (-0.0, 1.0)) == Recipe(("a", "b"), (0.0, 1.0))
+    minus, plus = as_proposals([[-0.0, 0.3, 0.7]], 3), as_proposals([[0.0, 0.3, 0.7]], 3)
+    assert recipe_keys(minus) == recipe_keys(plus)
+
+
+@given(masks)
+def test_a_subset_written_as_weights_is_the_same_recipe(mask):
+    weights = mixing_weights(mask)
+    np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-14)
+    assert subset_rows(weights).all()
+    assert recipe_keys(as_proposals(weights, mask.shape[1])) == recipe_keys(mask)
+    np.testing.assert_array_equal(effective_sizes(weights), mask.sum(axis=1))
+    np.testing.assert_array_equal(effective_sizes(mask), mask.sum(axis=1))
+
+
+@given(weight_rows())
+def test_effective_size_is_the_inverse_participation(rows):
+    by_hand = [1 / sum(w * w for w in row) for row in rows.tolist()]
+    np.testing.assert_allclose(effective_sizes(rows), by_hand, rtol=1e-12)
+
+
+@given(st.one_of(masks, weight_rows()))
+def test_keys_are_equal_for_equal_rows_only(rows):
+    keys = recipe_keys(rows)
+    for i, one in enumerate(keys):
+        for j, other in enumerate(keys):
+            both_subsets = rows.dtype == bool or (subset_rows(rows)[i] and subset_rows(rows)[j])
+            same = np.array_equal(rows[i] > 0, rows[j] > 0) if both_subsets else np.array_equal(rows[i], rows[j])
+            assert (one == other) == same
+
+
+@pytest.mark.parametrize("n", [1, 7, 8, 9, 72])
+def test_all_keys_of_a_pool_differ_though_bytes_end_in_zeros(n):
+    singles = np.eye(n, dtype=bool)
+    assert len(set(recipe_keys(singles))) == n
+    assert Recipe.subset([str(i) for i in range(n)], [n - 1]).key == recipe_keys(singles)[n - 1]
