@@ -100,23 +100,10 @@ class Account:
             SearchStopped: not all of it could be paid for, or the searcher proposes nothing new any more.
         """
         numbers, new = self.board.admit(batch)
-        self._count(len(batch), bool(new.any()))
-        fresh = batch[new]
-        free = self._free_singles & ((fresh > 0).sum(axis=1) == 1)
-        payable = len(fresh)
-        if self._cap is not None:
-            payable = int(np.searchsorted(self.charged + np.cumsum(~free), self._cap, side="right"))
-        if together is not None and 0 < payable == len(fresh):
-            scores = self._checked(self._ask(together), len(batch))[new]
-            scores[free] = self.solo[fresh[free].argmax(axis=1)]
-            self.board.record(scores)
-            self._charge(int((~free).sum()))
-        else:
-            self._score_in_order(fresh[:payable], free[:payable])
-        if payable < len(fresh):
-            self._stop("budget")
-        if self.n < 63 and not self.board.mixtures and self.board.subsets == 2**self.n - 1:
-            self._stop("exhausted")
+        any_new = bool(new.any())
+        self._count(len(batch), any_new)
+        if any_new:
+            self._evaluate(batch, new, together)
         return self.board.scores[numbers]
 
     def neighbours(self, mask: Bool[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
@@ -170,11 +157,34 @@ class Account:
         rises = best > np.concatenate([[-np.inf], best[:-1]])
         return charged[rises], best[rises]
 
-    def _score_in_order(self, fresh: Proposal, free: Bool[np.ndarray, " m"]) -> None:
+    def _evaluate(
+        self, batch: Proposal, new: Bool[np.ndarray, " k"], together: Callable[[], Float64[np.ndarray, " k"]] | None
+    ) -> None:
+        """Scores and charges the new recipes of a batch, as far as the cap allows."""
+        fresh = batch[new]
+        free = np.zeros(len(fresh), dtype=bool)
+        if self._free_singles:
+            free = np.count_nonzero(fresh, axis=1) == 1
+        payable = len(fresh)
+        if self._cap is not None and self.charged + len(fresh) > self._cap:
+            payable = int(np.searchsorted(self.charged + np.cumsum(~free), self._cap, side="right"))
+        if together is not None and payable == len(fresh):
+            scores = self._checked(self._ask(together), len(batch))[new]
+            scores[free] = self.solo[fresh[free].argmax(axis=1)]
+            self.board.record(scores)
+            self._charge(int((~free).sum()))
+        else:
+            self._evaluate_in_order(fresh[:payable], free[:payable])
+        if payable < len(fresh):
+            self._stop("budget")
+        if self.n < 63 and not self.board.mixtures and self.board.subsets == 2**self.n - 1:
+            self._stop("exhausted")
+
+    def _evaluate_in_order(self, fresh: Proposal, free: Bool[np.ndarray, " m"]) -> None:
         for start in range(0, len(fresh), self._chunk):
             chunk = fresh[start : start + self._chunk]
             paid = ~free[start : start + self._chunk]
-            scores = self.solo[chunk.argmax(axis=1)]
+            scores = self.solo[chunk.argmax(axis=1)]  # what a single ingredient gets; the others follow
             if paid.any():
                 rows = chunk[paid]
                 scores[paid] = self._checked(self._ask(partial(self._objective, rows)), len(rows))

@@ -42,12 +42,13 @@ class DistinctRows:
         # Up to here a new row is numbered by its place in the batch; now the new ones close ranks.
         new = ids == base + np.arange(k)
         first = np.flatnonzero(new)
-        rank = np.empty(k, dtype=np.int64)
-        rank[first] = base + np.arange(len(first))
-        self._rows[base : base + len(first)] = rows[first]
-        self._table[slots[first]] = rank[first]
-        fresh = ids >= base
-        ids[fresh] = rank[ids[fresh] - base]
+        if 0 < len(first) < k:
+            rank = np.empty(k, dtype=np.int64)
+            rank[first] = base + np.arange(len(first))
+            self._rows[base : base + len(first)] = rows[first]
+            self._table[slots[first]] = rank[first]
+            fresh = ids >= base
+            ids[fresh] = rank[ids[fresh] - base]
         self._count += len(first)
         return ids, new
 

@@ -62,22 +62,25 @@ class Scoreboard:
 
         A row of weights that is a subset is the same recipe as its mask.
         """
-        mixed = ~subset_rows(batch) if batch.dtype != np.bool_ else np.zeros(len(batch), dtype=bool)
-        shelves = [(self._subsets, np.flatnonzero(~mixed)), (self._mixtures, np.flatnonzero(mixed))]
         places, new = np.empty(len(batch), dtype=np.int64), np.empty(len(batch), dtype=bool)
-        shelves = [(shelf, rows) for shelf, rows in shelves if rows.size]
+        shelves: list[tuple[_Shelf, Any]] = [(self._subsets, slice(None))]
+        mixed = np.zeros(len(batch), dtype=bool)
+        if batch.dtype != np.bool_:
+            mixed = ~subset_rows(batch)
+            shelves = [(self._subsets, np.flatnonzero(~mixed)), (self._mixtures, np.flatnonzero(mixed))]
         for shelf, rows in shelves:
             places[rows], new[rows] = shelf.distinct.admit(shelf.words(batch[rows]))
-        numbers = len(self) - 1 + np.cumsum(new)
+        count, fresh = len(self), np.flatnonzero(new)
+        numbers = count - 1 + np.cumsum(new)
         for shelf, rows in shelves:
-            first = rows[new[rows]]
-            shelf.numbers = _appended(shelf.numbers, len(shelf.distinct) - len(first), numbers[first])
+            first = numbers[rows][new[rows]]
+            shelf.numbers = _appended(shelf.numbers, len(shelf.distinct) - len(first), first)
             numbers[rows] = shelf.numbers[places[rows]]
-        count = len(self)
-        self._sizes = _appended(self._sizes, count, (batch[new] > 0).sum(axis=1))
-        self._mixed = _appended(self._mixed, count, mixed[new])
-        self._places = _appended(self._places, count, places[new])
-        self._count += int(new.sum())
+        if len(fresh):
+            self._sizes = _appended(self._sizes, count, np.count_nonzero(batch[fresh], axis=1))
+            self._mixed = _appended(self._mixed, count, mixed[fresh])
+            self._places = _appended(self._places, count, places[fresh])
+            self._count += len(fresh)
         return numbers, new
 
     def record(self, scores: Float64[np.ndarray, " m"]) -> None:
@@ -146,7 +149,7 @@ def _mask_words(subsets: Proposal) -> UInt64[np.ndarray, "k w"]:
     """Subsets as 64-bit words, one bit an ingredient."""
     k, n = subsets.shape
     padded = np.zeros((k, -(-n // 64) * 8), dtype=np.uint8)
-    padded[:, : -(-n // 8)] = np.packbits(subsets > 0, axis=1)
+    padded[:, : -(-n // 8)] = np.packbits(subsets if subsets.dtype == np.bool_ else subsets > 0, axis=1)
     return padded.view(np.uint64)
 
 
