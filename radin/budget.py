@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal
 
@@ -64,9 +65,9 @@ class Budget:
     def __post_init__(self) -> None:
         for name in ("candidates", "soups"):
             cap = getattr(self, name)
-            if cap is not None and (isinstance(cap, bool) or int(cap) != cap or cap < 1):
+            if cap is not None and (isinstance(cap, bool) or not isinstance(cap, Integral) or cap < 1):
                 raise InputError(f"budget: {name} must be a whole number of at least 1, got {cap!r}")
-        if self.seconds is not None and not 0 < self.seconds < math.inf:
+        if self.seconds is not None and not (isinstance(self.seconds, int | float) and 0 < self.seconds < math.inf):
             raise InputError(f"budget: seconds must be above 0 and finite, got {self.seconds!r}")
 
     def cap(self, unit: Unit) -> int | None:

@@ -62,12 +62,13 @@ class LogitBank:
             DataError: no ingredients, no samples, shapes that differ, logits that are not finite, labels out of range;
                 the message names the ingredient.
         """
-        arrays = [_as_float_array(one) for one in logits]
-        chosen = tuple(names) if names is not None else tuple(f"model{i}" for i in range(len(arrays)))
-        if not arrays:
+        given = list(logits)
+        chosen = tuple(names) if names is not None else tuple(f"model{i}" for i in range(len(given)))
+        if not given:
             raise DataError("a logit bank needs the logits of at least one ingredient, got none")
-        if len(chosen) != len(arrays) or len(set(chosen)) != len(chosen):
-            raise DataError(f"expected {len(arrays)} different names, one per ingredient, got {list(chosen)}")
+        if len(chosen) != len(given) or len(set(chosen)) != len(chosen):
+            raise DataError(f"expected {len(given)} different names, one per ingredient, got {list(chosen)}")
+        arrays = [_as_float_array(one, name) for one, name in zip(given, chosen, strict=True)]
         checked = _as_labels(labels)
         n_classes = int(arrays[0].shape[-1])
         check_labels(checked, n_classes, chosen[0])
@@ -162,6 +163,9 @@ class LogitFolder:
                 file.write(np.ascontiguousarray(batch, dtype="<f4").data)
 
             yield append
+            # A kill between the two renames must not leave the new logits under the old key.
+            if self._index.pop(name, None) is not None:
+                write_json(self._index_file, self._index)
         self._index[name] = {"key": key, **about}
         write_json(self._index_file, self._index)
 
@@ -215,14 +219,14 @@ def _as_labels(labels: Any) -> Int64[np.ndarray, " M"]:
     return array.astype(np.int64)
 
 
-def _as_float_array(one: Any) -> np.ndarray:
+def _as_float_array(one: Any, name: str) -> np.ndarray:
     if str(getattr(one, "dtype", "")) == "torch.bfloat16":
         import torch
 
         return np.asarray(one.detach().cpu().view(torch.uint16).numpy())
     array = np.asarray(one.detach().cpu() if hasattr(one, "detach") else one)
     if array.dtype not in (np.float16, np.float32, np.float64):
-        raise DataError(f"expected logits of a floating dtype, got {array.dtype}")
+        raise DataError(f"{name}: expected logits of a floating dtype, got {array.dtype}")
     return array
 
 
