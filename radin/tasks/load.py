@@ -30,7 +30,7 @@ def load_task(spec: str, arguments: Mapping[str, str] | None = None, **changes: 
         changes: fields of the task to replace, such as `metric` or `device`; those that are None are left alone.
 
     Returns:
-        the task, its `source` set to a digest of the file and the arguments.
+        the task, its `source` set to a digest of the file, the arguments, and the `source` that the function gave it.
 
     Raises:
         MissingFileError: no such file.
@@ -57,7 +57,8 @@ def load_task(spec: str, arguments: Mapping[str, str] | None = None, **changes: 
         raise TaskError(f"{spec} raised {type(error).__name__}: {error}{_where(error, module)}") from error
     if not isinstance(task, Task):
         raise TaskError(f"{spec} must return a radin.Task, got {type(task).__name__}")
-    source = digest_of(file_digest(str(module.__file__)), function_name, sorted(given.items()))
+    # The function's own `source` covers what the arguments only name, such as the contents of files.
+    source = digest_of(file_digest(str(module.__file__)), function_name, sorted(given.items()), task.source)
     kept = {name: value for name, value in changes.items() if value is not None}
     return replace(task, source=source, **kept)
 
