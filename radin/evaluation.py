@@ -15,7 +15,7 @@ from jaxtyping import Float32
 from radin.batchnorm import recompute_statistics, statistics_of
 from radin.budget import Kind, Ledger
 from radin.errors import DataError, IncompatibleError, TaskError
-from radin.files import digest_of, file_digest
+from radin.files import digest_of, file_digest, remove_leftovers
 from radin.filling import Filler
 from radin.inputs import bind_inputs
 from radin.logits import LogitBank, LogitFolder, check_labels, check_logits
@@ -54,6 +54,7 @@ class Evaluator:
     ) -> None:
         self.pool, self.task, self.ledger, self.batchnorm, self.progress = pool, task, ledger, batchnorm, progress
         root = Path(folder)
+        remove_leftovers(root)
         self._ingredients = LogitFolder(root / "logits")
         self._soups = LogitFolder(root / "soups")
         self._tests = LogitFolder(root / "test")

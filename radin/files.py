@@ -42,6 +42,12 @@ def written_aside(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             aside.unlink(missing_ok=True)
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Removes what killed processes left half-written in a folder that this process alone is using."""
+    for part in folder.glob("**/.*.part"):
+        part.unlink()
+
+
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Writes a value as indented JSON, aside and renamed."""
     with written_aside(path) as file:

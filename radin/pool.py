@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radin.checkpoints import Checkpoint, Reader, TensorInfo, open_checkpoint
+from radin.checkpoints import SUFFIXES, Checkpoint, Reader, TensorInfo, open_checkpoint
 from radin.checkpoints.names import LORA, ties
 from radin.errors import IncompatibleError, InputError, MissingFileError
 
@@ -31,8 +31,8 @@ class Pool:
     prefixes of wrappers (`module.`, `_orig_mod.`) are taken off.
 
     Arguments:
-        paths: files (`.safetensors`, or `.pt`, `.pth`, `.ckpt`, `.bin` from PyTorch), or globs; one or several. Files
-            keep the order in which they are given; those that a glob matches come sorted.
+        paths: files (`.safetensors`, or `.pt`, `.pth`, `.ckpt`, `.bin` from PyTorch), folders or globs. Files
+            keep the order in which they are given; those that a folder or glob gives come sorted.
         names: what to call the ingredients; default: the files' stems, with as many parent folders in front as it takes
             to tell them apart.
 
@@ -123,6 +123,11 @@ def _resolve(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -
 
 
 def _matches(given: Path) -> list[Path]:
+    if given.is_dir():
+        inside = sorted(file for file in given.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+        if not inside:
+            raise MissingFileError(f"the pool is empty: the folder {given} holds no checkpoint ({', '.join(SUFFIXES)})")
+        return inside
     if given.exists():  # also a file whose name looks like a glob
         return [given]
     pattern = str(given)

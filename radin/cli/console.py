@@ -114,7 +114,7 @@ def searcher_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def size(nbytes: float) -> str:
+def size(nbytes: int | float) -> str:
     """Bytes as a person reads them."""
     for unit in ("B", "kB", "MB", "GB"):
         if nbytes < 1000:

@@ -1,0 +1,133 @@
+"""The command line on real files: what it prints, and how it ends."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file
+
+from radin.cli import main
+
+SMALL = Path(__file__).parent.parent / "small.py"
+
+
+def run(capsys: pytest.CaptureFixture, *arguments: object) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of one call."""
+    with pytest.raises(SystemExit) as ended:
+        main([str(one) for one in arguments])
+    captured = capsys.readouterr()
+    return int(ended.value.code or 0), captured.out, captured.err
+
+
+@pytest.fixture
+def soup(checkpoints: list[Path], tmp_path: Path) -> list[object]:
+    """A whole `radin soup` command on the small pool."""
+    return ["soup", *checkpoints, "--task", f"{SMALL}:task", "--run-dir", tmp_path / "run"]
+
+
+def test_soup_prints_a_leaderboard_and_a_verdict(capsys: pytest.CaptureFixture, soup: list, tmp_path: Path) -> None:
+    code, out, _ = run(capsys, *soup, "--soups", 2, "-o", tmp_path / "mine.safetensors")
+    assert code == 0
+    for text in ("leaderboard", "on the selection data", "held-back data (60 samples)", "Spent: 5 ingredient passes"):
+        assert text in out
+    assert load_file(tmp_path / "mine.safetensors").keys() == load_file(tmp_path / "run/soup.safetensors").keys()
+
+
+def test_soup_as_json_is_the_leaderboard_file(capsys: pytest.CaptureFixture, soup: list, tmp_path: Path) -> None:
+    settings = ["--searcher", "monte-carlo", "-p", "p=0.3", "--lam", 0, "--metric", "nll", "--holdback", 0.5]
+    code, out, _ = run(capsys, *soup, *settings, "--json")
+    assert code == 0
+    document = json.loads(out)
+    assert document == json.loads((tmp_path / "run" / "leaderboard.json").read_text())
+    assert document["settings"]["options"]["p"] == 0.3
+    assert document["metric"] == "nll"
+    assert document["report"]["n_samples"] == 150
+
+
+def test_soup_takes_globs_and_folders(capsys: pytest.CaptureFixture, checkpoints: list[Path], tmp_path: Path) -> None:
+    folder = checkpoints[0].parent
+    for given in (f"{folder}/*.safetensors", folder):
+        code, out, _ = run(capsys, "soup", given, "--task", f"{SMALL}:task", "--run-dir", tmp_path / "run", "--json")
+        assert code == 0
+        assert json.loads(out)["spent"]["passes"] == 5
+
+
+def test_a_plan_spends_nothing(capsys: pytest.CaptureFixture, soup: list, tmp_path: Path) -> None:
+    code, out, _ = run(capsys, *soup, "--plan")
+    assert code == 0
+    assert "ingredient passes" in out
+    assert "Nothing was charged or written" in out
+    assert not (tmp_path / "run").exists()
+    assert json.loads(run(capsys, *soup, "--plan", "--json")[1])["passes"] == 5
+
+
+def test_rank_takes_logits_from_anywhere(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(4, size=200)
+    for i in range(6):
+        np.save(tmp_path / f"model{i}.npy", np.eye(4)[labels] + rng.normal(scale=1.0, size=(200, 4)))
+    np.save(tmp_path / "truth.npy", labels)
+    elsewhere = tmp_path / "truth.npy"
+    code, out, _ = run(capsys, "rank", "--logits", tmp_path, "--labels", elsewhere, "--top", 3, "--json")
+    assert code == 0
+    document = json.loads(out)
+    assert len(document["shortlist"]) == 3
+    assert document["shortlist"][0]["accuracy"] > document["best_ingredient"]["accuracy"]
+    code, out, _ = run(capsys, "rank", "--logits", tmp_path, "--labels", elsewhere, "--searcher", "monte-carlo")
+    assert code == 0
+    assert "57 candidates scored" in out or "candidates scored" in out
+
+
+def test_average_writes_the_mean(capsys: pytest.CaptureFixture, checkpoints: list[Path], tmp_path: Path) -> None:
+    target = tmp_path / "soup.safetensors"
+    code, _, _ = run(capsys, "average", *checkpoints[:2], "--weights", "0.25,0.75", "-o", target)
+    assert code == 0
+    one, other = load_file(checkpoints[0]), load_file(checkpoints[1])
+    for name, tensor in load_file(target).items():
+        np.testing.assert_allclose(tensor, 0.25 * one[name] + 0.75 * other[name], rtol=1e-6)
+
+
+def test_inspect_says_compatible_or_why_not(
+    capsys: pytest.CaptureFixture, checkpoints: list[Path], tmp_path: Path
+) -> None:
+    code, out, _ = run(capsys, "inspect", *checkpoints)
+    assert (code, "compatible: they can be averaged" in out) == (0, True)
+    twin = tmp_path / "twin.safetensors"
+    twin.write_bytes(checkpoints[0].read_bytes())
+    code, out, _ = run(capsys, "inspect", *checkpoints, twin)
+    assert (code, "twin and run0 have the same contents" in out) == (2, True)
+    code, out, _ = run(capsys, "inspect", *checkpoints, "--json")
+    assert json.loads(out)["compatible"] is True
+
+
+def test_searchers_are_listed_with_their_options(capsys: pytest.CaptureFixture) -> None:
+    code, out, _ = run(capsys, "searchers", "--json")
+    assert code == 0
+    listed = {one["name"]: one for one in json.loads(out)["searchers"]}
+    assert {"monte-carlo", "greedy", "optuna-tpe", "deap-ga"} <= listed.keys()
+    assert [option["name"] for option in listed["greedy"]["options"]] == ["accept"]
+    assert all(one["summary"] and one["owner"].startswith("radin") for one in listed.values())
+    assert "monte-carlo" in run(capsys, "searchers")[1]
+
+
+@pytest.mark.parametrize("command", ["demo", "soup", "rank", "average", "inspect", "searchers"])
+def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture, command: str) -> None:
+    code, out, _ = run(capsys, command, "--help")
+    assert code == 0
+    assert f"radin {command}" in out[out.index("Example") :]
+    assert "--json" in out
+
+
+def test_help_needs_no_heavy_library(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    check = (
+        "import sys; from radin.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('torch', 'optuna', 'deap', 'numpy', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", check], check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]"
