@@ -52,7 +52,10 @@ class HasNeighbours(Protocol):
         """Scores of the `n` subsets that differ from `mask` in ingredient `i`; `-inf` where that would be empty."""
 
     def swaps(self, mask: Bool[np.ndarray, " n"], /) -> tuple[Bool[np.ndarray, "k n"], Float64[np.ndarray, " k"]]:
-        """All subsets in which one member is exchanged for one non-member, and their scores."""
+        """All subsets in which one member is exchanged for one non-member, and their scores.
+
+        Ordered by the member that leaves, then by the one that comes in, both in pool order.
+        """
 
 
 @runtime_checkable

@@ -95,6 +95,11 @@ def test_the_example_passes_its_own_test(installed):
     fresh(installed, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", installed, example)
 
 
+def test_radin_knows_its_own_searchers_by_their_entry_points_only():
+    for source in (ROOT / "radin").rglob("*.py"):
+        assert "radin_plugins" not in source.read_text(), source
+
+
 def test_listing_searchers_imports_nothing_heavy():
     heavy = fresh(
         "",
@@ -171,3 +176,19 @@ def test_an_unknown_name_says_what_is_near_and_what_is_broken():
         registry["lost"]
     assert "lost" not in registry and registry.get("lost") is None and list(registry) == ["probe"]
     assert repr(registry) == "Registry(probe; 1 broken)"
+
+
+def test_the_guide_shows_the_example_as_it_is():
+    guide = (ROOT / "docs/plugins.md").read_text()
+    for name in ("radin_annealing.py", "pyproject.toml", "test_annealing.py"):
+        assert f"\n{(ROOT / 'docs/examples/radin-annealing' / name).read_text()}```\n" in guide
+
+
+def test_the_guide_s_options_and_name_work():
+    code = (ROOT / "docs/plugins.md").read_text().split("```python\n")[3].split("```")[0]
+    scope = {"__name__": "guide"}
+    exec(code, scope)
+    toss = Searcher.of(scope["coin"], name="toss")
+    assert toss.options["p"].description == "chance of each ingredient to be a member"
+    result = radin.search(toss, radin.testing.ToyObjective(9), options={"p": "0.9", "order": "largest-first"})
+    assert (result.searcher, result.stopped, result[0].recipe.size >= 2) == ("toss", "finished", True)
