@@ -78,24 +78,22 @@ class _FileReader(Reader):
         """Bytes `start` to `stop` of one tensor, in `buffer`."""
         target = buffer[: stop - start]
         offset = self._offsets[name] + start
-        if self._descriptor is None:
-            with self._path.open("rb", buffering=0) as file:
-                file.seek(offset)
-                self._fill(target, lambda rest, _: file.readinto(rest))
-        else:
-            descriptor = self._descriptor
-            self._fill(target, lambda rest, done: os.preadv(descriptor, [rest], offset + done))
-        return target
-
-    def _fill(self, target: UInt8[np.ndarray, " bytes"], read: Any) -> None:
         done = 0
-        while done < target.size:
-            count = read(target.data[done:], done)
+        while done < target.size:  # nearly always once
+            count = self._read_some(target[done:], offset + done)
             if not count:
                 raise CheckpointError(
                     f"{self._path} ended {target.size - done} bytes early while being read: was it truncated?"
                 )
             done += count
+        return target
+
+    def _read_some(self, target: UInt8[np.ndarray, " bytes"], offset: int) -> int:
+        if self._descriptor is not None:
+            return os.preadv(self._descriptor, [target.data], offset)
+        with self._path.open("rb", buffering=0) as file:
+            file.seek(offset)
+            return file.readinto(target.data) or 0
 
     def close(self) -> None:
         """Closes the descriptor, if one is held."""
