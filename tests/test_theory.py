@@ -1,6 +1,7 @@
 """What the method rests on: exact where a model is linear in its parameters, second order elsewhere."""
 
 import json
+import re
 import tempfile
 from itertools import pairwise
 from pathlib import Path
@@ -186,3 +187,10 @@ def test_the_command_draws_prints_and_keeps_its_numbers(tmp_path, capsys):
     assert [row["distance"] for row in rows] == [1.0, 0.5]
     printed = capsys.readouterr().out
     assert f"{rows[1]['gap']:.3e} | {rows[0]['gap'] / rows[1]['gap']:.2f}" in printed
+
+
+def test_the_numbers_in_the_docs_are_those_of_the_code(capsys):
+    text = (Path(__file__).parent.parent / "docs" / "method.md").read_text()
+    (snippet,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    exec(compile(snippet, "docs/method.md", "exec"), {})
+    assert capsys.readouterr().out.splitlines() == re.findall(r"# (?!450)(.*)", snippet)
