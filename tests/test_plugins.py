@@ -61,6 +61,7 @@ def installed(tmp_path_factory):
 def fresh(installed, *arguments):
     """What a new process prints that has the installed plugins on its path."""
     environment = os.environ | {"PYTHONPATH": str(installed), "PYTHONWARNINGS": "error"}
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # hypothesis and the like take seconds to load
     done = subprocess.run([sys.executable, *arguments], env=environment, text=True, capture_output=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
