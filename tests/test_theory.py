@@ -27,7 +27,7 @@ class RandomFeatures(nn.Module):
 
     def __init__(self, inputs: int, features: int, outputs: int) -> None:
         super().__init__()
-        self.register_buffer("directions", torch.randn(inputs, features, generator=torch.manual_seed(0)))
+        self.register_buffer("directions", torch.randn(inputs, features, generator=torch.Generator().manual_seed(0)))
         self.head = nn.Linear(features, outputs)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
