@@ -9,7 +9,7 @@ import numpy as np
 
 def winners(logits, labels, coefficients, top=1):
     """bool[k, m]: whether fewer than `top` classes come before the label in Σ cᵢ Lᵢ; equal ones of lower index do."""
-    n, m, c = logits.shape
+    _, m, c = logits.shape
     stored = [[[Fraction(float(v)) for v in row] for row in one] for one in logits]
     out = np.zeros((len(coefficients), m), dtype=bool)
     for k, row in enumerate(np.asarray(coefficients, dtype=np.float64)):
@@ -24,7 +24,7 @@ def winners(logits, labels, coefficients, top=1):
 
 def predictions(logits, coefficients):
     """int64[k, m]: the class of the largest sum, the lowest of equal ones."""
-    n, m, c = logits.shape
+    _, m, c = logits.shape
     hits = [winners(logits, np.full(m, j), coefficients) for j in range(c)]
     return np.argmax(np.stack(hits), axis=0)
 

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 #: Fills `out[rows, k]` with the margins of the rows of a tile.
 Fill = Callable[[Tile, "torch.Tensor"], None]
 
-_RECIPES = {"cpu": 256, "cuda": 4096}  # recipes scored together
+_RECIPES = {"cpu": 256, "cuda": 4096}  # recipes scored together, at least
+_TILE_VALUES = {"cpu": 1 << 18, "cuda": 1 << 28}  # margins computed together: what a core's cache holds
 _INLINE = 1 << 22  # multiplications below which threads do not pay
 
 
@@ -86,8 +87,8 @@ class MarginKernel:
 
             return product
 
-        members = (coefficients != 0).sum(axis=1)
-        bounds = gamma_rows(members + 4) * coefficients.sum(axis=1)
+        members = np.count_nonzero(coefficients, axis=1)
+        bounds = gamma(members + 4, U32) * coefficients.sum(axis=1)
         return self.count(coefficients, bounds, fill, cost=coefficients.shape[1])
 
     def count(
@@ -96,6 +97,7 @@ class MarginKernel:
         bounds: Float64[np.ndarray, " k"],
         fill: Callable[[slice], Fill],
         cost: int = 1,
+        unit: int = 1,
     ) -> Int64[np.ndarray, "k g"]:
         """Right samples per group, from margins that a function computes.
 
@@ -104,6 +106,7 @@ class MarginKernel:
             bounds: how far each recipe's computed margins may be from the true ones.
             fill: given a range of recipes, how to compute their margins on a tile.
             cost: multiplications per margin.
+            unit: ranges of recipes are multiples of this.
         """
         import torch
 
@@ -112,7 +115,9 @@ class MarginKernel:
         if not self._tiles or not k:
             return hits
         threads = workers(self.device) if self._rows * k * cost > _INLINE else 1
-        block = min(_RECIPES[self.device.type], -(-k // threads))
+        longest = max(tile.rows for tile in self._tiles)
+        block = min(max(_RECIPES[self.device.type], _TILE_VALUES[self.device.type] // longest), -(-k // threads))
+        block = max(block // unit, 1) * unit
         ranges = [slice(start, min(start + block, k)) for start in range(0, k, block)]
         shares = _shares(self._tiles, threads if len(ranges) < threads else 1)
         limits = torch.from_numpy(bounds.astype(np.float32) * (1 + 2.0**-20)).to(self.device)
@@ -163,12 +168,6 @@ class MarginKernel:
             groups = self._groups[positions] if self.n_groups > 1 else np.zeros_like(positions)
             np.add.at(counted, (recipes[won], groups[won]), 1)
         return counted
-
-
-def gamma_rows(operations: Int64[np.ndarray, " k"]) -> Float64[np.ndarray, " k"]:
-    """`γ` of float32 for many numbers of roundings."""
-    values = {int(ops): gamma(int(ops), U32) for ops in np.unique(operations)}
-    return np.array([values[int(ops)] for ops in operations])
 
 
 def _shares(tiles: list[Tile], number: int) -> list[list[Tile]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Shaped
@@ -17,11 +18,12 @@ U32 = 2.0**-24
 U64 = 2.0**-53
 
 
-def gamma(operations: int, unit: float) -> float:
-    """Bound on the relative error of `operations` roundings, `γ = ν u / (1 − ν u)` (Higham 2002, lemma 3.1).
+def gamma(operations: Any, unit: float) -> Any:
+    """Bound `γ = ν u / (1 − ν u)` on the relative error of ν roundings (Higham 2002, lemma 3.1).
 
-    It holds for sums in any order, with or without fused multiply-add, relative to the sum of absolute values. The
-    bound is itself computed in floating point, so it is taken a little larger.
+    `operations` is a number, or an array of numbers. The bound holds for sums in any order, with or without fused
+    multiply-add, relative to the sum of absolute values. It is itself computed in floating point, so it is taken a
+    little larger.
     """
     return 1.0001 * operations * unit / (1 - operations * unit)
 

@@ -1,8 +1,9 @@
 """All one-ingredient moves of a recipe at once, from its running margins.
 
 The margins of `S ± i` are those of S, plus or minus the margins of ingredient i: one addition each instead of a product
-over all ingredients. With the recipe's margins computed within `γ_{m+4} s` (`counting`), s being the sum of its
-coefficients, two more additions of terms of at most 1 keep all moves within `γ_{m+6} (s + 2)`.
+over all ingredients. With m coefficients other than 0, s their sum, the margins of S are summed in float64 and rounded
+once; with the rounding of the stored margins that is within `γ_3 s`. Two more terms of at most 1, added with two
+roundings, keep all moves within `γ_5 (s + 2)`. (`m u₆₄` is far below the slack in γ for any pool that fits a disk.)
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Float64, Int64
 
 from radin.surrogate.counting import Fill, MarginKernel
 from radin.surrogate.exact import U32, gamma
@@ -20,52 +21,71 @@ if TYPE_CHECKING:
     import torch
 
 
-def move_hits(
-    kernel: MarginKernel, base: Float64[np.ndarray, " n"], changes: Float64[np.ndarray, "k n"]
-) -> Int64[np.ndarray, "k g"]:
-    """Right samples per group of the recipes with coefficients `base + change`.
+def step_hits(
+    kernel: MarginKernel, base: Float64[np.ndarray, " n"], signs: Float64[np.ndarray, " n"]
+) -> Int64[np.ndarray, "n g"]:
+    """Right samples per group of the n recipes with coefficients `base + signs[i] eᵢ`.
 
     Arguments:
         kernel: counts them.
         base: whole coefficients of the recipe that is moved from.
-        changes: rows with one +1, one −1, or both.
+        signs: of each ingredient, 1 to add it and −1 to take it away.
     """
     import torch
 
-    out_of, into = (changes < 0).argmax(axis=1), (changes > 0).argmax(axis=1)
-    plus = torch.from_numpy((changes > 0).any(axis=1).astype(np.float32)).to(kernel.device)
-    minus = torch.from_numpy((changes < 0).any(axis=1).astype(np.float32)).to(kernel.device)
-    add, drop = torch.from_numpy(into).to(kernel.device), torch.from_numpy(out_of).to(kernel.device)
     weights = torch.from_numpy(base).to(kernel.device)
-    both = bool(((changes > 0).any(axis=1) & (changes < 0).any(axis=1)).any())
-    signs, single = (plus - minus)[None], torch.where(plus > 0, add, drop)
+    steps = torch.from_numpy(signs.astype(np.float32)).to(kernel.device)
 
     def fill(rows: slice) -> Fill:
-        def shifted(tile: Tile, out: torch.Tensor) -> None:
-            running = (tile.matrix.double() @ weights).float()[:, None]
-            if both:
-                torch.addcmul(running, tile.matrix[:, add[rows]], plus[rows], out=out)
-                out.addcmul_(tile.matrix[:, drop[rows]], minus[rows], value=-1)
-            else:
-                torch.addcmul(running, tile.matrix[:, single[rows]], signs[0, rows], out=out)
+        def stepped(tile: Tile, out: torch.Tensor) -> None:
+            torch.addcmul(_running(tile, weights), tile.matrix[:, rows], steps[rows], out=out)
 
-        return shifted
+        return stepped
 
-    total = float(base.sum())
-    bound = gamma(int((base != 0).sum()) + 6, U32) * (total + 2)
-    return kernel.count(base + changes, np.full(len(changes), bound), fill)
+    return kernel.count(base + np.diag(signs), _bounds(base, len(base)), fill)
 
 
-def flips(mask: Bool[np.ndarray, " n"]) -> Float64[np.ndarray, "n n"]:
-    """For each ingredient, the change that takes it in, or out."""
-    return np.diag(np.where(mask, -1.0, 1.0))
+def swap_hits(
+    kernel: MarginKernel,
+    base: Float64[np.ndarray, " n"],
+    members: Int64[np.ndarray, " a"],
+    others: Int64[np.ndarray, " b"],
+) -> Int64[np.ndarray, "a*b g"]:
+    """Right samples per group of the recipes that have one of `others` in the place of one of `members`.
+
+    Arguments:
+        kernel: counts them.
+        base: coefficients of the subset that is moved from.
+        members: ingredients that leave, the slower index of the result.
+        others: ingredients that come in.
+    """
+    import torch
+
+    weights = torch.from_numpy(base).to(kernel.device)
+    leave, come = torch.from_numpy(members).to(kernel.device), torch.from_numpy(others).to(kernel.device)
+    width = len(others)
+
+    def fill(rows: slice) -> Fill:
+        leaving = leave[rows.start // width : rows.stop // width]
+
+        def swapped(tile: Tile, out: torch.Tensor) -> None:
+            without = _running(tile, weights) - tile.matrix.index_select(1, leaving)
+            coming = tile.matrix.index_select(1, come)
+            torch.add(without[:, :, None], coming[:, None, :], out=out.view(tile.rows, len(leaving), width))
+
+        return swapped
+
+    coefficients = np.repeat(base[None], len(members) * width, axis=0)
+    rows = np.arange(len(coefficients))
+    coefficients[rows, np.repeat(members, width)] -= 1
+    coefficients[rows, np.tile(others, len(members))] += 1
+    return kernel.count(coefficients, _bounds(base, len(coefficients)), fill, unit=width)
 
 
-def exchanges(mask: Bool[np.ndarray, " n"]) -> Float64[np.ndarray, "k n"]:
-    """The changes that exchange one member for one non-member, members first."""
-    members, others = np.flatnonzero(mask), np.flatnonzero(~mask)
-    changes = np.zeros((len(members) * len(others), len(mask)))
-    rows = np.arange(len(changes))
-    changes[rows, np.repeat(members, len(others))] = -1
-    changes[rows, np.tile(others, len(members))] = 1
-    return changes
+def _running(tile: Tile, weights: torch.Tensor) -> torch.Tensor:
+    """The margins of the recipe that is moved from, float32[rows, 1]."""
+    return (tile.matrix.double() @ weights).float()[:, None]
+
+
+def _bounds(base: Float64[np.ndarray, " n"], k: int) -> Float64[np.ndarray, " k"]:
+    return np.full(k, gamma(6, U32) * (float(base.sum()) + 2))

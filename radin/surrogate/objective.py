@@ -17,7 +17,7 @@ from radin.surrogate.counting import MarginKernel
 from radin.surrogate.dense import Bank, DenseKernel
 from radin.surrogate.likelihood import LikelihoodKernel
 from radin.surrogate.margins import prepare
-from radin.surrogate.moves import exchanges, flips, move_hits
+from radin.surrogate.moves import step_hits, swap_hits
 from radin.surrogate.prior import prior_terms, validate_strength
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Surrogate:
         self,
         bank: Bank,
         metric: str | Metric | Callable[..., Any] = "accuracy",
-        lam: float = 0.0,
+        lam: float | int = 0.0,
         *,
         device: str | torch.device = "cpu",
     ) -> None:
@@ -76,7 +76,7 @@ class Surrogate:
         logits = self.bank.read(int(self.solo.argmax()), 0, self.bank.n_samples)
         return self.metric.standard_error(self.metric.measure(np.asarray(logits), self._labels), self._labels)
 
-    def __call__(self, weights: Proposal, /) -> Float64[np.ndarray, " k"]:
+    def __call__(self, weights: Any, /) -> Float64[np.ndarray, " k"]:
         """Scores of `k` recipes, `bool[k, n]` masks or `float[k, n]` mixing weights, with the prior.
 
         Raises:
@@ -85,22 +85,22 @@ class Surrogate:
         proposals = as_proposals(weights, len(self.bank))
         return self._blockwise(proposals) + self.prior(proposals)
 
-    def metric_scores(self, weights: Proposal, /) -> Float64[np.ndarray, " k"]:
+    def metric_scores(self, weights: Any, /) -> Float64[np.ndarray, " k"]:
         """The metric of averaged logits, higher is better, without the prior."""
         return self._blockwise(as_proposals(weights, len(self.bank)))
 
-    def prior(self, weights: Proposal, /) -> Float64[np.ndarray, " k"]:
+    def prior(self, weights: Any, /) -> Float64[np.ndarray, " k"]:
         """The prior's part of the scores."""
         sizes = effective_sizes(as_proposals(weights, len(self.bank)))
         if len(self.bank) == 1 or self.lam == 0:
             return np.zeros(len(sizes))
         return prior_terms(sizes, len(self.bank), self.lam, self.se)
 
-    def tie_break(self, weights: Proposal, /) -> Float64[np.ndarray, " k"]:
+    def tie_break(self, weights: Any, /) -> Float64[np.ndarray, " k"]:
         """Negative log-likelihood of averaged logits; lower is better."""
         return self._losses.means(_coefficients(as_proposals(weights, len(self.bank))))
 
-    def loss_and_gradient(self, weights: Float64[np.ndarray, " n"], /) -> tuple[float, Float64[np.ndarray, " n"]]:
+    def loss_and_gradient(self, weights: Any, /) -> tuple[float, Float64[np.ndarray, " n"]]:
         """Mean negative log-likelihood at mixing weights, and its gradient in them (each weight moved by itself)."""
         row = as_proposals(np.asarray(weights)[None], len(self.bank))
         return self._losses.gradient(mixing_weights(row)[0])
@@ -110,22 +110,32 @@ class Surrogate:
         """How far `tie_break`, and scores of the metric `nll`, may be below the true value; at most `NLL_EPSILON`."""
         return self._losses.bound
 
-    def neighbours(self, mask: Bool[np.ndarray, " n"], /) -> Float64[np.ndarray, " n"]:
+    def neighbours(self, mask: Any, /) -> Float64[np.ndarray, " n"]:
         """Scores of the `n` subsets that differ from `mask` in ingredient `i`; `-inf` where that would be empty."""
-        (row,) = as_proposals(np.asarray(mask)[None], len(self.bank))
-        changes = flips(row)
-        filled = (row + changes).any(axis=1)
-        scores = np.full(len(row), -np.inf)
-        scores[filled] = self._moved(row.astype(np.float64), changes[filled])
-        return scores
+        row = self._mask(mask)
+        moved = row ^ np.eye(len(row), dtype=bool)
+        filled = moved.any(axis=1)
+        if self.metric.statistic != "correct" or not filled.all():
+            scores = np.full(len(row), -np.inf)
+            scores[filled] = self(moved[filled])
+            return scores
+        hits = step_hits(self._counts, row.astype(np.float64), np.where(row, -1.0, 1.0))
+        return self._from_hits(hits) + self.prior(moved)
 
-    def swaps(self, mask: Bool[np.ndarray, " n"], /) -> tuple[Bool[np.ndarray, "k n"], Float64[np.ndarray, " k"]]:
+    def swaps(self, mask: Any, /) -> tuple[Bool[np.ndarray, "k n"], Float64[np.ndarray, " k"]]:
         """All subsets in which one member is exchanged for one non-member, and their scores."""
-        (row,) = as_proposals(np.asarray(mask)[None], len(self.bank))
-        changes = exchanges(row)
-        return row + changes > 0, self._moved(row.astype(np.float64), changes)
+        row = self._mask(mask)
+        members, others = np.flatnonzero(row), np.flatnonzero(~row)
+        moved = np.repeat(row[None], len(members) * len(others), axis=0)
+        rows = np.arange(len(moved))
+        moved[rows, np.repeat(members, len(others))] = False
+        moved[rows, np.tile(others, len(members))] = True
+        if self.metric.statistic != "correct" or not len(moved):
+            return moved, self(moved)
+        hits = swap_hits(self._counts, row.astype(np.float64), members, others)
+        return moved, self._from_hits(hits) + self.prior(moved)
 
-    def additions(self, counts: Int64[np.ndarray, " n"], /) -> Float64[np.ndarray, " n"]:
+    def additions(self, counts: Any, /) -> Float64[np.ndarray, " n"]:
         """Scores of the `n` recipes that arise when ingredient `i` is taken once more, for selection with replacement.
 
         Arguments:
@@ -137,18 +147,20 @@ class Surrogate:
         base = np.asarray(counts)
         if base.shape != (len(self.bank),) or not np.issubdtype(base.dtype, np.integer) or (base < 0).any():
             raise InputError(f"expected {len(self.bank)} counts, whole numbers of at least 0, got {counts!r}")
-        return self._moved(base.astype(np.float64), np.eye(len(base)))
-
-    def _moved(self, base: Float64[np.ndarray, " n"], changes: Float64[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
-        coefficients = base + changes
+        coefficients = base + np.eye(len(base))
         if self.metric.statistic == "correct":
-            scores = np.empty(len(changes))
-            for rows in _slices(len(changes)):
-                scores[rows] = self._from_hits(move_hits(self._counts, base, changes[rows]))
+            scores = self._from_hits(step_hits(self._counts, base.astype(np.float64), np.ones(len(base))))
         else:
             scores = self._scores(coefficients)
-        shares = coefficients / coefficients.sum(axis=1, keepdims=True)
-        return scores + self.prior(shares)
+        return scores + self.prior(coefficients / coefficients.sum(axis=1, keepdims=True))
+
+    def _mask(self, mask: Any) -> Bool[np.ndarray, " n"]:
+        row = np.asarray(mask)
+        if row.dtype != np.bool_:
+            raise InputError(
+                f"expected a mask, bool[{len(self.bank)}], got dtype {row.dtype}; moves start from subsets"
+            )
+        return as_proposals(row[None], len(self.bank))[0]
 
     def _blockwise(self, proposals: Proposal) -> Float64[np.ndarray, " k"]:
         scores = np.empty(len(proposals))

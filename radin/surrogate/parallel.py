@@ -24,14 +24,15 @@ def workers(device: object = "cpu") -> int:
 
 def run(function: Callable[[T], R], pieces: Iterable[T], threads: int) -> list[R]:
     """`[function(piece) for piece in pieces]`, on that many threads."""
-    work = list(pieces)
-    if threads <= 1 or len(work) <= 1:
-        return [function(piece) for piece in work]
     import torch
 
+    work = list(pieces)
     whole = torch.get_num_threads()
     try:
         # For torch, the number of threads belongs to the calling thread, but is also what later threads start with.
+        if threads <= 1 or len(work) <= 1:
+            torch.set_num_threads(1)
+            return [function(piece) for piece in work]
         with ThreadPoolExecutor(min(threads, len(work)), initializer=torch.set_num_threads, initargs=(1,)) as pool:
             return list(pool.map(function, work))
     finally:

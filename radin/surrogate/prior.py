@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float64
 
 from radin.errors import InputError
 
 
-def validate_strength(lam: float) -> float:
+def validate_strength(lam: Any) -> float:
     """λ as a float.
 
     Raises:

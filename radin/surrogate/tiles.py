@@ -90,7 +90,7 @@ def make_tiles(live: LiveMargins, groups: Int64[np.ndarray, " s"] | None, device
     return tiles
 
 
-def cut(order: Int64[np.ndarray, " s"], depths: Int64[np.ndarray, " s"], rows: int) -> list[Int64[np.ndarray, " t"]]:
+def cut(order: Int64[np.ndarray, " s"], depths: Int64[np.ndarray, " all"], rows: int) -> list[Int64[np.ndarray, " t"]]:
     """Runs of samples, in order of depth, that fill about `rows` rows and waste few on filling up."""
     runs, start = [], 0
     for stop in range(1, len(order) + 1):

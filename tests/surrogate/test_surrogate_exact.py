@@ -54,7 +54,7 @@ def as_weights(rows):
     return _coefficients(as_proposals(rows, rows.shape[1]))
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("shape", SHAPES[1:3], ids=str)
 @pytest.mark.parametrize(("name", "dtype"), CASES)
 def test_predictions_are_those_of_real_arithmetic(name, dtype, shape):
     rng, logits, labels = make(name, dtype, shape)
@@ -65,7 +65,7 @@ def test_predictions_are_those_of_real_arithmetic(name, dtype, shape):
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("shape", SHAPES[1:3], ids=str)
 @pytest.mark.parametrize(("name", "dtype"), CASES)
 def test_moves_are_those_of_real_arithmetic(name, dtype, shape, device):
     rng, logits, labels = make(name, dtype, shape)
