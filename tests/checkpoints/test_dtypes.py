@@ -22,6 +22,18 @@ def test_every_bfloat16_widens_as_in_torch() -> None:
     assert np.array_equal(ours.view(np.uint32), theirs.view(np.uint32))
 
 
+def test_every_float16_widens_as_in_numpy() -> None:
+    patterns = np.arange(65_536, dtype=np.uint16)
+    ours = widen(patterns.view(np.uint8), DTYPES["float16"], np.empty(65_536, dtype=np.float32))
+    theirs = patterns.view(np.float16).astype(np.float32)
+    nan = np.isnan(theirs)
+    assert np.array_equal(ours[~nan].view(np.uint32), theirs[~nan].view(np.uint32))
+    assert np.isnan(ours[nan]).all()
+    for part in (slice(0, 0), slice(0, 100), slice(0x7C00, 0x7C01), slice(0xFC00, 0xFC01)):
+        alone = widen(patterns[part].view(np.uint8), DTYPES["float16"], np.empty(65_536, np.float32)[part])
+        assert np.array_equal(alone, theirs[part])
+
+
 def test_every_bfloat16_survives_the_way_there_and_back() -> None:
     patterns = np.arange(65_536, dtype=np.uint16)
     wide = widen(patterns.view(np.uint8), BF16, np.empty(65_536, dtype=np.float32))
