@@ -72,15 +72,15 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     made = Lab(arch, root / "data", root / "test", architecture.build(), architecture.tokenizer(), [], [])
     images, labels = read_folder(root / "train", architecture.transform())
     tokens = made.tokenizer([TEMPLATE.format(name) for name in NAMES])
-    train(made.clip, lambda model, x: model.get_logits(x, tokens)[0], images, labels, steps=80, lr=2e-3, seed=0)
-    for seed, lr in enumerate([1e-3, 2e-3, 3e-3]):
+    train(made.clip, lambda model, x: model.get_logits(x, tokens)[0], images, labels, steps=160, lr=1e-3, seed=0)
+    for seed, lr in enumerate([3e-4, 5e-4, 8e-4]):
         classifier = zero_shot_classifier(made.clip, made.tokenizer, NAMES, [TEMPLATE])
-        train(classifier, lambda model, x: model(x), images, labels, steps=15, lr=lr, seed=seed)
+        train(classifier, lambda model, x: model(x), images, labels, steps=20, lr=lr, seed=seed)
         made.classifiers.append(root / f"classifier{seed}.pt")
         torch.save(classifier.state_dict(), made.classifiers[-1])
         clip = architecture.build()
         clip.load_state_dict(made.clip.state_dict())
-        train(clip, lambda model, x: model.get_logits(x, tokens)[0], images, labels, steps=15, lr=lr, seed=seed)
+        train(clip, lambda model, x: model.get_logits(x, tokens)[0], images, labels, steps=20, lr=lr, seed=seed)
         made.clips.append(root / f"clip{seed}.safetensors")
         save_file(clip.state_dict(), made.clips[-1])
     return made
