@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 #: Fills `out[rows, k]` with the margins of the rows of a tile.
 Fill = Callable[[Tile, "torch.Tensor"], None]
 
-_RECIPES = {"cpu": 256, "cuda": 4096}  # recipes scored together, at least
-_TILE_VALUES = {"cpu": 1 << 18, "cuda": 1 << 28}  # margins computed together: what a core's cache holds
+_RECIPES = {"cpu": 512, "cuda": 4096}  # recipes scored together, at least
+_TILE_VALUES = {"cpu": 1 << 19, "cuda": 1 << 28}  # margins computed together: what a core's cache holds
 _INLINE = 1 << 22  # multiplications below which threads do not pay
 
 
@@ -66,8 +66,8 @@ class MarginKernel:
         self.device = torch.device(device)
         self._settled = np.bincount(groups[live.right], minlength=n_groups)
         self._groups = groups[live.samples]
-        self._tiles = make_tiles(live, self._groups if n_groups > 1 else None, self.device)
-        self._rows = sum(tile.rows for tile in self._tiles)
+        self.tiles = make_tiles(live, self._groups if n_groups > 1 else None, self.device)
+        self._rows = sum(tile.rows for tile in self.tiles)
 
     def hits(self, coefficients: Float64[np.ndarray, "k n"]) -> Int64[np.ndarray, "k g"]:
         """Right samples per group, for recipes given by their coefficients: 1 for each member, or mixing weights."""
@@ -112,14 +112,14 @@ class MarginKernel:
 
         k = len(coefficients)
         hits = np.repeat(self._settled[None], k, axis=0)
-        if not self._tiles or not k:
+        if not self.tiles or not k:
             return hits
         threads = workers(self.device) if self._rows * k * cost > _INLINE else 1
-        longest = max(tile.rows for tile in self._tiles)
+        longest = max(tile.rows for tile in self.tiles)
         block = min(max(_RECIPES[self.device.type], _TILE_VALUES[self.device.type] // longest), -(-k // threads))
         block = max(block // unit, 1) * unit
         ranges = [slice(start, min(start + block, k)) for start in range(0, k, block)]
-        shares = _shares(self._tiles, threads if len(ranges) < threads else 1)
+        shares = _shares(self.tiles, threads if len(ranges) < threads else 1)
         limits = torch.from_numpy(bounds.astype(np.float32) * (1 + 2.0**-20)).to(self.device)
 
         def score(work: _Work) -> Int64[np.ndarray, "kb g"]:
@@ -146,17 +146,17 @@ class MarginKernel:
             fill(tile, out)
             deciding = tile.deciding(out)
             closest = torch.abs(deciding, out=spare[: deciding.numel()].view(deciding.shape))
-            near = ~(closest.amin(dim=0) > limits)  # true for NaN, too
-            columns = near.nonzero()[:, 0]
-            if len(columns):
+            clear = closest.amin(dim=0) > limits  # false for NaN, too
+            if bool(clear.all()):
+                right = tile.right(deciding)
+            else:
+                columns = (~clear).nonzero()[:, 0]
                 inside = ~(closest[:, columns] > limits[columns])
                 samples = inside.view(-1, tile.samples, len(columns)).any(dim=0)
                 s, c = samples.nonzero(as_tuple=True)
                 doubts.append((tile.members[s.cpu().numpy()], columns[c].cpu().numpy()))
                 right = tile.right(deciding)
                 right[s, columns[c]] = 0.0
-            else:
-                right = tile.right(deciding)
             if tile.groups is None:
                 hits[0] += right.sum(dim=0)
             else:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 RECIPE_BLOCK = 32
 
 _BLOCK_VALUES = 1 << 22  # float64 logits held at once: 32 MiB
-_PIECE_VALUES = 1 << 19  # the same, by each of several threads
+_PIECE_VALUES = 1 << 18  # averaged logits of a block of recipes, by each of several threads: 2 MiB
 
 
 @runtime_checkable
@@ -54,6 +54,45 @@ def sample_blocks(
 def read_block(bank: Bank, start: int, stop: int) -> Shaped[np.ndarray, "n b c"]:
     """The stored logits of every ingredient on samples [start, stop)."""
     return np.stack([np.asarray(bank.read(i, start, stop)) for i in range(len(bank))])
+
+
+class BlockReader:
+    """Reads blocks of logits into memory that is used again: fresh pages cost more than all that is done with them.
+
+    Arguments:
+        bank: the stored logits.
+        samples: the most samples that a block has.
+        device: where the blocks are wanted.
+    """
+
+    def __init__(self, bank: Bank, samples: int, device: str | torch.device) -> None:
+        import torch
+
+        self.bank, self.device = bank, torch.device(device)
+        dtype = np.result_type(*{np.asarray(bank.read(i, 0, 1)).dtype for i in range(len(bank))})
+        self._host = np.empty(len(bank) * samples * bank.n_classes, dtype=dtype)
+        wide = torch.float64 if dtype == np.float64 else torch.float32
+        self._values = torch.empty(len(self._host), dtype=wide, device=device) if dtype == np.float16 else None
+        self._margins = torch.empty(len(self._host), dtype=wide, device=device)
+
+    def read(self, start: int, stop: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Stored logits `[n, b, c]`, and the same in float32 if they are float16; valid until the next call."""
+        import torch
+
+        shape = (len(self.bank), stop - start, self.bank.n_classes)
+        host = self._host[: int(np.prod(shape))].reshape(shape)
+        for i in range(len(self.bank)):
+            host[i] = self.bank.read(i, start, stop)
+        stored = torch.from_numpy(host).to(self.device)
+        if self._values is None:
+            return stored, stored
+        return stored, self._values[: stored.numel()].view(shape).copy_(stored)
+
+    def margins(self, own: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        """`own − values`, valid until the next call."""
+        import torch
+
+        return torch.sub(own, values, out=self._margins[: values.numel()].view(values.shape))
 
 
 def recipe_blocks(coefficients: Float64[np.ndarray, "k n"]) -> Iterator[tuple[slice, Float64[np.ndarray, "kb n"]]]:
@@ -114,7 +153,7 @@ class DenseKernel:
     def mean_losses(self, coefficients: Float64[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
         """Mean negative log-likelihood of averaged logits."""
         weights = coefficients / coefficients.sum(axis=1, keepdims=True)
-        pieces = list(sample_blocks(self.bank, _PIECE_VALUES))
+        pieces = list(sample_blocks(self.bank, _PIECE_VALUES * len(self.bank) // RECIPE_BLOCK))
         parts = run(lambda piece: self._summed_losses(piece, weights), pieces, workers(self.device))
         return np.stack(parts).sum(axis=0) / self.bank.n_samples
 

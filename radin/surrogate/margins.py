@@ -20,6 +20,7 @@ All of this compares stored logits with one another, so no rounding enters.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,15 +28,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Bool, Int64, Shaped
 
-from radin.surrogate.dense import Bank, read_block, sample_blocks
+from radin.surrogate.dense import Bank, BlockReader
 from radin.surrogate.parallel import run, workers
 
 if TYPE_CHECKING:
     import torch
 
-_BLOCK_VALUES = 1 << 20  # logits looked at together: 4 MiB in float32
+_BLOCK_VALUES = 1 << 19  # logits looked at together: 2 MiB in float32
 _PRUNE_VALUES = 1 << 22  # logits of rivals that are pruned together: 16 MiB in float32
-_SPANS_PER_THREAD = 8
+_SPANS_PER_THREAD = 4
 
 #: A round of pruning compares every remaining rival with one other; when it drops fewer than this share of them,
 #: more rounds would cost more than they save.
@@ -82,19 +83,29 @@ def prepare(bank: Bank, top: int = 1, device: str | torch.device = "cpu") -> Liv
     threads = workers(device)
     step = -(-bank.n_samples // (_SPANS_PER_THREAD * threads))
     spans = [(start, min(start + step, bank.n_samples)) for start in range(0, bank.n_samples, step)]
-    parts = run(lambda span: _prepare_span(bank, labels, top, device, span), spans, threads)
-    right, samples, places, counts, wins_ties, own, rivals = (np.concatenate(c) for c in zip(*parts, strict=True))
+    block = max(1, _BLOCK_VALUES // (len(bank) * bank.n_classes))
+    own = threading.local()  # each thread reads into memory of its own
+
+    def prepare_span(span: tuple[int, int]) -> tuple[np.ndarray, ...]:
+        if not hasattr(own, "reader"):
+            own.reader = BlockReader(bank, min(block, step), device)
+        return _prepare_span(own.reader, labels, top, span, min(block, step))
+
+    parts = run(prepare_span, spans, threads)
+    right, samples, places, counts, *rest = (np.concatenate(column) for column in zip(*parts, strict=True))
     starts = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)])
-    return LiveMargins(right, samples, places, starts, wins_ties, own, rivals)
+    return LiveMargins(right, samples, places, starts, *rest)
 
 
 def _prepare_span(
-    bank: Bank, labels: np.ndarray, top: int, device: str | torch.device, span: tuple[int, int]
+    reader: BlockReader, labels: np.ndarray, top: int, span: tuple[int, int], block: int
 ) -> tuple[np.ndarray, ...]:
     """Columns of `LiveMargins` for the samples [start, stop), with numbers of rivals instead of starts."""
-    right = np.zeros(bank.n_samples, dtype=bool)
-    blocks = _candidates(bank, labels, top, device, right, span)
-    parts = [_close(batch, right, labels, device) for batch in _batches(blocks, _PRUNE_VALUES // len(bank))]
+    right = np.zeros(len(labels), dtype=bool)
+    ranges = [(start, min(start + block, span[1])) for start in range(*span, block)]
+    blocks = (_candidates(reader, labels, top, right, *one) for one in ranges)
+    batches = _batches(blocks, _PRUNE_VALUES // len(reader.bank))
+    parts = [_close(batch, right, labels, reader.device) for batch in batches]
     return (right[slice(*span)], *(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
@@ -111,38 +122,37 @@ class _Candidates:
 
 
 def _candidates(
-    bank: Bank, labels: np.ndarray, top: int, device: str | torch.device, right: np.ndarray, span: tuple[int, int]
-) -> Iterator[_Candidates]:
+    reader: BlockReader, labels: np.ndarray, top: int, right: np.ndarray, start: int, stop: int
+) -> _Candidates:
     import torch
 
-    classes = torch.arange(bank.n_classes, device=device)
-    for start, stop in sample_blocks(bank, _BLOCK_VALUES, span):
-        stored = torch.from_numpy(read_block(bank, start, stop)).to(device)
-        values = stored.float() if stored.dtype == torch.float16 else stored
-        label = torch.from_numpy(labels[start:stop]).to(device)[:, None]
-        own = values.gather(2, label.expand(len(values), -1, 1))
-        # A rounded difference has the sign of the true one: gradual underflow never makes it 0.
-        margins = own - values
-        least, most = margins.amin(dim=0), margins.amax(dim=0)
-        rival, higher = classes != label, classes > label
-        harmless = (least > 0) | ((least >= 0) & higher)
-        fatal = rival & ((most < 0) | ((most <= 0) & (classes < label)))
-        places = top - fatal.sum(dim=1)
-        live = rival & ~harmless & ~fatal
-        open_ = (places > 0) & (live.sum(dim=1) >= places)
-        right[start:stop] = ((places > 0) & ~open_).cpu().numpy()
-        rows, columns = (live & open_[:, None]).nonzero(as_tuple=True)
-        chosen = open_.nonzero()[:, 0]
-        position = torch.cumsum(open_, dim=0) - 1
-        flat = stored.flatten(1)
-        yield _Candidates(
-            samples=chosen.cpu().numpy() + start,
-            places=places[chosen].cpu().numpy(),
-            owner=position[rows].cpu().numpy(),
-            classes=columns.cpu().numpy(),
-            own=flat[:, chosen * bank.n_classes + label[chosen, 0]].cpu().numpy(),
-            rivals=flat[:, rows * bank.n_classes + columns].cpu().numpy(),
-        )
+    stored, values = reader.read(start, stop)
+    n_classes = stored.shape[2]
+    classes = torch.arange(n_classes, device=reader.device)
+    label = torch.from_numpy(labels[start:stop]).to(reader.device)[:, None]
+    own = values.gather(2, label.expand(len(values), -1, 1))
+    # A rounded difference has the sign of the true one: gradual underflow never makes it 0.
+    margins = reader.margins(own, values)
+    least, most = margins.amin(dim=0), margins.amax(dim=0)
+    rival, higher = classes != label, classes > label
+    harmless = (least > 0) | ((least >= 0) & higher)
+    fatal = rival & ((most < 0) | ((most <= 0) & (classes < label)))
+    places = top - fatal.sum(dim=1)
+    live = rival & ~harmless & ~fatal
+    open_ = (places > 0) & (live.sum(dim=1) >= places)
+    right[start:stop] = ((places > 0) & ~open_).cpu().numpy()
+    rows, columns = (live & open_[:, None]).nonzero(as_tuple=True)
+    chosen = open_.nonzero()[:, 0]
+    position = torch.cumsum(open_, dim=0) - 1
+    flat = stored.flatten(1)
+    return _Candidates(
+        samples=chosen.cpu().numpy() + start,
+        places=places[chosen].cpu().numpy(),
+        owner=position[rows].cpu().numpy(),
+        classes=columns.cpu().numpy(),
+        own=flat[:, chosen * n_classes + label[chosen, 0]].cpu().numpy(),
+        rivals=flat[:, rows * n_classes + columns].cpu().numpy(),
+    )
 
 
 def _batches(blocks: Iterator[_Candidates], rows: int) -> Iterator[_Candidates]:

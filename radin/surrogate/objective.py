@@ -119,7 +119,7 @@ class Surrogate:
             scores = np.full(len(row), -np.inf)
             scores[filled] = self(moved[filled])
             return scores
-        hits = step_hits(self._counts, row.astype(np.float64), np.where(row, -1.0, 1.0))
+        hits = step_hits(self.kernel, row.astype(np.float64), np.where(row, -1.0, 1.0))
         return self._from_hits(hits) + self.prior(moved)
 
     def swaps(self, mask: Any, /) -> tuple[Bool[np.ndarray, "k n"], Float64[np.ndarray, " k"]]:
@@ -132,7 +132,7 @@ class Surrogate:
         moved[rows, np.tile(others, len(members))] = True
         if self.metric.statistic != "correct" or not len(moved):
             return moved, self(moved)
-        hits = swap_hits(self._counts, row.astype(np.float64), members, others)
+        hits = swap_hits(self.kernel, row.astype(np.float64), members, others)
         return moved, self._from_hits(hits) + self.prior(moved)
 
     def additions(self, counts: Any, /) -> Float64[np.ndarray, " n"]:
@@ -149,7 +149,7 @@ class Surrogate:
             raise InputError(f"expected {len(self.bank)} counts, whole numbers of at least 0, got {counts!r}")
         coefficients = base + np.eye(len(base))
         if self.metric.statistic == "correct":
-            scores = self._from_hits(step_hits(self._counts, base.astype(np.float64), np.ones(len(base))))
+            scores = self._from_hits(step_hits(self.kernel, base.astype(np.float64), np.ones(len(base))))
         else:
             scores = self._scores(coefficients)
         return scores + self.prior(coefficients / coefficients.sum(axis=1, keepdims=True))
@@ -173,7 +173,7 @@ class Surrogate:
         if metric.statistic == "loss":
             return -self._losses.means(coefficients)
         if metric.statistic == "correct":
-            return self._from_hits(self._counts.hits(coefficients))
+            return self._from_hits(self.kernel.hits(coefficients))
         if metric.statistic == "prediction":
             return np.array([metric.score_of(row, labels) for row in self._dense.predictions(coefficients)])
         return np.array([metric.score_of(self._dense.average(row), labels) for row in coefficients])
@@ -198,7 +198,8 @@ class Surrogate:
         return groups, np.bincount(groups)
 
     @cached_property
-    def _counts(self) -> MarginKernel:
+    def kernel(self) -> MarginKernel:
+        """Counts right samples; made when first used, which reads all logits once."""
         groups, sizes = self._groups
         return MarginKernel(prepare(self.bank, self.metric.top, self.device), groups, len(sizes), self.device)
 
