@@ -68,3 +68,8 @@ def test_deap_leaves_no_classes_behind():
 def test_deap_survives_without_crossover_or_mutation():
     result = radin.search("deap-ga", ToyObjective(8), options={"crossover": 0.0, "mutation": 0.0, "population": 5})
     assert result.stopped == "exhausted"
+
+
+def test_optuna_stops_at_its_own_number_of_trials() -> None:
+    found = radin.search("optuna-tpe", ToyObjective(8), radin.Budget(candidates=1000), options={"trials": 12})
+    assert (found.stopped, found.proposed) == ("finished", 12)
