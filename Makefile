@@ -34,5 +34,8 @@ test: setup
 demo: setup
 	$(BIN)/radin demo
 
+docs: setup
+	$(BIN)/python docs/generate.py
+
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache radin-demo
