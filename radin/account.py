@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float64, Int64
 
 from radin.errors import AbilityError, InputError
 from radin.objective import Objective, Proposal
-from radin.recipe import as_proposals, recipe_keys
+from radin.recipe import as_proposals, numbered_subsets
 from radin.scoreboard import Scoreboard
 
 StopReason = Literal["budget", "seconds", "stalled", "exhausted"]
@@ -84,7 +84,7 @@ class Account:
     @property
     def abilities(self) -> frozenset[str]:
         """Names of the optional abilities that the objective has."""
-        names = ("neighbours", "swaps", "loss_and_gradient")
+        names = ("neighbours", "swaps", "loss_and_gradient", "additions", "subset_range")
         return frozenset(name for name in names if callable(getattr(self._objective, name, None)))
 
     def score(
@@ -138,7 +138,7 @@ class Account:
         """See `Problem.loss_and_gradient`."""
         objective = self._able("loss_and_gradient")
         row = as_proposals(np.asarray(weights, dtype=np.float64)[None], self.n)
-        (key,) = recipe_keys(row)
+        key = row.tobytes()
         self._count(1, key not in self._gradients)
         if key not in self._gradients:
             if self._cap is not None and self.charged >= self._cap:
@@ -148,6 +148,20 @@ class Account:
             self._charge(1)
         loss, gradient = self._gradients[key]
         return loss, gradient.copy()
+
+    def additions(self, counts: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+        """See `Problem.additions`."""
+        objective = self._able("additions")
+        taken = np.asarray(counts)
+        if taken.shape != (self.n,) or not np.issubdtype(taken.dtype, np.integer) or (taken < 0).any():
+            raise InputError(f"expected {self.n} counts, whole numbers of at least 0, got {counts!r}")
+        recipes = as_proposals((taken + np.eye(self.n)) / (taken.sum() + 1), self.n)
+        return self.score(recipes, lambda: objective.additions(taken.astype(np.int64)))
+
+    def subset_range(self, start: int, stop: int) -> Float64[np.ndarray, " k"]:
+        """See `Problem.subset_range`."""
+        objective = self._able("subset_range")
+        return self.score(numbered_subsets(start, stop, self.n), lambda: objective.subset_range(start, stop))
 
     def trace(self) -> tuple[Int64[np.ndarray, " t"], Float64[np.ndarray, " t"]]:
         """Evaluations charged and the best score so far of two ingredients or more, at each improvement."""

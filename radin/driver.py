@@ -56,6 +56,7 @@ class Shortlist(Sequence[Candidate]):
         stopped: why it ended. `budget`: the cap was reached; `seconds`: the time was; `finished`: the searcher had no
             more to propose; `stalled`: it proposed nothing new for long; `exhausted`: every subset has been scored.
         trace: evaluations charged and the best score so far, at each improvement: two arrays `int64[t]`, `float64[t]`.
+        reported: numbers that the searcher reports on itself, by name, such as the duality gap of `mixing`.
     """
 
     candidates: tuple[Candidate, ...]
@@ -68,6 +69,7 @@ class Shortlist(Sequence[Candidate]):
     seconds: float
     stopped: Stopped
     trace: tuple[Int64[np.ndarray, " t"], Float64[np.ndarray, " t"]] = field(repr=False, compare=False)
+    reported: Mapping[str, float] = field(default_factory=dict)
 
     @overload
     def __getitem__(self, index: int) -> Candidate: ...
@@ -157,6 +159,7 @@ def search(
         seconds=account.seconds,
         stopped=stopped,
         trace=account.trace(),
+        reported=problem.reported,
     )
 
 
@@ -238,5 +241,6 @@ def _check(objective: Any, seed: Any, top: Any) -> None:
 def _key(searcher: str, options: Mapping[str, Any], seed: int, objective: Objective, budget: Budget) -> str:
     """Digest of what makes this search this one: the same after a restart, another if anything is changed."""
     cap = budget.cap(objective.unit)
-    parts = [searcher, options, seed, objective.unit, list(objective.names), cap]
+    settings = dict(getattr(objective, "settings", {}))
+    parts = [searcher, options, seed, objective.unit, list(objective.names), cap, settings]
     return hashlib.sha256(json.dumps(parts, default=repr).encode()).hexdigest()

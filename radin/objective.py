@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol, runtime_checkable
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int64
 
 #: What one evaluation is charged as: a *candidate* is scored from averaged logits, a *soup* is built and run.
 Unit = Literal["candidate", "soup"]
@@ -64,3 +65,28 @@ class HasGradient(Protocol):
 
     def loss_and_gradient(self, weights: Float64[np.ndarray, " n"], /) -> tuple[float, Float64[np.ndarray, " n"]]:
         """A smooth loss of one recipe (lower is better) and its gradient in the mixing weights."""
+
+
+@runtime_checkable
+class HasAdditions(Protocol):
+    """An objective that scores all recipes with one ingredient taken once more, for selection with replacement."""
+
+    def additions(self, counts: Int64[np.ndarray, " n"], /) -> Float64[np.ndarray, " n"]:
+        """Scores of the `n` recipes of weights `(counts + eᵢ) / (Σ counts + 1)`."""
+
+
+@runtime_checkable
+class HasSubsetRanges(Protocol):
+    """An objective that scores consecutively numbered subsets together, cheaper than one by one."""
+
+    def subset_range(self, start: int, stop: int, /) -> Float64[np.ndarray, " k"]:
+        """Scores of the subsets `start` to `stop − 1`; ingredient `i` is in subset `s` iff bit `i` of `s` is set."""
+
+
+@runtime_checkable
+class HasSettings(Protocol):
+    """An objective that says what, beside pool and data, its scores depend on."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Values by name, such as the metric; searches that differ in them are kept apart in the ledger."""

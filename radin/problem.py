@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int64
 
 from radin.errors import InputError
+from radin.recipe import numbered_subsets
 
 #: What a searcher is: it yields proposals, `bool[k, n]` masks or `float[k, n]` mixing weights, and receives their
 #: scores, `float64[k]`.
@@ -31,6 +32,12 @@ class Scorer(Protocol):
 
     def loss_and_gradient(self, weights: Float64[np.ndarray, " n"]) -> tuple[float, Float64[np.ndarray, " n"]]:
         """See `Problem.loss_and_gradient`."""
+
+    def additions(self, counts: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+        """See `Problem.additions`."""
+
+    def subset_range(self, start: int, stop: int) -> Float64[np.ndarray, " k"]:
+        """See `Problem.subset_range`."""
 
 
 class Problem:
@@ -55,6 +62,7 @@ class Problem:
         self.solo = np.array(solo, dtype=np.float64)
         self.solo.flags.writeable = False
         self._scorer = scorer
+        self._reported: dict[str, float] = {}
 
     @property
     def n(self) -> int:
@@ -63,7 +71,7 @@ class Problem:
 
     @property
     def abilities(self) -> frozenset[str]:
-        """Which of `neighbours`, `swaps` and `loss_and_gradient` this objective has."""
+        """Which of `neighbours`, `swaps`, `loss_and_gradient`, `additions` and `subset_range` this objective has."""
         return self._scorer.abilities
 
     def random_subsets(self, k: int, p: float = 0.5) -> Bool[np.ndarray, "k n"]:
@@ -108,6 +116,32 @@ class Problem:
         flipped[rows, chosen] ^= True
         return flipped
 
+    def numbered_subsets(self, start: int, stop: int) -> Bool[np.ndarray, "k n"]:
+        """The subsets `start` to `stop − 1`, where ingredient `i` is in subset `s` iff bit `i` of `s` is set.
+
+        All of them are 1 to `2ⁿ − 1`; 0 would be empty.
+
+        Raises:
+            InputError: numbers out of this range, or a pool of more than 62.
+        """
+        self._check_range(start, stop)
+        return numbered_subsets(start, stop, self.n)
+
+    def report(self, numbers: Mapping[str, float | int]) -> None:
+        """Tells whoever started the search what the searcher knows of its own result.
+
+        They come back as `Shortlist.reported`, also when the budget ends the search.
+
+        Arguments:
+            numbers: what is known, by name; values of the same names are replaced.
+        """
+        self._reported.update({name: float(number) for name, number in numbers.items()})
+
+    @property
+    def reported(self) -> dict[str, float]:
+        """What was reported so far."""
+        return dict(self._reported)
+
     def neighbours(self, mask: Bool[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
         """Scores of the `n` subsets that differ from `mask` in ingredient `i`; `-inf` where that would be empty.
 
@@ -136,3 +170,31 @@ class Problem:
             AbilityError: the objective has no gradient.
         """
         return self._scorer.loss_and_gradient(weights)
+
+    def additions(self, counts: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+        """Scores of the `n` recipes that arise when ingredient `i` is taken once more; charged like proposals.
+
+        Arguments:
+            counts: how often each ingredient has been taken, 0 for none yet. The recipe that ingredient `i` leads to
+                has the weights `(counts + eᵢ) / (Σ counts + 1)`.
+
+        Raises:
+            AbilityError: the objective cannot score additions together.
+        """
+        return self._scorer.additions(counts)
+
+    def subset_range(self, start: int, stop: int) -> Float64[np.ndarray, " k"]:
+        """Scores of `numbered_subsets(start, stop)`; charged like proposals.
+
+        Raises:
+            AbilityError: the objective cannot score ranges of subsets together.
+            InputError: numbers out of range, see `numbered_subsets`.
+        """
+        self._check_range(start, stop)
+        return self._scorer.subset_range(start, stop)
+
+    def _check_range(self, start: int, stop: int) -> None:
+        if self.n > 62 or not 1 <= start < stop <= 2**self.n:
+            raise InputError(
+                f"expected 1 ≤ start < stop ≤ 2^n in a pool of n ≤ 62, got start {start}, stop {stop}, n {self.n}"
+            )

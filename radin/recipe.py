@@ -151,6 +151,18 @@ def as_proposals(proposals: Any, n: int) -> Bool[np.ndarray, "k n"] | Float64[np
     return weights / sums[:, None] + 0.0  # −0.0 becomes 0.0, so that equal rows have equal bytes
 
 
+def numbered_subsets(start: int, stop: int, n: int) -> Bool[np.ndarray, "k n"]:
+    """The subsets `start` to `stop − 1`: ingredient `i` is in subset `s` iff bit `i` of `s` is set.
+
+    Arguments:
+        start: number of the first one; 1 is the first ingredient alone, 0 would be empty.
+        stop: one more than the last, at most `2ⁿ`.
+        n: size of the pool, at most 62.
+    """
+    numbers = np.arange(start, stop, dtype=np.int64)
+    return (numbers[:, None] >> np.arange(n) & 1).astype(bool)
+
+
 def subset_rows(weights: Float64[np.ndarray, "k n"]) -> Bool[np.ndarray, " k"]:
     """Which rows of mixing weights are subsets: all their non-zero weights are the same number."""
     largest = weights.max(axis=1, keepdims=True)

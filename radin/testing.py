@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int64
 
 from radin.budget import Budget
 from radin.driver import Shortlist, as_searcher, search
@@ -19,7 +19,7 @@ from radin.errors import ContractError, InputError, RadinError
 from radin.objective import Proposal, Unit
 from radin.plugins import Searcher, SearchFunction
 from radin.problem import Problem, Proposals
-from radin.recipe import mixing_weights
+from radin.recipe import as_proposals, mixing_weights, numbered_subsets
 
 #: Pool sizes that every searcher must cope with, and how many evaluations it is given there.
 POOLS = {1: 30, 2: 30, 13: 30, 1000: 12}
@@ -71,7 +71,7 @@ class ToyObjective:
 
     @property
     def evaluations(self) -> int:
-        """Distinct evaluations that were asked for."""
+        """Distinct evaluations that were asked for; single ingredients are no soups, and free."""
         return len(self._asked)
 
     @property
@@ -85,7 +85,10 @@ class ToyObjective:
 
     def __call__(self, weights: Proposal, /) -> Float64[np.ndarray, " k"]:
         """Scores of `k` recipes."""
-        self._asked.update(row.tobytes() for row in mixing_weights(weights))
+        rows = mixing_weights(weights)
+        if self.unit == "soup":
+            rows = rows[np.count_nonzero(rows, axis=1) > 1]
+        self._asked.update(row.tobytes() for row in rows)
         return self.value(weights)
 
     def tie_break(self, weights: Proposal, /) -> Float64[np.ndarray, " k"]:
@@ -113,6 +116,14 @@ class ToyObjective:
         self._asked.add(b"gradient" + weights.tobytes())
         error = weights @ self._errors
         return float(np.square(error).mean()), 2 * self._errors @ error / len(error)
+
+    def additions(self, counts: Int64[np.ndarray, " n"], /) -> Float64[np.ndarray, " n"]:
+        """Scores of all recipes with one ingredient taken once more."""
+        return self(as_proposals((counts + np.eye(len(counts))) / (counts.sum() + 1), len(counts)))
+
+    def subset_range(self, start: int, stop: int, /) -> Float64[np.ndarray, " k"]:
+        """Scores of consecutively numbered subsets."""
+        return self(numbered_subsets(start, stop, len(self.names)))
 
 
 def check_searcher(searcher: str | Searcher | SearchFunction, *, exempt: Mapping[str, str] | None = None) -> Report:
@@ -190,7 +201,7 @@ def _check_budget(searcher: Searcher) -> None:
 
 def _check_best_subset(searcher: Searcher) -> None:
     objective, result = _run(searcher, SMALL_POOL, "candidate", 10_000)
-    masks = np.array([[m >> i & 1 for i in range(SMALL_POOL)] for m in range(1, 2**SMALL_POOL)], dtype=bool)
+    masks = numbered_subsets(1, 2**SMALL_POOL, SMALL_POOL)
     scores = np.where(masks.sum(axis=1) >= 2, objective.value(masks), -np.inf)
     best, found = float(scores.max()), result[0].score if result else -np.inf
     _demand(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
@@ -83,6 +83,11 @@ class Verifier:
     def names(self) -> tuple[str, ...]:
         """The ingredients' names, in pool order."""
         return self.pool.names
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What, beside pool and data, the scores depend on."""
+        return {"metric": self.task.scored_by.name, "batchnorm": self.evaluator.batchnorm}
 
     @property
     def solo(self) -> Float64[np.ndarray, " n"]:

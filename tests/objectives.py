@@ -55,6 +55,12 @@ class Capable(Additive):
         self.asked.append(b"gradient" + weights.tobytes())
         return float(-weights @ self.worth), -self.worth
 
+    def additions(self, counts):
+        return self((counts + np.eye(len(counts))) / (counts.sum() + 1))
+
+    def subset_range(self, start, stop):
+        return self(np.array([[s >> i & 1 for i in range(len(self.names))] for s in range(start, stop)], dtype=bool))
+
     def tie_break(self, weights):
         return np.zeros(len(weights))
 

@@ -274,7 +274,7 @@ def test_abilities_are_charged_deduplicated_and_capped():
     start = subsets(4, (0, 1))[0]
 
     def asks(problem):
-        assert problem.abilities == {"neighbours", "swaps", "loss_and_gradient"}
+        assert problem.abilities == {"neighbours", "swaps", "loss_and_gradient", "additions", "subset_range"}
         near = problem.neighbours(start)
         np.testing.assert_array_equal(near, objective.value(start ^ np.eye(4, dtype=bool)))
         masks, swapped = problem.swaps(start)
@@ -296,6 +296,66 @@ def test_abilities_are_charged_deduplicated_and_capped():
         objective = Capable(WORTH)
         result = run(asks, objective, cap)
         assert (result.charged, len(set(objective.asked)), result.stopped) == (cap, cap, "budget")
+
+
+def test_ranges_and_additions_are_charged_deduplicated_and_capped():
+    def asks(problem):
+        masks = problem.numbered_subsets(1, 6)
+        assert [np.flatnonzero(mask).tolist() for mask in masks] == [[0], [1], [0, 1], [2], [0, 2]]
+        np.testing.assert_array_equal(problem.subset_range(1, 6), objective.value(masks))
+        recipes = (np.array([1, 0, 1, 0]) + np.eye(4)) / 3
+        np.testing.assert_array_equal(problem.additions(np.array([1, 0, 1, 0])), objective.value(recipes))
+        np.testing.assert_array_equal(problem.additions(np.zeros(4, dtype=int)), objective.solo)
+        yield recipes
+
+    objective = Capable(WORTH)
+    result = run(asks, objective)
+    assert (result.charged, result.proposed) == (5 + 4 + 1, 5 + 4 + 4 + 4)
+    for cap in range(1, 10):
+        objective = Capable(WORTH)
+        result = run(asks, objective, cap)
+        assert (result.charged, len({bytes(row) for row in objective.asked}), result.stopped) == (cap, cap, "budget")
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 3), (3, 3), (5, 17)])
+def test_ranges_outside_of_the_pool_are_refused(start, stop):
+    def asks(problem):
+        with pytest.raises(InputError, match="start"):
+            problem.numbered_subsets(start, stop)
+        yield problem.subset_range(start, stop)
+
+    with pytest.raises(PluginError, match="1 ≤ start < stop ≤ 2"):
+        run(asks, Capable(WORTH))
+
+
+@pytest.mark.parametrize("counts", [[1, 1, 1], [1, -1, 0, 0]])
+def test_counts_that_are_none_are_refused(counts):
+    def asks(problem):
+        yield problem.additions(np.array(counts))
+
+    with pytest.raises(PluginError, match="expected 4 counts"):
+        run(asks, Capable(WORTH))
+
+
+def test_what_a_searcher_reports_comes_back_even_when_the_budget_ends_it():
+    def tells(problem):
+        problem.report({"gap": 2, "steps": 1})
+        problem.report({"gap": 0.5})
+        yield subsets(4, (0, 1), (1, 2), (2, 3))
+        problem.report({"gap": 0.0})
+
+    assert run(tells, Additive(WORTH), 2).reported == {"gap": 0.5, "steps": 1.0}
+    assert run(tells, Additive(WORTH)).reported == {"gap": 0.0, "steps": 1.0}
+
+
+def test_searches_that_differ_in_the_objectives_settings_have_totals_of_their_own(tmp_path):
+    with radin.Ledger(tmp_path / "ledger.db") as ledger:
+        for settings in ({"lam": 0.0}, {"lam": 1.0}, {"lam": 1.0}, None):
+            objective = Additive(WORTH)
+            if settings is not None:
+                objective.settings = settings
+            radin.search("greedy", objective, ledger=ledger)
+        assert len(ledger.searches()) == 3
 
 
 def test_neighbours_of_a_single_ingredient_and_free_singles():

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 
 def step_hits(
-    kernel: MarginKernel, base: Float64[np.ndarray, " n"], signs: Float64[np.ndarray, " n"]
+    kernel: MarginKernel,
+    base: Float64[np.ndarray, " n"],
+    signs: Float64[np.ndarray, " n"],
+    decided: Float64[np.ndarray, "n n"] | None = None,
 ) -> Int64[np.ndarray, "n g"]:
     """Right samples per group of the n recipes with coefficients `base + signs[i] eᵢ`.
 
@@ -30,6 +33,8 @@ def step_hits(
         kernel: counts them.
         base: whole coefficients of the recipe that is moved from.
         signs: of each ingredient, 1 to add it and −1 to take it away.
+        decided: multiples of the same recipes, but for their rounding to float64, as which they are decided in case of
+            doubt; the coefficients above by default.
     """
     import torch
 
@@ -42,7 +47,7 @@ def step_hits(
 
         return stepped
 
-    return kernel.count(base + np.diag(signs), _bounds(base, len(base)), fill)
+    return kernel.count(base + np.diag(signs) if decided is None else decided, _bounds(base, len(base)), fill)
 
 
 def swap_hits(

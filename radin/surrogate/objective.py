@@ -12,9 +12,10 @@ from jaxtyping import Bool, Float64, Int64
 from radin.errors import InputError
 from radin.metrics import Metric, get_metric
 from radin.objective import Proposal
-from radin.recipe import as_proposals, effective_sizes, mixing_weights, subset_rows
+from radin.recipe import as_proposals, effective_sizes, mixing_weights, numbered_subsets, subset_rows
 from radin.surrogate.counting import MarginKernel
 from radin.surrogate.dense import Bank, DenseKernel
+from radin.surrogate.halves import range_hits
 from radin.surrogate.likelihood import LikelihoodKernel
 from radin.surrogate.margins import prepare
 from radin.surrogate.moves import step_hits, swap_hits
@@ -64,6 +65,11 @@ class Surrogate:
     def names(self) -> tuple[str, ...]:
         """The ingredients' names, in pool order."""
         return tuple(self.bank.names)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What, beside the logits, the scores depend on."""
+        return {"metric": self.metric.name, "lam": self.lam}
 
     @cached_property
     def solo(self) -> Float64[np.ndarray, " n"]:
@@ -147,12 +153,22 @@ class Surrogate:
         base = np.asarray(counts)
         if base.shape != (len(self.bank),) or not np.issubdtype(base.dtype, np.integer) or (base < 0).any():
             raise InputError(f"expected {len(self.bank)} counts, whole numbers of at least 0, got {counts!r}")
-        coefficients = base + np.eye(len(base))
-        if self.metric.statistic == "correct":
-            scores = self._from_hits(step_hits(self.kernel, base.astype(np.float64), np.ones(len(base))))
-        else:
-            scores = self._scores(coefficients)
-        return scores + self.prior(coefficients / coefficients.sum(axis=1, keepdims=True))
+        weights = as_proposals((base + np.eye(len(base))) / (base.sum() + 1), len(base))
+        if self.metric.statistic != "correct":
+            return self(weights)
+        hits = step_hits(self.kernel, base.astype(np.float64), np.ones(len(base)), _coefficients(weights))
+        return self._from_hits(hits) + self.prior(weights)
+
+    def subset_range(self, start: int, stop: int, /) -> Float64[np.ndarray, " k"]:
+        """Scores of the subsets `start` to `stop − 1`; ingredient `i` is in subset `s` iff bit `i` of `s` is set.
+
+        For metrics that count right samples, from sums over two halves of the pool.
+        """
+        masks = numbered_subsets(start, stop, len(self.bank))
+        if self.metric.statistic != "correct":
+            return self(masks)
+        hits = range_hits(self.kernel, start, masks.astype(np.float64))
+        return self._from_hits(hits) + self.prior(masks)
 
     def _mask(self, mask: Any) -> Bool[np.ndarray, " n"]:
         row = np.asarray(mask)

@@ -1,0 +1,40 @@
+"""Stepwise selection: what helps most comes in, what has become a burden goes out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+
+import radin
+from radin.plugins import Register
+from radin_plugins.moves import flips
+
+
+def forward(
+    problem: radin.Problem,
+    *,
+    removal: Annotated[bool, "after each addition, take members out for as long as that helps"] = True,
+) -> radin.Proposals:
+    """Stepwise selection: adds the ingredient that helps most, then drops members while that helps, until neither does.
+
+    It begins with the best ingredient and stops at a subset that no ingredient put in or taken out improves. A step
+    costs up to n evaluations, and there are about as many steps as the soup has members.
+    """
+    soup = np.arange(problem.n) == problem.solo.argmax()
+    (score,) = yield soup[None]
+    while True:
+        moves, scores = yield from flips(problem, soup, ~soup)
+        if not (scores > score).any():
+            return
+        soup, score = moves[scores.argmax()], scores.max()
+        while removal:
+            moves, scores = yield from flips(problem, soup, soup)
+            if not (scores > score).any():
+                break
+            soup, score = moves[scores.argmax()], scores.max()
+
+
+@radin.hookimpl
+def register_searchers(register: Register) -> None:
+    register(forward)

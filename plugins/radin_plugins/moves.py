@@ -1,0 +1,46 @@
+"""One-ingredient moves of a subset, scored together where the objective can, and as proposals where it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TypeAlias
+
+import numpy as np
+from jaxtyping import Bool, Float64
+
+import radin
+
+#: Moves and their scores, from inside of a searcher: `moves, scores = yield from flips(problem, mask)`.
+Scored: TypeAlias = Generator[np.ndarray, np.ndarray, tuple[Bool[np.ndarray, "k n"], Float64[np.ndarray, " k"]]]
+
+
+def flips(problem: radin.Problem, mask: Bool[np.ndarray, " n"], among: Bool[np.ndarray, " n"] | None = None) -> Scored:
+    """The subsets that differ from `mask` in one ingredient, none of them empty, in pool order.
+
+    Arguments:
+        problem: the pool.
+        mask: the subset to move from.
+        among: the ingredients to put in or take out; all by default. Where the objective scores neighbours together,
+            all of them are scored, and charged, whichever are asked for.
+    """
+    moves = mask ^ np.eye(problem.n, dtype=bool)
+    wanted = moves.any(axis=1) if among is None else moves.any(axis=1) & among
+    if not wanted.any():
+        return moves[wanted], np.zeros(0)
+    if "neighbours" in problem.abilities:
+        return moves[wanted], problem.neighbours(mask)[wanted]
+    return moves[wanted], (yield moves[wanted])
+
+
+def swaps(problem: radin.Problem, mask: Bool[np.ndarray, " n"]) -> Scored:
+    """The subsets in which one member is exchanged for one non-member, by member, then by non-member."""
+    members, others = np.flatnonzero(mask), np.flatnonzero(~mask)
+    moves = np.repeat(mask[None], len(members) * len(others), axis=0)
+    if not len(moves):
+        return moves, np.zeros(0)
+    if "swaps" in problem.abilities:
+        return problem.swaps(mask)
+    rows = np.arange(len(moves))
+    moves[rows, np.repeat(members, len(others))] = False
+    moves[rows, np.tile(others, len(members))] = True
+    return moves, (yield moves)
