@@ -19,6 +19,9 @@ from radin.objective import Unit
 
 Kind = Literal["pass", "soup", "test"]
 
+#: Tells SQLite files of radin from those of other programs: "RADN".
+APPLICATION_ID = 0x5241444E
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS evaluations (
@@ -96,10 +99,19 @@ class Ledger:
             # The lock lives as long as the connection and dies with the process, so a killed run leaves none behind.
             self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._db.execute("BEGIN EXCLUSIVE")
+            self._refuse_others()
             for statement in SCHEMA.split(";"):
                 self._db.execute(statement)
             self._db.execute("COMMIT")
             undo.pop_all()
+
+    def _refuse_others(self) -> None:
+        """Marks an empty database as a ledger, and refuses one that another program has filled."""
+        (mark,) = self._db.execute("PRAGMA application_id").fetchone()
+        (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables and mark != APPLICATION_ID:
+            raise RunDirError(f"{self.path}: this database is no ledger of radin; choose another run folder")
+        self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
     def __enter__(self) -> Ledger:
         return self

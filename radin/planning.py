@@ -34,8 +34,8 @@ class Plan:
         test_passes: passes over the test set: the winner's and the best ingredient's.
         test_samples: labelled samples in the test set.
         batch_size: samples per forward pass.
-        seconds_fill: time to fill the network with one ingredient, measured.
-        seconds_per_sample: time of the forward pass, measured on the second batch.
+        seconds_fill: time to fill and prepare the network with one ingredient, measured.
+        seconds_per_sample: time of the forward pass, measured on one batch after one that warmed up.
         seconds: all passes, from these two; the search on the logits comes on top, usually seconds.
         memory_bytes: peak memory of the device after a batch (of this process, on the CPU), plus one ingredient's
             selected logits as they are scored.
@@ -117,14 +117,18 @@ def _missing_passes(evaluator: Evaluator) -> int:
 
 
 def _timed_batch(evaluator: Evaluator) -> tuple[float, float, int]:
-    """Seconds to fill the network, seconds a sample, and classes; the first batch warms up and is not counted."""
-    begun = time.perf_counter()
-    evaluator.fill(Recipe.subset(evaluator.pool.names, [0]))
-    filled = time.perf_counter()
+    """Seconds to fill and prepare the network, seconds a sample, and classes; what comes first warms up."""
+    single = Recipe.subset(evaluator.pool.names, [0])
+    network = evaluator.fill(single)
     evaluator.first_batch()
-    warm = time.perf_counter()
-    logits = evaluator.first_batch()
-    return filled - begun, (time.perf_counter() - warm) / len(logits), logits.shape[1]
+    begun = time.perf_counter()
+    evaluator.fill(single)
+    filled = time.perf_counter()
+    evaluator.task.prepare_network(network)
+    prepared = time.perf_counter()
+    logits = evaluator.first_batch()  # prepares the network once more
+    batch = max(time.perf_counter() - prepared - (prepared - filled), 0.0)
+    return prepared - begun, batch / len(logits), logits.shape[1]
 
 
 def _peak_memory(device: torch.device) -> int:

@@ -183,8 +183,8 @@ class Result:
             return f"No soup was verified, so the best ingredient, {name}, stands: {self.metric} {single.score:.4f}."
         best = next(entry for entry in self.leaderboard if entry.recipe.size > 1)
         return (
-            f"No soup won: the best ingredient, {name}, has {self.metric} {single.score:.4f} on the selection data, and "
-            f"the best of {len(self.verified)} verified soups {best.score:.4f}, where its averaged logits promised "
+            f"No soup won: the best ingredient, {name}, has {self.metric} {single.score:.4f} on the selection data, "
+            f"and the best of {len(self.verified)} verified soups {best.score:.4f}, where its averaged logits promised "
             f"{best.ensemble:.4f}. {self._why_not(best)}"
         )
 

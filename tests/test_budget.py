@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -211,3 +212,15 @@ def test_a_full_disk_is_named_and_what_was_there_stays(tmp_path):
         assert ledger.fact("small") == 1
     with Ledger(path) as ledger:
         assert (ledger.fact("small"), ledger.fact("large")) == (1, None)
+
+
+def test_another_programs_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE notes (text TEXT)")
+    other.close()
+    with pytest.raises(RunDirError, match="no ledger of radin"):
+        Ledger(path)
+    with sqlite3.connect(path) as other:
+        assert [name for (name,) in other.execute("SELECT name FROM sqlite_master")] == ["notes"]
+    other.close()

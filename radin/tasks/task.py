@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -52,9 +52,9 @@ class Task:
     """
 
     build_model: Callable[[], torch.nn.Module]
-    data: Any
+    data: Any = field(repr=False)
     metric: str | Callable[..., Any] | Metric = "accuracy"
-    test: Any = None
+    test: Any = field(default=None, repr=False)
     holdback: float = 0.2
     split_seed: int = 0
     _: KW_ONLY
@@ -146,9 +146,7 @@ class Task:
         """
         size = batch_size or self.batch_size
         pending: torch.Tensor | None = None
-        if self.prepare is not None:
-            with self._inference():
-                self._calling("prepare", self.prepare, network)
+        self.prepare_network(network)
         for inputs in rows.batches():
             for start in range(0, n_samples(inputs), size):
                 launched = self.forward_batch(network, inputs, start, start + size)
@@ -157,6 +155,12 @@ class Task:
                 pending = launched
         if pending is not None:
             yield pending.float().cpu().numpy()
+
+    def prepare_network(self, network: torch.nn.Module) -> None:
+        """Runs `prepare`, if there is one, after the network's weights have changed."""
+        if self.prepare is not None:
+            with self._inference():
+                self._calling("prepare", self.prepare, network)
 
     def forward_batch(self, network: torch.nn.Module, inputs: Any, start: int, stop: int) -> torch.Tensor:
         """Logits of the samples `[start, stop)` of one batch of inputs, on the task's device."""
