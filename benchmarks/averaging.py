@@ -225,6 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="tiny files, to see that it runs")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--case", help="only cases whose name contains this")
+    parser.add_argument("--without", action="append", default=[], help="leave out methods whose name contains this")
     parser.add_argument(
         "--folder", type=Path, help="where to keep the checkpoints (13 GB; default: made anew, removed)"
     )
@@ -232,7 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="append one line per row to this file")
     parser.add_argument("--plot", type=Path, help="draw cost against N into this PNG file")
     options = parser.parse_args(arguments)
-    ways = methods(options.mergekit)
+    ways = [way for way in methods(options.mergekit) if not any(part in way.name for part in options.without)]
     if not options.mergekit:
         print("mergekit-pytorch is not installed: its rows are left out (pip install mergekit, then --mergekit PATH)")
     idle_mb = interpreter_mb()
