@@ -14,7 +14,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal
 
-from radin.errors import InputError, RunDirError, StorageError
+from radin.errors import InputError, RadinError, RunDirError, StorageError
 from radin.objective import Unit
 
 Kind = Literal["pass", "soup", "test"]
@@ -203,6 +203,8 @@ class Ledger:
 def _storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
+    except RadinError:  # some of them are OSErrors, too
+        raise
     except sqlite3.OperationalError as error:
         if "locked" in str(error):
             raise RunDirError(
