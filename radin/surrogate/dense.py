@@ -56,45 +56,6 @@ def read_block(bank: Bank, start: int, stop: int) -> Shaped[np.ndarray, "n b c"]
     return np.stack([np.asarray(bank.read(i, start, stop)) for i in range(len(bank))])
 
 
-class BlockReader:
-    """Reads blocks of logits into memory that is used again: fresh pages cost more than all that is done with them.
-
-    Arguments:
-        bank: the stored logits.
-        samples: the most samples that a block has.
-        device: where the blocks are wanted.
-    """
-
-    def __init__(self, bank: Bank, samples: int, device: str | torch.device) -> None:
-        import torch
-
-        self.bank, self.device = bank, torch.device(device)
-        dtype = np.result_type(*{np.asarray(bank.read(i, 0, 1)).dtype for i in range(len(bank))})
-        self._host = np.empty(len(bank) * samples * bank.n_classes, dtype=dtype)
-        wide = torch.float64 if dtype == np.float64 else torch.float32
-        self._values = torch.empty(len(self._host), dtype=wide, device=device) if dtype == np.float16 else None
-        self._margins = torch.empty(len(self._host), dtype=wide, device=device)
-
-    def read(self, start: int, stop: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Stored logits `[n, b, c]`, and the same in float32 if they are float16; valid until the next call."""
-        import torch
-
-        shape = (len(self.bank), stop - start, self.bank.n_classes)
-        host = self._host[: int(np.prod(shape))].reshape(shape)
-        for i in range(len(self.bank)):
-            host[i] = self.bank.read(i, start, stop)
-        stored = torch.from_numpy(host).to(self.device)
-        if self._values is None:
-            return stored, stored
-        return stored, self._values[: stored.numel()].view(shape).copy_(stored)
-
-    def margins(self, own: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-        """`own − values`, valid until the next call."""
-        import torch
-
-        return torch.sub(own, values, out=self._margins[: values.numel()].view(values.shape))
-
-
 def recipe_blocks(coefficients: Float64[np.ndarray, "k n"]) -> Iterator[tuple[slice, Float64[np.ndarray, "kb n"]]]:
     """Blocks of exactly `RECIPE_BLOCK` recipes, the last one filled up with zeros, and the rows they stand for."""
     for start in range(0, len(coefficients), RECIPE_BLOCK):

@@ -217,7 +217,7 @@ class Surrogate:
     def kernel(self) -> MarginKernel:
         """Counts right samples; made when first used, which reads all logits once."""
         groups, sizes = self._groups
-        return MarginKernel(prepare(self.bank, self.metric.top, self.device), groups, len(sizes), self.device)
+        return MarginKernel(prepare(self.bank, self.metric.top), groups, len(sizes), self.device)
 
     @cached_property
     def _losses(self) -> LikelihoodKernel:

@@ -1,0 +1,107 @@
+"""Reading a block of logits, and settling what no recipe can change, see `margins`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64, Shaped
+
+from radin.surrogate.dense import Bank
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Rivals that are neither harmless nor fatal, of some samples with places left.
+
+    Attributes:
+        samples: indices of the samples in the bank.
+        places: places left on each.
+        owner: of each rival, its sample's position in `samples`, ascending.
+        classes: the rivals.
+        own: stored logits of the samples' labels.
+        rivals: stored logits of the rivals.
+    """
+
+    samples: Int64[np.ndarray, " s"]
+    places: Int64[np.ndarray, " s"]
+    owner: Int64[np.ndarray, " r"]
+    classes: Int64[np.ndarray, " r"]
+    own: Shaped[np.ndarray, "n s"]
+    rivals: Shaped[np.ndarray, "n r"]
+
+
+class Settler:
+    """Settles block after block, in memory that is used again: fresh pages cost more than all that is done with them.
+
+    Arguments:
+        bank: the stored logits.
+        labels: their labels.
+        top: among how many of the largest averaged logits the label has to be.
+        samples: the most samples that a block has.
+    """
+
+    def __init__(self, bank: Bank, labels: Int64[np.ndarray, " m"], top: int, samples: int) -> None:
+        self.bank, self.labels, self.top = bank, labels, top
+        self.dtype = np.result_type(*{np.asarray(bank.read(i, 0, 1)).dtype for i in range(len(bank))})
+        wide = np.float64 if self.dtype == np.float64 else np.float32
+        shape = (samples, bank.n_classes)
+        self._half = np.empty(shape, dtype=np.float16)
+        self._values, self._margins, self._least = (np.empty(shape, dtype=wide) for _ in range(3))
+
+    def settle(self, start: int, stop: int, right: Shaped[np.ndarray, " m"]) -> Candidates:
+        """What is left of samples [start, stop); writes into `right` which of them are right for every recipe.
+
+        A rounded difference of two logits has the sign of the true one: gradual underflow never makes it 0. Ingredients
+        are looked at one after the other, in the cache, and only rivals that are not harmless are looked at again.
+        """
+        size, labels = stop - start, self.labels[start:stop]
+        stored = [np.asarray(self.bank.read(i, start, stop)) for i in range(len(self.bank))]
+        least, margins = self._least[:size], self._margins[:size]
+        own = np.empty((len(stored), size), dtype=least.dtype)
+        for i, logits in enumerate(stored):
+            values = self._widened(logits)
+            own[i] = values[np.arange(size), labels]
+            np.subtract(own[i][:, None], values, out=margins if i else least)
+            if i:
+                np.minimum(least, margins, out=least)
+        rows, classes = self._harmful(least, labels)
+        rivals = np.empty((len(stored), len(rows)), dtype=self.dtype)
+        flat = rows * self.bank.n_classes + classes
+        for i, logits in enumerate(stored):
+            np.take(logits.reshape(-1), flat, out=rivals[i]) if logits.dtype == self.dtype else np.copyto(
+                rivals[i], logits.reshape(-1)[flat]
+            )
+        most = (own[:, rows] - rivals).max(axis=0)
+        fatal = (most < 0) | ((most <= 0) & (classes < labels[rows]))
+        places = self.top - np.bincount(rows[fatal], minlength=size)
+        live = np.bincount(rows[~fatal], minlength=size)
+        open_ = (places > 0) & (live >= places)
+        right[start:stop] = (places > 0) & ~open_
+        kept = ~fatal & open_[rows]
+        position = np.cumsum(open_) - 1
+        return Candidates(
+            samples=np.flatnonzero(open_) + start,
+            places=places[open_],
+            owner=position[rows[kept]],
+            classes=classes[kept],
+            own=own[:, open_].astype(self.dtype),
+            rivals=rivals[:, kept],
+        )
+
+    def _harmful(
+        self, least: Float[np.ndarray, "b c"], labels: Int64[np.ndarray, " b"]
+    ) -> tuple[Int64[np.ndarray, " r"], Int64[np.ndarray, " r"]]:
+        """Samples and classes of the rivals that are not harmless, given the least margin of each."""
+        rows, classes = np.nonzero(least <= 0)
+        rival = (classes != labels[rows]) & ((least[rows, classes] < 0) | (classes < labels[rows]))
+        return rows[rival], classes[rival]
+
+    def _widened(self, logits: Shaped[np.ndarray, "b c"]) -> Shaped[np.ndarray, "b c"]:
+        if logits.dtype != np.float16:
+            return logits
+        half, values = self._half[: len(logits)], self._values[: len(logits)]
+        np.copyto(half, logits)
+        torch.from_numpy(values).copy_(torch.from_numpy(half))  # numpy would take ten times as long
+        return values
