@@ -4,10 +4,10 @@ from jaxtyping import install_import_hook
 
 install_import_hook(["radin", "radin_plugins"], "beartype.beartype")
 
-from pathlib import Path
+from pathlib import Path  # noqa: E402 -- the hook has to come first
 
-import pytest
-import torch
+import pytest  # noqa: E402 -- the hook has to come first
+import torch  # noqa: E402 -- the hook has to come first
 
 torch.set_num_threads(1)  # the networks are tiny, and tests run side by side
 

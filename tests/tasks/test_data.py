@@ -1,5 +1,7 @@
 """Data come in three forms and must repeat themselves."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -115,7 +117,7 @@ def test_another_number_of_samples_is_refused() -> None:
     ],
 )
 def test_unusable_data_are_refused(data: object, message: str) -> None:
-    with pytest.raises(DataError, match=message.replace("(", r"\(").replace(")", r"\)")):
+    with pytest.raises(DataError, match=re.escape(message)):
         _ = Rows(data, batch_size=5, what="validation data").labels
 
 
