@@ -66,7 +66,7 @@ def test_other_data_or_code_are_another_run(
     checkpoints: list[Path], run: Path, ledger: radin.Ledger, settings: dict
 ) -> None:
     evaluator(checkpoints, run, ledger).collect()
-    with pytest.raises(RunDirError, match="made with other inputs: the (data|task code) differs"):
+    with pytest.raises(RunDirError, match=r"made with other inputs: the (data|task code) differs"):
         evaluator(checkpoints, run, ledger, **settings).collect()
     assert ledger.count("pass") == len(checkpoints)
 
@@ -94,7 +94,7 @@ def test_a_change_that_no_key_can_see_is_caught(checkpoints: list[Path], run: Pa
     evaluator(checkpoints, run, ledger, forward=forward).collect()
     evaluator(checkpoints, run, ledger, forward=forward).collect()
     scale["value"] = 1.5
-    with pytest.raises(DataError, match="run0: the logits stored in .* differ by"):
+    with pytest.raises(DataError, match=r"run0: the logits stored in .* differ by"):
         evaluator(checkpoints, run, ledger, forward=forward).collect()
 
 

@@ -95,7 +95,7 @@ def test_a_metric_of_ones_own(pool: radin.Pool, tmp_path: Path) -> None:
 
 
 def test_when_no_soup_wins_it_is_said(tmp_path: Path) -> None:
-    """Twelve networks that differ in the order of their hidden units alone: one function, and an average without any."""
+    """Twelve networks that differ in the order of their hidden units alone: one function, but no average."""
     (first,) = make_pool(tmp_path / "pool", 1)
     weights = load_file(first)
     for shift in range(1, 12):

@@ -122,5 +122,5 @@ def test_unusable_data_are_refused(data: object, message: str) -> None:
 
 
 def test_the_error_names_the_data() -> None:
-    with pytest.raises(DataError, match="^validation data: "):
+    with pytest.raises(DataError, match=r"^validation data: "):
         Rows(Points(n=0), batch_size=5, what="validation data")
