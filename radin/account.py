@@ -191,7 +191,9 @@ class Account:
             self._evaluate_in_order(fresh[:payable], free[:payable])
         if payable < len(fresh):
             self._stop("budget")
-        if self.n < 63 and not self.board.mixtures and self.board.subsets == 2**self.n - 1:
+        # A searcher that writes its proposals as weights may go on to unequal ones.
+        only_subsets = batch.dtype == np.bool_ and not self.board.mixtures
+        if only_subsets and self.n < 63 and self.board.subsets == 2**self.n - 1:
             self._stop("exhausted")
 
     def _evaluate_in_order(self, fresh: Proposal, free: Bool[np.ndarray, " m"]) -> None:

@@ -18,11 +18,11 @@ def forward(
 ) -> radin.Proposals:
     """Stepwise selection: adds the ingredient that helps most, then drops members while that helps, until neither does.
 
-    It begins with the best ingredient and stops at a subset that no ingredient put in or taken out improves. A step
-    costs up to n evaluations, and there are about as many steps as the soup has members.
+    It begins with the best ingredient and stops at a soup, of two or more, that no ingredient put in or taken out
+    improves. A step costs up to n evaluations, and there are about as many steps as the soup has members.
     """
-    soup = np.arange(problem.n) == problem.solo.argmax()
-    (score,) = yield soup[None]
+    soup, score = np.arange(problem.n) == problem.solo.argmax(), -np.inf
+    yield soup[None]
     while True:
         moves, scores = yield from flips(problem, soup, ~soup)
         if not (scores > score).any():

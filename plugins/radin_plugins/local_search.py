@@ -23,12 +23,14 @@ def local_search(
     """The best of all one-ingredient moves, again and again, from the best ingredient and many other starts.
 
     The first start is the best ingredient, the second the best of the sets of the k best ingredients, the others are
-    random subsets of any size. From each it climbs to a subset that no single ingredient put in or taken out improves,
-    and no exchange of a member for a non-member either. A step costs n evaluations, an exchange up to n²/4.
+    random subsets of any size. From each it climbs to a soup, of two ingredients or more, that no single ingredient put
+    in or taken out improves, and no exchange of a member for a non-member either. A step costs n evaluations, an
+    exchange up to n²/4.
     """
     for number, start in enumerate(_starts(problem), start=1):
         scores = yield start
-        yield from _climb(problem, start[scores.argmax()], float(scores.max()), exchange)
+        best = int(np.where(start.sum(axis=1) >= 2, scores, -np.inf).argmax())
+        yield from _climb(problem, start[best], float(scores[best]), exchange)
         if number == starts:
             return
 
@@ -45,6 +47,8 @@ def _starts(problem: radin.Problem) -> Iterator[Bool[np.ndarray, "k n"]]:
 def _climb(
     problem: radin.Problem, mask: Bool[np.ndarray, " n"], score: float, exchange: bool
 ) -> Generator[np.ndarray, np.ndarray, None]:
+    if mask.sum() < 2:
+        score = -np.inf  # no soup yet
     while True:
         moves, scores = yield from flips(problem, mask)
         if exchange and not (scores > score).any():

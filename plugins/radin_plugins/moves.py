@@ -1,4 +1,8 @@
-"""One-ingredient moves of a subset, scored together where the objective can, and as proposals where it cannot."""
+"""One-ingredient moves between soups, scored together where the objective can, and as proposals where it cannot.
+
+A soup has at least two ingredients. Moves to single ones are left out: where the best ingredient outdoes every soup
+near it, a search that may settle there finds no soup at all.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ Scored: TypeAlias = Generator[np.ndarray, np.ndarray, tuple[Bool[np.ndarray, "k 
 
 
 def flips(problem: radin.Problem, mask: Bool[np.ndarray, " n"], among: Bool[np.ndarray, " n"] | None = None) -> Scored:
-    """The subsets that differ from `mask` in one ingredient, none of them empty, in pool order.
+    """The subsets of at least two ingredients that differ from `mask` in one, in pool order.
 
     Arguments:
         problem: the pool.
@@ -24,7 +28,9 @@ def flips(problem: radin.Problem, mask: Bool[np.ndarray, " n"], among: Bool[np.n
             all of them are scored, and charged, whichever are asked for.
     """
     moves = mask ^ np.eye(problem.n, dtype=bool)
-    wanted = moves.any(axis=1) if among is None else moves.any(axis=1) & among
+    wanted = moves.sum(axis=1) >= 2
+    if among is not None:
+        wanted &= among
     if not wanted.any():
         return moves[wanted], np.zeros(0)
     if "neighbours" in problem.abilities:
@@ -33,7 +39,7 @@ def flips(problem: radin.Problem, mask: Bool[np.ndarray, " n"], among: Bool[np.n
 
 
 def swaps(problem: radin.Problem, mask: Bool[np.ndarray, " n"]) -> Scored:
-    """The subsets in which one member is exchanged for one non-member, by member, then by non-member."""
+    """The subsets in which one member of a soup is exchanged for one non-member, by member, then by non-member."""
     members, others = np.flatnonzero(mask), np.flatnonzero(~mask)
     moves = np.repeat(mask[None], len(members) * len(others), axis=0)
     if not len(moves):
