@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Fill = Callable[[Tile, "torch.Tensor"], None]
 
 _RECIPES = {"cpu": 512, "cuda": 4096}  # recipes scored together, at least
-_TILE_VALUES = {"cpu": 1 << 19, "cuda": 1 << 28}  # margins computed together: what a core's cache holds
+_TILE_VALUES = {"cpu": 1 << 18, "cuda": 1 << 28}  # margins computed together: what a core's cache holds
 _INLINE = 1 << 22  # multiplications below which threads do not pay
 
 
@@ -68,6 +68,7 @@ class MarginKernel:
         self._groups = groups[live.samples]
         self.tiles = make_tiles(live, self._groups if n_groups > 1 else None, self.device)
         self._rows = sum(tile.rows for tile in self.tiles)
+        self._unused: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     def hits(self, coefficients: Float64[np.ndarray, "k n"]) -> Int64[np.ndarray, "k g"]:
         """Right samples per group, for recipes given by their coefficients: 1 for each member, or mixing weights."""
@@ -117,6 +118,7 @@ class MarginKernel:
         threads = workers(self.device) if self._rows * k * cost > _INLINE else 1
         longest = max(tile.rows for tile in self.tiles)
         block = min(max(_RECIPES[self.device.type], _TILE_VALUES[self.device.type] // longest), -(-k // threads))
+        unit = 64 if unit == 1 and block > 64 else unit  # products of odd widths take half as long again
         block = max(block // unit, 1) * unit
         ranges = [slice(start, min(start + block, k)) for start in range(0, k, block)]
         shares = _shares(self.tiles, threads if len(ranges) < threads else 1)
@@ -131,14 +133,25 @@ class MarginKernel:
             hits[work.rows] += found
         return hits
 
+    def _scratch(self, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Memory for margins, kept from call to call: fresh pages would cost as much as the products."""
+        import torch
+
+        try:
+            pair = self._unused.pop()
+        except IndexError:
+            pair = None
+        if pair is None or len(pair[0]) < size:
+            pair = torch.empty(size, device=self.device), torch.empty(size, device=self.device)
+        return pair
+
     def _score(
         self, work: _Work, coefficients: Float64[np.ndarray, "kb n"], limits: torch.Tensor, fill: Fill
     ) -> Int64[np.ndarray, "kb g"]:
         import torch
 
         k, largest = len(limits), max(tile.rows for tile in work.tiles)
-        margins = torch.empty(largest * k, device=self.device)
-        spare = torch.empty(largest * k, device=self.device)
+        margins, spare = scratch = self._scratch(largest * k)
         hits = torch.zeros(self.n_groups, k, device=self.device)
         doubts = []
         for tile in work.tiles:
@@ -161,6 +174,7 @@ class MarginKernel:
                 hits[0] += right.sum(dim=0)
             else:
                 hits.index_add_(0, tile.groups, right)
+        self._unused.append(scratch)
         counted = hits.T.to(torch.int64).cpu().numpy()
         if doubts:
             positions, recipes = (np.concatenate(part) for part in zip(*doubts, strict=True))
