@@ -117,9 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     row = measure(given.pairs, given.samples, given.batch_size, given.device)
     low, high = row["range"]  # type: ignore[misc]  # a list of two
     print(f"{row['method']}, {row['case']}: {row['seconds']:.2f} s against {row['seconds_bare']:.2f} s")
-    print(
-        f"median of {row['pairs']} ratios {row['ratio']:.3f} ({low:.3f} to {high:.3f}), same score: {row['exact']}"
-    )
+    print(f"median of {row['pairs']} ratios {row['ratio']:.3f} ({low:.3f} to {high:.3f}), same score: {row['exact']}")
     if given.json:
         with given.json.open("a") as file:
             file.write(json.dumps(row) + "\n")
