@@ -133,6 +133,27 @@ class DenseKernel:
                 out[rows] = losses.sum(dim=1).cpu().numpy()[: rows.stop - rows.start]
         return out
 
+    def gradient(self, weights: Float64[np.ndarray, " n"]) -> tuple[float, Float64[np.ndarray, " n"]]:
+        """Mean loss at mixing weights, and its derivatives `mean (Σ_c p(c) Lᵢ(c) − Lᵢ(label))`, p being the softmax."""
+        pieces = list(sample_blocks(self.bank, _PIECE_VALUES * 8))
+        parts = run(lambda piece: self._summed_gradient(piece, weights), pieces, workers(self.device))
+        losses, slopes = zip(*parts, strict=True)
+        return sum(losses) / self.bank.n_samples, np.stack(slopes).sum(axis=0) / self.bank.n_samples
+
+    def _summed_gradient(
+        self, piece: tuple[int, int], weights: Float64[np.ndarray, " n"]
+    ) -> tuple[float, Float64[np.ndarray, " n"]]:
+        import torch
+
+        logits = self._tensor(read_block(self.bank, *piece))
+        labels = torch.as_tensor(self.bank.labels[slice(*piece)], device=self.device)[:, None]
+        with torch.inference_mode(), torch.autocast(torch.device(self.device).type, enabled=False):
+            mean = (self._tensor(weights) @ logits.flatten(1)).view(logits.shape[1:])
+            ahead = mean.log_softmax(dim=1)
+            residual = ahead.exp().scatter_add_(1, labels, -torch.ones_like(labels, dtype=torch.float64))
+            slope = logits.flatten(1) @ residual.flatten()
+            return -float(ahead.gather(1, labels).sum()), slope.cpu().numpy()
+
     def _tensor(self, array: Any) -> torch.Tensor:
         import torch
 

@@ -13,7 +13,6 @@ float64.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -116,12 +115,15 @@ class LikelihoodKernel:
 
     def gradient(self, weights: Float64[np.ndarray, " n"]) -> tuple[float, Float64[np.ndarray, " n"]]:
         """Mean loss at mixing weights, and its derivatives `−mean Σ_c p(c) Dᵢ(c)`, p being the softmax."""
+        tiles = self._prepared[0]
+        if tiles is None:
+            return DenseKernel(self.bank, self.device).gradient(weights)
         import torch
 
         loss, slope = 0.0, np.zeros(len(weights))
         column = torch.from_numpy(np.ascontiguousarray(weights, dtype=np.float64))[:, None].to(self.device)
         with torch.inference_mode(), torch.autocast(self.device.type, enabled=False):
-            for tile in self._all_tiles() if self._prepared[0] is None else self._prepared[0]:
+            for tile in tiles:
                 losses, shares = _losses(tile, column)
                 loss += float(losses.sum())
                 slope -= (tile.margins().T @ shares)[:, 0].cpu().numpy()
@@ -140,10 +142,6 @@ class LikelihoodKernel:
         if sum(one.total for one in kept) > _MOST * self.bank.n_samples * (self.bank.n_classes - 1):
             return None, 0.0
         return self._tiles(kept), sum(one.dropped for one in kept) / self.bank.n_samples
-
-    def _all_tiles(self) -> Iterator[_LossTile]:
-        for piece in sample_blocks(self.bank, _BLOCK_VALUES):
-            yield from self._tiles([self._keep(piece, 0.0)])
 
     def _keep(self, piece: tuple[int, int], epsilon: float) -> _Kept:
         import torch
