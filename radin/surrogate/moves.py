@@ -1,13 +1,13 @@
 """All one-ingredient moves of a recipe at once, from its running margins.
 
 The margins of `S ± i` are those of S, plus or minus the margins of ingredient i: one addition each instead of a product
-over all ingredients. With m coefficients other than 0, s their sum, the margins of S are summed in float64 and rounded
-once; with the rounding of the stored margins that is within `γ_3 s`. Two more terms of at most 1, added with two
-roundings, keep all moves within `γ_5 (s + 2)`. (`m u₆₄` is far below the slack in γ for any pool that fits a disk.)
+over all ingredients. With m coefficients other than 0, s their sum, the margins of S are computed within `γ_{m+4} s`
+(see `counting`). Two more terms of at most 1, added with two roundings, keep all moves within `γ_{m+6} (s + 2)`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,7 @@ from jaxtyping import Float64, Int64
 
 from radin.surrogate.counting import Fill, MarginKernel
 from radin.surrogate.exact import U32, gamma
-from radin.surrogate.tiles import Tile
+from radin.surrogate.tiles import Tile, uses_ieee_float32
 
 if TYPE_CHECKING:
     import torch
@@ -38,12 +38,12 @@ def step_hits(
     """
     import torch
 
-    weights = torch.from_numpy(base).to(kernel.device)
+    running = _running(kernel, base)
     steps = torch.from_numpy(signs.astype(np.float32)).to(kernel.device)
 
     def fill(rows: slice) -> Fill:
         def stepped(tile: Tile, out: torch.Tensor) -> None:
-            torch.addcmul(_running(tile, weights), tile.matrix[:, rows], steps[rows], out=out)
+            torch.addcmul(running(tile), tile.matrix[:, rows], steps[rows], out=out)
 
         return stepped
 
@@ -66,7 +66,7 @@ def swap_hits(
     """
     import torch
 
-    weights = torch.from_numpy(base).to(kernel.device)
+    running = _running(kernel, base)
     leave, come = torch.from_numpy(members).to(kernel.device), torch.from_numpy(others).to(kernel.device)
     width = len(others)
 
@@ -74,7 +74,7 @@ def swap_hits(
         leaving = leave[rows.start // width : rows.stop // width]
 
         def swapped(tile: Tile, out: torch.Tensor) -> None:
-            without = _running(tile, weights) - tile.matrix.index_select(1, leaving)
+            without = running(tile) - tile.matrix.index_select(1, leaving)
             coming = tile.matrix.index_select(1, come)
             torch.add(without[:, :, None], coming[:, None, :], out=out.view(tile.rows, len(leaving), width))
 
@@ -87,10 +87,16 @@ def swap_hits(
     return kernel.count(coefficients, _bounds(base, len(coefficients)), fill, unit=width)
 
 
-def _running(tile: Tile, weights: torch.Tensor) -> torch.Tensor:
-    """The margins of the recipe that is moved from, float32[rows, 1]."""
-    return (tile.matrix.double() @ weights).float()[:, None]
+def _running(kernel: MarginKernel, base: Float64[np.ndarray, " n"]) -> Callable[[Tile], torch.Tensor]:
+    """Computes the margins of the recipe that is moved from, float32[rows, 1]."""
+    import torch
+
+    weights = torch.from_numpy(base).to(kernel.device)
+    if not uses_ieee_float32(kernel.device):
+        return lambda tile: (tile.matrix.double() @ weights).float()[:, None]
+    narrow = weights.float()
+    return lambda tile: torch.mv(tile.matrix, narrow)[:, None]
 
 
 def _bounds(base: Float64[np.ndarray, " n"], k: int) -> Float64[np.ndarray, " k"]:
-    return np.full(k, gamma(6, U32) * (float(base.sum()) + 2))
+    return np.full(k, gamma(np.count_nonzero(base) + 6, U32) * (float(base.sum()) + 2))

@@ -92,12 +92,12 @@ def make_tiles(live: LiveMargins, groups: Int64[np.ndarray, " s"] | None, device
 
 def cut(order: Int64[np.ndarray, " s"], depths: Int64[np.ndarray, " all"], rows: int) -> list[Int64[np.ndarray, " t"]]:
     """Runs of samples, in order of depth, that fill about `rows` rows and waste few on filling up."""
+    sizes = depths[order].tolist()
     runs, start = [], 0
-    for stop in range(1, len(order) + 1):
-        if stop < len(order):
-            depth = depths[order[stop]]
-            filled = (stop + 1 - start) * depth
-            wasteful = depth > 1.25 * depths[order[start]] and (stop - start) * depth > rows // 4
+    for stop in range(1, len(sizes) + 1):
+        if stop < len(sizes):
+            filled = (stop + 1 - start) * sizes[stop]
+            wasteful = sizes[stop] > 1.25 * sizes[start] and (stop - start) * sizes[stop] > rows // 4
             if filled <= rows and not wasteful:
                 continue
         runs.append(order[start:stop])

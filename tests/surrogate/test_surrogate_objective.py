@@ -186,3 +186,19 @@ def test_rows_of_a_bank_can_be_scored_alone():
     copied = LogitBank.from_arrays([whole.read(i, 0, 90)[rows] for i in range(9)], whole.labels[rows])
     recipes = masks(np.random.default_rng(0), 20, 9)
     assert part(recipes).tolist() == Surrogate(copied)(recipes).tolist()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_arrays_of_any_layout(tmp_path, dtype):
+    plain = bank(dtype=dtype)
+    arrays = [plain.read(i, 0, 90) for i in range(9)]
+    recipes = masks(np.random.default_rng(0), 20, 9)
+    truth = Surrogate(plain)(recipes).tolist()
+    for i, array in enumerate(arrays):
+        np.save(tmp_path / f"{i}.npy", array)
+    mapped = [np.load(tmp_path / f"{i}.npy", mmap_mode="r") for i in range(9)]
+    backwards = [array[::-1].copy()[::-1] for array in arrays]
+    by_class = [np.asfortranarray(array) for array in arrays]
+    mixed = [array.astype(np.float64) if i % 2 else array for i, array in enumerate(arrays)]
+    for layout in (mapped, backwards, by_class, mixed):
+        assert Surrogate(LogitBank.from_arrays(layout, plain.labels))(recipes).tolist() == truth
