@@ -55,7 +55,7 @@ def average(
 
     Raises:
         InputError: the recipe does not fit the pool, an unknown policy, or a path that cannot hold a soup.
-        CheckpointError: an ingredient holds NaN, or changed since the pool was made.
+        CheckpointError: an ingredient holds NaN, or changed since the pool was made, be it while it was read.
         IncompatibleError: integer tensors differ, or an average overflows.
         StorageError: the disk is full, or writing failed otherwise.
     """
@@ -72,6 +72,7 @@ def average(
                 [(step, span) for step in mixer.steps for span in spans(step.info.numel)],
                 _Writer(mixer, output, offsets),
             )
+            mixer.check_unchanged()
     return target
 
 

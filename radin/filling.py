@@ -51,7 +51,8 @@ class Filler:
 
         Raises:
             InputError: the recipe does not fit the pool.
-            CheckpointError: an ingredient holds NaN, or changed since the pool was made.
+            CheckpointError: an ingredient holds NaN, or changed since the pool was made, be it while it was read;
+                the network's weights are then of no use.
             IncompatibleError: integer tensors differ, or an average overflows.
         """
         recipe = as_recipe(self.pool, recipe)
@@ -63,6 +64,7 @@ class Filler:
             stream(mixer, streamed)
             others = [(step, tensor) for step, tensor in targets if not (tensor.is_cuda and step.action == "average")]
             share_out(list(_host_jobs(others)), _HostSink(mixer))
+            mixer.check_unchanged()
 
     def close(self) -> None:
         """Closes the ingredients' files; the next `fill` opens them again."""

@@ -83,6 +83,7 @@ class Mixer:
         self._opened = ExitStack()
         self._readers = readers if readers is not None else self._open()
         try:
+            self.check_unchanged()
             self.steps = [self._step(name, info, batchnorm) for name, info in pool.tensors.items()]
         except BaseException:
             self.close()
@@ -93,6 +94,15 @@ class Mixer:
             readers = {i: stack.enter_context(self.pool.reader(i)) for i in self.recipe.members}
             self._opened = stack.pop_all()
         return readers
+
+    def check_unchanged(self) -> None:
+        """Raises CheckpointError if a member's file was changed since the pool was made.
+
+        Called before the first byte is read and, by whoever keeps the soup, after the last: in between, a file that is
+        written over in place gives the new bytes through a reader that was opened before.
+        """
+        for i in self.recipe.members:
+            self._readers[i].check_unchanged()
 
     def close(self) -> None:
         """Closes the files that were opened here."""

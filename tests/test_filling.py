@@ -1,8 +1,10 @@
 """Networks filled in place, against the soup's file loaded by PyTorch's own hand."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -216,3 +218,51 @@ def test_a_diverged_ingredient_is_named(tmp_path: Path, device: str, value: floa
     pool = Pool(str(tmp_path / "*.safetensors"))
     with pytest.raises(error, match=r"0\.weight"):
         Filler(linear(1).to(device), pool).fill([0.5, 0.5])
+
+
+def write_over(path: Path, state: dict[str, Tensor]) -> None:
+    """The same inode and size with other tensors in it, as `cp` or an open memory map leave it."""
+    inode, size = path.stat().st_ino, path.stat().st_size
+    other = path.with_suffix(".other")
+    torch.save(state, other) if path.suffix == ".pt" else save_file(state, other)
+    path.write_bytes(other.read_bytes())
+    os.utime(path, ns=(0, 0))  # two writes may fall into one tick of the file system's clock
+    assert (path.stat().st_ino, path.stat().st_size) == (inode, size)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+def test_a_file_written_over_between_two_fills_is_refused(tmp_path: Path, suffix: str) -> None:
+    paths = [tmp_path / f"{i}{suffix}" for i in range(3)]
+    for i, path in enumerate(paths):
+        torch.save(linear(i).state_dict(), path) if suffix == ".pt" else save_file(linear(i).state_dict(), path)
+    network = linear(9)
+    filler = Filler(network, Pool(paths))
+    filler.fill([0.25, 0.25, 0.5])
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    write_over(paths[1], linear(7).state_dict())
+    with pytest.raises(CheckpointError, match=rf"1\{suffix} was changed after its header was read"):
+        filler.fill([0.25, 0.25, 0.5])
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+    filler.fill([0.5, 0, 0.5])  # does not read it
+
+
+@pytest.mark.parametrize("how", ["fill", "average"])
+def test_a_file_written_over_while_it_is_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    for i in range(2):
+        save_file(linear(i).state_dict(), tmp_path / f"{i}.safetensors")
+    pool = Pool(sorted(tmp_path.glob("*.safetensors")))
+    tile = Mixer.tile
+
+    def interrupted(mixer: Mixer, *arguments: Any, **more: Any) -> Any:
+        write_over(pool.paths[0], linear(7).state_dict())
+        return tile(mixer, *arguments, **more)
+
+    monkeypatch.setattr(Mixer, "tile", interrupted)
+    with pytest.raises(CheckpointError, match=r"0\.safetensors was changed"):
+        if how == "fill":
+            Filler(linear(9), pool).fill([0.5, 0.5])
+        else:
+            average(pool, [0.5, 0.5], tmp_path / "soup.safetensors")
+    assert not list(tmp_path.glob("*soup*"))

@@ -14,8 +14,49 @@ from radin.checkpoints.dtypes import TensorInfo
 from radin.errors import CheckpointError
 
 
+class Signature:
+    """Tells whether a file is still the one whose header was read: its inode, size and time of change."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._seen = self._look()
+
+    def _look(self) -> tuple[int, int, int, int]:
+        stat = self.path.stat()
+        return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+    def check(self) -> None:
+        """Raises CheckpointError if the file is another one now, or gone."""
+        try:
+            same = self._look() == self._seen
+        except OSError as error:
+            raise CheckpointError(
+                f"{self.path} can no longer be read: {error.strerror}. Build the pool anew."
+            ) from error
+        if not same:
+            raise CheckpointError(
+                f"{self.path} was changed after its header was read, so its tensors may be another model's. "
+                f"Build the pool anew once the file is complete."
+            )
+
+
 class Reader(ABC):
-    """One checkpoint, open for reading. Safe to call from several threads."""
+    """One checkpoint, open for reading. Safe to call from several threads.
+
+    Arguments:
+        signature: of the file whose header was read.
+
+    Raises:
+        CheckpointError: the file is another one now, or gone.
+    """
+
+    def __init__(self, signature: Signature) -> None:
+        signature.check()
+        self._signature = signature
+
+    def check_unchanged(self) -> None:
+        """Raises CheckpointError if the file was changed since its header was read: what it gives may be mixed up."""
+        self._signature.check()
 
     @abstractmethod
     def read(
@@ -33,7 +74,7 @@ class Reader(ABC):
             the bytes: a view of `buffer`, or of memory that must not be written to.
 
         Raises:
-            CheckpointError: the file is shorter than its header says, or was replaced since.
+            CheckpointError: the file is shorter than its header says.
         """
 
     @abstractmethod
@@ -75,29 +116,3 @@ class Checkpoint(ABC):
     def info(self, name: str) -> TensorInfo:
         """The tensor under a stored or a tied name."""
         return self.tensors[self.aliases.get(name, name)]
-
-
-class Signature:
-    """Tells whether a file is still the one whose header was read: its inode, size and time of change."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._seen = self._look()
-
-    def _look(self) -> tuple[int, int, int, int]:
-        stat = self.path.stat()
-        return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
-
-    def check(self) -> None:
-        """Raises CheckpointError if the file is another one now, or gone."""
-        try:
-            same = self._look() == self._seen
-        except OSError as error:
-            raise CheckpointError(
-                f"{self.path} can no longer be read: {error.strerror}. Build the pool anew."
-            ) from error
-        if not same:
-            raise CheckpointError(
-                f"{self.path} was changed after its header was read, so its tensors may be another model's. "
-                f"Build the pool anew once the file is complete."
-            )

@@ -42,14 +42,14 @@ class PickledCheckpoint(Checkpoint):
 
     def open(self, keep: bool = True) -> Reader:
         """Maps the file again; `keep` makes no difference, since a map holds no descriptor."""
-        self._signature.check()
-        return _TensorReader(_load(self.path))
+        return _TensorReader(self._signature)
 
 
 class _TensorReader(Reader):
-    def __init__(self, tensors: dict[str, Tensor]) -> None:
-        self._tensors = tensors
-        self._flat = {name: _bytes(tensor) for name, tensor in tensors.items() if tensor.is_contiguous()}
+    def __init__(self, signature: Signature) -> None:
+        super().__init__(signature)
+        self._tensors = _load(signature.path)
+        self._flat = {name: _bytes(tensor) for name, tensor in self._tensors.items() if tensor.is_contiguous()}
 
     def read(
         self, name: str, start: int, stop: int, buffer: UInt8[np.ndarray, " space"]

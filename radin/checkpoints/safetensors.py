@@ -58,15 +58,15 @@ class SafetensorsCheckpoint(Checkpoint):
 
     def open(self, keep: bool = True) -> Reader:
         """Opens the file for reading its tensors' bytes."""
-        self._signature.check()
         offsets = {name: entry.offset for name, entry in self._entries.items()}
         offsets |= {name: offsets[kept] for name, kept in self.aliases.items()}
-        return _FileReader(self.path, offsets, keep)
+        return _FileReader(self._signature, offsets, keep)
 
 
 class _FileReader(Reader):
-    def __init__(self, path: Path, offsets: Mapping[str, int], keep: bool) -> None:
-        self._path = path
+    def __init__(self, signature: Signature, offsets: Mapping[str, int], keep: bool) -> None:
+        super().__init__(signature)
+        self._path = path = signature.path
         self._offsets = offsets
         # os.preadv reads at an offset without moving a shared position, so threads share one descriptor.
         self._descriptor = os.open(path, os.O_RDONLY) if keep and hasattr(os, "preadv") else None
