@@ -14,9 +14,10 @@ from radin.checkpoints.output import Output
 from radin.checkpoints.safetensors import encode_header
 from radin.errors import InputError, MissingFileError
 from radin.files import written_aside
-from radin.mixing import Mixer, Step, as_recipe
+from radin.mixing import Mixer
 from radin.pool import Pool
 from radin.recipe import Recipe
+from radin.steps import Step, as_recipe
 from radin.tiling import Workspace, share_out, spans
 
 

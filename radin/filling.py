@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from radin.checkpoints import Reader
 from radin.checkpoints.names import normalise
 from radin.errors import IncompatibleError
-from radin.mixing import Mixer, Step, as_recipe, check_policy
+from radin.mixing import Mixer
 from radin.pool import Pool
 from radin.recipe import Recipe
+from radin.steps import Step, as_recipe, check_policy
 from radin.streaming import stream
 from radin.tiling import TILE, Workspace, share_out, spans, tiles
 

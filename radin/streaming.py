@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from radin.mixing import Mixer, Step
+from radin.mixing import Mixer
+from radin.steps import Step
 from radin.tiling import TILE, Workspace
 
 #: Elements that travel at once (4 MB in float32): long enough for the bus, short enough to keep several in flight.
