@@ -70,9 +70,7 @@ class Settler:
         rivals = np.empty((len(stored), len(rows)), dtype=self.dtype)
         flat = rows * self.bank.n_classes + classes
         for i, logits in enumerate(stored):
-            np.take(logits.reshape(-1), flat, out=rivals[i]) if logits.dtype == self.dtype else np.copyto(
-                rivals[i], logits.reshape(-1)[flat]
-            )
+            rivals[i] = logits.reshape(-1)[flat]
         most = (own[:, rows] - rivals).max(axis=0)
         fatal = (most < 0) | ((most <= 0) & (classes < labels[rows]))
         places = self.top - np.bincount(rows[fatal], minlength=size)
