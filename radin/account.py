@@ -104,6 +104,8 @@ class Account:
         self._count(len(batch), any_new)
         if any_new:
             self._evaluate(batch, new, together)
+        elif batch.dtype == np.bool_ and self._nothing_left:
+            self._stop("exhausted")
         return self.board.scores[numbers]
 
     def neighbours(self, mask: Bool[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
@@ -191,10 +193,6 @@ class Account:
             self._evaluate_in_order(fresh[:payable], free[:payable])
         if payable < len(fresh):
             self._stop("budget")
-        # A searcher that writes its proposals as weights may go on to unequal ones.
-        only_subsets = batch.dtype == np.bool_ and not self.board.mixtures
-        if only_subsets and self.n < 63 and self.board.subsets == 2**self.n - 1:
-            self._stop("exhausted")
 
     def _evaluate_in_order(self, fresh: Proposal, free: Bool[np.ndarray, " m"]) -> None:
         for start in range(0, len(fresh), self._chunk):
@@ -209,10 +207,15 @@ class Account:
 
     def _charge(self, evaluations: int) -> None:
         self.charged += evaluations
-        self._report(self)
+        self._ask(lambda: self._report(self))
         # Looked at after the work, never before, so that even a restart with little time left scores something.
         if self._limit is not None and self.seconds >= self._limit:
             self._stop("seconds")
+
+    @property
+    def _nothing_left(self) -> bool:
+        """Whether a searcher of subsets has seen them all; one of weights has always more to propose."""
+        return not self.board.mixtures and self.n < 63 and self.board.subsets == 2**self.n - 1
 
     def _count(self, proposals: int, any_new: bool) -> None:
         """Counts proposals, new or not; ends a search that goes on after it was stopped, or goes nowhere."""
@@ -229,7 +232,7 @@ class Account:
         raise SearchStopped(reason)
 
     def _ask(self, question: Callable[[], T]) -> T:
-        """Puts a question to the objective; remembers its failure as its own, not the searcher's."""
+        """Puts a question to the objective, or reports; remembers that a failure of it is not the searcher's."""
         try:
             return question()
         except Exception as error:

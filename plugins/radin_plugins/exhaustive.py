@@ -20,7 +20,7 @@ def exhaustive(
     """Scores all 2ⁿ − 1 subsets, so the best of them is the proven optimum; for pools of up to 24.
 
     The proof needs a budget of 2ⁿ − 1 candidates: 1 048 575 for 20 ingredients, about 100 bytes of memory each. The
-    search has then `stopped` as `exhausted`. With less it stops at the cap, having seen subsets of the first
+    search has then `stopped` as `finished`. With less it stops at the cap, having seen subsets of the first
     ingredients only, and any other searcher is a better choice. On a verifier every subset is a real soup.
 
     Raises:

@@ -46,7 +46,7 @@ def test_finds_what_brute_force_finds(metric):
         return np.array([scored.score(one, labels) for one in divided])
 
     found = radin.search("exhaustive", surrogate, radin.Budget(candidates=2**10), options={"batch": 300})
-    assert (found.charged, found.stopped) == (2**10 - 1, "exhausted")
+    assert (found.charged, found.stopped) == (2**10 - 1, "finished")
     assert [one.recipe.members for one in found] == by_brute_force(surrogate, scores, 10)
     if metric == "accuracy":
         assert len({one.score for one in found}) < 10  # there are ties
@@ -71,7 +71,7 @@ def test_with_and_without_the_ability_for_ranges(kind, n, unit):
 def test_on_real_soups(checkpoints: list[Path], tmp_path: Path):
     with radin.Verifier(radin.Pool(checkpoints[:3]), task(), tmp_path / "run") as verifier:
         found = radin.search("exhaustive", verifier, radin.Budget(soups=10))
-        assert (found.charged, found.stopped, len(found)) == (4, "exhausted", 4)
+        assert (found.charged, found.stopped, len(found)) == (4, "finished", 4)
         assert [one.recipe.members for one in found] == by_brute_force(verifier, verifier, 10)
 
 
