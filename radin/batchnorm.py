@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from operator import itemgetter
+from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Int64
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from radin.tasks.data import map_tensors, n_samples
+from radin.errors import TaskError
+from radin.tasks.data import concatenate, map_tensors, n_samples
 from radin.tasks.task import Task
 
-#: Samples that give the statistics. Means and variances of activations settle long before that many.
-SAMPLES = 4096
+#: Samples that give the statistics; they are held in memory at once. The relative error of a variance from so many is
+#: about sqrt(2 / 1024), 4 %, for a layer without spatial positions, and smaller with them.
+SAMPLES = 1024
+
+
+def statistics_rows(task: Task) -> Int64[np.ndarray, " s"]:
+    """Which samples give the statistics: drawn from those that select, so that classes come mixed; in data order."""
+    selecting = task.split[0]
+    drawn = np.random.default_rng(0).permutation(len(selecting))[:SAMPLES]
+    return np.sort(selecting[drawn])
 
 
 def recompute_statistics(network: nn.Module, task: Task, batch_size: int) -> None:
     """Replaces running means and variances by those of the network's own activations, averaged over batches.
 
     The mean of the members' statistics is not the statistic of the mean of the members' weights. This is the update of
-    stochastic weight averaging (Izmailov et al. 2018, arXiv 1803.05407), on the first `SAMPLES` samples that select;
-    held-back samples and labels are not touched.
+    stochastic weight averaging (Izmailov et al. 2018, arXiv 1803.05407), on `SAMPLES` samples that select, in batches
+    of nearly equal size whose order is shuffled: data often come sorted by class, and the variance between classes is
+    part of the variance. Held-back samples and labels are not touched.
 
     Arguments:
         network: changed in place; left ready for inference.
         task: gives the samples and runs the network on them.
-        batch_size: samples per forward pass.
+        batch_size: samples per forward pass, at most.
+
+    Raises:
+        TaskError: there are fewer than two samples.
     """
     layers = [module for module in network.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
     if not layers:
@@ -38,9 +52,8 @@ def recompute_statistics(network: nn.Module, task: Task, batch_size: int) -> Non
         layer.momentum = None  # a cumulative average over batches
         layer.train()
     try:
-        for inputs in _selecting(task):
-            for start in range(0, n_samples(inputs), batch_size):
-                task.forward_batch(network, inputs, start, start + batch_size)
+        for inputs in _batches(task, batch_size):
+            task.forward_batch(network, inputs, 0, n_samples(inputs))
     finally:
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
@@ -57,16 +70,26 @@ def statistics_of(network: nn.Module) -> dict[str, np.ndarray]:
     }
 
 
-def _selecting(task: Task) -> Iterator[object]:
-    """Batches of the first `SAMPLES` samples that select."""
-    wanted = np.zeros(len(task.rows), dtype=bool)
-    wanted[task.split[0][:SAMPLES]] = True
-    done = 0
+def _batches(task: Task, batch_size: int) -> list[Any]:
+    """The samples in shuffled batches; none has a single sample, which has no variance."""
+    rows = statistics_rows(task)
+    if len(rows) < 2:
+        raise TaskError("recomputing BatchNorm statistics takes at least two samples that select; use another policy")
+    inputs = _gather(task, rows)
+    order = np.random.default_rng(1).permutation(len(rows))
+    parts = np.array_split(order, min(-(-len(rows) // batch_size), len(rows) // 2))
+    return [map_tensors(itemgetter(torch.from_numpy(part)), inputs) for part in parts]
+
+
+def _gather(task: Task, rows: Int64[np.ndarray, " s"]) -> Any:
+    """The inputs of some samples, given in ascending order, as one batch."""
+    chosen, done = [], 0
     for inputs in task.rows.batches():
         stop = done + n_samples(inputs)
-        chosen = torch.from_numpy(np.flatnonzero(wanted[done:stop]))
-        if len(chosen):
-            yield map_tensors(itemgetter(chosen), inputs)
+        here = rows[(rows >= done) & (rows < stop)] - done
+        if len(here):
+            chosen.append(map_tensors(itemgetter(torch.from_numpy(here)), inputs))
         done = stop
-        if not wanted[done:].any():
-            return
+        if done > rows[-1]:
+            break
+    return concatenate(chosen)

@@ -8,7 +8,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
@@ -76,6 +76,15 @@ class Budget:
     def cap(self, unit: Unit) -> int | None:
         """How many evaluations of this unit may be spent; None for no cap."""
         return self.candidates if unit == "candidate" else self.soups
+
+
+@dataclass(frozen=True)
+class PastSearch:
+    """What a ledger knows of a search: evaluations charged, seconds, and why it ended (None if it has not)."""
+
+    charged: int
+    seconds: float
+    stopped: str | None
 
 
 class Ledger:
@@ -157,19 +166,19 @@ class Ledger:
         query = "SELECT count(*) FROM evaluations WHERE kind = ? AND state = ?"
         return int(self._execute(query, kind, state).fetchone()[0])
 
-    def seconds(self, kind: Kind, labels: Collection[str] | None = None) -> float:
-        """Wall-clock seconds spent in completed evaluations of a kind, of all or of those with these labels."""
-        query = "SELECT label, coalesce(seconds, 0) FROM evaluations WHERE kind = ? AND state = 'done'"
-        return float(sum(seconds for label, seconds in self._execute(query, kind) if labels is None or label in labels))
+    def seconds(self, kind: Kind, keys: Collection[str] | None = None) -> float:
+        """Wall-clock seconds spent in completed evaluations of a kind, of all or of those with these keys."""
+        query = "SELECT key, coalesce(seconds, 0) FROM evaluations WHERE kind = ? AND state = 'done'"
+        return float(sum(seconds for key, seconds in self._execute(query, kind) if keys is None or key in keys))
 
     # Searches: totals only, since a search on the surrogate is replayed from its seed.
 
-    def begin_search(self, key: str, *, searcher: str, options: dict[str, Any], seed: int, unit: Unit) -> float:
-        """Opens a search, or opens it again, and returns the seconds that killed processes spent on it before."""
+    def begin_search(self, key: str, *, searcher: str, options: dict[str, Any], seed: int, unit: Unit) -> PastSearch:
+        """Opens a search, or opens it again, and returns what earlier processes spent on it and whether it ended."""
         insert = "INSERT OR IGNORE INTO searches VALUES (?, ?, ?, ?, ?, 0, 0, NULL)"
         self._execute(insert, key, searcher, json.dumps(options, default=str), seed, unit)
-        seconds, stopped = self._execute("SELECT seconds, stopped FROM searches WHERE key = ?", key).fetchone()
-        return 0.0 if stopped else float(seconds)
+        query = "SELECT charged, seconds, stopped FROM searches WHERE key = ?"
+        return PastSearch(*self._execute(query, key).fetchone())
 
     def update_search(self, key: str, *, charged: int, seconds: float, stopped: str | None) -> None:
         """Records a search's totals; `stopped` says why it ended and is None while it runs."""
@@ -189,6 +198,14 @@ class Ledger:
         """A recorded value, or the default."""
         row = self._execute("SELECT value FROM facts WHERE name = ?", name).fetchone()
         return default if row is None else json.loads(row[0])
+
+    def adopt_facts(self, path: Path) -> None:
+        """Copies the facts of another ledger, if it is there, without writing to it."""
+        if not path.exists():
+            return
+        with _storage_errors(path), closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as other:
+            for name, value in other.execute("SELECT name, value FROM facts").fetchall():
+                self.set_fact(name, json.loads(value))
 
     def set_fact(self, name: str, value: Any) -> None:
         """Records a value that JSON can hold."""

@@ -99,6 +99,7 @@ def search(
     top: int = 10,
     options: Mapping[str, Any] | None = None,
     ledger: Ledger | None = None,
+    scope: str = "",
     progress: Progress = SILENT,
 ) -> Shortlist:
     """Lets a searcher propose recipes until it is done or its budget is spent, and lists the best.
@@ -115,7 +116,9 @@ def search(
         seed: seed of the searcher's randomness, ≥ 0. The same seed gives the same search, unless seconds are capped.
         top: how many recipes to list, ≥ 1.
         options: the searcher's options by name; strings are brought to their types.
-        ledger: where totals are recorded, so that `seconds` adds up over restarts; by default nowhere.
+        ledger: where totals are recorded, so that `seconds` adds up over restarts; by default nowhere. A search that
+            ended there before is replayed, without a limit on time, as far as it went.
+        scope: digest of what the objective was made from, which tells searches apart that share a ledger.
         progress: told how many evaluations were charged.
 
     Returns:
@@ -131,20 +134,24 @@ def search(
     settings = chosen.validate(options or {})
     budget = budget or Budget()
     _check(objective, seed, top)
-    key = _key(chosen.name, settings, seed, objective, budget)
-    spent = 0.0
+    key = _key(chosen.name, settings, seed, objective, budget, scope)
+    cap, limit, past = budget.cap(objective.unit), budget.seconds, None
     if ledger is not None:
-        spent = ledger.begin_search(key, searcher=chosen.name, options=settings, seed=seed, unit=objective.unit)
-    cap = budget.cap(objective.unit)
+        past = ledger.begin_search(key, searcher=chosen.name, options=settings, seed=seed, unit=objective.unit)
+        if past.stopped is not None:
+            ledger, limit = None, None
+            cap = past.charged if past.stopped == "seconds" else cap
     with progress.stage(f"search: {chosen.name}", cap, objective.unit) as advance:
         report = _Report(advance, ledger, key)
-        account = Account(objective, cap, budget.seconds, spent, report)
+        account = Account(objective, cap, limit, past.seconds if past and not past.stopped else 0.0, report)
         problem = Problem(account.names, account.solo, np.random.default_rng(seed), account)
         stopped: Stopped | None = None
         try:
             stopped = _drive(chosen, problem, settings, account)
         finally:
-            report.write(account, stopped)
+            seconds = report.write(account, stopped)
+    if past is not None and past.stopped is not None:  # a replay: time and reason are those of the search itself
+        seconds, stopped = past.seconds, "seconds" if past.stopped == "seconds" else stopped
     found = account.board.best(top, getattr(objective, "tie_break", None))
     scores = account.board.scores[found].tolist()
     rows = account.board.rows(found)
@@ -156,7 +163,7 @@ def search(
         unit=objective.unit,
         charged=account.charged,
         proposed=account.proposed,
-        seconds=account.seconds,
+        seconds=seconds,
         stopped=stopped,
         trace=account.trace(),
         reported=problem.reported,
@@ -213,11 +220,13 @@ class _Report:
         if time.perf_counter() >= self._due:
             self.write(account, None)
 
-    def write(self, account: Account, stopped: Stopped | None) -> None:
-        """Records the totals; `stopped` is None while the search runs, or if it was interrupted."""
+    def write(self, account: Account, stopped: Stopped | None) -> float:
+        """Records the totals, and returns the seconds; `stopped` is None while it runs, or if it was interrupted."""
+        seconds = account.seconds
         if self._ledger is not None:
-            self._ledger.update_search(self._key, charged=account.charged, seconds=account.seconds, stopped=stopped)
+            self._ledger.update_search(self._key, charged=account.charged, seconds=seconds, stopped=stopped)
         self._due = time.perf_counter() + _LEDGER_PAUSE
+        return seconds
 
 
 def as_searcher(searcher: str | Searcher | SearchFunction) -> Searcher:
@@ -238,9 +247,9 @@ def _check(objective: Any, seed: Any, top: Any) -> None:
             raise InputError(f"{name} must be a whole number of at least {least}, got {value!r}")
 
 
-def _key(searcher: str, options: Mapping[str, Any], seed: int, objective: Objective, budget: Budget) -> str:
+def _key(searcher: str, options: Mapping[str, Any], seed: int, objective: Objective, budget: Budget, scope: str) -> str:
     """Digest of what makes this search this one: the same after a restart, another if anything is changed."""
-    cap = budget.cap(objective.unit)
+    caps = [budget.cap(objective.unit), budget.seconds]
     settings = dict(getattr(objective, "settings", {}))
-    parts = [searcher, options, seed, objective.unit, list(objective.names), cap, settings]
+    parts = [searcher, options, seed, objective.unit, list(objective.names), caps, settings, scope]
     return hashlib.sha256(json.dumps(parts, default=repr).encode()).hexdigest()

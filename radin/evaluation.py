@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import closing
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from jaxtyping import Float32
 
-from radin.batchnorm import recompute_statistics, statistics_of
+from radin.batchnorm import recompute_statistics, statistics_of, statistics_rows
 from radin.budget import Kind, Ledger
 from radin.errors import DataError, IncompatibleError, TaskError
 from radin.files import digest_of, file_digest, remove_leftovers
@@ -24,6 +26,8 @@ from radin.progress import SILENT, Advance, Progress
 from radin.recipe import Recipe
 from radin.tasks.data import Rows
 from radin.tasks.task import Task, is_out_of_memory
+
+T = TypeVar("T")
 
 #: Largest difference, relative to the largest logit, at which stored logits and a fresh first batch count as the same.
 #: Kernels of another batch size or library version differ by about 1e-5 in float32; other weights by far more.
@@ -53,14 +57,11 @@ class Evaluator:
         progress: Progress = SILENT,
     ) -> None:
         self.pool, self.task, self.ledger, self.batchnorm, self.progress = pool, task, ledger, batchnorm, progress
-        root = Path(folder)
-        remove_leftovers(root)
+        root = self.folder = Path(folder)
         self._ingredients = LogitFolder(root / "logits")
         self._soups = LogitFolder(root / "soups")
         self._tests = LogitFolder(root / "test")
         self.batch_size: int = min(task.batch_size, ledger.fact("batch_size", task.batch_size))
-        complete = self._ingredients.keys() | self._soups.keys() | self._tests.keys()
-        ledger.recover(lambda key: key in complete)
 
     @cached_property
     def digests(self) -> tuple[str, ...]:
@@ -87,7 +88,14 @@ class Evaluator:
     def key(self, recipe: Recipe, rows: Rows) -> str:
         """Digest of everything that a recipe's logits on some rows depend on."""
         parts = [(self.digests[i], recipe.weights[i]) for i in recipe.members]
-        return digest_of(self.task.key(rows), parts, self.batchnorm if recipe.size > 1 else None)
+        return digest_of(self.task.key(rows), parts, self._statistics_key if recipe.size > 1 else None)
+
+    @cached_property
+    def _statistics_key(self) -> list[Any]:
+        """What the BatchNorm statistics of a soup depend on, beside its members."""
+        if self.batchnorm != "recompute":
+            return [self.batchnorm]
+        return [self.batchnorm, statistics_rows(self.task).tolist()]
 
     def collect(self) -> LogitBank:
         """The logits of all ingredients on all rows of the task's data; one pass for each that is not on disk.
@@ -98,10 +106,8 @@ class Evaluator:
                 network gives. All passes completed so far are kept.
         """
         rows = self.task.rows
-        read = {"data": rows.fingerprint, "task code": self.task.code}
-        if self.task.test_rows is not None:
-            read["test data"] = self.task.test_rows.fingerprint
-        bind_inputs(self.ledger, dict(zip(self.pool.names, self.digests, strict=True)), read)
+        self.bind()
+        self._settle()
         singles = [Recipe.subset(self.pool.names, [i]) for i in range(len(self.pool))]
         stored = [self._ingredients.get(recipe.member_names[0], self.key(recipe, rows)) for recipe in singles]
         known = next((i for i, logits in enumerate(stored) if logits is not None), None)
@@ -111,6 +117,24 @@ class Evaluator:
         with self.progress.stage("ingredients", sum(one is None for one in stored) * len(rows), "sample") as advance:
             arrays = [self.logits(recipe, "pass", advance=advance) for recipe in singles]
         return LogitBank(self.pool.names, arrays, rows.labels)
+
+    def bind(self) -> None:
+        """Ties the folder to pool, data and task code, or refuses it for being another run's.
+
+        Raises:
+            RunDirError: the folder was made with other inputs.
+        """
+        read = {"data": self.task.rows.fingerprint, "task code": self.task.code}
+        if self.task.test_rows is not None:
+            read["test data"] = self.task.test_rows.fingerprint
+        bind_inputs(self.ledger, self.folder, dict(zip(self.pool.names, self.digests, strict=True)), read)
+
+    def _settle(self) -> None:
+        """Clears up after a process that was killed: its ledger entries, and what it left half-written."""
+        complete = self._ingredients.keys() | self._soups.keys() | self._tests.keys()
+        self.ledger.recover(lambda key: key in complete)
+        for folder in (self.folder, *(logits.folder for logits in (self._ingredients, self._soups, self._tests))):
+            remove_leftovers(folder)
 
     def logits(self, recipe: Recipe, kind: Kind, *, advance: Advance | None = None) -> Float32[np.ndarray, "M C"]:
         """Logits of one recipe, from disk if they were evaluated before, else from a charged forward pass.
@@ -147,7 +171,7 @@ class Evaluator:
         """The network of the task, filled with the soup of a recipe; the same network each time."""
         self._filler.fill(recipe)
         if self.batchnorm == "recompute" and recipe.size > 1:
-            recompute_statistics(self._network, self.task, self.batch_size)
+            self._halving(str(recipe), lambda size: recompute_statistics(self._network, self.task, size))
         return self._network
 
     def recomputed(self, recipe: Recipe) -> dict[str, np.ndarray]:
@@ -166,8 +190,12 @@ class Evaluator:
 
     def first_batch(self) -> Float32[np.ndarray, "b C"]:
         """Logits of the network, as it is filled now, on the first batch of the data; charged nowhere."""
-        with closing(self.task.logits(self._network, self.task.rows, self.batch_size)) as batches:
-            return next(batches)
+
+        def run(size: int) -> Float32[np.ndarray, "b C"]:
+            with closing(self.task.logits(self._network, self.task.rows, size)) as batches:
+                return next(batches)
+
+        return self._halving("the first batch", run)
 
     def _place(self, kind: Kind) -> tuple[LogitFolder, Rows]:
         if kind == "test":
@@ -176,27 +204,41 @@ class Evaluator:
         return self._ingredients if kind == "pass" else self._soups, self.task.rows
 
     def _run(self, folder: LogitFolder, name: str, key: str, recipe: Recipe, rows: Rows, advance: Advance) -> None:
-        """One pass over the rows; when memory runs out it starts over with half the batch size, which is recorded."""
-        while True:
+        """One pass over the rows, written as it goes; a pass that runs out of memory is started over."""
+
+        def run(size: int) -> None:
             done = 0
             try:
                 with folder.writing(name, key, len(rows), {"recipe": recipe.to_json()}) as append:
-                    for batch in self.task.logits(self._network, rows, self.batch_size):
+                    for batch in self.task.logits(self._network, rows, size):
                         check_labels(rows.labels[done : done + len(batch)], batch.shape[1], name)
                         check_logits(batch, name, len(batch), batch.shape[1])
                         append(batch)
                         done += len(batch)
                         advance(len(batch))
-                return
+            except Exception:
+                advance(-done)
+                raise
+
+        self._halving(name, run)
+
+    def _halving(self, what: str, run: Callable[[int], T]) -> T:
+        """Calls a function with the batch size, which is halved, and recorded, each time that memory runs out.
+
+        Raises:
+            TaskError: a single sample does not fit.
+        """
+        while True:
+            try:
+                return run(self.batch_size)
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
-                advance(-done)
                 if self.batch_size == 1:
                     raise TaskError(
-                        f"{name}: memory ran out on a single sample; use a smaller network, or the CPU"
+                        f"{what}: memory ran out on a single sample; use a smaller network, or the CPU"
                     ) from error
-                self.batch_size = max(1, self.batch_size // 2)
+                self.batch_size //= 2
                 self.ledger.set_fact("batch_size", self.batch_size)
 
     def _check_unchanged(self, recipe: Recipe, stored: Float32[np.ndarray, "M C"] | None) -> None:

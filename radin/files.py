@@ -43,9 +43,10 @@ def written_aside(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Removes what killed processes left half-written in a folder that this process alone is using."""
-    for part in folder.glob("**/.*.part"):
-        part.unlink()
+    """Removes what killed processes left half-written by `written_aside`, in a folder that this process alone uses."""
+    for part in folder.glob(".*.part"):
+        if part.suffixes[-2:-1] and part.suffixes[-2][1:].isdigit():  # .NAME.PID.part
+            part.unlink()
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:

@@ -79,18 +79,18 @@ def plan(
         pool, task, budget, run_dir, batchnorm, progress: as for `radin.make_soup`.
 
     Raises:
-        IncompatibleError, DataError, TaskError: what `make_soup` would raise when it starts.
+        RunDirError, IncompatibleError, DataError, TaskError: what `make_soup` would raise when it starts.
     """
     soups = (budget or Budget()).soups
     if soups is None:
         raise InputError("a plan needs a number of soups to verify: Budget(soups=4), for example")
     run = Path(run_dir)
-    with tempfile.TemporaryDirectory() as scratch:
-        known = run if (run / "ledger.db").exists() else Path(scratch)
-        with Ledger(known / "ledger.db") as ledger:
-            evaluator = Evaluator(pool, task, known, ledger, batchnorm=batchnorm, progress=progress)
-            missing = _missing_passes(evaluator) if known == run else len(pool)
-            fill, per_sample, classes = _timed_batch(evaluator)
+    with tempfile.TemporaryDirectory() as scratch, Ledger(Path(scratch) / "ledger.db") as ledger:
+        ledger.adopt_facts(run / "ledger.db")
+        evaluator = Evaluator(pool, task, run, ledger, batchnorm=batchnorm, progress=progress)
+        evaluator.bind()
+        missing = _missing_passes(evaluator)
+        fill, per_sample, classes = _timed_batch(evaluator)
     samples, test_samples = len(task.rows), len(task.test_rows) if task.test_rows else 0
     test_passes = 2 if test_samples else 0
     rows = (missing + soups) * samples + test_passes * test_samples

@@ -12,7 +12,7 @@ from radin.averaging import average
 from radin.budget import Budget, Ledger
 from radin.driver import Shortlist, as_searcher, search
 from radin.errors import InputError
-from radin.files import write_json
+from radin.files import digest_of, write_json
 from radin.metrics import losses
 from radin.plugins import Searcher, SearchFunction
 from radin.pool import Pool
@@ -79,11 +79,10 @@ def make_soup(
     with Ledger(run / "ledger.db") as ledger:
         verifier = Verifier(pool, task, run, ledger=ledger, batchnorm=batchnorm, progress=progress)
         surrogate = Surrogate(verifier.bank, task.metric, lam)
-        shortlist = search(
-            chosen, surrogate, budget, seed=seed, top=soups, options=options, ledger=ledger, progress=progress
-        )
-        left = _left(budget, shortlist)
-        verified = search(in_order(shortlist), verifier, left, top=soups, ledger=ledger, progress=progress)
+        recorded: dict[str, Any] = {"ledger": ledger, "scope": verifier.scope, "progress": progress}
+        shortlist = search(chosen, surrogate, budget, seed=seed, top=soups, options=options, **recorded)
+        recorded["scope"] = digest_of(verifier.scope, [candidate.recipe.dumps() for candidate in shortlist])
+        verified = search(in_order(shortlist), verifier, _left(budget, shortlist), top=soups, **recorded)
         tried = [assess(one.recipe, verifier, surrogate) for one in verified_in_order(shortlist, verified)]
         singles = [assess(Recipe.subset(pool.names, [i]), verifier, surrogate) for i in range(len(pool))]
         leaderboard = sorted([*tried, *singles], key=merit(task), reverse=True)
@@ -94,8 +93,9 @@ def make_soup(
             report=report_on(
                 leaderboard[0].recipe, next(e.recipe for e in leaderboard if e.recipe.size == 1), verifier
             ),
-            spent=_spent(ledger, shortlist, verified),
+            spent=_spent(verifier, shortlist, verified),
             metric=task.scored_by.name,
+            higher_is_better=task.scored_by.higher_is_better,
             batchnorm=batchnorm,
             settings={"searcher": chosen.name, "options": dict(shortlist.options), "lam": lam, "seed": seed}
             | asdict(budget),
@@ -177,15 +177,18 @@ def _left(budget: Budget, shortlist: Shortlist) -> Budget:
     return replace(budget, seconds=max(budget.seconds - shortlist.seconds, 1e-9))
 
 
-def _spent(ledger: Ledger, shortlist: Shortlist, verified: Shortlist) -> Spent:
+def _spent(verifier: Verifier, shortlist: Shortlist, verified: Shortlist) -> Spent:
+    ledger, evaluator = verifier.ledger, verifier.evaluator
+    soups = {evaluator.key(candidate.recipe, verifier.task.rows) for candidate in verified}
     return Spent(
         passes=ledger.count("pass"),
         soups=verified.charged,
         candidates=shortlist.charged,
+        test_passes=ledger.count("test"),
         lost=sum(ledger.count(kind, "lost") for kind in ("pass", "soup", "test")),
         seconds_passes=ledger.seconds("pass"),
         seconds_search=shortlist.seconds,
-        seconds_soups=ledger.seconds("soup", {str(candidate.recipe) for candidate in verified}),
+        seconds_soups=ledger.seconds("soup", soups),
     )
 
 

@@ -15,6 +15,9 @@ from radin.recipe import Recipe
 #: Under this many samples a 95 % interval of an accuracy near 0.9 is wider than 5 points.
 FEW_SAMPLES = 500
 
+#: A soup that is this far from its ensemble says that its ingredients do not average, whatever the ensemble is worth.
+FAR_OFF = 0.05
+
 
 @dataclass(frozen=True)
 class VerifiedSoup:
@@ -107,6 +110,7 @@ class Spent:
         passes: ingredients that were run over the data, one forward pass each.
         soups: distinct real soups that this run was charged for.
         candidates: distinct recipes scored from averaged logits.
+        test_passes: networks that were run over the test set, if there is one: winners and best ingredients.
         lost: evaluations that a kill or an interruption cut short; they are repeated and count nowhere else.
         seconds_passes, seconds_search, seconds_soups: wall-clock time of each stage.
     """
@@ -114,6 +118,7 @@ class Spent:
     passes: int
     soups: int
     candidates: int
+    test_passes: int
     lost: int
     seconds_passes: float
     seconds_search: float
@@ -131,6 +136,7 @@ class Result:
         report: the winner and the best ingredient on data that selected nothing.
         spent: passes, soups and candidates.
         metric: the metric's name.
+        higher_is_better: whether a larger value of it is better.
         batchnorm: the policy for BatchNorm statistics that the soups were built with.
         settings: searcher, options, λ, seed and caps.
         run_dir: the run's folder.
@@ -142,6 +148,7 @@ class Result:
     report: Report
     spent: Spent
     metric: str
+    higher_is_better: bool
     batchnorm: str
     settings: dict[str, Any]
     run_dir: Path
@@ -189,10 +196,10 @@ class Result:
         )
 
     def _why_not(self, best: VerifiedSoup) -> str:
-        promised = abs(best.ensemble - self.best_ingredient.score)
-        if abs(best.gap) > promised:
+        sign = 1 if self.higher_is_better else -1
+        if sign * best.ensemble > sign * self.best_ingredient.score or abs(best.gap) > FAR_OFF:
             return (
-                "The soups fall short of their ensembles: the ingredients lie too far apart in weight space for "
+                "The soups fall short of their ensembles: the ingredients may lie too far apart in weight space for "
                 "averaging; check that they were fine-tuned from one and the same model."
             )
         return "Even the averaged logits are no better: these ingredients make the same mistakes, or one leads by far."

@@ -88,7 +88,7 @@ def exact_mcnemar(only_ours: int, only_theirs: int) -> float:
 
 
 def _is_proportion(metric: Metric) -> bool:
-    return metric.name in ("accuracy", "top5")
+    return metric.statistic == "correct" and metric.counted == "together"
 
 
 def _differences(metric: Metric, ours: Any, theirs: Any, labels: Labels) -> np.ndarray | None:

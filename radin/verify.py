@@ -11,6 +11,7 @@ from jaxtyping import Float32, Float64, Int64
 
 from radin.budget import Ledger
 from radin.evaluation import Evaluator
+from radin.files import digest_of
 from radin.logits import LogitBank
 from radin.metrics import losses
 from radin.objective import Proposal, Unit
@@ -55,9 +56,8 @@ class Verifier:
         batchnorm: str = "average",
         progress: Progress = SILENT,
     ) -> None:
-        self._own_ledger = Ledger(Path(run_dir) / "ledger.db") if ledger is None else None
-        self.ledger = ledger or self._own_ledger
-        assert self.ledger is not None
+        self._owns_ledger = ledger is None
+        self.ledger = Ledger(Path(run_dir) / "ledger.db") if ledger is None else ledger
         try:
             self.evaluator = Evaluator(pool, task, run_dir, self.ledger, batchnorm=batchnorm, progress=progress)
             self.all_rows = self.evaluator.collect()
@@ -76,8 +76,8 @@ class Verifier:
 
     def close(self) -> None:
         """Lets go of the ledger, if this verifier opened it."""
-        if self._own_ledger is not None:
-            self._own_ledger.close()
+        if self._owns_ledger:
+            self.ledger.close()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -88,6 +88,12 @@ class Verifier:
     def settings(self) -> dict[str, Any]:
         """What, beside pool and data, the scores depend on."""
         return {"metric": self.task.scored_by.name, "batchnorm": self.evaluator.batchnorm}
+
+    @property
+    def scope(self) -> str:
+        """Digest of pool, data and task code, and of the samples that select."""
+        task = self.task
+        return digest_of(self.evaluator.digests, task.key(task.rows), self.selection_rows.tolist())
 
     @property
     def solo(self) -> Float64[np.ndarray, " n"]:

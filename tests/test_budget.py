@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from radin.budget import Budget, Ledger
+from radin.budget import Budget, Ledger, PastSearch
 from radin.errors import InputError, RunDirError, StorageError
 
 
@@ -108,13 +108,13 @@ def test_searches_add_up_over_restarts(tmp_path):
         return ledger.begin_search(key, searcher="greedy", options={"accept": "ties"}, seed=seed, unit="candidate")
 
     with Ledger(tmp_path / "ledger.db") as ledger:
-        assert begin(ledger, "one") == 0.0
+        assert begin(ledger, "one") == PastSearch(0, 0.0, None)
         ledger.update_search("one", charged=5, seconds=1.5, stopped=None)
-        assert begin(ledger, "two", seed=1) == 0.0
+        assert begin(ledger, "two", seed=1) == PastSearch(0, 0.0, None)
     with Ledger(tmp_path / "ledger.db") as ledger:
-        assert begin(ledger, "one") == 1.5, "it was killed, so its seconds count"
+        assert begin(ledger, "one") == PastSearch(5, 1.5, None), "it was killed, so its seconds count"
         ledger.update_search("one", charged=9, seconds=2.5, stopped="budget")
-        assert begin(ledger, "one") == 0.0, "it had ended, so this is a replay"
+        assert begin(ledger, "one") == PastSearch(9, 2.5, "budget"), "it had ended, so it is to be replayed"
         one, two = ledger.searches()
     assert one == {
         "key": "one",

@@ -190,10 +190,21 @@ def test_seconds_are_looked_at_after_each_soup_and_add_up_over_restarts(tmp_path
         ledger._execute("UPDATE searches SET seconds = 99.9999999")
         result = radin.search(propose(batch[:1], batch), Additive(WORTH), budget, ledger=ledger)
         assert result.stopped in ("seconds", "finished") and result.seconds > 99.9
-        result = radin.search(propose(batch), Additive(WORTH), budget, ledger=ledger)
-        assert (result.stopped, result.seconds < 50) == ("finished", True)
-        (row,) = ledger.searches()
-        assert (row["searcher"], row["charged"], row["stopped"], row["unit"]) == ("listed", 3, "finished", "candidate")
+        ended = ledger.searches()
+        again = radin.search(propose(batch[:1], batch), Additive(WORTH), budget, ledger=ledger)
+        assert (again.candidates, again.stopped, again.seconds) == (result.candidates, result.stopped, result.seconds)
+        assert ledger.searches() == ended
+
+
+def test_a_search_that_ran_out_of_time_is_replayed_as_far_as_it_went(tmp_path):
+    batch = subsets(4, (0, 1), (1, 2), (0, 1, 2))
+    with radin.Ledger(tmp_path / "ledger.db") as ledger:
+        first = radin.search(propose(batch), Additive(WORTH, unit="soup"), radin.Budget(seconds=1e-9), ledger=ledger)
+        again = radin.search(propose(batch), Additive(WORTH, unit="soup"), radin.Budget(seconds=1e-9), ledger=ledger)
+        assert (first.charged, first.stopped) == (again.charged, again.stopped) == (1, "seconds")
+        assert (again.candidates, again.seconds) == (first.candidates, first.seconds)
+        radin.search(propose(batch), Additive(WORTH, unit="soup"), ledger=ledger, scope="other data")
+        assert [row["charged"] for row in ledger.searches()] == [1, 3]
 
 
 def test_the_same_seed_gives_the_same_search_and_global_randomness_is_not_used():

@@ -1,6 +1,7 @@
 """Ingredients and soups are run once, charged once, and never trusted when anything changed."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -88,12 +89,16 @@ def test_another_pool_is_another_run(tmp_path: Path, run: Path, ledger: radin.Le
         evaluator(paths[1:], run, ledger).collect()
 
 
-def test_a_change_that_no_key_can_see_is_caught(checkpoints: list[Path], run: Path, ledger: radin.Ledger) -> None:
-    scale = {"value": 1.0}
-    forward = lambda network, x: scale["value"] * network(x)  # noqa: E731  the same code, whatever it reads
-    evaluator(checkpoints, run, ledger, forward=forward).collect()
-    evaluator(checkpoints, run, ledger, forward=forward).collect()
-    scale["value"] = 1.5
+def test_a_change_that_no_key_can_see_is_caught(
+    checkpoints: list[Path], run: Path, ledger: radin.Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forward(network: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+        return float(os.environ["SCALE"]) * network(x)
+
+    monkeypatch.setenv("SCALE", "1.0")
+    for _ in range(2):
+        evaluator(checkpoints, run, ledger, forward=forward).collect()
+    monkeypatch.setenv("SCALE", "1.5")
     with pytest.raises(DataError, match=r"run0: the logits stored in .* differ by"):
         evaluator(checkpoints, run, ledger, forward=forward).collect()
 
@@ -174,5 +179,34 @@ def test_what_was_running_is_settled(checkpoints: list[Path], run: Path, ledger:
             "INSERT INTO evaluations (kind, key, label, state, rows, started) VALUES ('pass', ?, '', 'running', 1, 0)"
         )
         ledger._execute(insert, key)
-    evaluator(checkpoints, run, ledger)
+    evaluator(checkpoints, run, ledger).collect()
     assert (ledger.count("pass"), ledger.count("pass", "lost")) == (len(checkpoints) + 1, 1)
+
+
+def test_leftovers_of_a_killed_process_go_and_nothing_else(
+    checkpoints: list[Path], run: Path, ledger: radin.Ledger
+) -> None:
+    mine = [run / "mine" / ".download.12.part", run / ".notes.part", run / "logits" / "a.part"]
+    theirs = [run / ".soup.safetensors.4711.part", run / "logits" / ".run0.npy.4711.part"]
+    for path in (*mine, *theirs):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    evaluator(checkpoints, run, ledger).collect()
+    assert all(path.exists() for path in mine)
+    assert not any(path.exists() for path in theirs)
+
+
+def test_a_first_batch_that_does_not_fit_is_halved_too(
+    checkpoints: list[Path], run: Path, ledger: radin.Ledger
+) -> None:
+    fits = [1000]
+
+    def forward(network: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+        if len(x) > fits[-1]:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return network(x)
+
+    one = evaluator(checkpoints, run, ledger, forward=forward)
+    one.fill(radin.Recipe.uniform(one.pool.names))
+    fits.append(100)
+    assert len(one.first_batch()) == one.batch_size == 64

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from small import SAMPLES, Network, clouds, make_pool, task
 
 import radin
-from radin.errors import DataError, InputError, PluginError, UnknownSearcherError
+from radin.errors import DataError, InputError, PluginError, RunDirError, UnknownSearcherError
 from radin.problem import Problem, Proposals
 
 
@@ -116,7 +116,7 @@ def test_when_no_soup_wins_it_is_said(tmp_path: Path) -> None:
     assert not result.soup_won
     assert result.report.p_value is None
     assert result.verdict().startswith("No soup won")
-    assert "too far apart in weight space" in result.verdict()
+    assert "far apart in weight space" in result.verdict()
     assert plain_value(tmp_path / "run" / "soup.safetensors", task().split[0]) == result.best_ingredient.score
 
 
@@ -214,10 +214,35 @@ def test_what_was_evaluated_survives_an_error(pool: radin.Pool, tmp_path: Path) 
 def test_the_plan_comes_true(pool: radin.Pool, tmp_path: Path) -> None:
     one = task(test=clouds(40, 3))
     planned = radin.plan(pool, one, radin.Budget(soups=2), tmp_path / "run")
+    assert planned.seconds > 0
     assert not (tmp_path / "run").exists()
     assert (planned.passes, planned.soups, planned.samples, planned.test_passes) == (5, 2, SAMPLES, 2)
     radin.make_soup(pool, one, budget=radin.Budget(soups=2), run_dir=tmp_path / "run")
-    written = sum(file.stat().st_size for file in (tmp_path / "run").glob("*/*.npy") if file.stem != "labels")
-    soup = (tmp_path / "run" / "soup.safetensors").stat().st_size
-    assert abs(planned.disk_bytes - written - soup) < 4096  # headers
+    files = [file for file in (tmp_path / "run").glob("*/*.npy") if file.stem != "labels"]
+    written = sum(np.load(file).nbytes for file in files) + pool.nbytes
+    assert planned.disk_bytes == written
+    before = (tmp_path / "run" / "ledger.db").read_bytes()
     assert radin.plan(pool, one, radin.Budget(soups=2), tmp_path / "run").passes == 0
+    with pytest.raises(RunDirError, match="made with other inputs: the data differs"):
+        radin.plan(pool, task(samples=200), radin.Budget(soups=2), tmp_path / "run")
+    assert (tmp_path / "run" / "ledger.db").read_bytes() == before
+
+
+def test_a_metric_of_ones_own_may_have_any_name(pool: radin.Pool, tmp_path: Path) -> None:
+    def accuracy(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        return logits.argmax(1) == labels
+
+    mine = radin.make_soup(pool, task(metric=accuracy), run_dir=tmp_path / "run")
+    ours = radin.make_soup(pool, task(), run_dir=tmp_path / "run")
+    assert mine.best.score == ours.best.score
+    assert mine.report.test == "paired permutation test"
+
+
+def test_searches_in_one_folder_are_told_apart(pool: radin.Pool, tmp_path: Path) -> None:
+    for seed in (0, 1):
+        radin.make_soup(pool, task(), "monte-carlo", seed=seed, budget=radin.Budget(2, 2), run_dir=tmp_path)
+    radin.make_soup(pool, task(split_seed=5), "monte-carlo", budget=radin.Budget(2, 2), run_dir=tmp_path)
+    with radin.Ledger(tmp_path / "ledger.db") as ledger:
+        units = [row["unit"] for row in ledger.searches()]
+    assert units.count("candidate") == 3
+    assert units.count("soup") == 3

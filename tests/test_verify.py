@@ -1,5 +1,6 @@
 """The verifier builds real soups: its scores are those of a plain network with the averaged weights."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,35 @@ def test_recomputed_statistics_are_those_of_the_activations(tmp_path: Path) -> N
         hidden = network.layers[0](one.data[0])
     np.testing.assert_allclose(statistics["layers.1.running_mean"], hidden.mean(0).numpy(), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(statistics["layers.1.running_var"], hidden.var(0).numpy(), rtol=1e-4)
+
+
+def test_recomputed_statistics_do_not_depend_on_how_data_are_sorted(tmp_path: Path) -> None:
+    """Batches of one class alone would miss the variance between classes; a last batch of one has no variance."""
+    paths = make_pool(tmp_path / "pool", 3, batchnorm=True)
+    x, y = clouds(SAMPLES, 1)
+    by_class = torch.argsort(y, stable=True)
+    found = []
+    for name, order in (("mixed", torch.arange(SAMPLES)), ("sorted", by_class)):
+        one = radin.Task(
+            partial(Network, True), (x[order], y[order]), holdback=0.0, batch_size=SAMPLES - 1, device="cpu"
+        )
+        with radin.Verifier(radin.Pool(paths), one, tmp_path / name, batchnorm="recompute") as verifier:
+            found.append(verifier.evaluator.recomputed(radin.Recipe.uniform(verifier.names)))
+    for statistic in ("running_mean", "running_var"):
+        np.testing.assert_allclose(
+            found[0][f"layers.1.{statistic}"], found[1][f"layers.1.{statistic}"], rtol=0.05, atol=0.05
+        )
+
+
+def test_another_split_recomputes_from_other_samples(tmp_path: Path) -> None:
+    """Statistics of rows that are held back now must not come from a soup that was stored before."""
+    pool = radin.Pool(make_pool(tmp_path / "pool", 3, batchnorm=True))
+    pair = np.array([[True, True, False]])
+    for seed, soups in ((0, 1), (1, 2), (0, 2)):
+        one = task(batchnorm=True, split_seed=seed)
+        with radin.Verifier(pool, one, tmp_path / "run", batchnorm="recompute") as verifier:
+            verifier(pair)
+            assert verifier.ledger.count("soup") == soups
 
 
 def test_an_unknown_policy_is_refused(checkpoints: list[Path], tmp_path: Path) -> None:

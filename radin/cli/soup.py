@@ -141,9 +141,10 @@ def show_result(result: Result, target: str | None = None) -> None:
     for remark in report.remarks:
         click.echo(f"Note: {remark}.")
     lost = f", {spent.lost} lost to interruptions" if spent.lost else ""
+    tests = f", {spent.test_passes} passes over the test set" if spent.test_passes else ""
     click.echo(
         f"Spent: {spent.passes} ingredient passes ({duration(spent.seconds_passes)}), {spent.candidates:,} candidates "
-        f"({duration(spent.seconds_search)}), {spent.soups} real soups ({duration(spent.seconds_soups)}){lost}."
+        f"({duration(spent.seconds_search)}), {spent.soups} real soups ({duration(spent.seconds_soups)}){tests}{lost}."
     )
     click.echo(f"Soup: {target or result.run_dir / 'soup.safetensors'}")
     click.echo(f"Leaderboard and picture: {Path(result.run_dir) / 'leaderboard.json'}, score-against-budget.png")

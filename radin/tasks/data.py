@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from operator import itemgetter
 from typing import Any, Protocol, runtime_checkable
@@ -119,6 +119,18 @@ def map_tensors(function: Callable[[torch.Tensor], Any], inputs: Any) -> Any:
     if isinstance(inputs, list | tuple):
         return [map_tensors(function, value) for value in inputs]
     return inputs
+
+
+def concatenate(batches: Sequence[Any]) -> Any:
+    """One batch of several, of the structure that each of them has."""
+    first = batches[0]
+    if isinstance(first, torch.Tensor):
+        return torch.cat(list(batches))
+    if isinstance(first, Mapping):
+        return {name: concatenate([batch[name] for batch in batches]) for name in first}
+    if isinstance(first, list | tuple):
+        return [concatenate(parts) for parts in zip(*batches, strict=True)]
+    return first
 
 
 def n_samples(inputs: Any) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, field
@@ -17,6 +15,7 @@ from jaxtyping import Float32, Int64
 from radin.errors import InputError, RadinError, TaskError
 from radin.files import digest_of
 from radin.metrics import Metric, get_metric
+from radin.tasks.code import source_of
 from radin.tasks.data import Rows, map_tensors, n_samples
 from radin.tasks.split import split_rows
 
@@ -113,7 +112,7 @@ class Task:
     @cached_property
     def code(self) -> str:
         """Digest of the code and arguments that define this task."""
-        return self.source or digest_of([_source_of(part) for part in (self.build_model, self.forward, self.prepare)])
+        return self.source or digest_of([source_of(part) for part in (self.build_model, self.forward, self.prepare)])
 
     def key(self, rows: Rows) -> str:
         """Digest of everything but the weights that the logits on some rows depend on."""
@@ -204,24 +203,3 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def _call(network: torch.nn.Module, inputs: Any) -> Any:
     return network(inputs)
-
-
-def _source_of(part: Any) -> Any:
-    """What tells two pieces of a task's code apart, as far as Python lets one see: source text and bound arguments."""
-    if part is None:
-        return None
-    if isinstance(part, functools.partial):
-        return [_source_of(part.func), repr(part.args), repr(sorted(part.keywords.items()))]
-    try:
-        text = inspect.getsource(part if inspect.isroutine(part) or inspect.isclass(part) else type(part))
-    except (OSError, TypeError):
-        code = getattr(part, "__code__", None)
-        text = repr((code.co_code, code.co_consts)) if code else repr(type(part))
-    cells = [cell.cell_contents for cell in getattr(part, "__closure__", None) or ()]
-    plain = [repr(value) for value in cells if isinstance(value, str | int | float | bool | tuple | type(None))]
-    return [
-        getattr(part, "__qualname__", type(part).__qualname__),
-        text,
-        plain,
-        repr(getattr(part, "__defaults__", None)),
-    ]

@@ -1,6 +1,9 @@
 """A task runs networks on rows: one primitive, right at every batch size and on every device."""
 
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -133,3 +136,24 @@ def test_with_a_test_set_all_data_select() -> None:
     one = task(test=clouds(40, 2))
     assert len(one.split[0]) == SAMPLES
     assert len(one.split[1]) == 0
+
+
+def test_the_code_is_the_same_in_every_process(tmp_path: Path) -> None:
+    """Bound objects are told apart by what they hold, not by where in memory they lie."""
+    (tmp_path / "tasks_by_config.py").write_text(
+        "from functools import partial\n"
+        "from pathlib import Path\n"
+        "import radin, small\n"
+        "class Config:\n"
+        "    def __init__(self, width): self.width, self.where = width, Path('x')\n"
+        "def build(config): return small.Network()\n"
+        "def code(width): return radin.Task(partial(build, Config(width)), small.clouds(10, 0)).code\n"
+    )
+    paths = [str(tmp_path), str(Path(__file__).parent.parent)]
+    script = f"import sys; sys.path[:0] = {paths}; import tasks_by_config as t; print(t.code(3), t.code(3), t.code(4))"
+    codes = [
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+        for _ in range(2)
+    ]
+    assert codes[0] == codes[1]
+    assert codes[0][0] == codes[0][1] != codes[0][2]
