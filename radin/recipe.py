@@ -93,11 +93,6 @@ class Recipe:
         weights = np.asarray(self.weights)
         return weights > 0 if self.is_subset else weights
 
-    @property
-    def key(self) -> bytes:
-        """The bytes that tell distinct recipes over one pool apart."""
-        return recipe_keys(self.row[None])[0]
-
     def to_json(self) -> dict[str, float]:
         """`{name: weight}` of the members, in pool order."""
         return {self.names[i]: self.weights[i] for i in self.members}
@@ -186,20 +181,3 @@ def effective_sizes(
         return proposals.sum(axis=1, dtype=np.float64)
     sizes = (proposals > 0).sum(axis=1).astype(np.float64)
     return np.where(subset_rows(proposals), sizes, 1 / np.square(proposals).sum(axis=1))
-
-
-def recipe_keys(proposals: Bool[np.ndarray, "k n"] | Float64[np.ndarray, "k n"]) -> list[bytes]:
-    """Bytes that are equal for equal recipes only: eight ingredients a byte for subsets, eight bytes a weight else.
-
-    A row of weights that is a subset has the key of its mask, so the same recipe is never scored twice because it
-    was written in two ways.
-    """
-    if proposals.dtype == np.bool_:
-        packed = np.packbits(proposals, axis=1)
-        return packed.view(f"V{packed.shape[1]}").ravel().tolist()
-    rows = np.ascontiguousarray(proposals)
-    keys: list[bytes] = [b"w" + row.tobytes() for row in rows]
-    subsets = np.flatnonzero(subset_rows(rows))
-    for i, key in zip(subsets, recipe_keys(rows[subsets] > 0), strict=True):
-        keys[i] = key
-    return keys
