@@ -33,8 +33,11 @@ if TYPE_CHECKING:
 #: Fills `out[rows, k]` with the margins of the rows of a tile.
 Fill = Callable[[Tile, "torch.Tensor"], None]
 
+_Doubts = tuple[Int64[np.ndarray, " p"], Int64[np.ndarray, " p"]]
+
 _RECIPES = {"cpu": 512, "cuda": 4096}  # recipes scored together, at least
 _TILE_VALUES = {"cpu": 1 << 18, "cuda": 1 << 28}  # margins computed together: what a core's cache holds
+_DOUBTS = 1 << 12  # samples in doubt that are decided at once; more of them are not kept
 _INLINE = 1 << 22  # multiplications below which threads do not pay
 
 
@@ -124,14 +127,36 @@ class MarginKernel:
         shares = _shares(self.tiles, threads if len(ranges) < threads else 1)
         limits = torch.from_numpy(bounds.astype(np.float32) * (1 + 2.0**-20)).to(self.device)
 
-        def score(work: _Work) -> Int64[np.ndarray, "kb g"]:
+        def score(work: _Work) -> tuple[Int64[np.ndarray, "kb g"], _Doubts]:
             with torch.inference_mode(), torch.autocast(self.device.type, enabled=False):
-                return self._score(work, coefficients[work.rows], limits[work.rows], fill(work.rows))
+                found, samples, recipes = self._score(work, limits[work.rows], fill(work.rows))
+            recipes += work.rows.start
+            if len(samples) > _DOUBTS:
+                self._decide(found, samples, recipes, coefficients, work.rows.start)
+                samples, recipes = samples[:0], recipes[:0]
+            return found, (samples, recipes)
 
         pieces = [_Work(rows, tiles) for rows in ranges for tiles in shares]
-        for work, found in zip(pieces, run(score, pieces, threads), strict=True):
-            hits[work.rows] += found
+        found, doubts = zip(*run(score, pieces, threads), strict=True)
+        for work, part in zip(pieces, found, strict=True):
+            hits[work.rows] += part
+        samples, recipes = (np.concatenate(column) for column in zip(*doubts, strict=True))
+        self._decide(hits, samples, recipes, coefficients)
         return hits
+
+    def _decide(
+        self,
+        hits: Int64[np.ndarray, "kb g"],
+        samples: Int64[np.ndarray, " p"],
+        recipes: Int64[np.ndarray, " p"],
+        coefficients: Float64[np.ndarray, "k n"],
+        first: int = 0,
+    ) -> None:
+        """Adds the samples in doubt that are right to hits, which begin with the recipe `first`."""
+        if len(samples):
+            won = decide(self.live, samples, recipes, coefficients)
+            groups = self._groups[samples] if self.n_groups > 1 else np.zeros_like(samples)
+            np.add.at(hits, (recipes[won] - first, groups[won]), 1)
 
     def _scratch(self, size: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Memory for margins, kept from call to call: fresh pages would cost as much as the products."""
@@ -146,14 +171,16 @@ class MarginKernel:
         return pair
 
     def _score(
-        self, work: _Work, coefficients: Float64[np.ndarray, "kb n"], limits: torch.Tensor, fill: Fill
-    ) -> Int64[np.ndarray, "kb g"]:
+        self, work: _Work, limits: torch.Tensor, fill: Fill
+    ) -> tuple[Int64[np.ndarray, "kb g"], Int64[np.ndarray, " p"], Int64[np.ndarray, " p"]]:
+        """Right samples without those in doubt, and these: open samples and recipes."""
         import torch
 
         k, largest = len(limits), max(tile.rows for tile in work.tiles)
         margins, spare = scratch = self._scratch(largest * k)
         hits = torch.zeros(self.n_groups, k, device=self.device)
-        doubts = []
+        none = np.zeros(0, dtype=np.int64)
+        doubts = [(none, none)]
         for tile in work.tiles:
             out = margins[: tile.rows * k].view(tile.rows, k)
             fill(tile, out)
@@ -165,8 +192,8 @@ class MarginKernel:
             else:
                 columns = (~clear).nonzero()[:, 0]
                 inside = ~(closest[:, columns] > limits[columns])
-                samples = inside.view(-1, tile.samples, len(columns)).any(dim=0)
-                s, c = samples.nonzero(as_tuple=True)
+                doubtful = inside.view(-1, tile.samples, len(columns)).any(dim=0)
+                s, c = doubtful.nonzero(as_tuple=True)
                 doubts.append((tile.members[s.cpu().numpy()], columns[c].cpu().numpy()))
                 right = tile.right(deciding)
                 right[s, columns[c]] = 0.0
@@ -175,13 +202,8 @@ class MarginKernel:
             else:
                 hits.index_add_(0, tile.groups, right)
         self._unused.append(scratch)
-        counted = hits.T.to(torch.int64).cpu().numpy()
-        if doubts:
-            positions, recipes = (np.concatenate(part) for part in zip(*doubts, strict=True))
-            won = decide(self.live, positions, recipes, coefficients)
-            groups = self._groups[positions] if self.n_groups > 1 else np.zeros_like(positions)
-            np.add.at(counted, (recipes[won], groups[won]), 1)
-        return counted
+        samples, recipes = (np.concatenate(part) for part in zip(*doubts, strict=True))
+        return hits.T.to(torch.int64).cpu().numpy(), samples, recipes
 
 
 def _shares(tiles: list[Tile], number: int) -> list[list[Tile]]:
