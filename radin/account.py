@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float64, Int64
 
 from radin.errors import AbilityError, InputError
 from radin.objective import Objective, Proposal
-from radin.recipe import as_proposals, numbered_subsets
+from radin.recipe import as_proposals, flips_of, numbered_subsets, swaps_of
 from radin.scoreboard import Scoreboard
 
 StopReason = Literal["budget", "seconds", "stalled", "exhausted"]
@@ -112,7 +112,7 @@ class Account:
         """See `Problem.neighbours`."""
         objective = self._able("neighbours")
         subset = self._subset(mask)
-        moves = subset ^ np.eye(self.n, dtype=bool)
+        moves = flips_of(subset)
         allowed = moves.any(axis=1)
         scores = np.full(self.n, -np.inf)
         scores[allowed] = self.score(moves[allowed], lambda: np.asarray(objective.neighbours(subset))[allowed])
@@ -122,11 +122,7 @@ class Account:
         """See `Problem.swaps`."""
         objective = self._able("swaps")
         subset = self._subset(mask)
-        inside, outside = np.flatnonzero(subset), np.flatnonzero(~subset)
-        moves = np.repeat(subset[None], len(inside) * len(outside), axis=0)
-        rows = np.arange(len(moves))
-        moves[rows, np.repeat(inside, len(outside))] = False
-        moves[rows, np.tile(outside, len(inside))] = True
+        moves = swaps_of(subset)
 
         def together() -> Float64[np.ndarray, " k"]:
             masks, scores = objective.swaps(subset)

@@ -158,6 +158,21 @@ def numbered_subsets(start: int, stop: int, n: int) -> Bool[np.ndarray, "k n"]:
     return (numbers[:, None] >> np.arange(n) & 1).astype(bool)
 
 
+def flips_of(mask: Bool[np.ndarray, " n"]) -> Bool[np.ndarray, "n n"]:
+    """The masks that differ from this one in ingredient `i`, in pool order; one is empty if `mask` has one member."""
+    return mask ^ np.eye(len(mask), dtype=bool)
+
+
+def swaps_of(mask: Bool[np.ndarray, " n"]) -> Bool[np.ndarray, "k n"]:
+    """The masks with one member exchanged for one non-member: by member, then by non-member, both in pool order."""
+    members, others = np.flatnonzero(mask), np.flatnonzero(~mask)
+    moves = np.repeat(mask[None], len(members) * len(others), axis=0)
+    rows = np.arange(len(moves))
+    moves[rows, np.repeat(members, len(others))] = False
+    moves[rows, np.tile(others, len(members))] = True
+    return moves
+
+
 def subset_rows(weights: Float64[np.ndarray, "k n"]) -> Bool[np.ndarray, " k"]:
     """Which rows of mixing weights are subsets: all their non-zero weights are the same number."""
     largest = weights.max(axis=1, keepdims=True)

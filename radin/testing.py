@@ -19,7 +19,7 @@ from radin.errors import ContractError, InputError, RadinError
 from radin.objective import Proposal, Unit
 from radin.plugins import Searcher, SearchFunction
 from radin.problem import Problem, Proposals
-from radin.recipe import as_proposals, mixing_weights, numbered_subsets
+from radin.recipe import as_proposals, flips_of, mixing_weights, numbered_subsets, swaps_of
 
 #: Pool sizes that every searcher must cope with, and how many evaluations it is given there.
 POOLS = {1: 30, 2: 30, 13: 30, 1000: 12}
@@ -97,7 +97,7 @@ class ToyObjective:
 
     def neighbours(self, mask: Bool[np.ndarray, " n"], /) -> Float64[np.ndarray, " n"]:
         """Scores of all subsets that differ from `mask` in one ingredient."""
-        moves = mask ^ np.eye(len(mask), dtype=bool)
+        moves = flips_of(mask)
         scores = np.full(len(mask), -np.inf)
         allowed = moves.any(axis=1)
         scores[allowed] = self(moves[allowed])
@@ -105,10 +105,7 @@ class ToyObjective:
 
     def swaps(self, mask: Bool[np.ndarray, " n"], /) -> tuple[Bool[np.ndarray, "k n"], Float64[np.ndarray, " k"]]:
         """All subsets in which one member is exchanged for one non-member, and their scores."""
-        pairs = [(i, j) for i in np.flatnonzero(mask) for j in np.flatnonzero(~mask)]
-        moves = np.repeat(mask[None], len(pairs), axis=0)
-        for move, pair in zip(moves, pairs, strict=True):
-            move[list(pair)] ^= True
+        moves = swaps_of(mask)
         return moves, self(moves)
 
     def loss_and_gradient(self, weights: Float64[np.ndarray, " n"], /) -> tuple[float, Float64[np.ndarray, " n"]]:

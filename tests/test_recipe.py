@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from radin.errors import InputError
-from radin.recipe import Recipe, as_proposals, effective_sizes, mixing_weights, subset_rows
+from radin.recipe import Recipe, as_proposals, effective_sizes, flips_of, mixing_weights, subset_rows, swaps_of
 
 NAMES = ("a", "b", "c", "d")
 
@@ -131,3 +131,16 @@ def test_a_subset_written_as_weights_is_the_same_recipe(mask):
 def test_effective_size_is_the_inverse_participation(rows):
     by_hand = [1 / sum(w * w for w in row) for row in rows.tolist()]
     np.testing.assert_allclose(effective_sizes(rows), by_hand, rtol=1e-12)
+
+
+@given(masks)
+def test_moves_are_those_that_a_loop_lists(rows):
+    mask = rows[0].copy()
+    members = set(np.flatnonzero(mask).tolist())
+    others = [i for i in range(len(mask)) if i not in members]
+    flipped = [members ^ {i} for i in range(len(mask))]
+    swapped = [members - {i} | {j} for i in sorted(members) for j in others]
+    assert [set(np.flatnonzero(move).tolist()) for move in flips_of(mask)] == flipped
+    assert [set(np.flatnonzero(move).tolist()) for move in swaps_of(mask)] == swapped
+    assert swaps_of(mask).shape == (len(swapped), len(mask))
+    np.testing.assert_array_equal(mask, rows[0])

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 import radin
+from radin.recipe import flips_of, swaps_of
 
 #: Moves and their scores, from inside of a searcher: `moves, scores = yield from flips(problem, mask)`.
 Scored: TypeAlias = Generator[np.ndarray, np.ndarray, tuple[Bool[np.ndarray, "k n"], Float64[np.ndarray, " k"]]]
@@ -27,7 +28,7 @@ def flips(problem: radin.Problem, mask: Bool[np.ndarray, " n"], among: Bool[np.n
         among: the ingredients to put in or take out; all by default. Where the objective scores neighbours together,
             all of them are scored, and charged, whichever are asked for.
     """
-    moves = mask ^ np.eye(problem.n, dtype=bool)
+    moves = flips_of(mask)
     wanted = moves.sum(axis=1) >= 2
     if among is not None:
         wanted &= among
@@ -40,13 +41,9 @@ def flips(problem: radin.Problem, mask: Bool[np.ndarray, " n"], among: Bool[np.n
 
 def swaps(problem: radin.Problem, mask: Bool[np.ndarray, " n"]) -> Scored:
     """The subsets in which one member of a soup is exchanged for one non-member, by member, then by non-member."""
-    members, others = np.flatnonzero(mask), np.flatnonzero(~mask)
-    moves = np.repeat(mask[None], len(members) * len(others), axis=0)
+    moves = swaps_of(mask)
     if not len(moves):
         return moves, np.zeros(0)
     if "swaps" in problem.abilities:
         return problem.swaps(mask)
-    rows = np.arange(len(moves))
-    moves[rows, np.repeat(members, len(others))] = False
-    moves[rows, np.tile(others, len(members))] = True
     return moves, (yield moves)

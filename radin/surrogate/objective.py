@@ -12,7 +12,15 @@ from jaxtyping import Bool, Float64, Int64
 from radin.errors import InputError
 from radin.metrics import Metric, get_metric
 from radin.objective import Proposal
-from radin.recipe import as_proposals, effective_sizes, mixing_weights, numbered_subsets, subset_rows
+from radin.recipe import (
+    as_proposals,
+    effective_sizes,
+    flips_of,
+    mixing_weights,
+    numbered_subsets,
+    subset_rows,
+    swaps_of,
+)
 from radin.surrogate.counting import MarginKernel
 from radin.surrogate.dense import Bank, DenseKernel
 from radin.surrogate.halves import range_hits
@@ -119,7 +127,7 @@ class Surrogate:
     def neighbours(self, mask: Any, /) -> Float64[np.ndarray, " n"]:
         """Scores of the `n` subsets that differ from `mask` in ingredient `i`; `-inf` where that would be empty."""
         row = self._mask(mask)
-        moved = row ^ np.eye(len(row), dtype=bool)
+        moved = flips_of(row)
         filled = moved.any(axis=1)
         if self.metric.statistic != "correct" or not filled.all():
             scores = np.full(len(row), -np.inf)
@@ -131,14 +139,10 @@ class Surrogate:
     def swaps(self, mask: Any, /) -> tuple[Bool[np.ndarray, "k n"], Float64[np.ndarray, " k"]]:
         """All subsets in which one member is exchanged for one non-member, and their scores."""
         row = self._mask(mask)
-        members, others = np.flatnonzero(row), np.flatnonzero(~row)
-        moved = np.repeat(row[None], len(members) * len(others), axis=0)
-        rows = np.arange(len(moved))
-        moved[rows, np.repeat(members, len(others))] = False
-        moved[rows, np.tile(others, len(members))] = True
+        moved = swaps_of(row)
         if self.metric.statistic != "correct" or not len(moved):
             return moved, self(moved)
-        hits = swap_hits(self.kernel, row.astype(np.float64), members, others)
+        hits = swap_hits(self.kernel, row.astype(np.float64), np.flatnonzero(row), np.flatnonzero(~row))
         return moved, self._from_hits(hits) + self.prior(moved)
 
     def additions(self, counts: Any, /) -> Float64[np.ndarray, " n"]:
