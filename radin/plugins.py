@@ -11,6 +11,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any, Protocol, runtime_checkable
@@ -23,6 +24,8 @@ from radin.options import Option, read_options
 
 #: The name of the pluggy project and of the entry point group.
 GROUP = "radin"
+#: The distribution whose searchers come first.
+OWN = "radin"
 
 hookimpl = pluggy.HookimplMarker(GROUP)
 _hookspec = pluggy.HookspecMarker(GROUP)
@@ -177,9 +180,17 @@ def searchers() -> Registry:
 def get_searcher(name: str) -> Searcher:
     """The installed searcher of this name.
 
+    Of radin's own plugins only the one whose entry point has this name is loaded: no other can claim it, as radin's
+    own come first and each registers the name of its entry point. Any other name takes all plugins, since who was
+    there first decides whose it is.
+
     Raises:
         UnknownSearcherError: there is none; says which names are near and which plugins are broken.
     """
+    for entry in metadata.entry_points(group=GROUP, name=name):
+        if entry.dist and entry.dist.name == OWN:
+            with suppress(Exception, SystemExit):  # `searchers` meets it again, and says what is wrong
+                return _load(entry, _owner(entry))[name]
     return searchers()[name]
 
 
@@ -213,7 +224,7 @@ def _load(entry: metadata.EntryPoint, owner: str) -> dict[str, Searcher]:
 
 def _precedence(entry: metadata.EntryPoint) -> tuple[bool, str, str]:
     distribution = entry.dist.name if entry.dist else ""
-    return distribution != "radin", distribution, entry.name
+    return distribution != OWN, distribution, entry.name
 
 
 def _owner(entry: metadata.EntryPoint) -> str:

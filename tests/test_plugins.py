@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,6 +15,7 @@ from annotated_types import Ge, Lt
 from pydantic import Field
 
 import radin
+from radin import plugins
 from radin.errors import PluginError, UnknownSearcherError
 from radin.plugins import Broken, Registry, Searcher, get_searcher
 
@@ -109,6 +111,41 @@ def test_listing_searchers_imports_nothing_heavy():
         "print([m for m in ('torch', 'optuna', 'deap', 'pydantic', 'open_clip') if m in sys.modules])",
     )
     assert heavy.strip() == "[]"
+
+
+def test_one_of_radin_s_own_is_found_without_loading_the_others(installed):
+    loaded = fresh(
+        installed,
+        "-c",
+        "import sys; from radin.plugins import get_searcher; print(get_searcher('monte-carlo').owner);"
+        "print(*(m for m in sys.modules if m.startswith(('radin_', 'radin-'))))",
+    )
+    assert loaded.splitlines() == [f"radin {radin.__version__}", "radin_plugins radin_plugins.monte_carlo"]
+
+
+def test_a_searcher_called_otherwise_than_its_entry_point_is_found(installed):
+    found = fresh(installed, "-c", "from radin.plugins import get_searcher; print(get_searcher('still-sound').owner)")
+    assert found == "radin-broken 0.2\n"
+
+
+def test_each_of_radin_s_own_entry_points_registers_its_own_name_only():
+    own = [entry for entry in metadata.entry_points(group="radin") if entry.dist.name == "radin"]
+    for entry in own:
+        assert list(plugins._load(entry, "radin")) == [entry.name]
+    assert len(own) >= 9
+
+
+def test_an_own_plugin_that_does_not_load_is_named(monkeypatch):
+    lost = next(iter(metadata.entry_points(group="radin", name="greedy")))
+
+    def fails(entry, owner, load=plugins._load):
+        if entry == lost:
+            raise ImportError("gone")
+        return load(entry, owner)
+
+    monkeypatch.setattr(plugins, "_load", fails)
+    with pytest.raises(UnknownSearcherError, match=r"broken: 'greedy' of radin .* \(ImportError: gone\)"):
+        get_searcher("greedy")
 
 
 def test_options_come_from_the_signature():
