@@ -230,5 +230,7 @@ def _storage_errors(path: Path) -> Iterator[None]:
         raise StorageError(f"{path}: could not write the ledger: {error}; free some space and run again") from error
     except sqlite3.DatabaseError as error:
         raise RunDirError(f"{path}: this is no ledger of radin ({error}); choose another run folder") from error
+    except (FileExistsError, NotADirectoryError) as error:
+        raise RunDirError(f"{path.parent}: expected a folder for the run, got a file; choose another") from error
     except OSError as error:
         raise StorageError(f"{path}: could not make the ledger: {error.strerror}; choose another run folder") from error

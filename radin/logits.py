@@ -90,9 +90,14 @@ class LogitBank:
         """
         root = Path(folder)
         labels_file = Path(labels) if labels is not None else root / "labels.npy"
+        if not root.is_dir():
+            raise MissingFileError(f"{root}: no such folder; expected one with a .npy file of logits per model")
         files = sorted(f for f in root.glob("*.npy") if f.resolve() != labels_file.resolve())
         if not files:
-            raise MissingFileError(f"{root}: expected one .npy file of logits [samples, classes] per model, found none")
+            inside = f"; perhaps {root / 'logits'} is meant" if (root / "logits").is_dir() else ""
+            raise MissingFileError(
+                f"{root}: expected one .npy file of logits [samples, classes] per model, found none{inside}"
+            )
         if not labels_file.exists():
             raise MissingFileError(
                 f"{labels_file}: expected the labels, an int array [samples]; name another with --labels"
@@ -102,6 +107,9 @@ class LogitBank:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def __repr__(self) -> str:
+        return f"LogitBank({len(self)} ingredients, {self.n_samples} samples, {self.n_classes} classes)"
 
     def read(self, i: int, start: int, stop: int) -> Float[np.ndarray, "rows C"]:
         """Rows `[start, stop)` of ingredient `i`, in the stored dtype; bfloat16 comes as float32."""
@@ -206,7 +214,7 @@ def check_labels(labels: Int64[np.ndarray, " M"], n_classes: int, name: str) -> 
         row = int(bad.argmax())
         raise DataError(
             f"label {labels[row]} of sample {row} is out of range: {name} gives {n_classes} classes, "
-            f"so labels must be between 0 and {n_classes - 1}"
+            f"so labels must be between 0 and {n_classes - 1}; do yours start at 1?"
         )
 
 

@@ -122,9 +122,9 @@ def get_metric(metric: str | Metric | Callable[..., Any]) -> Metric:
     key = str(metric).lower().replace("_", "-")
     key = {"top-5": "top5", "acc": "accuracy"}.get(key, key)
     if key not in METRICS:
-        near = difflib.get_close_matches(key, METRICS, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(METRICS)}"
-        raise InputError(f"unknown metric {metric!r}; {hint} A callable (logits, labels) is a metric, too")
+        near = difflib.get_close_matches(key, METRICS, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        raise InputError(f"unknown metric {metric!r}; {hint}known are {', '.join(METRICS)}, and any callable in Python")
     return METRICS[key]
 
 

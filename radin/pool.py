@@ -126,7 +126,10 @@ def _matches(given: Path) -> list[Path]:
     if given.is_dir():
         inside = sorted(file for file in given.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
         if not inside:
-            raise MissingFileError(f"the pool is empty: the folder {given} holds no checkpoint ({', '.join(SUFFIXES)})")
+            raise MissingFileError(
+                f"the pool is empty: the folder {given} holds no checkpoint ({', '.join(SUFFIXES)}); folders within it "
+                f"are not looked into, so name them by a glob such as '{given}/*/*.pt'"
+            )
         return inside
     if given.exists():  # also a file whose name looks like a glob
         return [given]

@@ -73,6 +73,11 @@ def make_soup(
         IncompatibleError, CheckpointError, DataError, TaskError: see `Pool` and `Task`.
         StorageError: the disk is full; what was completed is kept.
     """
+    if not isinstance(pool, Pool) or not isinstance(task, Task):
+        raise InputError(
+            f"expected a radin.Pool and a radin.Task, got {type(pool).__name__} and {type(task).__name__}; "
+            "a pool of files is radin.Pool(files)"
+        )
     budget = budget or Budget()
     chosen, soups = check_settings(searcher, options, budget, lam)
     run = Path(run_dir)
@@ -155,6 +160,10 @@ def merit(task: Task) -> Callable[[VerifiedSoup], tuple[Any, ...]]:
 
 def report_on(recipe: Recipe, single: Recipe, verifier: Verifier) -> Report:
     """A recipe beside the best ingredient, on the test set, else the held-back part, else the selection data."""
+    splits = verifier.ledger.fact("splits", [])
+    split = [verifier.task.holdback, verifier.task.split_seed]
+    if split not in splits:
+        verifier.ledger.set_fact("splits", [*splits, split])
     data, labels, ours = verifier.unseen_logits(recipe)
     _, _, theirs = verifier.unseen_logits(single)
     metric = verifier.task.scored_by
@@ -167,6 +176,7 @@ def report_on(recipe: Recipe, single: Recipe, verifier: Verifier) -> Report:
         best_ingredient=Estimate(metric.value_of(other, labels), *interval(metric, other, labels)),
         p_value=None if recipe == single else paired_p_value(metric, mine, other, labels),
         test=paired_test_name(metric),
+        selected_before=any(one != split for one in splits),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from radin.errors import InputError
 from radin.files import written_aside
 from radin.recipe import Recipe
 
@@ -17,6 +18,16 @@ FEW_SAMPLES = 500
 
 #: A soup that is this far from its ensemble says that its ingredients do not average, whatever the ensemble is worth.
 FAR_OFF = 0.05
+
+
+def check_soup_file(path: str | os.PathLike[str]) -> None:
+    """Refuses a file for a soup whose name does not say what it is.
+
+    Raises:
+        InputError: the name does not end in `.safetensors`.
+    """
+    if Path(path).suffix != ".safetensors":
+        raise InputError(f"{path}: a soup is written as .safetensors; give the file that ending")
 
 
 @dataclass(frozen=True)
@@ -78,6 +89,8 @@ class Report:
         best_ingredient: its value and interval on the same samples.
         p_value: two-sided paired test of the two; None if the winner is that ingredient.
         test: which test that was.
+        selected_before: whether another split of the data was used in this run folder before, so that samples which
+            are held back now have selected then.
     """
 
     data: Literal["test", "held-back", "selection"]
@@ -87,6 +100,7 @@ class Report:
     best_ingredient: Estimate
     p_value: float | None
     test: str
+    selected_before: bool = False
 
     @property
     def remarks(self) -> list[str]:
@@ -96,6 +110,10 @@ class Report:
             remarks.append(
                 "these are the data that selected the winner, so its score is a little too good; "
                 "give a test set, or hold some data back"
+            )
+        if self.selected_before and self.data == "held-back":
+            remarks.append(
+                "another split was used in this run folder before, so some of these samples have selected then"
             )
         if self.n_samples < FEW_SAMPLES:
             remarks.append(f"{self.n_samples} samples are few: the interval is too wide to decide much")
@@ -153,6 +171,9 @@ class Result:
     settings: dict[str, Any]
     run_dir: Path
 
+    def __repr__(self) -> str:
+        return f"Result({self.verdict()!r}, run_dir={str(self.run_dir)!r})"
+
     @property
     def best_ingredient(self) -> VerifiedSoup:
         """The best single ingredient on the selection data."""
@@ -170,8 +191,10 @@ class Result:
             path: the file; replaced if it is there, once the new one is complete.
 
         Raises:
+            InputError: the name does not end in `.safetensors`.
             StorageError: the disk is full, or the folder cannot be written to.
         """
+        check_soup_file(path)
         with (self.run_dir / "soup.safetensors").open("rb") as source, written_aside(path) as target:
             shutil.copyfileobj(source, target)
         return Path(path)
@@ -182,6 +205,12 @@ class Result:
         name = single.recipe.member_names[0]
         if self.soup_won:
             size = self.best.recipe.size
+            if self.best.score == single.score:
+                return (
+                    f"A soup of {size} ingredients ties with the best ingredient, {name}, at {self.metric} "
+                    f"{single.score:.4f} on the selection data; it is taken since its logits are no less likely "
+                    f"(negative log-likelihood {self.best.nll:.4f} against {single.nll:.4f})."
+                )
             return (
                 f"A soup of {size} ingredients wins: {self.metric} {self.best.score:.4f} on the selection data, "
                 f"{single.score:.4f} for the best ingredient, {name}."

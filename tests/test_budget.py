@@ -197,7 +197,7 @@ def test_a_file_that_is_no_ledger_is_refused_and_left_alone(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(StorageError, match="could not make the ledger"):
+    with pytest.raises(RunDirError, match="expected a folder for the run, got a file"):
         Ledger(tmp_path / "file" / "ledger.db")
 
 

@@ -151,7 +151,7 @@ def test_labels_may_lie_elsewhere_or_have_another_name(tmp_path):
 
 
 def test_folders_that_hold_no_bank_are_named(tmp_path):
-    with pytest.raises(MissingFileError, match="found none"):
+    with pytest.raises(MissingFileError, match="no such folder"):
         LogitBank.from_folder(tmp_path / "nowhere")
     np.save(tmp_path / "a.npy", LOGITS[0])
     with pytest.raises(MissingFileError, match=r"labels\.npy: expected the labels"):

@@ -40,10 +40,14 @@ def command(checkpoints: tuple[str, ...], weights: str | None, path: str, batchn
 
 
 def _numbers(text: str, n: int) -> list[float]:
+    from radin.recipe import SUM_TOLERANCE
+
     try:
         numbers = [float(part) for part in text.split(",")]
     except ValueError as error:
         raise InputError(f"expected --weights as numbers with commas between, got {text!r}") from error
+    if abs(sum(numbers) - 1) > SUM_TOLERANCE or min(numbers) < 0:
+        raise InputError(f"--weights must be at least 0 and sum to 1, got {text}, with sum {sum(numbers):g}")
     if len(numbers) != n:
         raise InputError(f"expected {n} weights, one per checkpoint, got {len(numbers)}")
     return numbers

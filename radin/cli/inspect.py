@@ -35,11 +35,11 @@ def command(checkpoints: tuple[str, ...], as_json: bool) -> None:
         output().print(table("ingredients", ["name", "file", "sha256"], cells))
         tied = f", {len(pool.aliases)} tied" if pool.aliases else ""
         click.echo(
-            f"{len(pool)} checkpoints, {len(pool.tensors)} tensors{tied}, {size(pool.nbytes)} each, {', '.join(dtypes)}"
+            f"{len(pool)} checkpoint{'s' * (len(pool) > 1)}, {len(pool.tensors)} tensors{tied}, {size(pool.nbytes)} each, {', '.join(dtypes)}"
         )
         for row in twice:
             click.echo(f"{row['name']} and {row['same_as']} have the same contents: leave one out")
         if not twice:
-            click.echo("compatible: they can be averaged")
+            click.echo("compatible: they can be averaged; values are looked at, for NaN, when they are read")
     if twice:
         raise SystemExit(2)

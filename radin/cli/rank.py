@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from radin.cli.console import Bars, json_option, output, pairs, print_json, searcher_options, table
@@ -61,10 +63,20 @@ def command(
         print_json({"shortlist": rows, "best_ingredient": single, "note": found.note} | totals)
         return
     cells = [
-        [str(i), f"{row[surrogate.metric.name]:.4f}", f"{row['score']:.4f}", str(row["size"]), str(candidate.recipe)]
+        [
+            str(i),
+            f"{row[surrogate.metric.name]:.4f}",
+            f"{sign * candidate.score:.4f}",
+            str(row["size"]),
+            str(candidate.recipe),
+        ]
         for i, (row, candidate) in enumerate(zip(rows, found, strict=True), start=1)
     ]
     columns = ["", f"{surrogate.metric.name} of averaged logits", "with prior", "size", "recipe"]
     output().print(table("shortlist", columns, cells, numbers=(0, 1, 2, 3)))
     click.echo(f"Best single ingredient: {single['name']}, {single[surrogate.metric.name]:.4f}.")
-    click.echo(f"{found.charged:,} candidates scored, {found.seconds:.1f} s, stopped: {found.stopped}. {found.note}")
+    click.echo(f"{found.charged:,} candidates scored, {found.seconds:.1f} s, stopped: {found.stopped}.")
+    if found.note:
+        click.echo(f"Note: {found.note}.")
+    if (Path(logits) / "index.json").exists():
+        click.echo("Note: these are logits of a run on all its samples, those held back included.")

@@ -64,7 +64,7 @@ def command(
     as_json: bool,
     **changes: Any,
 ) -> None:
-    """Find the best soup of checkpoints with a budget of B real evaluations.
+    """Find the best soup of checkpoints (files, folders or globs) with a budget of B real evaluations.
 
     Every checkpoint is run once; recipes are ranked by averaged logits; the B best are built and evaluated. A run that
     is killed goes on with the same command.
@@ -73,8 +73,11 @@ def command(
     from radin.planning import plan
     from radin.pool import Pool
     from radin.procedure import check_settings, make_soup
+    from radin.result import check_soup_file
     from radin.tasks.load import load_task
 
+    if target:
+        check_soup_file(target)
     budget = Budget(candidates=candidates, soups=soups, seconds=seconds)
     options = pairs(parameters, "-p")
     check_settings(searcher, options, budget, lam)
@@ -108,7 +111,7 @@ def show_plan(planned: Plan) -> None:
         ],
         ["device", f"{planned.device}, batches of {planned.batch_size}"],
         ["memory", f"about {size(planned.memory_bytes)} at the peak"],
-        ["disk", f"about {size(planned.disk_bytes)}"],
+        ["disk", f"about {size(planned.disk_bytes)} of logits and soup"],
         ["time", f"about {duration(planned.seconds)}, and the search on the logits"],
     ]
     output().print(table("plan", ["what", "how much"], rows))
@@ -140,10 +143,10 @@ def show_result(result: Result, target: str | None = None) -> None:
     click.echo(line)
     for remark in report.remarks:
         click.echo(f"Note: {remark}.")
-    lost = f", {spent.lost} lost to interruptions" if spent.lost else ""
+    lost = f", {spent.lost} evaluations lost to interruptions" if spent.lost else ""
     tests = f", {spent.test_passes} passes over the test set" if spent.test_passes else ""
     click.echo(
-        f"Spent: {spent.passes} ingredient passes ({duration(spent.seconds_passes)}), {spent.candidates:,} candidates "
+        f"Spent in this folder: {spent.passes} ingredient passes ({duration(spent.seconds_passes)}), for this result {spent.candidates:,} candidates "
         f"({duration(spent.seconds_search)}), {spent.soups} real soups ({duration(spent.seconds_soups)}){tests}{lost}."
     )
     click.echo(f"Soup: {target or result.run_dir / 'soup.safetensors'}")

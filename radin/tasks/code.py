@@ -19,8 +19,8 @@ DEPTH = 4
 def source_of(part: Any, depth: int = DEPTH) -> Any:
     """Source text, defaults, and bound values of a function, class, partial or callable object, for JSON.
 
-    Equal code with equal values gives equal results in every process. What a function reads elsewhere, a file or a global
-    variable, is not seen.
+    Equal code with equal values gives equal results in every process. What a function reads elsewhere, a file or a
+    global variable, is not seen.
     """
     if part is None:
         return None

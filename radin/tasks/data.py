@@ -187,7 +187,8 @@ def _label_array(labels: Any, what: str) -> Int64[np.ndarray, " b"]:
     array = np.asarray(labels.cpu() if isinstance(labels, torch.Tensor) else labels)
     if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):
         raise DataError(
-            f"{what}: expected one integer label per sample, got {array.dtype} labels of shape {list(array.shape)}"
+            f"{what}: expected one integer label per sample, got {array.dtype} labels of shape {list(array.shape)}; "
+            "one-hot labels become integers by argmax(1), floats by .long()"
         )
     return array.astype(np.int64)
 

@@ -47,7 +47,8 @@ class Task:
 
     Raises:
         InputError: an argument out of range, or CUDA where there is none.
-        DataError: from the first use of data that are empty, shuffle, or are of no known form.
+        DataError: data of no known form, or a loader that shuffles. What is wrong with the samples themselves is
+            raised when they are first read.
     """
 
     build_model: Callable[[], torch.nn.Module]
@@ -66,6 +67,11 @@ class Task:
     source: str | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.build_model, torch.nn.Module):
+            raise InputError(
+                "build_model must be a function that returns the network, got a network; pass the function itself, "
+                "build_model rather than build_model(), or lambda: network"
+            )
         if not callable(self.build_model):
             raise InputError(f"build_model must be a function that returns the network, got {self.build_model!r}")
         if not 0 <= self.holdback < 1:
@@ -79,6 +85,7 @@ class Task:
         if self.device == "cuda" and not torch.cuda.is_available():
             raise InputError("device 'cuda' was asked for, but this PyTorch finds no CUDA device; use 'auto' or 'cpu'")
         get_metric(self.metric)
+        _ = self.rows, self.test_rows  # of a known form, and not shuffled; nothing is read yet
 
     @property
     def scored_by(self) -> Metric:
@@ -174,7 +181,7 @@ class Task:
             yield
 
     def _forward(self, network: torch.nn.Module, inputs: Any) -> torch.Tensor:
-        output = self._calling("the forward pass", self.forward or _call, network, inputs)
+        output = self._calling("forward pass", self.forward or _call, network, inputs)
         logits = getattr(output, "logits", output)
         expected = n_samples(inputs)
         if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != expected:
