@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -126,10 +127,11 @@ class ToyObjective:
 def check_searcher(searcher: str | Searcher | SearchFunction, *, exempt: Mapping[str, str] | None = None) -> Report:
     """Checks that a searcher keeps the contract; put it into the tests of your plugin.
 
-    The checks: `documented` (a summary, and defaults that validate), `proposals` (pools of 1, 2, 13 and 1000
-    ingredients), `deterministic` (the seed decides every proposal), `global-randomness` (neither used nor changed:
-    Python's, numpy's and, if it is loaded, torch's), `budget` (never one evaluation over, for either unit, as counted
-    by the objective itself), `best-subset` (found in a pool of six, given enough budget).
+    The checks: `documented` (a summary, and defaults that validate), `proposals at n = 1`, and the same
+    at 2, 13 and 1000 (valid ones in pools of so many ingredients), `deterministic` (the seed decides every proposal),
+    `global-randomness` (neither used nor changed: Python's, numpy's and, if it is loaded, torch's), `budget` (never one
+    evaluation over, for either unit, as counted by the objective itself), `best-subset` (found in a pool of six, given
+    enough budget).
 
     Arguments:
         searcher: the name of an installed searcher, or a generator function. It is run with its default options.
@@ -166,10 +168,9 @@ def _check_documented(searcher: Searcher) -> None:
         _demand(value == option.default, f"the default of {name!r} is {option.default!r} but validates as {value!r}")
 
 
-def _check_proposals(searcher: Searcher) -> None:
-    for n, evaluations in POOLS.items():
-        for unit in UNITS:
-            _run(searcher, n, unit, evaluations)
+def _check_proposals(searcher: Searcher, n: int) -> None:
+    for unit in UNITS:
+        _run(searcher, n, unit, POOLS[n])
 
 
 def _check_deterministic(searcher: Searcher) -> None:
@@ -210,7 +211,7 @@ def _check_best_subset(searcher: Searcher) -> None:
 
 CHECKS: Mapping[str, Callable[[Searcher], None]] = {
     "documented": _check_documented,
-    "proposals": _check_proposals,
+    **{f"proposals at n = {n}": partial(_check_proposals, n=n) for n in POOLS},
     "deterministic": _check_deterministic,
     "global-randomness": _check_global_randomness,
     "budget": _check_budget,

@@ -74,7 +74,7 @@ def overspender(problem):
 def test_an_honest_searcher_passes():
     report = check_searcher(honest)
     assert report.passed == tuple(CHECKS) and not report.exempt
-    assert str(report).startswith("searcher 'honest' passed documented, proposals, ")
+    assert str(report).startswith("searcher 'honest' passed documented, proposals at n = 1, proposals at n = 2, ")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_an_honest_searcher_passes():
     [
         (undocumented, "documented", "no first line"),
         (misfit, "documented", "default of 'step'"),
-        (empties, "proposals", "empty subset"),
+        (empties, "proposals at n = 1000", "empty subset"),
         (clock, "deterministic", "different proposals"),
         (user_of_python_s, "deterministic", "different proposals"),
         (user_of_numpy_s, "global-randomness", "depend on global random state"),
@@ -105,6 +105,23 @@ def test_a_breach_is_an_assertion_error_and_exemptions_are_reported():
     for wrong in ({"best_subset": "typo"}, {"best-subset": " "}):
         with pytest.raises(InputError, match=r"expected one of documented, .* with its reason"):
             check_searcher(lazy, exempt=wrong)
+
+
+def test_an_exemption_for_one_pool_size_leaves_the_others_checked():
+    def picky(problem):
+        """Refuses large pools, and very small ones."""
+        if problem.n not in (6, 13):
+            raise InputError(f"not {problem.n}")
+        yield from honest(problem)
+
+    exempt = {f"proposals at n = {n}": f"it refuses {n}" for n in (1, 2, 1000)}
+    report = check_searcher(picky, exempt=exempt)
+    assert "proposals at n = 13" in report.passed and "exempt from proposals at n = 1000: it refuses 1000" in str(
+        report
+    )
+    del exempt["proposals at n = 2"]
+    with pytest.raises(ContractError, match=r"fails 'proposals at n = 2': .*not 2"):
+        check_searcher(picky, exempt=exempt)
 
 
 def test_global_states_are_put_back():
