@@ -9,13 +9,13 @@ validation data that selects nothing.
 
 from __future__ import annotations
 
+import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
-
-import click
 
 import radin
 from benchmarks import zoos
@@ -38,46 +38,34 @@ class Row:
     seconds_search: float
 
 
-@click.command(epilog="Example: python -m benchmarks.compare --zoo digits --searcher greedy --soups 1 2 4")
-@click.option("--zoo", "zoo_names", multiple=True, default=("digits",), show_default=True)
-@click.option("--searcher", "searchers", multiple=True, help="All that are installed by default.")
-@click.option("--soups", multiple=True, type=int, default=(1, 2, 4), show_default=True, help="B, once for each value.")
-@click.option("--candidates", default=4_000, show_default=True, help="K for every searcher.")
-@click.option("--lam", default=1.0, show_default=True)
-@click.option("--seed", default=0, show_default=True)
-@click.option("--run-dir", default="runs/compare", show_default=True, help="Keeps the logits of every soup.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Appends one line per row to this file.")
-@click.option("--markdown", is_flag=True, help="Print the table as Markdown.")
-def main(
-    zoo_names: tuple[str, ...],
-    searchers: tuple[str, ...],
-    soups: tuple[int, ...],
-    candidates: int,
-    lam: float,
-    seed: int,
-    run_dir: str,
-    json_file: Path | None,
-    markdown: bool,
-) -> None:
-    """Compare searchers at equal budgets of real soups, beside best single, uniform and greedy soup."""
-    chosen = searchers or tuple(sorted(radin.searchers()))
-    for name in zoo_names:
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Compares searchers at equal budgets of real soups, beside best single, uniform and greedy soup."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--zoo", nargs="+", default=["digits"], choices=zoos.names(), help="the pools")
+    parser.add_argument("--searcher", nargs="+", help="all that are installed by default")
+    parser.add_argument("--soups", nargs="+", type=int, default=[1, 2, 4], help="B, once for each value")
+    parser.add_argument("--candidates", type=int, default=70_000, help="K for every searcher; enough for all subsets of 16")
+    parser.add_argument("--lam", type=float, default=1.0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--run-dir", type=Path, default=Path("runs/compare"), help="keeps the logits of every soup")
+    parser.add_argument("--json", type=Path, help="append one line per row to this file, at once")
+    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    given = parser.parse_args(arguments)
+    for name in given.zoo:
         rows = []
         with Bars() as bars:
             zoo = zoos.get(name)
             pool, task = radin.Pool(zoo.build(progress=bars)), zoo.task()
-            run = Path(run_dir) / name
-            for row in (
-                *baselines(name, pool, task, run, bars),
-                *searched(name, pool, task, run, chosen, soups, candidates, lam, seed, bars),
+            for row in chain(
+                baselines(name, pool, task, given.run_dir / name, bars),
+                searched(name, pool, task, given, bars),
             ):
                 rows.append(row)
-                if json_file:
-                    with json_file.open("a") as file:
-                        file.write(
-                            json.dumps(asdict(row) | {"lam": lam, "seed": seed, "radin": radin.__version__}) + "\n"
-                        )
-        show(name, len(pool), rows, markdown)
+                if given.json:
+                    with given.json.open("a") as file:
+                        about = {"lam": given.lam, "seed": given.seed, "radin": radin.__version__}
+                        file.write(json.dumps(asdict(row) | about) + "\n")
+        show(name, len(pool), rows, given.markdown)
 
 
 def baselines(name: str, pool: radin.Pool, task: radin.Task, run: Path, bars: Bars) -> Iterator[Row]:
@@ -98,25 +86,17 @@ def baselines(name: str, pool: radin.Pool, task: radin.Task, run: Path, bars: Ba
         yield row("greedy soup", greedy[0].recipe if won else single, greedy.charged)
 
 
-def searched(
-    name: str,
-    pool: radin.Pool,
-    task: radin.Task,
-    run: Path,
-    searchers: tuple[str, ...],
-    soups: tuple[int, ...],
-    candidates: int,
-    lam: float,
-    seed: int,
-    bars: Bars,
-) -> Iterator[Row]:
+def searched(name: str, pool: radin.Pool, task: radin.Task, given: argparse.Namespace, bars: Bars) -> Iterator[Row]:
     """The procedure with every searcher; a smaller B verifies the first soups of a larger one's shortlist."""
-    for searcher in searchers:
-        budget = radin.Budget(soups=max(soups), candidates=candidates)
-        found = radin.make_soup(pool, task, searcher, budget=budget, lam=lam, seed=seed, run_dir=run, progress=bars)
+    run = given.run_dir / name
+    for searcher in given.searcher or sorted(radin.searchers()):
+        budget = radin.Budget(soups=max(given.soups), candidates=given.candidates)
+        found = radin.make_soup(
+            pool, task, searcher, budget=budget, lam=given.lam, seed=given.seed, run_dir=run, progress=bars
+        )
         singles = [entry for entry in found.leaderboard if entry.recipe.size == 1]
         with radin.Verifier(pool, task, run, progress=bars) as verifier:
-            for cap in sorted(soups):
+            for cap in sorted(given.soups):
                 best = max([*found.verified[:cap], *singles], key=merit(task))
                 _, labels, logits = verifier.unseen_logits(best.recipe)
                 yield Row(
@@ -151,9 +131,9 @@ def show(name: str, n: int, rows: list[Row], markdown: bool) -> None:
     if not markdown:
         output().print(table(f"{name}: {n} ingredients", columns, cells, numbers=range(1, len(columns))))
         return
-    click.echo(f"\n**{name}**, {n} ingredients\n")
+    print(f"\n**{name}**, {n} ingredients\n")
     for line in (columns, ["---"] + ["---:"] * (len(columns) - 1), *cells):
-        click.echo("| " + " | ".join(line) + " |")
+        print("| " + " | ".join(line) + " |")
 
 
 if __name__ == "__main__":
