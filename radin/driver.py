@@ -54,7 +54,8 @@ class Shortlist(Sequence[Candidate]):
         proposed: recipes proposed, repeated ones included.
         seconds: wall-clock time, over all restarts.
         stopped: why it ended. `budget`: the cap was reached; `seconds`: the time was; `finished`: the searcher had no
-            more to propose; `stalled`: it proposed nothing new for long; `exhausted`: every subset has been scored.
+            more to propose; `stalled`: it proposed nothing new for long; `exhausted`: every subset
+            has been scored and nothing new came.
         trace: evaluations charged and the best score so far, at each improvement: two arrays `int64[t]`, `float64[t]`.
         reported: numbers that the searcher reports on itself, by name, such as the duality gap of `mixing`.
     """

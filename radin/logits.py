@@ -24,7 +24,7 @@ BLOCK = 8192
 class LogitBank:
     """The logits of `N` ingredients on `M` samples and `C` classes, with the samples' labels.
 
-    Build one with `LogitBank.from_arrays`, `LogitBank.from_folder`, or `radin.collect`.
+    Build one with `LogitBank.from_arrays` or `LogitBank.from_folder`; a `radin.Verifier` has one, too.
 
     Attributes:
         names: the ingredients' names, in pool order.

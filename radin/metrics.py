@@ -100,9 +100,30 @@ class Metric:
         numbers = None if self.values is None else self.values(statistics, labels)
         if numbers is not None:
             return float(numbers.std(ddof=1) / np.sqrt(len(numbers))) if len(numbers) > 1 else 0.0
-        rng = np.random.default_rng(BOOTSTRAP_SEED)
-        draws = rng.integers(len(labels), size=(BOOTSTRAP_RESAMPLES, len(labels)))
-        return float(np.std([self.value_of(statistics[rows], labels[rows]) for rows in draws], ddof=1))
+        return float(np.std(self.resampled(statistics, labels, BOOTSTRAP_RESAMPLES, BOOTSTRAP_SEED), ddof=1))
+
+    def resampled(
+        self, statistics: Shaped[np.ndarray, "m ..."], labels: Labels, resamples: int, seed: int
+    ) -> Float64[np.ndarray, " r"]:
+        """Values on bootstrap resamples of the samples.
+
+        A metric of one's own may be undefined on some of them, as an area under the ROC curve is without positives;
+        those are left out.
+
+        Raises:
+            InputError: it is undefined on more than half of them.
+        """
+        rng = np.random.default_rng(seed)
+        values = []
+        for _ in range(resamples):
+            rows = rng.integers(len(labels), size=len(labels))
+            try:
+                values.append(self.value_of(statistics[rows], labels[rows]))
+            except InputError:
+                continue
+        if 2 * len(values) < resamples:
+            raise InputError(f"metric {self.name!r} is undefined on most resamples of these {len(labels)} samples")
+        return np.array(values, dtype=np.float64)
 
 
 def get_metric(metric: str | Metric | Callable[..., Any]) -> Metric:

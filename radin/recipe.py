@@ -97,6 +97,9 @@ class Recipe:
         """`{name: weight}` of the members, in pool order."""
         return {self.names[i]: self.weights[i] for i in self.members}
 
+    def __repr__(self) -> str:
+        return f"Recipe({self}, of {len(self.names)})"
+
     def __str__(self) -> str:
         if self.is_subset:
             return " + ".join(self.member_names)

@@ -40,10 +40,7 @@ def interval(metric: Metric, statistics: Any, labels: Labels, seed: int = 0) -> 
         centre = (p + Z95**2 / (2 * m)) / (1 + Z95**2 / m)
         half = Z95 * math.sqrt(p * (1 - p) / m + Z95**2 / (4 * m**2)) / (1 + Z95**2 / m)
         return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))  # rounding alone would miss p = 1
-    rng = np.random.default_rng(seed)
-    draws = (rng.integers(m, size=m) for _ in range(RESAMPLES))
-    values = [metric.value_of(statistics[rows], labels[rows]) for rows in draws]
-    low, high = np.percentile(values, [2.5, 97.5])
+    low, high = np.percentile(metric.resampled(statistics, labels, RESAMPLES, seed), [2.5, 97.5])
     return float(low), float(high)
 
 

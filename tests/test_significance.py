@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from radin.errors import InputError
 from radin.metrics import get_metric
 from radin.significance import RESAMPLES, exact_mcnemar, interval, paired_p_value, paired_test_name
 
@@ -127,3 +128,17 @@ def test_the_exchange_is_drawn_in_blocks_without_changing_what_it_is(monkeypatch
 def test_the_report_can_say_which_test_it_was():
     assert paired_test_name(ACCURACY) == "exact McNemar test"
     assert paired_test_name(NLL) == "paired permutation test"
+
+
+def test_a_metric_that_is_undefined_on_some_resamples_has_an_interval_all_the_same():
+    def share_of_positives(logits, labels):
+        return float((logits[labels == 1].argmax(1) == 1).mean()) if (labels == 1).any() else float("nan")
+
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(30, 2)), np.array([1, 1, *[0] * 28])
+    metric = get_metric(share_of_positives)
+    low, high = interval(metric, logits, labels)
+    assert 0 <= low <= high <= 1
+    assert metric.standard_error(logits, labels) > 0
+    with pytest.raises(InputError, match="undefined on most resamples"):
+        metric.resampled(logits[:20], np.array([1, *[0] * 19]) * 0, 10, 0)

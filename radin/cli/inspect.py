@@ -34,9 +34,8 @@ def command(checkpoints: tuple[str, ...], as_json: bool) -> None:
         cells = [[row["name"] or "", row["path"] or "", (row["sha256"] or "")[:12]] for row in rows]
         output().print(table("ingredients", ["name", "file", "sha256"], cells))
         tied = f", {len(pool.aliases)} tied" if pool.aliases else ""
-        click.echo(
-            f"{len(pool)} checkpoint{'s' * (len(pool) > 1)}, {len(pool.tensors)} tensors{tied}, {size(pool.nbytes)} each, {', '.join(dtypes)}"
-        )
+        counted = f"{len(pool)} checkpoint{'s' * (len(pool) > 1)}, {len(pool.tensors)} tensors{tied}"
+        click.echo(f"{counted}, {size(pool.nbytes)} each, {', '.join(dtypes)}")
         for row in twice:
             click.echo(f"{row['name']} and {row['same_as']} have the same contents: leave one out")
         if not twice:

@@ -146,8 +146,9 @@ def show_result(result: Result, target: str | None = None) -> None:
     lost = f", {spent.lost} evaluations lost to interruptions" if spent.lost else ""
     tests = f", {spent.test_passes} passes over the test set" if spent.test_passes else ""
     click.echo(
-        f"Spent in this folder: {spent.passes} ingredient passes ({duration(spent.seconds_passes)}), for this result {spent.candidates:,} candidates "
-        f"({duration(spent.seconds_search)}), {spent.soups} real soups ({duration(spent.seconds_soups)}){tests}{lost}."
+        f"Spent on this result: {spent.candidates:,} candidates ({duration(spent.seconds_search)}), {spent.soups} real "
+        f"soups ({duration(spent.seconds_soups)}); in this folder: {spent.passes} ingredient passes "
+        f"({duration(spent.seconds_passes)}){tests}{lost}."
     )
     click.echo(f"Soup: {target or result.run_dir / 'soup.safetensors'}")
     click.echo(f"Leaderboard and picture: {Path(result.run_dir) / 'leaderboard.json'}, score-against-budget.png")

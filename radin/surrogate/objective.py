@@ -41,7 +41,8 @@ class Surrogate:
 
     For small steps away from a shared initialisation the loss of averaged logits is, to first order, that of averaged
     weights (RADIN, arXiv 2401.17790), so this ranks soups without building them. Scores of metrics that count
-    predictions are exact: those of real arithmetic on the stored logits. No score depends on the recipes beside it.
+    predictions are exact: those of real arithmetic on the stored logits. No such score depends on
+    the recipes beside it; losses may, by rounding in the last bit.
 
     Arguments:
         bank: the logits, N ingredients × M samples × C classes.

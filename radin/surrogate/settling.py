@@ -52,8 +52,9 @@ class Settler:
     def settle(self, start: int, stop: int, right: Shaped[np.ndarray, " m"]) -> Candidates:
         """What is left of samples [start, stop); writes into `right` which of them are right for every recipe.
 
-        A rounded difference of two logits has the sign of the true one: gradual underflow never makes it 0. Ingredients
-        are looked at one after the other, in the cache, and only rivals that are not harmless are looked at again.
+        A rounded difference of two logits has the sign of the true one: gradual underflow never makes it 0, as long as
+        the process does not flush denormal numbers, which is nowhere the default. Ingredients are looked at one after
+        the other, in the cache, and only rivals that are not harmless are looked at again.
         """
         size, labels = stop - start, self.labels[start:stop]
         stored = [np.asarray(self.bank.read(i, start, stop)) for i in range(len(self.bank))]
