@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--zoo", nargs="+", default=["digits"], choices=zoos.names(), help="the pools")
     parser.add_argument("--searcher", nargs="+", help="all that are installed by default")
     parser.add_argument("--soups", nargs="+", type=int, default=[1, 2, 4], help="B, once for each value")
-    parser.add_argument("--candidates", type=int, default=70_000, help="K for every searcher; enough for all subsets of 16")
+    parser.add_argument("--candidates", type=int, default=70_000, help="K of every searcher; all subsets of 16")
     parser.add_argument("--lam", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--run-dir", type=Path, default=Path("runs/compare"), help="keeps the logits of every soup")

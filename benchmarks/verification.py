@@ -84,7 +84,7 @@ def measure(pairs: int, samples: int, size: int, device: str) -> dict[str, objec
                 loop = time.perf_counter()
                 expected = bare_loop(network, images, labels, size)
                 end = time.perf_counter()
-                same &= score == expected
+                same &= bool(score == expected)
                 if pair:  # the first pair warms up
                     ours.append(middle - begun)
                     bare.append(end - loop)
@@ -109,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measures, prints, and appends one line to a file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=15)
-    parser.add_argument("--samples", type=int, default=1000)
+    parser.add_argument("--samples", type=int, default=2500)
     parser.add_argument("--batch-size", type=int, default=100)
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     parser.add_argument("--json", type=Path, help="append the row to this file")
