@@ -16,7 +16,7 @@ def monte_carlo(
         Literal["binomial", "uniform"],
         "how sizes are distributed: as independent choices give them, or each from 1 to n alike",
     ] = "binomial",
-    batch: Annotated[int, Ge(1), "subsets proposed at once"] = 4096,
+    batch: Annotated[int, Ge(1), "subsets proposed at once"] = 8192,
 ) -> radin.Proposals:
     """Independent random subsets; the searcher of the RADIN paper."""
     while True:
