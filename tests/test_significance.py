@@ -136,6 +136,7 @@ def test_a_metric_that_is_undefined_on_some_resamples_has_an_interval_all_the_sa
 
     rng = np.random.default_rng(0)
     logits, labels = rng.normal(size=(30, 2)), np.array([1, 1, *[0] * 28])
+    logits[:2] = [[0, 9], [9, 0]]  # one of the two positives is found
     metric = get_metric(share_of_positives)
     low, high = interval(metric, logits, labels)
     assert 0 <= low <= high <= 1
