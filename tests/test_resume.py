@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,9 @@ def wait_for(condition, process: subprocess.Popen, seconds: float = 120) -> None
 
 
 def start(call: list[str]) -> subprocess.Popen:
-    return subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # Whoever runs the tests in the background may have them ignore SIGINT, which a child would inherit.
+    listen = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listen)
 
 
 def test_killed_in_every_stage_it_ends_as_an_undisturbed_run(checkpoints: list[Path], tmp_path: Path) -> None:
