@@ -1,22 +1,17 @@
-"""Folders of images, one folder for each class."""
+"""Images in files of their own, and folders of them, one folder for each class."""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from collections.abc import Iterator, MutableMapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from jaxtyping import Float32, Int64
-from torch.utils.data import Dataset
 
 from radin.errors import DataError, InputError, MissingFileError
-from radin.files import digest_of, file_digest
+from radin.files import file_digest
+from radin.tasks.labelled import Images, Transform
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -24,10 +19,58 @@ if TYPE_CHECKING:
 #: Files that count as images, by their suffix in lower case.
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff"})
 
-Transform = Callable[["Image"], Any]
+
+class ImageFiles(Images):
+    """Images in files of their own.
+
+    Arguments:
+        root: the folder that names are relative to.
+        files: the images, in sample order, and the label of each.
+        classes: names of the classes, in label order.
+        transform: see `Images`.
+        border: pixels that are cut off on each side.
+        settings: the other arguments of `Images`.
+
+    Attributes:
+        paths: all files that are listed.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        files: Sequence[tuple[Path, int]],
+        classes: Sequence[str],
+        transform: Transform | None = None,
+        *,
+        border: int = 0,
+        **settings: Any,
+    ) -> None:
+        super().__init__(np.array([label for _, label in files], dtype=np.int64), classes, transform, **settings)
+        self.root, self.border = root, border
+        self.paths = tuple(path for path, _ in files)
+
+    def open(self, row: int) -> Image:
+        """The image in a file, in RGB, without its border."""
+        image = _read(self.paths[row])
+        if not self.border:
+            return image
+        width, height = image.size
+        return image.crop((self.border, self.border, width - self.border, height - self.border))
+
+    def contents(self, row: int, memory: MutableMapping[str, str]) -> str:
+        """The digest of a file."""
+        path = self.paths[row]
+        try:
+            return file_digest(path, memory)
+        except OSError as error:
+            raise DataError(f"{path}: could not be read ({error.strerror or error})") from error
+
+    def name(self, row: int) -> str:
+        """The path relative to the root."""
+        return self.paths[row].relative_to(self.root).as_posix()
 
 
-class ImageFolder(Dataset[tuple[Any, int]]):
+class ImageFolder(ImageFiles):
     """Images in `root/<class>/`, at any depth; an image's label is its folder's place among the classes.
 
     Samples come class by class, in the order of their paths. Hidden files and folders are left out. A class without
@@ -35,10 +78,10 @@ class ImageFolder(Dataset[tuple[Any, int]]):
 
     Arguments:
         root: the folder that holds one folder for each class.
-        transform: turns an RGB image (of Pillow) into what the network takes. By default a float32 tensor `[3, h, w]`
-            in `[0, 1]`. It must not be random: every model is to see the same samples.
+        transform: see `Images`.
         classes: the class folders in label order; the folders in `root`, sorted by name, by default. With it, `root`
             may lack some of the folders, but may have no other.
+        settings: the other arguments of `Images`.
 
     Attributes:
         root: the folder.
@@ -52,52 +95,32 @@ class ImageFolder(Dataset[tuple[Any, int]]):
     """
 
     def __init__(
-        self, root: str | os.PathLike[str], transform: Transform | None = None, *, classes: Sequence[str] | None = None
+        self,
+        root: str | os.PathLike[str],
+        transform: Transform | None = None,
+        *,
+        classes: Sequence[str] | None = None,
+        **settings: Any,
     ) -> None:
-        self.root = Path(root).expanduser()
-        self.transform = transform
-        folders = _class_folders(self.root)
-        self.classes = tuple(folders) if classes is None else tuple(classes)
-        _check_classes(self.root, folders, self.classes)
-        found = [(path, label) for label, name in enumerate(self.classes) for path in _images(self.root / name)]
+        place = Path(root).expanduser()
+        folders = class_folders(place)
+        names = tuple(folders) if classes is None else tuple(classes)
+        _check_classes(place, folders, names)
+        found = [(path, label) for label, name in enumerate(names) for path in image_files(place / name)]
         if not found:
-            suffixes = ", ".join(sorted(SUFFIXES))
-            raise DataError(f"{self.root}: there is no image in its {len(folders)} class folders ({suffixes})")
-        self.paths = tuple(path for path, _ in found)
-        self._labels = tuple(label for _, label in found)
-        self._digests: dict[str, str] = {}
-
-    @cached_property
-    def labels(self) -> Int64[np.ndarray, " M"]:
-        """The class of every image, known from its folder alone."""
-        return np.array(self._labels, dtype=np.int64)
-
-    def fingerprint(self) -> str:
-        """A digest of classes, relative paths, file contents, and the transform's `repr`.
-
-        Files that did not change since the last call are not read again. A transform whose `repr` does not say what it
-        does, such as a lambda, is known by its name only.
-        """
-        with ThreadPoolExecutor() as threads:
-            digests = list(threads.map(self._digest, self.paths))
-        names = [path.relative_to(self.root).as_posix() for path in self.paths]
-        return digest_of("image-folder-1", self.classes, names, self._labels, digests, _described(self.transform))
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> tuple[Any, int]:
-        image = _read(self.paths[index])
-        return (self.transform or _as_tensor)(image), self._labels[index]
-
-    def _digest(self, path: Path) -> str:
-        try:
-            return file_digest(path, self._digests)
-        except OSError as error:
-            raise DataError(f"{path}: could not be read ({error.strerror or error})") from error
+            raise DataError(
+                f"{place}: there is no image in its {len(folders)} class folders ({', '.join(sorted(SUFFIXES))})"
+            )
+        super().__init__(place, found, names, transform, **settings)
 
 
-def _class_folders(root: Path) -> list[str]:
+def class_folders(root: Path) -> list[str]:
+    """Names of the folders in a folder, sorted, hidden ones left out.
+
+    Raises:
+        MissingFileError: no such folder.
+        DataError: no folder in it.
+    """
     if not root.is_dir():
         raise MissingFileError(f"{root}: no such folder; expected one that holds a folder of images for each class")
     entries = [entry for entry in root.iterdir() if not entry.name.startswith(".")]
@@ -110,6 +133,11 @@ def _class_folders(root: Path) -> list[str]:
     return folders
 
 
+def image_files(folder: Path) -> list[Path]:
+    """All images in a folder, at any depth, in the order of their paths; none if it is not there."""
+    return sorted(_walk(folder), key=lambda path: path.relative_to(folder).as_posix())
+
+
 def _check_classes(root: Path, folders: Sequence[str], classes: Sequence[str]) -> None:
     if len(set(classes)) != len(classes):
         twice = next(name for name in classes if list(classes).count(name) > 1)
@@ -118,13 +146,9 @@ def _check_classes(root: Path, folders: Sequence[str], classes: Sequence[str]) -
     if unknown:
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         raise DataError(
-            f"{root}: folder {unknown[0]!r}{more} is none of the {len(classes)} classes ({_few(classes)}); "
+            f"{root}: folder {unknown[0]!r}{more} is none of the {len(classes)} classes ({few(classes)}); "
             "its images would have no label"
         )
-
-
-def _images(folder: Path) -> list[Path]:
-    return sorted(_walk(folder), key=lambda path: path.relative_to(folder).as_posix())
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -148,14 +172,6 @@ def _read(path: Path) -> Image:
         ) from error
 
 
-def _as_tensor(image: Image) -> Float32[torch.Tensor, "3 h w"]:
-    return torch.from_numpy(np.array(image, dtype=np.float32) / 255).permute(2, 0, 1).contiguous()
-
-
-def _described(transform: Transform | None) -> str:
-    """What a transform says of itself, without places in memory, which change from run to run."""
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(transform))
-
-
-def _few(names: Sequence[str]) -> str:
+def few(names: Sequence[str]) -> str:
+    """The first few of some names, for error messages."""
     return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")

@@ -31,3 +31,26 @@ def split_rows(
     held = [rng.permutation(np.flatnonzero(labels == one))[:take] for one, take in zip(classes, takes, strict=True)]
     held_back = np.sort(np.concatenate(held))
     return np.setdiff1d(np.arange(len(labels)), held_back), held_back
+
+
+def sample_rows(labels: Int64[np.ndarray, " M"], n: int, seed: int) -> Int64[np.ndarray, " n"]:
+    """Draws samples at random, stratified by class.
+
+    Arguments:
+        labels: the samples' classes.
+        n: how many to draw; all of them if there are no more. Each class gives its share rounded down or up, the
+            largest fractions up first.
+        seed: draws the samples; equal seeds give equal samples.
+
+    Returns:
+        indices of the samples, in ascending order.
+    """
+    if n >= len(labels):
+        return np.arange(len(labels))
+    rng = np.random.default_rng(seed)
+    classes, counts = np.unique(labels, return_counts=True)
+    shares = counts * (n / len(labels))
+    takes = np.floor(shares).astype(np.int64)
+    takes[np.argsort(takes - shares, kind="stable")[: n - int(takes.sum())]] += 1
+    drawn = [rng.permutation(np.flatnonzero(labels == one))[:take] for one, take in zip(classes, takes, strict=True)]
+    return np.sort(np.concatenate(drawn))

@@ -1,0 +1,194 @@
+"""Labelled images as every reader gives them: what they are called, which can be read, and a digest of it all."""
+
+from __future__ import annotations
+
+import copy
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int64
+from torch.utils.data import Dataset
+
+from radin.errors import DataError, InputError
+from radin.files import digest_of
+from radin.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Transform = Callable[["Image"], Any]
+
+#: What is done about an image that cannot be read: `stop` names it and ends the run, `skip` leaves it out everywhere.
+Corrupt = Literal["stop", "skip"]
+
+#: For each class of a part of the classes, the columns of the logits that stand for it.
+Columns = tuple[tuple[int, ...], ...]
+
+
+class Images(Dataset[tuple[Any, int]], ABC):
+    """Labelled images: what all readers give, whatever files they read.
+
+    Arguments:
+        labels: the class of every image that is listed, known without reading it.
+        classes: names of the classes, in label order.
+        transform: turns an RGB image (of Pillow) into what the network takes. By default a float32 tensor `[3, h, w]`
+            in `[0, 1]`. It must not be random: every model is to see the same samples.
+        titles: what people call the classes, in the same order; by default the names, underscores read as blanks.
+        columns: where the classes are a part of what the network tells apart, the columns of the logits that stand for
+            each of them; the largest of its columns is a class's score. By default class `i` is column `i`.
+        corrupt: `stop` raises on the first image that cannot be read; `skip` reads all of them before the first pass
+            and leaves those out, so that every model sees the same samples.
+        remarks: what a reader of the results should know of these data.
+    """
+
+    def __init__(
+        self,
+        labels: Int64[np.ndarray, " F"],
+        classes: Sequence[str],
+        transform: Transform | None = None,
+        *,
+        titles: Sequence[str] | None = None,
+        columns: Columns | None = None,
+        corrupt: Corrupt = "stop",
+        remarks: Sequence[str] = (),
+    ) -> None:
+        if corrupt not in ("stop", "skip"):
+            raise InputError(f"corrupt must be 'stop' or 'skip', got {corrupt!r}")
+        self.listed = labels
+        self.classes = tuple(classes)
+        self.titles = tuple(titles) if titles is not None else tuple(name.replace("_", " ") for name in self.classes)
+        self.transform = transform
+        self.columns = columns
+        self.corrupt = corrupt
+        self._remarks = tuple(remarks)
+        self._chosen: Int64[np.ndarray, " M"] = np.arange(len(labels))
+        self._unread: tuple[str, ...] | None = None  # what `skip` left out, once that is known
+        self._memory: MutableMapping[str, str] = {}
+
+    @abstractmethod
+    def open(self, row: int) -> Image:
+        """The image listed at a place, in RGB.
+
+        Raises:
+            DataError: it cannot be read; names the file.
+        """
+
+    @abstractmethod
+    def contents(self, row: int, memory: MutableMapping[str, str]) -> str:
+        """A digest of the contents of the image listed at a place, from memory where that is still true."""
+
+    @abstractmethod
+    def name(self, row: int) -> str:
+        """What tells the image listed at a place from the others, wherever the data lie."""
+
+    def take(self, rows: Int64[np.ndarray, " m"]) -> Images:
+        """The same data with some of its images alone: places among those that this one has."""
+        taken = copy.copy(self)
+        taken._chosen, taken._unread = self.rows[rows], () if self._unread is not None else None
+        return taken
+
+    def survey(self, memory: MutableMapping[str, str], progress: Progress = SILENT) -> None:
+        """Reads contents, and decides which images are left out, before the first pass.
+
+        Arguments:
+            memory: digests that are known already, and gets those that are not; kept for `fingerprint`.
+            progress: watches.
+        """
+        self._memory = memory
+        skipping = self.corrupt == "skip" and self._unread is None
+        with progress.stage("reading data", len(self._chosen), "image") as advance, ThreadPoolExecutor() as threads:
+            unread: list[tuple[int, str]] = []
+            look = self._complaint if skipping else self._digested
+            for row, complaint in zip(self._chosen, threads.map(look, self._chosen.tolist()), strict=True):
+                if complaint:
+                    unread.append((row, complaint))
+                advance(1)
+        if skipping:
+            self._chosen = np.setdiff1d(self._chosen, np.array([row for row, _ in unread], dtype=np.int64))
+            self._unread = tuple(complaint for _, complaint in unread)
+            if not len(self._chosen):
+                raise DataError(f"none of {len(unread)} images can be read; the first: {unread[0][1]}")
+
+    def _digested(self, row: int) -> str:
+        self.contents(row, self._memory)
+        return ""
+
+    def _complaint(self, row: int) -> str:
+        """Why an image cannot be read; empty if it can. Contents that were tried before are not tried again."""
+        try:
+            known_as = f"image\0{self.contents(row, self._memory)}"
+        except DataError as error:
+            return str(error)
+        if known_as not in self._memory:
+            self._memory[known_as] = self._tried(row)
+        return self._memory[known_as]
+
+    def _tried(self, row: int) -> str:
+        try:
+            self.open(row)
+        except DataError as error:
+            return str(error)
+        return ""
+
+    @property
+    def rows(self) -> Int64[np.ndarray, " M"]:
+        """Places of the samples among all that is listed."""
+        if self.corrupt == "skip" and self._unread is None:
+            self.survey(self._memory)
+        return self._chosen
+
+    @property
+    def labels(self) -> Int64[np.ndarray, " M"]:
+        """The class of every sample."""
+        return self.listed[self.rows]
+
+    @property
+    def skipped(self) -> int:
+        """How many images were left out, since they cannot be read."""
+        return len(self._unread or ()) if len(self.rows) else 0
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a reader of the results should know of these data."""
+        if not self.skipped:
+            return self._remarks
+        first = (self._unread or ("",))[0]
+        return (*self._remarks, f"{self.skipped} unreadable images were left out, such as {first}")
+
+    def fingerprint(self) -> str:
+        """A digest of classes, names, contents, and the transform's `repr`.
+
+        Files that did not change since the last call are not read again. A transform whose `repr` does not say what it
+        does, such as a lambda, is known by its name only.
+        """
+        rows = self.rows.tolist()
+        with ThreadPoolExecutor() as threads:
+            digests = list(threads.map(lambda row: self.contents(row, self._memory), rows))
+        names = [self.name(row) for row in rows]
+        described = _described(self.transform)
+        return digest_of("images-1", self.classes, self.columns, names, self.labels.tolist(), digests, described)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        row = int(self.rows[index])
+        return (self.transform or _as_tensor)(self.open(row)), int(self.listed[row])
+
+    def __getstate__(self) -> dict[str, Any]:
+        self.rows  # noqa: B018  # a worker process is to hear which images are left out, not to look itself
+        return self.__dict__ | {"_memory": {}}
+
+
+def _as_tensor(image: Image) -> Float32[torch.Tensor, "3 h w"]:
+    return torch.from_numpy(np.array(image, dtype=np.float32) / 255).permute(2, 0, 1).contiguous()
+
+
+def _described(transform: Transform | None) -> str:
+    """What a transform says of itself, without places in memory, which change from run to run."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(transform))
