@@ -37,7 +37,6 @@ SWEEP = Sweep(
         mixup=(0.0, 0.0, 0.2),
         noise=(0.0, 0.05, 0.1, 0.2),
     ),
-    brightest=16,
     batch_size=16,
 )
 
@@ -55,8 +54,8 @@ def images() -> tuple[Images, Images]:
     digits = load_digits()
     pixels, labels = digits.images.astype(np.uint8), digits.target.astype(np.int64)
     order = np.random.default_rng(0).permutation(len(labels))
-    train, validation = order[:TRAINING_IMAGES], order[TRAINING_IMAGES:]
-    return Images(pixels[train], labels[train]), Images(pixels[validation], labels[validation])
+    every = Images(pixels, labels, brightest=16)
+    return every.part(order[:TRAINING_IMAGES]), every.part(order[TRAINING_IMAGES:])
 
 
 def train_pool(folder: str | Path, n: int = 13, seed: int = 0, progress: Progress = SILENT) -> list[Path]:
@@ -86,5 +85,5 @@ def task(metric: str = "accuracy", holdback: float = 0.4, split_seed: int = 0) -
         holdback: part of the images that selects nothing and reports; 0.4 leaves 519 of them.
         split_seed: of that split.
     """
-    data = images()[1].tensors(SWEEP.brightest)
+    data = images()[1].tensors()
     return Task(network, data, metric=metric, holdback=holdback, split_seed=split_seed)

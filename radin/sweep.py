@@ -19,12 +19,12 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
-from torch import nn
+from torch import Tensor, nn
 
 from radin.errors import InputError
 from radin.files import file_digest, written_aside
 from radin.progress import SILENT, Progress
-from radin.training import Images, Settings, train
+from radin.training import Samples, Settings, call, train
 
 #: Key of the file's metadata that says how a checkpoint was trained. A single key: the order of several is random.
 METADATA_KEY = "sweep"
@@ -77,26 +77,39 @@ class Sweep:
     Arguments:
         name: of the pool; stands in every file.
         build_network: returns the network; at module level, so that other processes can import it.
-        pretraining: settings of the one shared training run.
+        pretraining: settings of the one shared training run; None where the fine-tunings start from given weights.
         ranges: what the fine-tunings' settings are drawn from.
-        brightest: the pixel value that becomes 1.0.
-        batch_size: images in a step.
+        batch_size: samples in a step.
+        forward: `(network, inputs) -> logits`; at module level, too.
     """
 
     name: str
     build_network: Callable[[], nn.Module]
-    pretraining: Settings
+    pretraining: Settings | None
     ranges: Ranges
-    brightest: int
     batch_size: int
+    forward: Callable[[nn.Module, Any], Tensor] = call
 
-    def train(self, network: nn.Module, images: Images, settings: Settings, rng: np.random.Generator) -> None:
+    def train(self, network: nn.Module, samples: Samples, settings: Settings, rng: np.random.Generator) -> None:
         """Trains a network in place, as this sweep does."""
-        train(network, images, settings, brightest=self.brightest, batch_size=self.batch_size, rng=rng)
+        train(network, samples, settings, batch_size=self.batch_size, rng=rng, forward=self.forward)
+
+    def record(self, settings: Settings | None, seed: int, **more: Any) -> str:
+        """What a file's metadata say of the training run that wrote it, as JSON."""
+        about = {"pool": self.name, "seed": seed, "batch_size": self.batch_size, **more}
+        return json.dumps(about | {"settings": settings and asdict(settings)})
 
 
 def train_pool(
-    sweep: Sweep, folder: Path, images: Images, n: int, *, seed: int = 0, jobs: int = 1, progress: Progress = SILENT
+    sweep: Sweep,
+    folder: Path,
+    samples: Samples,
+    n: int,
+    *,
+    seed: int = 0,
+    jobs: int = 1,
+    initial: Path | None = None,
+    progress: Progress = SILENT,
 ) -> list[Path]:
     """Trains whatever is missing of `n` fine-tunings and returns their files, `run-00.safetensors` and on.
 
@@ -106,10 +119,11 @@ def train_pool(
     Arguments:
         sweep: what is trained.
         folder: where the files go; made if need be.
-        images: training data, `uint8[m, h, w]` with labels.
+        samples: training data.
         n: fine-tunings; those of a smaller `n` are the first of a larger one.
         seed: of initialisation, hyperparameters, order of data and augmentation.
         jobs: fine-tunings at a time, each a process with one thread; the files do not depend on it.
+        initial: weights that pretraining starts from, a file of safetensors; random ones by default.
         progress: is told of epochs.
 
     Raises:
@@ -118,28 +132,57 @@ def train_pool(
     """
     if n < 1 or jobs < 1:
         raise InputError(f"expected at least 1 model and 1 job, got n={n} and jobs={jobs}")
-    start = folder / "pretrained" / "pretrained.safetensors"
-    record = _record(sweep, sweep.pretraining, seed, data=images.digest())
-    if not is_finished(start, record):
-        with progress.stage("pretraining", sweep.pretraining.epochs, "epoch") as advance:
-            with _untouched_torch_state(seed):
-                network = sweep.build_network()
-                sweep.train(network, images, sweep.pretraining, _rng(seed, 0))
-            publish(network, start, record)
-            advance(sweep.pretraining.epochs)
+    start = pretrain(sweep, folder, samples, seed=seed, initial=initial, progress=progress)
     origin = file_digest(start)[:16]
     runs = [_Run(sweep, sweep.ranges.draw(_rng(seed, 1, i)), seed, i, start, origin, folder) for i in range(n)]
     missing = [run for run in runs if not run.finished]
     if missing:
         with progress.stage("fine-tuning", sum(run.settings.epochs for run in missing), "epoch") as advance:
-            for run in _carry_out(missing, images, jobs):
+            for run in _carry_out(missing, samples, jobs):
                 advance(run.settings.epochs)
     return [run.path for run in runs]
 
 
+def pretrain(
+    sweep: Sweep,
+    folder: Path,
+    samples: Samples,
+    *,
+    seed: int = 0,
+    initial: Path | None = None,
+    progress: Progress = SILENT,
+) -> Path:
+    """The file of the network that a pool's fine-tunings start from, trained if it is missing; see `train_pool`."""
+    path = folder / "pretrained" / "pretrained.safetensors"
+    origin = {} if initial is None else {"initial": file_digest(initial)[:16]}
+    record = sweep.record(sweep.pretraining, seed, data=samples.digest(), **origin)
+    if is_finished(path, record):
+        return path
+    epochs = sweep.pretraining.epochs if sweep.pretraining else 0
+    with progress.stage("pretraining", epochs, "epoch") as advance:
+        with untouched_torch_state(seed):
+            network = sweep.build_network()
+            if initial is not None:
+                network.load_state_dict(load_file(initial))
+            if sweep.pretraining is not None:
+                sweep.train(network, samples, sweep.pretraining, _rng(seed, 0))
+        publish(network, path, record)
+        advance(epochs)
+    return path
+
+
+def fine_tune(sweep: Sweep, start: Path, samples: Samples, settings: Settings, seed: int, index: int) -> nn.Module:
+    """The network that one fine-tuning from the weights in a file ends with; `index` draws its order of samples."""
+    with untouched_torch_state(seed):
+        network = sweep.build_network()
+        network.load_state_dict(load_file(start))
+        sweep.train(network, samples, settings, _rng(seed, 2, index))
+    return network
+
+
 @dataclass(frozen=True)
 class _Run:
-    """One fine-tuning: everything that another process needs to carry it out, but the images."""
+    """One fine-tuning: everything that another process needs to carry it out, but the samples."""
 
     sweep: Sweep
     settings: Settings
@@ -155,29 +198,26 @@ class _Run:
 
     @property
     def record(self) -> str:
-        return _record(self.sweep, self.settings, self.seed, run=self.index, pretrained=self.origin)
+        return self.sweep.record(self.settings, self.seed, run=self.index, pretrained=self.origin)
 
     @property
     def finished(self) -> bool:
         return is_finished(self.path, self.record)
 
-    def carry_out(self, images: Images) -> _Run:
-        with _untouched_torch_state(self.seed):
-            network = self.sweep.build_network()
-            network.load_state_dict(load_file(self.start))
-            self.sweep.train(network, images, self.settings, _rng(self.seed, 2, self.index))
+    def carry_out(self, samples: Samples) -> _Run:
+        network = fine_tune(self.sweep, self.start, samples, self.settings, self.seed, self.index)
         publish(network, self.path, self.record)
         return self
 
 
-def _carry_out(runs: list[_Run], images: Images, jobs: int) -> Iterator[_Run]:
+def _carry_out(runs: list[_Run], samples: Samples, jobs: int) -> Iterator[_Run]:
     if min(jobs, len(runs)) == 1:
-        yield from (run.carry_out(images) for run in runs)
+        yield from (run.carry_out(samples) for run in runs)
         return
     # Spawned, not forked: a fork of a process in which torch has started its threads may hang.
     with ProcessPoolExecutor(min(jobs, len(runs)), get_context("spawn")) as pool:
         try:
-            for future in as_completed([pool.submit(_Run.carry_out, run, images) for run in runs]):
+            for future in as_completed([pool.submit(_Run.carry_out, run, samples) for run in runs]):
                 yield future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -209,17 +249,12 @@ def settings_of(path: Path) -> dict[str, Any]:
     return record
 
 
-def _record(sweep: Sweep, settings: Settings, seed: int, **more: Any) -> str:
-    named = {"pool": sweep.name, "seed": seed, "batch_size": sweep.batch_size, **more}
-    return json.dumps(named | {"settings": asdict(settings)})
-
-
 def _rng(*seed: int) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
 @contextmanager
-def _untouched_torch_state(seed: int) -> Iterator[None]:
+def untouched_torch_state(seed: int) -> Iterator[None]:
     """Seeds torch and takes one thread inside; afterwards both are as before."""
     threads = torch.get_num_threads()
     with torch.random.fork_rng(devices=[]):

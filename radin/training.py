@@ -1,9 +1,11 @@
-"""One training run of a small image classifier: its hyperparameters, its images, their augmentation, the loop."""
+"""One training run of a small classifier: its hyperparameters, its samples, their augmentation, the loop."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -46,52 +48,92 @@ class Settings:
     noise: float = 0.0
 
 
+@runtime_checkable
+class Samples(Protocol):
+    """What a network is trained on."""
+
+    @property
+    def labels(self) -> Int64[np.ndarray, " m"]:
+        """The class of every sample."""
+
+    def digest(self) -> str:
+        """A fingerprint of inputs and labels."""
+
+    def batch(self, rows: Int64[np.ndarray, " b"], settings: Settings, rng: np.random.Generator) -> Any:
+        """The inputs of some samples as the network takes them, augmented as the settings say."""
+
+
 @dataclass(frozen=True)
 class Images:
-    """Labelled grey images: `uint8[m, h, w]` and `int64[m]`."""
+    """Labelled grey images: `uint8[m, h, w]` and `int64[m]`; the pixel value `brightest` stands for 1.0."""
 
     pixels: UInt8[np.ndarray, "m h w"]
     labels: Int64[np.ndarray, " m"]
+    brightest: int = 255
 
     def digest(self) -> str:
         """A fingerprint of pixels and labels."""
         return hashlib.sha256(self.pixels.tobytes() + self.labels.tobytes()).hexdigest()[:16]
 
-    def tensors(self, brightest: int) -> tuple[Float[Tensor, "m 1 h w"], Int64[Tensor, " m"]]:
+    def batch(
+        self, rows: Int64[np.ndarray, " b"], settings: Settings, rng: np.random.Generator
+    ) -> Float[Tensor, "b 1 h w"]:
+        """Some images in [0, 1], augmented."""
+        return torch.from_numpy(augment(self.pixels[rows] / np.float32(self.brightest), settings, rng)).unsqueeze(1)
+
+    def part(self, rows: Int64[np.ndarray, " b"]) -> Images:
+        """Some of the images."""
+        return Images(self.pixels[rows], self.labels[rows], self.brightest)
+
+    def tensors(self) -> tuple[Float[Tensor, "m 1 h w"], Int64[Tensor, " m"]]:
         """Images in [0, 1] with their one channel, and labels, as a task takes them."""
-        return torch.from_numpy(self.pixels).unsqueeze(1).float() / brightest, torch.from_numpy(self.labels)
+        return torch.from_numpy(self.pixels).unsqueeze(1).float() / self.brightest, torch.from_numpy(self.labels)
+
+
+def call(network: nn.Module, inputs: Any) -> Tensor:
+    """Logits of a network that takes the inputs as they are."""
+    logits: Tensor = network(inputs)
+    return logits
 
 
 def train(
-    network: nn.Module, images: Images, settings: Settings, *, brightest: int, batch_size: int, rng: np.random.Generator
+    network: nn.Module,
+    samples: Samples,
+    settings: Settings,
+    *,
+    batch_size: int,
+    rng: np.random.Generator,
+    forward: Callable[[nn.Module, Any], Tensor] = call,
 ) -> None:
     """Trains a network in place: AdamW, warm-up and cosine, mixup (Zhang et al. 2018, arXiv 1710.09412).
 
     Arguments:
-        network: takes `float32[b, 1, h, w]` in [0, 1] and returns logits.
-        images: what it is trained on.
-        settings: how.
-        brightest: the pixel value that becomes 1.0.
-        batch_size: images in a step.
-        rng: the order of the images, their augmentation and mixing; nothing else here is random.
+        network: parameters that ask for no gradient stay as they are.
+        samples: what it is trained on.
+        settings: how. Mixup takes samples whose inputs are one tensor of floats.
+        batch_size: samples in a step.
+        rng: the order of the samples, their augmentation and mixing; nothing else here is random.
+        forward: `(network, inputs) -> logits [b, C]`.
     """
-    seen = rng.permutation(len(images.labels))[: max(1, round(settings.part * len(images.labels)))]
-    pixels, labels = images.pixels[seen], torch.from_numpy(images.labels[seen])
+    count = len(samples.labels)
+    seen = rng.permutation(count)[: max(1, round(settings.part * count))]
+    labels = torch.from_numpy(samples.labels)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )
-    batches = -(-len(pixels) // batch_size)
+    batches = -(-len(seen) // batch_size)
     steps = settings.epochs * batches
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step / steps, settings.final_rate))
     network.train()
     for _ in range(settings.epochs):
-        for rows in np.array_split(rng.permutation(len(pixels)), batches):
-            inputs = torch.from_numpy(augment(pixels[rows] / np.float32(brightest), settings, rng)).unsqueeze(1)
+        for chosen in np.array_split(rng.permutation(len(seen)), batches):
+            rows = seen[chosen]
+            inputs = samples.batch(rows, settings, rng)
             ratio, others = 1.0, rows
             if settings.mixup > 0:
                 ratio, order = float(rng.beta(settings.mixup, settings.mixup)), rng.permutation(len(rows))
                 inputs, others = ratio * inputs + (1 - ratio) * inputs[torch.from_numpy(order)], rows[order]
-            logits = network(inputs)
+            logits = forward(network, inputs)
             loss = ratio * cross_entropy(logits, labels[rows], label_smoothing=settings.label_smoothing)
             if ratio < 1:
                 loss = loss + (1 - ratio) * cross_entropy(

@@ -64,6 +64,10 @@ _ZOOS = {
     zoo.name: zoo
     for zoo in (
         Zoo("digits", "13 fine-tunings of a two-layer perceptron on scikit-learn's digits; seconds"),
+        Zoo("many", "60 fine-tunings of a narrow perceptron on the digits, of unequal quality; under a minute"),
+        Zoo(
+            "broken", "the 13 of digits, one that diverged, one from another start, one with permuted classes; seconds"
+        ),
         Zoo("fashion-mnist", "16 fine-tunings of a small vision transformer on Fashion-MNIST; 10 minutes on 2 cores"),
     )
 }

@@ -94,7 +94,6 @@ SWEEP = Sweep(
         flip=(False, True),
         erase=(0.0, 0.25),
     ),
-    brightest=255,
     batch_size=128,
 )
 
@@ -157,8 +156,7 @@ def split(images: Images, selection: int = SELECTION_IMAGES) -> tuple[Images, Im
     if not 0 < selection < len(images.labels):
         raise DataError(f"cannot hold out {selection} of {len(images.labels)} training images")
     order = np.random.default_rng(0).permutation(len(images.labels))
-    held, rest = order[:selection], order[selection:]
-    return Images(images.pixels[rest], images.labels[rest]), Images(images.pixels[held], images.labels[held])
+    return images.part(order[selection:]), images.part(order[:selection])
 
 
 def build(
@@ -205,5 +203,5 @@ def task(
         test: False leaves the test set out, so that a part of the selection images is held back instead.
     """
     _, held = split(read_images(Path(data), "train"), selection)
-    official = read_images(Path(data), "t10k").tensors(SWEEP.brightest) if test else None
-    return Task(VisionTransformer, held.tensors(SWEEP.brightest), metric=metric, test=official)
+    official = read_images(Path(data), "t10k").tensors() if test else None
+    return Task(VisionTransformer, held.tensors(), metric=metric, test=official)

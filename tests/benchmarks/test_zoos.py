@@ -125,11 +125,11 @@ def test_selection_images_are_not_trained_on(data):
 
 
 def test_every_pool_has_a_builder_and_a_task():
-    assert zoos.names() == ("digits", "fashion-mnist")
+    assert {"digits", "fashion-mnist"} <= set(zoos.names())
     for name in zoos.names():
         assert {"n", "seed", "progress"} <= zoos.get(name).options
     assert zoos.get("digits").task(metric="nll").metric == "nll"
-    with pytest.raises(InputError, match="no pool is called 'cifar'; there are: digits, fashion-mnist"):
+    with pytest.raises(InputError, match="no pool is called 'cifar'; there are: digits, "):
         zoos.get("cifar")
 
 
