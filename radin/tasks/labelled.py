@@ -54,7 +54,7 @@ class Images(Dataset[tuple[Any, int]], ABC):
         *,
         titles: Sequence[str] | None = None,
         columns: Columns | None = None,
-        corrupt: Corrupt = "stop",
+        corrupt: str = "stop",
         remarks: Sequence[str] = (),
     ) -> None:
         if corrupt not in ("stop", "skip"):
