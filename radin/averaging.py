@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike
 from radin import __version__
 from radin.checkpoints.output import Output
 from radin.checkpoints.safetensors import encode_header
+from radin.checkpoints.sharding import index_of, shard_paths, shares
 from radin.errors import InputError, MissingFileError
 from radin.files import written_aside
 from radin.mixing import Mixer
@@ -29,6 +31,7 @@ def average(
     batchnorm: str = "average",
     metadata: Mapping[str, str] | None = None,
     replace: Mapping[str, Any] | None = None,
+    max_shard_size: int | None = None,
 ) -> Path:
     """Writes the soup of one recipe: the weighted average of the ingredients' weights.
 
@@ -38,8 +41,8 @@ def average(
     copied where equal and refused otherwise, except `num_batches_tracked`, which takes the largest. Tied tensors are
     averaged once and stay tied, in the convention of `safetensors.torch.save_model`.
 
-    The file appears under its name only when it is complete. Its metadata hold the recipe as JSON (`radin.recipe`), the
-    version (`radin.version`) and the BatchNorm policy (`radin.batchnorm`).
+    The file appears under its name only when it is complete. Its metadata hold what all ingredients have in theirs, the
+    recipe as JSON (`radin.recipe`), the version (`radin.version`) and the BatchNorm policy (`radin.batchnorm`).
 
     Arguments:
         pool: the ingredients.
@@ -50,9 +53,12 @@ def average(
             needs data: `radin.make_soup` computes them and passes them as `replace`.
         metadata: more strings to keep in the file.
         replace: `{name: values}` of tensors to write as given, cast to the stored dtype.
+        max_shard_size: bytes of tensors in one file, at most (a larger tensor has one of its own). A soup that takes
+            more is written as `NAME-00001-of-0000N.safetensors` and so on, and an index `NAME.safetensors.index.json`,
+            as Hugging Face's libraries do. By default there is one file, whatever its size.
 
     Returns:
-        the path of the file.
+        the path of the file, or of the index.
 
     Raises:
         InputError: the recipe does not fit the pool, an unknown policy, or a path that cannot hold a soup.
@@ -63,31 +69,38 @@ def average(
     target = Path(path).expanduser()
     _check_target(target, pool)
     recipe = as_recipe(pool, recipe)
-    with Mixer(pool, recipe, batchnorm=batchnorm, replace=replace) as mixer:
-        notes = _metadata(recipe, batchnorm, metadata or {}, pool.aliases)
-        header, offsets, size = encode_header(pool.tensors, notes)
-        with written_aside(target) as file:
-            output = Output(file, target, size)
+    notes = _metadata(recipe, batchnorm, metadata or {}, pool)
+    shards = [pool.tensors] if max_shard_size is None else shares(pool.tensors, max_shard_size)
+    with Mixer(pool, recipe, batchnorm=batchnorm, replace=replace) as mixer, ExitStack() as stack:
+        # What is entered first is renamed last: an index appears when all of its shards are there.
+        written = target if len(shards) == 1 else stack.enter_context(index_of(target, shards, notes))
+        places: dict[str, tuple[Output, int]] = {}
+        for path, tensors in zip(shard_paths(target, len(shards)), shards, strict=True):
+            header, offsets, size = encode_header(tensors, notes)
+            output = Output(stack.enter_context(written_aside(path)), path, size)
             output.write(header, 0)
-            share_out(
-                [(step, span) for step in mixer.steps for span in spans(step.info.numel)],
-                _Writer(mixer, output, offsets),
-            )
-            mixer.check_unchanged()
-    return target
+            places |= {name: (output, offset) for name, offset in offsets.items()}
+        share_out(
+            [(step, span) for step in mixer.steps for span in spans(step.info.numel)],
+            _Writer(mixer, places),
+        )
+        mixer.check_unchanged()
+        if written != target:  # shards of an older soup are about to be replaced one by one
+            written.unlink(missing_ok=True)
+    return written
 
 
 class _Writer:
-    def __init__(self, mixer: Mixer, output: Output, offsets: Mapping[str, int]) -> None:
+    def __init__(self, mixer: Mixer, places: Mapping[str, tuple[Output, int]]) -> None:
         self._mixer = mixer
-        self._output = output
-        self._offsets = offsets
+        self._places = places
 
     def __call__(self, job: tuple[Step, list[tuple[int, int]]], space: Workspace) -> None:
         step, pieces = job
+        output, offset = self._places[step.name]
         for start, stop in pieces:
             result = self._mixer.tile(step, start, stop, space)
-            self._output.write(result.data, self._offsets[step.name] + start * step.info.kind.itemsize)
+            output.write(result.data, offset + start * step.info.kind.itemsize)
 
 
 def _check_target(target: Path, pool: Pool) -> None:
@@ -97,21 +110,21 @@ def _check_target(target: Path, pool: Pool) -> None:
         )
     if not target.absolute().parent.is_dir():
         raise MissingFileError(f"no such folder: {target.parent}. Make it first.")
-    if target.exists() and any(target.samefile(path) for path in pool.paths if path.exists()):
+    if target.exists() and any(target.samefile(path) for path in pool.files if path.exists()):
         raise InputError(f"{target} is one of the ingredients; writing the soup there would lose it")
 
 
-def _metadata(recipe: Recipe, batchnorm: str, more: Mapping[str, str], aliases: Mapping[str, str]) -> dict[str, str]:
+def _metadata(recipe: Recipe, batchnorm: str, more: Mapping[str, str], pool: Pool) -> dict[str, str]:
     own = {
         "format": "pt",
         "radin.recipe": recipe.dumps(),
         "radin.version": __version__,
         "radin.batchnorm": batchnorm,
-        **aliases,
+        **pool.aliases,
     }
     for key, value in more.items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise InputError(f"metadata are strings by name, got {key!r}: {value!r}")
         if key in own:
             raise InputError(f"metadata: {key!r} is written by radin itself; choose another name")
-    return {**own, **more}
+    return {**pool.metadata, **own, **more}

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radin.checkpoints import SUFFIXES, Checkpoint, Reader, TensorInfo, open_checkpoint
+from radin.checkpoints import SUFFIXES, Checkpoint, Reader, TensorInfo, checkpoints_in, open_checkpoint, stem_of
 from radin.checkpoints.names import LORA, ties
 from radin.errors import IncompatibleError, InputError, MissingFileError
+from radin.files import digest_of, file_digest
 
 if TYPE_CHECKING:
     from torch import Tensor
 else:
     Tensor = Any  # a pool needs no torch until tensors are asked for
 
-#: Above this many ingredients a file is opened for each read, so that the system's limit on open files (often 1024)
-#: is never met.
+#: Above this many files in all, each is opened for each read, so that the system's limit on open files (often 1024) is
+#: never met.
 KEEP_OPEN = 256
 
 
@@ -28,34 +29,50 @@ class Pool:
     """The ingredients: fine-tuned checkpoints of one architecture, in an order that recipes refer to.
 
     Only headers are read, so a pool takes no memory to speak of, however large its files. Names are compared after the
-    prefixes of wrappers (`module.`, `_orig_mod.`) are taken off.
+    prefixes of wrappers are taken off: `module.`, `_orig_mod.`, and in files of Lightning one of `model.`, `net.` and
+    `network.` if all tensors share it.
 
     Arguments:
-        paths: files (`.safetensors`, or `.pt`, `.pth`, `.ckpt`, `.bin` from PyTorch), folders or globs. Files
-            keep the order in which they are given; those that a folder or glob gives come sorted.
+        paths: files (`.safetensors`, or `.pt`, `.pth`, `.ckpt`, `.bin` from PyTorch), indices of sharded ones
+            (`model.safetensors.index.json`), folders or globs. Files keep the order in which they are given; those that
+            a folder or glob gives come sorted.
         names: what to call the ingredients; default: the files' stems, with as many parent folders in front as it takes
             to tell them apart.
+        weights: `model` or `ema`: the network's own weights or their moving average, of training checkpoints that hold
+            both. There is no default for those: the two make different soups.
+        prefix: the network is what stands under this prefix, which is taken off; tensors elsewhere, such as those of a
+            loss or a teacher, are left out. By default all tensors are the network's.
 
     Attributes:
         names: the ingredients' names.
-        paths: their files.
+        paths: their files; of a sharded one, its index.
         tensors: `{name: TensorInfo}` of what one ingredient stores, tied tensors once.
         aliases: `{tied name: the name that is stored}`, for the ties that all ingredients have.
+        class_names: the classes in the order of the head's outputs, if any ingredient's file says so.
 
     Raises:
-        InputError: no file, one file twice, or `names` that do not fit.
+        InputError: no file, one file twice, `names` that do not fit, or no such choice of `weights`.
         MissingFileError: a file or every match of a glob is missing.
-        CheckpointError: a file is damaged, of an unknown format, or would run code.
-        IncompatibleError: tensors' names, shapes or dtypes differ, or are factors of low-rank adapters (LoRA).
+        CheckpointError: a file is damaged, of an unknown format, would run code, or lacks the weights asked for.
+        IncompatibleError: tensors' names, shapes or dtypes differ, are factors of low-rank adapters (LoRA), or the
+            files say that their classes differ or come in another order.
     """
 
     def __init__(
-        self, paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], names: Sequence[str] | None = None
+        self,
+        paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        names: Sequence[str] | None = None,
+        *,
+        weights: str | None = None,
+        prefix: str | None = None,
     ) -> None:
         self.paths = _resolve(paths)
         self.names = tuple(names) if names is not None else _names(self.paths)
         _check_names(self.names, self.paths)
-        self._checkpoints = tuple(open_checkpoint(path) for path in self.paths)
+        self._prefix = prefix
+        self._checkpoints = tuple(open_checkpoint(path, weights=weights, prefix=prefix) for path in self.paths)
+        self._files = tuple(file for checkpoint in self._checkpoints for file in checkpoint.files)
+        self.class_names = _common_classes(self._checkpoints)
         first = self._checkpoints[0]
         for checkpoint in self._checkpoints:
             _refuse_adapters(checkpoint)
@@ -80,7 +97,41 @@ class Pool:
 
     def reader(self, i: int) -> Reader:
         """Ingredient `i`, open for reading bytes of its tensors; to be closed, or used in a `with` statement."""
-        return self._checkpoints[i].open(keep=len(self) <= KEEP_OPEN)
+        return self._checkpoints[i].open(keep=len(self._files) <= KEEP_OPEN)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files of all ingredients, shards included."""
+        return self._files
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The strings that all ingredients keep beside their tensors, equal in each; those of radin's soups aside."""
+        first, *others = (checkpoint.metadata for checkpoint in self._checkpoints)
+        return {
+            key: value
+            for key, value in first.items()
+            if not key.startswith("radin.") and all(other.get(key) == value for other in others)
+        }
+
+    def origin(self, i: int) -> tuple[str | None, str, tuple[str, ...]]:
+        """What was taken from ingredient `i`'s file: `model` or `ema` (None from a plain state dict), the prefix that
+        was taken off every name, and the names that were left out."""
+        checkpoint = self._checkpoints[i]
+        return checkpoint.weights, checkpoint.prefix, checkpoint.left_out
+
+    def digest(self, i: int, memory: MutableMapping[str, str] | None = None) -> str:
+        """SHA-256 that tells ingredient `i` from others: of its file, else of its shards and of what is taken of them.
+
+        Arguments:
+            i: index of the ingredient.
+            memory: digests of files that need not be read again, see `radin.files.file_digest`.
+        """
+        checkpoint = self._checkpoints[i]
+        digests = [file_digest(file, memory) for file in checkpoint.files]
+        if len(digests) == 1 and checkpoint.weights != "ema" and self._prefix is None:
+            return digests[0]
+        return digest_of(digests, checkpoint.weights, self._prefix)
 
     def state_dict(self, i: int) -> dict[str, Tensor]:
         """All tensors of ingredient `i`, in memory of their own; tied names share one tensor.
@@ -124,7 +175,7 @@ def _resolve(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -
 
 def _matches(given: Path) -> list[Path]:
     if given.is_dir():
-        inside = sorted(file for file in given.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+        inside = checkpoints_in(given)
         if not inside:
             raise MissingFileError(
                 f"the pool is empty: the folder {given} holds no checkpoint ({', '.join(SUFFIXES)}); folders within it "
@@ -144,7 +195,7 @@ def _matches(given: Path) -> list[Path]:
 
 
 def _names(paths: tuple[Path, ...]) -> tuple[str, ...]:
-    full = [(*path.absolute().parent.parts, path.stem) for path in paths]
+    full = [(*path.absolute().parent.parts, stem_of(path)) for path in paths]
     depth = [1] * len(paths)
     while True:
         names = ["/".join(parts[-count:]) for parts, count in zip(full, depth, strict=True)]
@@ -198,3 +249,24 @@ def _compare(first: Checkpoint, other: Checkpoint) -> None:
                 f"tensor {name!r}: dtype {expected.dtype} in {first.path}, but {got.dtype} in {other.path}. "
                 f"Save all ingredients in one precision."
             )
+
+
+def _common_classes(checkpoints: Sequence[Checkpoint]) -> tuple[str, ...] | None:
+    """The order of classes that the files state, which must be one."""
+    stating = [checkpoint for checkpoint in checkpoints if checkpoint.class_names is not None]
+    for other in stating[1:]:
+        here, there = stating[0].class_names or (), other.class_names or ()
+        if here != there:
+            at = next(
+                (i for i, (a, b) in enumerate(zip(here, there, strict=False)) if a != b), min(map(len, (here, there)))
+            )
+            how = "in another order" if sorted(here) == sorted(there) else "others"
+            raise IncompatibleError(
+                f"the classes of {other.path} are {how} than those of {stating[0].path}: class {at} is "
+                f"{_class(there, at)} there and {_class(here, at)} here. Heads with other classes cannot be averaged."
+            )
+    return stating[0].class_names if stating else None
+
+
+def _class(names: Sequence[str], index: int) -> str:
+    return repr(names[index]) if index < len(names) else "none"

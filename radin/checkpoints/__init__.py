@@ -2,27 +2,70 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from radin.checkpoints.base import Checkpoint as Checkpoint
 from radin.checkpoints.base import Reader as Reader
+from radin.checkpoints.contents import check_weights
 from radin.checkpoints.dtypes import TensorInfo as TensorInfo
+from radin.checkpoints.named import NetworkCheckpoint as NetworkCheckpoint
 from radin.checkpoints.safetensors import SafetensorsCheckpoint
+from radin.checkpoints.sharded import INDEX, ShardedCheckpoint, read_index, refuse_shard
 from radin.errors import CheckpointError, MissingFileError
 
 PICKLED = (".pt", ".pth", ".ckpt", ".bin")
 SUFFIXES = (".safetensors", *PICKLED)
 
 
-def open_checkpoint(path: Path) -> Checkpoint:
-    """Reads the header of one file; the suffix says which format it has.
+def open_checkpoint(path: Path, *, weights: str | None = None, prefix: str | None = None) -> NetworkCheckpoint:
+    """Reads the header of one checkpoint; the suffix says which format it has.
+
+    Arguments:
+        path: the file, or the index of several (`model.safetensors.index.json`).
+        weights: `model` or `ema`: which weights to take of a file that holds both.
+        prefix: the network is what stands under it; by default all tensors are its own.
 
     Raises:
-        MissingFileError: there is no such file.
-        CheckpointError: it is a folder, of an unknown format, damaged, or would run code.
+        MissingFileError: there is no such file, or no such shard.
+        CheckpointError: it is a folder, one shard of several, of an unknown format, damaged, would run code, or lacks
+            the weights that were asked for.
+        InputError: `weights` is no choice.
     """
+    check_weights(weights)
     if path.is_dir():
         raise CheckpointError(f"{path} is a folder, expected a file. Name its checkpoints: '{path}/*.safetensors'.")
+    try:
+        if path.exists() and is_index(path):
+            return NetworkCheckpoint(ShardedCheckpoint(path, partial(_open_file, weights=weights)), prefix)
+        refuse_shard(path)
+        return NetworkCheckpoint(_open_file(path, weights=weights), prefix)
+    except MissingFileError:
+        raise
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def is_index(path: Path) -> bool:
+    """Whether a file's name says that it is an index of shards."""
+    return path.name.endswith(INDEX) and Path(path.name.removesuffix(INDEX)).suffix.lower() in SUFFIXES
+
+
+def checkpoints_in(folder: Path) -> list[Path]:
+    """The checkpoints that lie in a folder, sorted by name; shards are no checkpoints, their index is one."""
+    files = sorted(file for file in folder.iterdir() if file.is_file())
+    indices = [file for file in files if is_index(file)]
+    shards = {shard for index in indices for shard in read_index(index)[0].values()}
+    whole = [file for file in files if file.suffix.lower() in SUFFIXES and file.name not in shards]
+    return sorted([*whole, *indices])
+
+
+def stem_of(path: Path) -> str:
+    """A checkpoint's name without what says its format."""
+    return Path(path.name.removesuffix(INDEX)).stem if is_index(path) else path.stem
+
+
+def _open_file(path: Path, *, weights: str | None) -> Checkpoint:
     if not path.exists():
         raise MissingFileError(f"no such checkpoint: {path}")
     suffix = path.suffix.lower()
@@ -30,11 +73,13 @@ def open_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(
             f"{path}: cannot tell the format from the suffix {suffix!r}; known: {', '.join(SUFFIXES)}"
         )
-    try:
-        if suffix == ".safetensors":
-            return SafetensorsCheckpoint(path)
-        from radin.checkpoints.pickled import PickledCheckpoint  # brings torch along
+    if suffix == ".safetensors":
+        if weights == "ema":
+            raise CheckpointError(
+                f"{path}: a .safetensors file holds one set of weights, so there is no moving average (EMA) to choose. "
+                f"Leave the choice out."
+            )
+        return SafetensorsCheckpoint(path)
+    from radin.checkpoints.pickled import PickledCheckpoint  # brings torch along
 
-        return PickledCheckpoint(path)
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+    return PickledCheckpoint(path, weights)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 
 import numpy as np
 from jaxtyping import UInt8
@@ -41,22 +41,11 @@ class Signature:
 
 
 class Reader(ABC):
-    """One checkpoint, open for reading. Safe to call from several threads.
+    """One checkpoint, open for reading. Safe to call from several threads."""
 
-    Arguments:
-        signature: of the file whose header was read.
-
-    Raises:
-        CheckpointError: the file is another one now, or gone.
-    """
-
-    def __init__(self, signature: Signature) -> None:
-        signature.check()
-        self._signature = signature
-
+    @abstractmethod
     def check_unchanged(self) -> None:
-        """Raises CheckpointError if the file was changed since its header was read: what it gives may be mixed up."""
-        self._signature.check()
+        """Raises CheckpointError if a file was changed since its header was read: what it gives may be mixed up."""
 
     @abstractmethod
     def read(
@@ -90,15 +79,45 @@ class Reader(ABC):
         self.close()
 
 
-class Checkpoint(ABC):
-    """The header of one file of weights.
+class FileReader(Reader):
+    """A reader of one file.
 
-    `tensors` holds what is stored, by normalised name; `aliases` the names that are tied to a stored one.
+    Arguments:
+        signature: of the file whose header was read.
+
+    Raises:
+        CheckpointError: the file is another one now, or gone.
+    """
+
+    def __init__(self, signature: Signature) -> None:
+        signature.check()
+        self._signature = signature
+
+    def check_unchanged(self) -> None:
+        """Raises CheckpointError if the file was changed since its header was read."""
+        self._signature.check()
+
+
+class Checkpoint(ABC):
+    """The header of one checkpoint.
+
+    Attributes:
+        path: the file that stands for it: its only one, or the index of its shards.
+        tensors: what is stored, by name.
+        aliases: `{name: the stored name that it is tied to}`.
+        metadata: strings that are kept beside the tensors.
+        class_names: the classes in the order of the head's outputs, where the file says so.
+        weights: `model` or `ema`: which weights were taken, where the file holds more than a state dict.
+        lightning: whether Lightning wrote it, which puts the name of an attribute before every tensor's.
     """
 
     path: Path
     tensors: Mapping[str, TensorInfo]
     aliases: Mapping[str, str]
+    metadata: Mapping[str, str] = MappingProxyType({})
+    class_names: tuple[str, ...] | None = None
+    weights: str | None = None
+    lightning: bool = False
 
     @abstractmethod
     def open(self, keep: bool = True) -> Reader:
@@ -107,6 +126,11 @@ class Checkpoint(ABC):
         Arguments:
             keep: hold a file descriptor until closed; False opens the file for each read, for pools of very many files.
         """
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that it is read from."""
+        return (self.path,)
 
     @property
     def names(self) -> list[str]:

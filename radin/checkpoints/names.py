@@ -10,6 +10,12 @@ from radin.errors import CheckpointError
 #: Factors of low-rank adapters, as PEFT (`lora_A`; `lora_magnitude_vector` in DoRA) and kohya (`lora_down`) name them.
 LORA = re.compile(r"(^|[._])lora_((embedding_)?[AB]|up|down|magnitude_vector)(\.|$)")
 
+#: Attributes under which a LightningModule usually keeps its network.
+LIGHTNING = ("model.", "net.", "network.")
+
+#: The counter of `torch.optim.swa_utils.AveragedModel`, beside the network under `module.`.
+AVERAGED = "n_averaged"
+
 
 def normalise(names: Iterable[str], where: object) -> dict[str, str]:
     """`{name: name without what wrappers added}`, in the given order.
@@ -19,23 +25,51 @@ def normalise(names: Iterable[str], where: object) -> dict[str, str]:
         where: what to name in the message.
 
     `_orig_mod.` (torch.compile) goes wherever it stands as a component; `module.` (DataParallel and its kin) goes in
-    front, as often as every name has it.
+    front, as often as every name has it. The counter `n_averaged` beside `module.` (AveragedModel) is left out.
 
     Raises:
         CheckpointError: two names become one.
     """
     short = {name: ".".join(part for part in name.split(".") if part != "_orig_mod") for name in names}
+    if len(short) > 1 and all(rest.startswith("module.") != (rest == AVERAGED) for rest in short.values()):
+        short = {name: rest for name, rest in short.items() if rest != AVERAGED}
     while short and all(name.startswith("module.") for name in short.values()):
         short = {name: rest.removeprefix("module.") for name, rest in short.items()}
-    origin: dict[str, str] = {}
-    for name, rest in short.items():
-        if rest in origin:
-            raise CheckpointError(
-                f"{where}: tensors {origin[rest]!r} and {name!r} are both {rest!r} once the prefixes that wrappers add "
-                f"('module.', '_orig_mod.') are taken off. Save the state dict of the unwrapped network."
-            )
-        origin[rest] = name
+    _refuse_clashes(short, where)
     return short
+
+
+def network_names(
+    names: Iterable[str], where: object, *, prefix: str | None = None, lightning: bool = False
+) -> tuple[dict[str, str], str]:
+    """The names of a network's tensors in a checkpoint, as the bare network calls them.
+
+    Arguments:
+        names: as they stand in the file.
+        where: what to name in the message.
+        prefix: the network is what stands under it; other tensors (a loss's, a teacher's) are left out.
+        lightning: the file is Lightning's: a prefix in `LIGHTNING` that all tensors share is taken off.
+
+    Returns:
+        `{name: bare name}` of the network's tensors, and the prefix that was taken off beside those of wrappers.
+
+    Raises:
+        CheckpointError: two names become one, or none has the prefix.
+    """
+    short = normalise(names, where)
+    taken = f"{prefix.rstrip('.')}." if prefix else ""
+    if not prefix and lightning and short:
+        taken = next((one for one in LIGHTNING if all(rest.startswith(one) for rest in short.values())), "")
+    if not taken:
+        return short, ""
+    inside = {name: rest.removeprefix(taken) for name, rest in short.items() if rest.startswith(taken)}
+    if not inside:
+        tops = sorted({name.partition(".")[0] for name in short.values()})
+        raise CheckpointError(
+            f"{where}: no tensor's name begins with the prefix {taken!r}; they begin with: {', '.join(tops[:8])}"
+        )
+    bare = normalise(inside.values(), where)  # a network may be compiled, or parallel, inside of its holder
+    return {name: bare[rest] for name, rest in inside.items() if rest in bare}, taken
 
 
 def ties(groups: Mapping[str, Hashable]) -> dict[str, str]:
@@ -48,3 +82,14 @@ def ties(groups: Mapping[str, Hashable]) -> dict[str, str]:
         members.setdefault(group, []).append(name)
     kept = {group: min(names) for group, names in members.items()}
     return {name: kept[group] for name, group in groups.items() if name != kept[group]}
+
+
+def _refuse_clashes(short: Mapping[str, str], where: object) -> None:
+    origin: dict[str, str] = {}
+    for name, rest in short.items():
+        if rest in origin:
+            raise CheckpointError(
+                f"{where}: tensors {origin[rest]!r} and {name!r} are both {rest!r} once the prefixes that wrappers add "
+                f"('module.', '_orig_mod.') are taken off. Save the state dict of the unwrapped network."
+            )
+        origin[rest] = name

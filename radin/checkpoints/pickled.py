@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,50 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from radin.checkpoints.base import Checkpoint, Reader, Signature
+from radin.checkpoints.base import Checkpoint, FileReader, Reader, Signature
+from radin.checkpoints.contents import LIGHTNING_MARK, choose, stated_classes
 from radin.checkpoints.dtypes import DTYPES, TensorInfo
-from radin.checkpoints.names import normalise, ties
+from radin.checkpoints.names import ties
 from radin.errors import CheckpointError
 
-#: Where training scripts put the weights beside optimiser state, in the order in which they are looked for.
-HOLDERS = ("state_dict", "model")
+#: What training scripts keep beside the weights that is no plain data: options, paths, numpy's numbers and arrays.
+#: In their place `torch.load` makes a `_Setting`, so that neither they nor any other code is ever called.
+SETTINGS = (
+    "argparse.Namespace",
+    "pathlib.PosixPath",
+    "pathlib.WindowsPath",
+    "pathlib.PurePosixPath",
+    "pathlib.PureWindowsPath",
+    "pathlib._local.PosixPath",
+    "pathlib._local.WindowsPath",
+    "numpy.dtype",
+    "numpy.ndarray",
+    "numpy.core.multiarray.scalar",
+    "numpy.core.multiarray._reconstruct",
+    "numpy._core.multiarray.scalar",
+    "numpy._core.multiarray._reconstruct",
+)
+
+
+class _Setting:
+    """Stands in for an object that radin has no use for: takes whatever it is made of, and keeps nothing."""
+
+    def __new__(cls, *values: object) -> _Setting:
+        return super().__new__(cls)
+
+    def __init__(self, *values: object) -> None:
+        pass
+
+    def __setstate__(self, state: object) -> None:
+        pass
+
+
+def _stand_in(path: str) -> type[_Setting]:
+    module, _, name = path.rpartition(".")
+    return type(name, (_Setting,), {"__module__": module, "__qualname__": name})
+
+
+STAND_INS = [_stand_in(path) for path in SETTINGS]
 
 
 class PickledCheckpoint(Checkpoint):
@@ -28,27 +66,35 @@ class PickledCheckpoint(Checkpoint):
     Files of PyTorch 1.6 and later are memory-mapped; older ones are read whole while they are open. Names of tensors
     that share their memory and its layout become `aliases`.
 
+    Arguments:
+        path: the file.
+        weights: `model` or `ema`: which weights to take of a file that holds both.
+
     Raises:
-        CheckpointError: the file would run code, is damaged, or holds no tensors.
+        CheckpointError: the file would run code, is damaged, holds no tensors, not those that were asked for, or two
+            sets of weights while `weights` is None.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, weights: str | None = None) -> None:
         self.path = path
         self._signature = Signature(path)
-        loaded = _load(path)
+        content = _content(path)
+        loaded, self.weights = choose(path, content, weights, _tensors)
+        self.lightning = isinstance(content, Mapping) and LIGHTNING_MARK in content
+        self.class_names = stated_classes(content)
         infos = {name: _info(path, name, tensor) for name, tensor in loaded.items()}
         self.aliases = ties({name: _identity(name, tensor) for name, tensor in loaded.items()})
         self.tensors = {name: info for name, info in infos.items() if name not in self.aliases}
 
     def open(self, keep: bool = True) -> Reader:
         """Maps the file again; `keep` makes no difference, since a map holds no descriptor."""
-        return _TensorReader(self._signature)
+        return _TensorReader(self._signature, self.weights)
 
 
-class _TensorReader(Reader):
-    def __init__(self, signature: Signature) -> None:
+class _TensorReader(FileReader):
+    def __init__(self, signature: Signature, weights: str | None) -> None:
         super().__init__(signature)
-        self._tensors = _load(signature.path)
+        self._tensors, _ = choose(signature.path, _content(signature.path), weights, _tensors)
         self._flat = {name: _bytes(tensor) for name, tensor in self._tensors.items() if tensor.is_contiguous()}
 
     def read(
@@ -102,19 +148,24 @@ def _info(path: Path, name: str, tensor: Tensor) -> TensorInfo:
     return TensorInfo(dtype, tuple(tensor.shape))
 
 
-def _load(path: Path) -> dict[str, Tensor]:
+def _content(path: Path) -> Any:
+    """What a file holds, as data."""
     with path.open("rb") as file:
         start = file.read(4)
     if not start:
         raise CheckpointError(f"{path} is empty, expected a PyTorch checkpoint. Copy or save it again.")
     mapped = start == b"PK\x03\x04"  # a zip archive, PyTorch's format since 1.6
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        with _settings_allowed():
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except Exception as error:  # torch raises RuntimeError, UnpicklingError, EOFError, KeyError and more
         raise _refusal(path, error) from error
-    tensors = _state_dict(path, content)
-    short = normalise(tensors, path)
-    return {short[name]: tensor.detach() for name, tensor in tensors.items()}
+
+
+def _settings_allowed() -> AbstractContextManager[Any]:
+    """Lets `torch.load` take `SETTINGS` for their stand-ins; PyTorch 2.4 cannot, and refuses such files."""
+    safe_globals = getattr(torch.serialization, "safe_globals", None)
+    return safe_globals(STAND_INS) if safe_globals is not None else nullcontext()
 
 
 def _refusal(path: Path, error: Exception) -> CheckpointError:
@@ -133,20 +184,9 @@ def _refusal(path: Path, error: Exception) -> CheckpointError:
     )
 
 
-def _state_dict(path: Path, content: Any) -> dict[str, Tensor]:
-    inside = content if isinstance(content, Mapping) else {}
-    for candidate in (*(inside.get(holder) for holder in HOLDERS), inside):
-        found = _tensors(candidate)
-        if found:
-            return found
-    held = f"keys {sorted(map(str, inside))[:8]}" if inside else type(content).__name__
-    raise CheckpointError(
-        f"{path} holds no tensors by name ({held}). Expected a state dict, or a training checkpoint with one under "
-        f"{' or '.join(map(repr, HOLDERS))}; save torch.save(model.state_dict(), 'weights.pt')."
-    )
-
-
 def _tensors(candidate: Any) -> dict[str, Tensor]:
     if not isinstance(candidate, Mapping):
         return {}
-    return {name: value for name, value in candidate.items() if isinstance(name, str) and isinstance(value, Tensor)}
+    return {
+        name: value.detach() for name, value in candidate.items() if isinstance(name, str) and isinstance(value, Tensor)
+    }

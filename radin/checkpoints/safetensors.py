@@ -19,9 +19,9 @@ from typing import Any, NoReturn
 import numpy as np
 from jaxtyping import UInt8
 
-from radin.checkpoints.base import Checkpoint, Reader, Signature
+from radin.checkpoints.base import Checkpoint, FileReader, Reader, Signature
+from radin.checkpoints.contents import stated_classes
 from radin.checkpoints.dtypes import BY_CODE, TensorInfo
-from radin.checkpoints.names import normalise
 from radin.errors import CheckpointError
 
 #: The format's own limit, so that a damaged length does not ask for memory.
@@ -49,21 +49,20 @@ class SafetensorsCheckpoint(Checkpoint):
         self.path = path
         self._signature = Signature(path)
         entries, metadata = _read_header(path)
-        tied = {name: kept for name, kept in metadata.items() if kept in entries and name not in entries}
-        short = normalise([*entries, *tied], path)
-        self.metadata = metadata
-        self._entries = {short[name]: entry for name, entry in entries.items()}
-        self.tensors = {name: entry.info for name, entry in self._entries.items()}
-        self.aliases = {short[name]: short[kept] for name, kept in tied.items()}
+        self.aliases = {name: kept for name, kept in metadata.items() if kept in entries and name not in entries}
+        self.metadata = {key: value for key, value in metadata.items() if key not in self.aliases}
+        self.class_names = stated_classes(self.metadata)
+        self._entries = entries
+        self.tensors = {name: entry.info for name, entry in entries.items()}
 
     def open(self, keep: bool = True) -> Reader:
         """Opens the file for reading its tensors' bytes."""
         offsets = {name: entry.offset for name, entry in self._entries.items()}
         offsets |= {name: offsets[kept] for name, kept in self.aliases.items()}
-        return _FileReader(self._signature, offsets, keep)
+        return _SafetensorsReader(self._signature, offsets, keep)
 
 
-class _FileReader(Reader):
+class _SafetensorsReader(FileReader):
     def __init__(self, signature: Signature, offsets: Mapping[str, int], keep: bool) -> None:
         super().__init__(signature)
         self._path = path = signature.path

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from radin.checkpoints import TensorInfo, open_checkpoint
-from radin.errors import CheckpointError
+from radin.checkpoints.pickled import STAND_INS
+from radin.errors import CheckpointError, InputError
 
 
 class Bomb:
@@ -67,7 +68,11 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path, zipped: bool) -
     assert not (tmp_path / "exploded").exists()
 
 
-@pytest.mark.parametrize("content", [nn.Linear(2, 2), {"model": STATE, "args": argparse.Namespace(lr=1)}])
+class Unknown:
+    """A class that radin has never heard of."""
+
+
+@pytest.mark.parametrize("content", [nn.Linear(2, 2), {"model": STATE, "args": Unknown()}], ids=["module", "foreign"])
 def test_whole_modules_and_foreign_classes_are_refused(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "x.pt")
     with pytest.raises(CheckpointError, match="run code"):
@@ -148,3 +153,88 @@ def test_only_tensors_of_one_memory_and_layout_are_tied(tmp_path: Path) -> None:
     state = {"z": base, "a": base, "transposed": base.T, "row": base[0], "twin": base.clone(), "e": torch.empty(0)}
     torch.save(state | {"empty too": torch.empty(0)}, tmp_path / "x.pt")
     assert dict(open_checkpoint(tmp_path / "x.pt").aliases) == {"z": "a"}
+
+
+EMA = {name: tensor + 1 for name, tensor in STATE.items()}
+BOTH = {
+    "timm": {"state_dict": STATE, "state_dict_ema": EMA, "args": argparse.Namespace(lr=0.1, out=Path("x")), "epoch": 3},
+    "torchvision": {
+        "model": STATE,
+        "model_ema": {"n_averaged": torch.tensor(9), **{f"module.{name}": tensor for name, tensor in EMA.items()}},
+        "args": argparse.Namespace(),
+    },
+    "lightning": {
+        "pytorch-lightning_version": "2.6.0",
+        "state_dict": {f"net.{name}": tensor for name, tensor in EMA.items()},
+        "current_model_state": {f"net.{name}": tensor for name, tensor in STATE.items()},
+        "averaging_state": {"n_averaged": torch.tensor(9)},
+    },
+}
+
+
+@pytest.mark.parametrize("content", BOTH.values(), ids=BOTH.keys())
+def test_a_file_with_two_sets_of_weights_asks_which(tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / "x.pt")
+    with pytest.raises(CheckpointError, match=r"x\.pt.*--weights model or --weights ema"):
+        open_checkpoint(tmp_path / "x.pt")
+    for weights, expected in {"model": STATE, "ema": EMA}.items():
+        checkpoint = open_checkpoint(tmp_path / "x.pt", weights=weights)
+        assert set(checkpoint.names) == set(STATE)
+        assert checkpoint.weights == weights
+        with checkpoint.open() as reader:
+            assert reader.read("a", 0, 24, np.empty(24, np.uint8)).tobytes() == expected["a"].numpy().tobytes()
+
+
+def test_the_weights_asked_for_must_be_there(tmp_path: Path) -> None:
+    torch.save({"state_dict": STATE}, tmp_path / "own.pt")
+    torch.save({"model_ema": EMA}, tmp_path / "averaged.pt")
+    torch.save(STATE, tmp_path / "plain.pt")
+    for file in ("own.pt", "plain.pt"):
+        assert open_checkpoint(tmp_path / file, weights="model").tensors.keys() == STATE.keys()
+        with pytest.raises(CheckpointError, match=rf"{file} holds no moving average.*weights=model"):
+            open_checkpoint(tmp_path / file, weights="ema")
+    assert open_checkpoint(tmp_path / "averaged.pt").weights == "ema"
+    with pytest.raises(CheckpointError, match=r"averaged\.pt holds no weights but their moving average"):
+        open_checkpoint(tmp_path / "averaged.pt", weights="model")
+    with pytest.raises(InputError, match="weights must be one of model, ema"):
+        open_checkpoint(tmp_path / "own.pt", weights="best")
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+def test_settings_of_scripts_are_passed_over(tmp_path: Path, zipped: bool) -> None:
+    """Options, paths, and numpy's numbers and arrays take stand-ins that do nothing."""
+    settings = {
+        "args": argparse.Namespace(data=Path("/data"), nested=argparse.Namespace(lr=[0.1])),
+        "best": np.float64(0.9),
+        "history": np.arange(3.0),
+        "optimizer": {"state": {0: {"exp_avg": torch.ones(2)}}, "param_groups": [{"lr": 0.1}]},
+    }
+    torch.save({"state_dict": STATE, **settings}, tmp_path / "x.pt", _use_new_zipfile_serialization=zipped)
+    assert open_checkpoint(tmp_path / "x.pt").tensors.keys() == STATE.keys()
+
+
+def test_what_stands_in_for_settings_runs_nothing(tmp_path: Path) -> None:
+    """A pickle may call what it names with any arguments; a Namespace that is called with a bomb must not help it."""
+    bomb = {"state_dict": STATE, "args": argparse.Namespace(bomb=Bomb(tmp_path / "exploded"))}
+    torch.save(bomb, tmp_path / "x.pt")
+    with pytest.raises(CheckpointError, match="run code"):
+        open_checkpoint(tmp_path / "x.pt")
+    assert not (tmp_path / "exploded").exists()
+    stand_in = STAND_INS[0](1, 2)
+    stand_in.__setstate__({"a": 1})
+    assert vars(stand_in) == {}
+
+
+@pytest.mark.parametrize(
+    "key, value",
+    [("class_to_idx", {"dog": 1, "cat": 0}), ("classes", ["cat", "dog"]), ("class_names", ("cat", "dog"))],
+)
+def test_stated_classes_are_read(tmp_path: Path, key: str, value: object) -> None:
+    torch.save({"state_dict": STATE, key: value}, tmp_path / "x.pt")
+    assert open_checkpoint(tmp_path / "x.pt").class_names == ("cat", "dog")
+
+
+@pytest.mark.parametrize("value", [{"cat": 0, "dog": 2}, {"cat": [0]}, 3, [], [1, 2], "cat"])
+def test_what_is_no_list_of_classes_is_none(tmp_path: Path, value: object) -> None:
+    torch.save({"state_dict": STATE, "classes": value}, tmp_path / "x.pt")
+    assert open_checkpoint(tmp_path / "x.pt").class_names is None

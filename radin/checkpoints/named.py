@@ -1,0 +1,68 @@
+"""A checkpoint under the names that its bare network uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from radin.checkpoints.base import Checkpoint, Reader
+from radin.checkpoints.names import network_names, ties
+
+
+class NetworkCheckpoint(Checkpoint):
+    """Another checkpoint whose tensors are called as the bare network calls them.
+
+    Arguments:
+        inner: the checkpoint, with the names that stand in its files.
+        prefix: the network is what stands under it, see `radin.checkpoints.names.network_names`.
+
+    Attributes:
+        prefix: what was taken off every name, beside what wrappers add; empty if nothing was.
+        left_out: names in the files that are no part of the network.
+
+    Raises:
+        CheckpointError: two names become one, or none has the prefix.
+    """
+
+    def __init__(self, inner: Checkpoint, prefix: str | None = None) -> None:
+        self._inner = inner
+        self.path = inner.path
+        short, self.prefix = network_names(inner.names, inner.path, prefix=prefix, lightning=inner.lightning)
+        self._stored = {rest: name for name, rest in short.items()}
+        self.left_out = tuple(name for name in inner.names if name not in short)
+        self.aliases = ties({rest: inner.aliases.get(name, name) for name, rest in short.items()})
+        self.tensors = {rest: inner.info(name) for name, rest in short.items() if rest not in self.aliases}
+        self.metadata, self.class_names = inner.metadata, inner.class_names
+        self.weights, self.lightning = inner.weights, inner.lightning
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that it is read from."""
+        return self._inner.files
+
+    def open(self, keep: bool = True) -> Reader:
+        """Opens the files for reading their tensors' bytes."""
+        return _NetworkReader(self._inner.open(keep), self._stored)
+
+
+class _NetworkReader(Reader):
+    def __init__(self, inner: Reader, stored: Mapping[str, str]) -> None:
+        self._inner = inner
+        self._stored = stored
+
+    def read(
+        self, name: str, start: int, stop: int, buffer: UInt8[np.ndarray, " space"]
+    ) -> UInt8[np.ndarray, " bytes"]:
+        """Bytes `start` to `stop` of one tensor."""
+        return self._inner.read(self._stored[name], start, stop, buffer)
+
+    def check_unchanged(self) -> None:
+        """Raises CheckpointError if a file was changed since its header was read."""
+        self._inner.check_unchanged()
+
+    def close(self) -> None:
+        """Lets go of the files."""
+        self._inner.close()

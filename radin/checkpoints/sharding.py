@@ -1,0 +1,66 @@
+"""Sharing a checkpoint's tensors out to several files, and the index that goes with them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from radin.checkpoints.dtypes import TensorInfo
+from radin.checkpoints.sharded import INDEX
+from radin.errors import InputError
+from radin.files import written_aside
+
+
+def shares(tensors: Mapping[str, TensorInfo], most: int) -> list[dict[str, TensorInfo]]:
+    """The tensors of each shard, in their order; every shard has at least one.
+
+    Arguments:
+        tensors: all of them.
+        most: bytes of tensors in a shard, unless one tensor alone takes more.
+
+    Raises:
+        InputError: `most` is below 1.
+    """
+    if most < 1:
+        raise InputError(f"max_shard_size must be at least 1 byte, got {most!r}")
+    shards: list[dict[str, TensorInfo]] = [{}]
+    taken = 0
+    for name, info in tensors.items():
+        if shards[-1] and taken + info.nbytes > most:
+            shards.append({})
+            taken = 0
+        shards[-1][name] = info
+        taken += info.nbytes
+    return shards
+
+
+def shard_paths(target: Path, count: int) -> list[Path]:
+    """The files of a checkpoint: the target itself, or `NAME-00001-of-0000N` and so on for several."""
+    if count == 1:
+        return [target]
+    return [target.with_name(f"{target.stem}-{i:05}-of-{count:05}{target.suffix}") for i in range(1, count + 1)]
+
+
+@contextmanager
+def index_of(target: Path, shards: Sequence[Mapping[str, TensorInfo]], metadata: Mapping[str, str]) -> Iterator[Path]:
+    """Writes the index of shards, `NAME.safetensors.index.json`, when the block ends without error.
+
+    Arguments:
+        target: what the checkpoint would be called in one file.
+        shards: the tensors of each.
+        metadata: strings to keep in the index.
+
+    Yields:
+        the index's path.
+    """
+    index = target.with_name(target.name + INDEX)
+    files = [path.name for path in shard_paths(target, len(shards))]
+    content = {
+        "metadata": {"total_size": sum(info.nbytes for shard in shards for info in shard.values()), **metadata},
+        "weight_map": {name: file for file, shard in zip(files, shards, strict=True) for name in shard},
+    }
+    with written_aside(index) as file:
+        file.write(json.dumps(content, indent=2, ensure_ascii=False).encode() + b"\n")
+        yield index
