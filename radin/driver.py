@@ -31,10 +31,17 @@ _LEDGER_PAUSE = 1.0
 
 @dataclass(frozen=True)
 class Candidate:
-    """A recipe and the score that the search's objective gave it."""
+    """A recipe and the score that the search's objective gave it.
+
+    Attributes:
+        recipe: the recipe.
+        score: higher is better.
+        number: how many distinct recipes were scored before this one.
+    """
 
     recipe: Recipe
     score: float
+    number: int
 
 
 @dataclass(frozen=True)
@@ -157,7 +164,10 @@ def search(
     scores = account.board.scores[found].tolist()
     rows = account.board.rows(found)
     return Shortlist(
-        candidates=tuple(Candidate(Recipe.of(objective.names, r), s) for r, s in zip(rows, scores, strict=True)),
+        candidates=tuple(
+            Candidate(Recipe.of(objective.names, row), score, number)
+            for row, score, number in zip(rows, scores, found.tolist(), strict=True)
+        ),
         searcher=chosen.name,
         options=settings,
         seed=seed,

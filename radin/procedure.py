@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from radin.averaging import average
 from radin.budget import Budget, Ledger
+from radin.calibration import calibrated, dispersions, gap_of
 from radin.driver import Shortlist, as_searcher, search
 from radin.errors import InputError
 from radin.files import digest_of, write_json
@@ -26,6 +28,9 @@ from radin.surrogate.prior import validate_strength
 from radin.tasks.task import Task
 from radin.verify import Verifier
 
+#: Candidates that can be verified out of their turn. More changed nothing that was measured; they cost a second or so.
+SHORTLIST = 256
+
 
 def make_soup(
     pool: Pool,
@@ -37,6 +42,7 @@ def make_soup(
     seed: int = 0,
     run_dir: str | os.PathLike[str] = "radin-run",
     *,
+    calibrate: bool = True,
     batchnorm: str = "average",
     progress: Progress = SILENT,
 ) -> Result:
@@ -60,6 +66,9 @@ def make_soup(
             The default, 1, lets a soup of everything be one standard error worse and still be tried.
         seed: of the searcher's randomness.
         run_dir: holds logits, ledger, `soup.safetensors`, `leaderboard.json` and `score-against-budget.png`.
+        calibrate: learn from each verified soup how far real soups fall from their averaged logits, and choose the next
+            one accordingly from the best `SHORTLIST` candidates, see `radin.calibration`. False verifies the B best in
+            order. The first soup is the same.
         batchnorm: policy for BatchNorm statistics: `average`, `recompute`, or `keep`.
         progress: watches the stages.
 
@@ -85,10 +94,13 @@ def make_soup(
         verifier = Verifier(pool, task, run, ledger=ledger, batchnorm=batchnorm, progress=progress)
         surrogate = Surrogate(verifier.bank, task.metric, lam)
         recorded: dict[str, Any] = {"ledger": ledger, "scope": verifier.scope, "progress": progress}
-        shortlist = search(chosen, surrogate, budget, seed=seed, top=soups, options=options, **recorded)
+        learns = calibrate and soups > 1
+        top = max(SHORTLIST, soups) if learns else soups
+        shortlist = search(chosen, surrogate, budget, seed=seed, top=top, options=options, **recorded)
+        verification = corrected(shortlist, verifier, surrogate) if learns else in_order(shortlist)
         recorded["scope"] = digest_of(verifier.scope, [candidate.recipe.dumps() for candidate in shortlist])
-        verified = search(in_order(shortlist), verifier, _left(budget, shortlist), top=soups, **recorded)
-        tried = [assess(one.recipe, verifier, surrogate) for one in verified_in_order(shortlist, verified)]
+        verified = search(verification, verifier, _left(budget, shortlist), top=soups, **recorded)
+        tried = [assess(one.recipe, verifier, surrogate) for one in sorted(verified, key=attrgetter("number"))]
         singles = [assess(Recipe.subset(pool.names, [i]), verifier, surrogate) for i in range(len(pool))]
         leaderboard = sorted([*tried, *singles], key=merit(task), reverse=True)
         result = Result(
@@ -102,7 +114,13 @@ def make_soup(
             metric=task.scored_by.name,
             higher_is_better=task.scored_by.higher_is_better,
             batchnorm=batchnorm,
-            settings={"searcher": chosen.name, "options": dict(shortlist.options), "lam": lam, "seed": seed}
+            settings={
+                "searcher": chosen.name,
+                "options": dict(shortlist.options),
+                "lam": lam,
+                "seed": seed,
+                "calibrate": calibrate,
+            }
             | asdict(budget),
             run_dir=run,
         )
@@ -122,7 +140,7 @@ def check_settings(
     return chosen, budget.soups
 
 
-def in_order(shortlist: Shortlist) -> Callable[[Problem], Proposals]:
+def in_order(shortlist: Shortlist) -> SearchFunction:
     """A searcher that proposes the recipes of a shortlist one by one, best first."""
 
     def verification(problem: Problem) -> Proposals:
@@ -133,16 +151,15 @@ def in_order(shortlist: Shortlist) -> Callable[[Problem], Proposals]:
     return verification
 
 
-def verified_in_order(shortlist: Shortlist, verified: Shortlist) -> list[Any]:
-    """The candidates of a shortlist that were verified, in its order."""
-    scored = {candidate.recipe for candidate in verified}
-    return [candidate for candidate in shortlist if candidate.recipe in scored]
+def corrected(shortlist: Shortlist, verifier: Verifier, surrogate: Surrogate) -> SearchFunction:
+    """A searcher that proposes recipes of a shortlist one by one, by what soups so far say of the gap."""
+    return calibrated(shortlist, dispersions(verifier), gap_of(surrogate, verifier.selection_logits))
 
 
 def assess(recipe: Recipe, verifier: Verifier, surrogate: Surrogate) -> VerifiedSoup:
     """A verified recipe's score beside what its averaged logits promised; reads logits, evaluates nothing new."""
     metric, labels = verifier.task.scored_by, verifier.bank.labels
-    logits = verifier.logits(recipe)[verifier.selection_rows]
+    logits = verifier.selection_logits(recipe)
     promised = float(surrogate.metric_scores(recipe.row[None])[0])
     return VerifiedSoup(
         recipe=recipe,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from radin.metrics import Labels, Metric
+from radin.metrics import BOOTSTRAP_RESAMPLES, Labels, Metric
 
 #: Standard normal quantile of a two-sided 95 % interval.
 Z95 = 1.959963984540054
@@ -72,6 +72,30 @@ def paired_p_value(metric: Metric, ours: Any, theirs: Any, labels: Labels, seed:
     # The identity is one of the permutations, so the p-value is never 0; ties count against us, up to rounding.
     as_large = int(np.sum(np.abs(exchanged) >= observed * (1 - 1e-12)))
     return (as_large + 1) / (RESAMPLES + 1)
+
+
+def paired_error(metric: Metric, ours: Any, theirs: Any, labels: Labels, seed: int = 0) -> float:
+    """Standard error of the difference of two networks' values, from their statistics on the same samples.
+
+    For proportions `√(b + c + 1) / m`, with `b + c` the samples that just one of the two has right; one more, so that
+    it is never 0. Means of per-sample numbers have `std / √m` of the differences; everything else a paired bootstrap.
+
+    Arguments:
+        metric: the metric.
+        ours, theirs: per-sample statistics of the two networks, `[m, ...]`.
+        labels: `int64[m]`.
+        seed: draws the resamples.
+    """
+    m = len(labels)
+    if _is_proportion(metric):
+        return math.sqrt(int(np.sum(ours != theirs)) + 1) / m
+    differences = _differences(metric, ours, theirs, labels)
+    if differences is not None:
+        return float(differences.std(ddof=1) / math.sqrt(m)) if m > 1 else 0.0
+    mine, other = (metric.resampled(one, labels, BOOTSTRAP_RESAMPLES, seed) for one in (ours, theirs))
+    if len(mine) != len(other):  # undefined on some resamples of one of them, so the rest are no pairs any more
+        return float(np.hypot(np.std(mine, ddof=1), np.std(other, ddof=1)))
+    return float(np.std(mine - other, ddof=1))
 
 
 def exact_mcnemar(only_ours: int, only_theirs: int) -> float:

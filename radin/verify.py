@@ -109,12 +109,12 @@ class Verifier:
 
     def score(self, recipe: Recipe) -> float:
         """Score of one recipe on the selection data; higher is better."""
-        return self.task.scored_by.score(self.logits(recipe)[self.selection_rows], self.bank.labels)
+        return self.task.scored_by.score(self.selection_logits(recipe), self.bank.labels)
 
     def tie_break(self, weights: Proposal, /) -> Float64[np.ndarray, " k"]:
         """Negative log-likelihood of soups on the selection data; it orders recipes of equal score."""
         recipes = [Recipe.of(self.names, row) for row in as_proposals(weights, len(self.names))]
-        means = [losses(self.logits(one)[self.selection_rows], self.bank.labels).mean() for one in recipes]
+        means = [losses(self.selection_logits(one), self.bank.labels).mean() for one in recipes]
         return np.array(means, dtype=np.float64)
 
     def unseen_logits(self, recipe: Recipe) -> tuple[UnseenData, Int64[np.ndarray, " M"], Float32[np.ndarray, "M C"]]:
@@ -130,6 +130,10 @@ class Verifier:
         which: UnseenData = "held-back" if len(self.held_back_rows) else "selection"
         rows = self.held_back_rows if len(self.held_back_rows) else self.selection_rows
         return which, self.all_rows.labels[rows], self.logits(recipe)[rows]
+
+    def selection_logits(self, recipe: Recipe) -> Float32[np.ndarray, "m C"]:
+        """Logits of one recipe on the selection data, the rows of `bank`."""
+        return self.logits(recipe)[self.selection_rows]
 
     def logits(self, recipe: Recipe) -> Float32[np.ndarray, "M C"]:
         """Logits of one recipe on all rows of the task's data, those held back included, in the data's order."""

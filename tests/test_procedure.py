@@ -164,7 +164,8 @@ def test_a_larger_b_goes_on_from_a_smaller_one(pool: radin.Pool, tmp_path: Path)
 def test_the_run_folder_holds_what_it_should(pool: radin.Pool, tmp_path: Path) -> None:
     result = radin.make_soup(pool, task(), run_dir=tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"ledger.db", "logits", "soups", "soup.safetensors", "leaderboard.json", "score-against-budget.png"}
+    folders, pictures = {"logits", "soups", "grams"}, {"score-against-budget.png"}
+    assert names == {"ledger.db", "soup.safetensors", "leaderboard.json"} | folders | pictures
     written = json.loads((tmp_path / "leaderboard.json").read_text())
     assert written == json.loads(json.dumps(result.to_json()))
     assert (tmp_path / "score-against-budget.png").read_bytes().startswith(b"\x89PNG")
@@ -219,7 +220,7 @@ def test_the_plan_comes_true(pool: radin.Pool, tmp_path: Path) -> None:
     assert planned.seconds > 0
     assert not (tmp_path / "run").exists()
     assert (planned.passes, planned.soups, planned.samples, planned.test_passes) == (5, 2, SAMPLES, 2)
-    radin.make_soup(pool, one, budget=radin.Budget(soups=2), run_dir=tmp_path / "run")
+    radin.make_soup(pool, one, budget=radin.Budget(soups=2), calibrate=False, run_dir=tmp_path / "run")
     files = [file for file in (tmp_path / "run").glob("*/*.npy") if file.stem != "labels"]
     written = sum(np.load(file).nbytes for file in files) + pool.nbytes
     assert planned.disk_bytes == written

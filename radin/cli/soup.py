@@ -42,6 +42,12 @@ SHOWN = 10
     show_default=True,
     help="BatchNorm statistics of soups.",
 )
+@click.option(
+    "--calibrate/--no-calibrate",
+    default=True,
+    show_default=True,
+    help="Learn from each soup which to try next, or verify the B best in order.",
+)
 @click.option("--run-dir", default="radin-run", show_default=True, metavar="DIR", help="Goes on where it stopped.")
 @click.option("-o", "--output", "target", metavar="FILE", help="Another place for the soup, beside the run folder.")
 @click.option("--plan", "only_plan", is_flag=True, help="Say what the run will take, and stop.")
@@ -58,6 +64,7 @@ def command(
     soups: int,
     seconds: float | None,
     batchnorm: Any,
+    calibrate: bool,
     run_dir: str,
     target: str | None,
     only_plan: bool,
@@ -87,9 +94,8 @@ def command(
         if only_plan:
             planned = plan(pool, task, budget, run_dir, batchnorm=batchnorm, progress=bars)
         else:
-            result = make_soup(
-                pool, task, searcher, options, budget, lam, seed, run_dir, batchnorm=batchnorm, progress=bars
-            )
+            how: dict[str, Any] = {"calibrate": calibrate, "batchnorm": batchnorm, "progress": bars}
+            result = make_soup(pool, task, searcher, options, budget, lam, seed, run_dir, **how)
     if only_plan:
         print_json(planned.to_json()) if as_json else show_plan(planned)
         return
