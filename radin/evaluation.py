@@ -17,7 +17,7 @@ from jaxtyping import Float32
 from radin.batchnorm import recompute_statistics, statistics_of, statistics_rows
 from radin.budget import Kind, Ledger
 from radin.errors import DataError, IncompatibleError, TaskError
-from radin.files import digest_of, file_digest, remove_leftovers
+from radin.files import digest_of, remove_leftovers
 from radin.filling import Filler
 from radin.inputs import bind_inputs
 from radin.logits import LogitBank, LogitFolder, check_labels, check_logits
@@ -40,7 +40,8 @@ class Evaluator:
     Arguments:
         pool: the ingredients.
         task: what they are run on.
-        folder: holds `logits/` (ingredients), `soups/` and `test/` (either, on the test set).
+        folder: holds `logits/` (ingredients), `soups/` and `test/` (either, on the test set; one of several test sets
+            has a folder in it).
         ledger: charged with every evaluation; what a killed process left running in it is settled here.
         batchnorm: policy for BatchNorm statistics of soups, see `radin.average`.
         progress: watches the passes.
@@ -60,12 +61,12 @@ class Evaluator:
         root = self.folder = Path(folder)
         self._ingredients = LogitFolder(root / "logits")
         self._soups = LogitFolder(root / "soups")
-        self._tests = LogitFolder(root / "test")
+        self._tests = {name: LogitFolder(root / "test" / ("" if name == "test" else name)) for name in task.tests}
         self.batch_size: int = min(task.batch_size, ledger.fact("batch_size", task.batch_size))
 
     @cached_property
     def digests(self) -> tuple[str, ...]:
-        """SHA-256 of every ingredient's file, in pool order.
+        """A digest of every ingredient, in pool order: SHA-256 of its file, or of its shards and what is taken of them.
 
         Raises:
             IncompatibleError: two files with the same contents.
@@ -73,8 +74,8 @@ class Evaluator:
         memory = self.ledger.fact("digests", {})
         with self.progress.stage("reading checkpoints", len(self.pool), "file") as advance:
             digests = []
-            for path in self.pool.paths:
-                digests.append(file_digest(path, memory))
+            for i in range(len(self.pool)):
+                digests.append(self.pool.digest(i, memory))
                 advance(1)
         self.ledger.set_fact("digests", memory)
         for (one, i), (other, j) in pairwise(sorted((digest, i) for i, digest in enumerate(digests))):
@@ -124,27 +125,43 @@ class Evaluator:
         Raises:
             RunDirError: the folder was made with other inputs.
         """
+        self._survey()
         read = {"data": self.task.rows.fingerprint, "task code": self.task.code}
-        if self.task.test_rows is not None:
-            read["test data"] = self.task.test_rows.fingerprint
+        for name, rows in self.task.tests.items():
+            if rows.fingerprint == read["data"]:
+                raise DataError(f"{rows.what}: these are the data that select, so they cannot report; choose another")
+            read["test data" if name == "test" else f"test set {name}"] = rows.fingerprint
         bind_inputs(self.ledger, self.folder, dict(zip(self.pool.names, self.digests, strict=True)), read)
+
+    def _survey(self) -> None:
+        """Reads the contents of images, unless the ledger knows them, and finds those that cannot be read."""
+        memory = self.ledger.fact("digests of data", {})
+        known = len(memory)
+        for rows in (self.task.rows, *self.task.tests.values()):
+            rows.survey(memory, self.progress)
+        if len(memory) > known:
+            self.ledger.set_fact("digests of data", memory)
 
     def _settle(self) -> None:
         """Clears up after a process that was killed: its ledger entries, and what it left half-written."""
-        complete = self._ingredients.keys() | self._soups.keys() | self._tests.keys()
+        folders = (self._ingredients, self._soups, *self._tests.values())
+        complete = set().union(*(logits.keys() for logits in folders))
         self.ledger.recover(lambda key: key in complete)
-        for folder in (self.folder, *(logits.folder for logits in (self._ingredients, self._soups, self._tests))):
+        for folder in (self.folder, *(logits.folder for logits in folders)):
             remove_leftovers(folder)
 
-    def logits(self, recipe: Recipe, kind: Kind, *, advance: Advance | None = None) -> Float32[np.ndarray, "M C"]:
+    def logits(
+        self, recipe: Recipe, kind: Kind, *, on: str | None = None, advance: Advance | None = None
+    ) -> Float32[np.ndarray, "M C"]:
         """Logits of one recipe, from disk if they were evaluated before, else from a charged forward pass.
 
         Arguments:
             recipe: over the pool of this evaluator.
-            kind: `pass` for an ingredient or `soup` for a soup, on the task's data; `test` for either on its test set.
+            kind: `pass` for an ingredient or `soup` for a soup, on the task's data; `test` for either on a test set.
+            on: which test set; the first by default.
             advance: told the samples that are done; by default a forward pass is a stage of its own.
         """
-        folder, rows = self._place(kind)
+        folder, rows = self._place(kind, on)
         key = self.key(recipe, rows)
         name = _stored_as(recipe, key)
         logits = folder.get(name, key)
@@ -155,7 +172,8 @@ class Evaluator:
                 if advance is not None:
                     self._run(folder, name, key, recipe, rows, advance)
                 else:
-                    with self.progress.stage(f"{kind}, {recipe.size} averaged", len(rows), "sample") as own:
+                    what = kind if on in (None, kind) else f"{kind} {on}"
+                    with self.progress.stage(f"{what}, {recipe.size} averaged", len(rows), "sample") as own:
                         self._run(folder, name, key, recipe, rows, own)
             logits = folder.get(name, key)
             assert logits is not None  # written just now
@@ -197,10 +215,10 @@ class Evaluator:
 
         return self._halving("the first batch", run)
 
-    def _place(self, kind: Kind) -> tuple[LogitFolder, Rows]:
+    def _place(self, kind: Kind, on: str | None = None) -> tuple[LogitFolder, Rows]:
         if kind == "test":
-            assert self.task.test_rows is not None  # callers ask for test logits only where there is a test set
-            return self._tests, self.task.test_rows
+            name = on or next(iter(self.task.tests))  # callers ask for test logits only where there is a test set
+            return self._tests[name], self.task.tests[name]
         return self._ingredients if kind == "pass" else self._soups, self.task.rows
 
     def _run(self, folder: LogitFolder, name: str, key: str, recipe: Recipe, rows: Rows, advance: Advance) -> None:

@@ -21,6 +21,9 @@ from radin.tasks.task import Task
 
 LOGIT_BYTES = 4
 
+#: Networks that are run on every test set: the winner and the best ingredient.
+TESTED = 2
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -31,8 +34,8 @@ class Plan:
         passes: ingredients whose logits are not in the run folder yet, one forward pass over the data each.
         soups: real soups that may be built and evaluated, one pass each.
         samples: labelled samples in a pass.
-        test_passes: passes over the test set: the winner's and the best ingredient's.
-        test_samples: labelled samples in the test set.
+        test_passes: passes over test sets: the winner's and the best ingredient's over each.
+        test_samples: labelled samples in all test sets together.
         batch_size: samples per forward pass.
         seconds_fill: time to fill and prepare the network with one ingredient, measured.
         seconds_per_sample: time of the forward pass, measured on one batch after one that warmed up.
@@ -91,15 +94,14 @@ def plan(
         evaluator.bind()
         missing = _missing_passes(evaluator)
         fill, per_sample, classes = _timed_batch(evaluator)
-    samples, test_samples = len(task.rows), len(task.test_rows) if task.test_rows else 0
-    test_passes = 2 if test_samples else 0
-    rows = (missing + soups) * samples + test_passes * test_samples
+    samples, test_samples = len(task.rows), sum(map(len, task.tests.values()))
+    rows = (missing + soups) * samples + TESTED * test_samples
     return Plan(
         ingredients=len(pool),
         passes=missing,
         soups=soups,
         samples=samples,
-        test_passes=test_passes,
+        test_passes=TESTED * len(task.tests),
         test_samples=test_samples,
         batch_size=evaluator.batch_size,
         seconds_fill=fill,

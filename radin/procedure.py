@@ -103,13 +103,14 @@ def make_soup(
         tried = [assess(one.recipe, verifier, surrogate) for one in sorted(verified, key=attrgetter("number"))]
         singles = [assess(Recipe.subset(pool.names, [i]), verifier, surrogate) for i in range(len(pool))]
         leaderboard = sorted([*tried, *singles], key=merit(task), reverse=True)
+        pair = leaderboard[0].recipe, next(entry.recipe for entry in leaderboard if entry.recipe.size == 1)
+        tests = {name: report_on(*pair, verifier, name) for name in task.tests}
         result = Result(
             best=leaderboard[0],
             leaderboard=leaderboard,
             verified=tried,
-            report=report_on(
-                leaderboard[0].recipe, next(e.recipe for e in leaderboard if e.recipe.size == 1), verifier
-            ),
+            report=next(iter(tests.values())) if tests else report_on(*pair, verifier),
+            tests=tests,
             spent=_spent(verifier, shortlist, verified),
             metric=task.scored_by.name,
             higher_is_better=task.scored_by.higher_is_better,
@@ -175,14 +176,14 @@ def merit(task: Task) -> Callable[[VerifiedSoup], tuple[Any, ...]]:
     return lambda one: (sign * one.score, -one.nll, one.recipe.size, [-member for member in one.recipe.members])
 
 
-def report_on(recipe: Recipe, single: Recipe, verifier: Verifier) -> Report:
-    """A recipe beside the best ingredient, on the test set, else the held-back part, else the selection data."""
+def report_on(recipe: Recipe, single: Recipe, verifier: Verifier, on: str | None = None) -> Report:
+    """A recipe beside the best ingredient, on a test set, else the held-back part, else the selection data."""
     splits = verifier.ledger.fact("splits", [])
     split = [verifier.task.holdback, verifier.task.split_seed]
     if split not in splits:
         verifier.ledger.set_fact("splits", [*splits, split])
-    data, labels, ours = verifier.unseen_logits(recipe)
-    _, _, theirs = verifier.unseen_logits(single)
+    data, labels, ours = verifier.unseen_logits(recipe, on)
+    _, _, theirs = verifier.unseen_logits(single, on)
     metric = verifier.task.scored_by
     mine, other = metric.measure(ours, labels), metric.measure(theirs, labels)
     return Report(
@@ -194,6 +195,7 @@ def report_on(recipe: Recipe, single: Recipe, verifier: Verifier) -> Report:
         p_value=None if recipe == single else paired_p_value(metric, mine, other, labels),
         test=paired_test_name(metric),
         selected_before=any(one != split for one in splits),
+        notes=tuple(f"{rows.what}: {note}" for rows in verifier.task.rows_of(on) for note in rows.remarks),
     )
 
 

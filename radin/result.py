@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -91,6 +91,7 @@ class Report:
         test: which test that was.
         selected_before: whether another split of the data was used in this run folder before, so that samples which
             are held back now have selected then.
+        notes: what the readers of the data said of them, such as how many images were left out.
     """
 
     data: Literal["test", "held-back", "selection"]
@@ -101,11 +102,16 @@ class Report:
     p_value: float | None
     test: str
     selected_before: bool = False
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as JSON holds it."""
+        return asdict(self) | {"remarks": self.remarks}
 
     @property
     def remarks(self) -> list[str]:
         """What a reader should know before trusting these numbers."""
-        remarks = []
+        remarks = list(self.notes)
         if self.data == "selection":
             remarks.append(
                 "these are the data that selected the winner, so its score is a little too good; "
@@ -151,7 +157,8 @@ class Result:
         best: the winner: the best of all verified soups and all single ingredients, on the selection data.
         leaderboard: those, best first: by score, then lower negative log-likelihood, then more ingredients.
         verified: the soups alone, in the order in which they were verified.
-        report: the winner and the best ingredient on data that selected nothing.
+        report: the winner and the best ingredient on data that selected nothing; of several test sets, on the first.
+        tests: the same for every test set, by name.
         spent: passes, soups and candidates.
         metric: the metric's name.
         higher_is_better: whether a larger value of it is better.
@@ -164,6 +171,7 @@ class Result:
     leaderboard: Sequence[VerifiedSoup]
     verified: Sequence[VerifiedSoup]
     report: Report
+    tests: Mapping[str, Report]
     spent: Spent
     metric: str
     higher_is_better: bool
@@ -183,6 +191,17 @@ class Result:
     def soup_won(self) -> bool:
         """Whether a soup of at least two ingredients leads."""
         return self.best.recipe.size > 1
+
+    def on_tests(self, recipe: Recipe) -> dict[str, float]:
+        """Values of the winner or of the best ingredient on each of several test sets, and their mean, as `mean`.
+
+        Empty for recipes that were not tested, and where there is but one test set, which `report` is about.
+        """
+        if len(self.tests) < 2 or recipe not in (self.best.recipe, self.best_ingredient.recipe):
+            return {}
+        won = recipe == self.best.recipe
+        values = {name: (one.winner if won else one.best_ingredient).value for name, one in self.tests.items()}
+        return values | {"mean": sum(values.values()) / len(values)}
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Writes the winner's weights as `.safetensors`, with its recipe in the metadata.
@@ -252,10 +271,15 @@ class Result:
             "verdict": self.verdict(),
             "surrogate_gap": self.surrogate_gap(),
             "metric": self.metric,
-            "report": asdict(self.report) | {"remarks": self.report.remarks},
+            "report": self.report.to_json(),
+            "tests": {name: one.to_json() for name, one in self.tests.items()},
             "spent": asdict(self.spent),
             "batchnorm": self.batchnorm,
             "settings": self.settings,
             "verified": [entry.to_json() for entry in self.verified],
-            "leaderboard": [entry.to_json() for entry in self.leaderboard],
+            "leaderboard": [entry.to_json() | self._tested(entry) for entry in self.leaderboard],
         }
+
+    def _tested(self, entry: VerifiedSoup) -> dict[str, Any]:
+        values = self.on_tests(entry.recipe)
+        return {"tests": values} if values else {}

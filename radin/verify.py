@@ -18,6 +18,7 @@ from radin.objective import Proposal, Unit
 from radin.pool import Pool
 from radin.progress import SILENT, Progress
 from radin.recipe import Recipe, as_proposals
+from radin.tasks.labelled import scored_columns
 from radin.tasks.task import Task
 
 UnseenData = Literal["test", "held-back", "selection"]
@@ -117,16 +118,26 @@ class Verifier:
         means = [losses(self.selection_logits(one), self.bank.labels).mean() for one in recipes]
         return np.array(means, dtype=np.float64)
 
-    def unseen_logits(self, recipe: Recipe) -> tuple[UnseenData, Int64[np.ndarray, " M"], Float32[np.ndarray, "M C"]]:
+    def unseen_logits(
+        self, recipe: Recipe, on: str | None = None
+    ) -> tuple[UnseenData, Int64[np.ndarray, " M"], Float32[np.ndarray, "M C"]]:
         """Logits of one recipe on data that selected nothing: the test set, else the held-back part of the data.
 
         Where there is neither it is the selection data, and the first value says so.
 
+        Arguments:
+            recipe: over the pool.
+            on: which of several test sets; the first by default.
+
         Returns:
-            which data, their labels, and the logits. On a test set this costs one pass the first time.
+            which data, their labels, and the logits: those of its own classes, on a test set that has a part of them.
+            On a test set this costs one pass the first time.
         """
-        if self.task.test_rows is not None:
-            return "test", self.task.test_rows.labels, self.evaluator.logits(recipe, "test")
+        if self.task.tests:
+            name = on or next(iter(self.task.tests))
+            rows = self.task.tests[name]
+            logits = self.evaluator.logits(recipe, "test", on=name)
+            return "test", rows.labels, scored_columns(logits, rows.columns)
         which: UnseenData = "held-back" if len(self.held_back_rows) else "selection"
         rows = self.held_back_rows if len(self.held_back_rows) else self.selection_rows
         return which, self.all_rows.labels[rows], self.logits(recipe)[rows]

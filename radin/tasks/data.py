@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from functools import cached_property
 from operator import itemgetter
 from typing import Any, Protocol, runtime_checkable
@@ -14,6 +14,9 @@ from jaxtyping import Int64
 from torch.utils.data import DataLoader, Dataset, IterableDataset, RandomSampler, SequentialSampler
 
 from radin.errors import DataError, TaskError
+from radin.progress import Progress
+from radin.tasks.labelled import Columns, Images
+from radin.tasks.limit import limited
 
 #: Samples whose inputs are compared on every pass. Random augmentation changes each one; a digest of a whole batch of
 #: images would cost a few per cent of a forward pass on a GPU.
@@ -41,13 +44,17 @@ class Rows:
         batch_size: samples loaded together from a dataset; a DataLoader keeps its own.
         workers: processes that load a dataset; 0 loads in this one.
         what: how error messages call this data.
+        limit: use at most so many samples, see `radin.tasks.limit`.
 
     Raises:
         DataError: no data, a loader that shuffles, data that change from one pass to the next.
     """
 
-    def __init__(self, data: Any, *, batch_size: int, workers: int = 0, what: str = "data") -> None:
+    def __init__(
+        self, data: Any, *, batch_size: int, workers: int = 0, what: str = "data", limit: int | None = None
+    ) -> None:
         self.what = what
+        data = data if limit is None else limited(data, limit, what)
         self._source = data
         self._batches = _batch_reader(data, batch_size, workers, what)
         self._first_samples: str | None = None
@@ -55,7 +62,7 @@ class Rows:
     @cached_property
     def _survey(self) -> tuple[Int64[np.ndarray, " M"], str]:
         """Labels and fingerprint; reads through the data once unless they say both themselves."""
-        dataset = self._source.dataset if isinstance(self._source, DataLoader) else self._source
+        dataset = self.dataset
         if isinstance(dataset, Fingerprinted):
             return np.asarray(dataset.labels, dtype=np.int64), dataset.fingerprint()
         digest = hashlib.sha256()
@@ -68,6 +75,31 @@ class Rows:
         joined = np.concatenate(labels)
         digest.update(joined.tobytes())
         return joined, digest.hexdigest()
+
+    @property
+    def dataset(self) -> Any:
+        """What the samples come from, without the loader around it, if there is one."""
+        return self._source.dataset if isinstance(self._source, DataLoader) else self._source
+
+    def survey(self, memory: MutableMapping[str, str], progress: Progress) -> None:
+        """Reads the contents of images that lie in files, before the first pass, and decides which are left out.
+
+        Arguments:
+            memory: what is known of their contents already, and gets what is not.
+            progress: watches.
+        """
+        if isinstance(self.dataset, Images):
+            self.dataset.survey(memory, progress)
+
+    @property
+    def columns(self) -> Columns | None:
+        """For each class the columns of the logits that stand for it; None where class `i` is column `i`."""
+        return getattr(self.dataset, "columns", None)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a reader of the results should know of these data."""
+        return self.dataset.remarks if isinstance(self.dataset, Images) else ()
 
     @property
     def labels(self) -> Int64[np.ndarray, " M"]:
@@ -155,24 +187,34 @@ def _batch_reader(data: Any, batch_size: int, workers: int, what: str) -> Callab
             f"{what}: expected a map-style dataset of (input, label), a pair (inputs, labels) of tensors, or a "
             f"DataLoader that does not shuffle; got {type(data).__name__}"
         )
-    if len(data) == 0:
+    if not isinstance(data, Images) and len(data) == 0:  # images are counted when it is known which can be read
         raise DataError(f"{what}: expected at least one labelled sample, got an empty dataset")
     dataset: Dataset[Any] = data
-    loader = DataLoader(
-        dataset,
-        batch_size=batch_size,
-        sampler=SequentialSampler(data),
-        num_workers=workers,
-        pin_memory=torch.cuda.is_available(),
-    )
-    return lambda: _pairs(loader, what)
+    pinned = torch.cuda.is_available()
+
+    def batches() -> Iterator[tuple[Any, Any]]:
+        # Made anew for each pass: only then is it known how many images can be read.
+        order = SequentialSampler(data)
+        return _pairs(DataLoader(dataset, batch_size, sampler=order, num_workers=workers, pin_memory=pinned), what)
+
+    return batches
 
 
 def _pairs(loader: DataLoader[Any], what: str) -> Iterator[tuple[Any, Any]]:
-    for batch in loader:
+    batches = iter(loader)
+    while (batch := _next_batch(batches)) is not None:
         if not isinstance(batch, tuple | list) or len(batch) != 2:
             raise DataError(f"{what}: expected batches of (inputs, labels), got {type(batch).__name__}")
         yield batch[0], batch[1]
+
+
+def _next_batch(batches: Iterator[Any]) -> Any:
+    try:
+        return next(batches, None)
+    except DataError as error:
+        # A worker process sends its error as the text of a traceback, at the end of which stands what it said.
+        _, traceback, said = str(error).rpartition(f"{DataError.__qualname__}: ")
+        raise DataError(said.strip()) if traceback else error from None
 
 
 def _tensor_batches(inputs: Any, labels: Any, size: int, what: str) -> Iterator[tuple[Any, Any]]:

@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 from radin.errors import DataError, InputError
 from radin.files import digest_of
 from radin.progress import SILENT, Progress
+from radin.tasks.split import sample_rows
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -86,11 +87,18 @@ class Images(Dataset[tuple[Any, int]], ABC):
     def name(self, row: int) -> str:
         """What tells the image listed at a place from the others, wherever the data lie."""
 
+    def sample(self, n: int, seed: int) -> Images:
+        """The same data with `n` images alone, drawn by a seed, each class in proportion; no image is read for it."""
+        return self._part(self._chosen[sample_rows(self.listed[self._chosen], n, seed)])
+
     def take(self, rows: Int64[np.ndarray, " m"]) -> Images:
         """The same data with some of its images alone: places among those that this one has."""
-        taken = copy.copy(self)
-        taken._chosen, taken._unread = self.rows[rows], () if self._unread is not None else None
-        return taken
+        return self._part(self.rows[rows])
+
+    def _part(self, chosen: Int64[np.ndarray, " m"]) -> Images:
+        part = copy.copy(self)
+        part._chosen = chosen
+        return part
 
     def survey(self, memory: MutableMapping[str, str], progress: Progress = SILENT) -> None:
         """Reads contents, and decides which images are left out, before the first pass.
@@ -192,3 +200,25 @@ def _as_tensor(image: Image) -> Float32[torch.Tensor, "3 h w"]:
 def _described(transform: Transform | None) -> str:
     """What a transform says of itself, without places in memory, which change from run to run."""
     return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(transform))
+
+
+def scored_columns(logits: Float32[np.ndarray, "M C"], columns: Columns | None) -> Float32[np.ndarray, "M c"]:
+    """The scores of a part of the classes: for each of them the largest of its columns of the logits.
+
+    Arguments:
+        logits: of a network, for all classes that it knows.
+        columns: for each class of the part its columns; None for all classes as they are.
+
+    Raises:
+        DataError: the network has fewer columns.
+    """
+    if columns is None:
+        return logits
+    flat = np.array([column for group in columns for column in group], dtype=np.int64)
+    if flat.max() >= logits.shape[1]:
+        raise DataError(f"the data speak of class {flat.max()}, but the network tells {logits.shape[1]} classes apart")
+    chosen = logits[:, flat]
+    if len(flat) == len(columns):
+        return chosen
+    starts = np.cumsum([0, *(len(group) for group in columns[:-1])])
+    return np.maximum.reduceat(chosen, starts, axis=1)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+import re
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
@@ -19,6 +20,9 @@ from radin.tasks.code import source_of
 from radin.tasks.data import Rows, map_tensors, n_samples
 from radin.tasks.split import split_rows
 
+#: What a test set may be called: the name is also a folder's.
+SET_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
+
 
 @dataclass(frozen=True)
 class Task:
@@ -30,8 +34,8 @@ class Task:
             a `DataLoader` that does not shuffle.
         metric: a name (`accuracy`, `top5`, `balanced-accuracy`, `macro-f1`, `nll`) or a callable
             `(logits, labels) -> per-sample values or one number`, higher being better.
-        test: data of the same form that selects nothing and on which the winner is reported. With it, all of `data`
-            selects.
+        test: data of the same form that selects nothing and on which the winner is reported; or several such sets, a
+            mapping from their names. With it, all of `data` selects.
         holdback: share of `data`, stratified by class, that selects nothing if there is no test set. The default
             follows common practice. With 0 the winner is reported on the data that selected it, and the report says so.
         split_seed: draws the held-back part. It is a seed of its own, so that searches with different seeds stay
@@ -42,6 +46,8 @@ class Task:
         device: `auto` (CUDA where there is one), `cpu` or `cuda`.
         autocast: `"bfloat16"` or `"float16"` runs the forward pass in `torch.autocast`; None leaves it as it is.
         workers: processes that load a dataset.
+        limit: use at most so many samples of `data`, and of each test set, drawn once and for all: each class in
+            proportion where the labels are known beforehand, at random elsewhere. None uses all.
         source: digest of the code and arguments that define this task; by default taken from `build_model`, `forward`
             and `prepare`. Logits are reused only where it agrees.
 
@@ -64,6 +70,7 @@ class Task:
     device: str = "auto"
     autocast: str | None = None
     workers: int = 0
+    limit: int | None = None
     source: str | None = None
 
     def __post_init__(self) -> None:
@@ -84,8 +91,12 @@ class Task:
             raise InputError(f"device must be 'auto', 'cpu' or 'cuda', got {self.device!r}")
         if self.device == "cuda" and not torch.cuda.is_available():
             raise InputError("device 'cuda' was asked for, but this PyTorch finds no CUDA device; use 'auto' or 'cpu'")
+        if self.limit is not None and self.limit < 1:
+            raise InputError(f"limit must be at least 1, got {self.limit!r}")
         get_metric(self.metric)
-        _ = self.rows, self.test_rows  # of a known form, and not shuffled; nothing is read yet
+        if self.rows.columns is not None:
+            raise InputError("data: these have classes of their own and can only report; give them as a test set")
+        _ = self.tests  # of a known form, and not shuffled; nothing is read yet
 
     @property
     def scored_by(self) -> Metric:
@@ -95,14 +106,27 @@ class Task:
     @cached_property
     def rows(self) -> Rows:
         """The samples of `data`, those that select and those held back."""
-        return Rows(self.data, batch_size=self.batch_size, workers=self.workers, what="data")
+        return self._rows(self.data, "data")
 
     @cached_property
-    def test_rows(self) -> Rows | None:
-        """The samples of `test`, if there is one."""
+    def tests(self) -> dict[str, Rows]:
+        """The samples of each test set, by name; a single set is called `test`."""
         if self.test is None:
-            return None
-        return Rows(self.test, batch_size=self.batch_size, workers=self.workers, what="test")
+            return {}
+        if not isinstance(self.test, Mapping):
+            return {"test": self._rows(self.test, "test")}
+        odd = [name for name in self.test if not (isinstance(name, str) and SET_NAME.fullmatch(name))]
+        if odd or not self.test:
+            got = f"the name {odd[0]!r}" if odd else "none"
+            raise InputError(f"test sets have names of letters, digits, '_', '-' and '.', such as v2; got {got}")
+        return {name: self._rows(data, f"test set {name}") for name, data in self.test.items()}
+
+    def rows_of(self, test: str | None) -> list[Rows]:
+        """The samples of the data, and of a test set, if one is named."""
+        return [self.rows] if test is None else [self.rows, self.tests[test]]
+
+    def _rows(self, data: Any, what: str) -> Rows:
+        return Rows(data, batch_size=self.batch_size, workers=self.workers, what=what, limit=self.limit)
 
     @cached_property
     def split(self) -> tuple[Int64[np.ndarray, " m"], Int64[np.ndarray, " h"]]:

@@ -118,7 +118,7 @@ def test_the_code_of_a_task_is_part_of_its_key() -> None:
     assert one.code == radin.Task(partial(build, 3), data).code
     assert one.code != radin.Task(partial(build, 4), data).code
     assert one.code != radin.Task(partial(build, 3), data, forward=lambda network, x: network(x)).code
-    assert one.key(one.rows) != radin.Task(partial(build, 3), clouds(20, 1)).key(one.test_rows or task().rows)
+    assert one.key(one.rows) != radin.Task(partial(build, 3), clouds(20, 1)).key(one.tests.get("test", task().rows))
 
 
 def test_the_split_is_stratified_and_repeatable() -> None:

@@ -55,7 +55,8 @@ def by_columns(
     """Labels within a subset of the classes, and the column of the logits that each of them is."""
     everything = imagenet_classes(request)
     places = {wnid: column for column, wnid in enumerate(everything)}
-    classes = tuple(sorted(wnids, key=places.__getitem__))
+    # What selects is scored on all classes, as the bank keeps them; what reports, on its own.
+    classes = everything if request.role == "data" else tuple(sorted(wnids, key=places.__getitem__))
     labels = {wnid: label for label, wnid in enumerate(classes)}
     columns = None if classes == everything else tuple((places[wnid],) for wnid in classes)
     labelled = [(path, labels[wnid]) for path, wnid in files]

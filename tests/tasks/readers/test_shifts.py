@@ -4,10 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from layouts import PLACES, by_wnid, imagenet_v2, objectnet, paint, wnids
 from PIL import Image
 
+import radin
 from radin.errors import DataError, InputError, MissingFileError
+from radin.tasks.labelled import scored_columns
 from radin.tasks.readers import open_data, open_sets
 from radin.tasks.readers.wordnet import imagenet_wnids
 
@@ -78,3 +81,21 @@ def test_foreign_folders_are_refused(tmp_path: Path) -> None:
         open_data(f"imagenet-r/val:{tmp_path / 'r'}")
     with pytest.raises(MissingFileError, match="nowhere: no such folder"):
         open_data(f"objectnet:{tmp_path / 'nowhere'}")
+
+
+def test_what_selects_is_labelled_among_all_classes(tmp_path: Path) -> None:
+    images = open_data(f"imagenet-r:{by_wnid(tmp_path, 'imagenet-r', (6, 999))}")
+    assert images.columns is None
+    assert images.labels.tolist() == [6, 6, 999, 999]
+    with pytest.raises(InputError, match="can only report; give them as a test set"):
+        radin.Task(torch.nn.Identity, open_data(f"objectnet:{objectnet(tmp_path)}"))
+
+
+def test_scores_are_those_of_the_classes_of_the_set() -> None:
+    logits = np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32)
+    np.testing.assert_array_equal(scored_columns(logits, ((4,), (0,))), logits[:, [4, 0]])
+    grouped = scored_columns(logits, ((3,), (0, 4), (1,)))
+    np.testing.assert_array_equal(grouped, np.stack([logits[:, 3], logits[:, [0, 4]].max(1), logits[:, 1]], axis=1))
+    assert scored_columns(logits, None) is logits
+    with pytest.raises(DataError, match="class 5, but the network tells 5 classes apart"):
+        scored_columns(logits, ((5,),))

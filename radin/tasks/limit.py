@@ -1,0 +1,68 @@
+"""A part of the data that is drawn once, for every model the same."""
+
+from __future__ import annotations
+
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from torch.utils.data import DataLoader, Dataset, Subset
+
+from radin.errors import InputError
+from radin.files import digest_of
+from radin.tasks.labelled import Images
+from radin.tasks.split import sample_rows
+
+#: Draws the samples; a seed of its own, so that nothing else changes them.
+SEED = 0
+
+
+class Part(Dataset[Any]):
+    """Some samples of a dataset that knows its labels and contents.
+
+    Arguments:
+        dataset: with `labels` and `fingerprint()`.
+        rows: places of the samples in it.
+    """
+
+    def __init__(self, dataset: Any, rows: Int64[np.ndarray, " m"]) -> None:
+        self.dataset, self.rows = dataset, rows
+        self.labels = np.asarray(dataset.labels, dtype=np.int64)[rows]
+
+    def fingerprint(self) -> str:
+        """A digest of the dataset and of which samples these are."""
+        return digest_of("part-1", self.dataset.fingerprint(), self.rows.tolist())
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.dataset[int(self.rows[index])]
+
+
+def limited(data: Any, n: int, what: str) -> Any:
+    """At most `n` samples of some data, each class in proportion where the labels are known without reading the data.
+
+    Arguments:
+        data: of any form that a task takes but a DataLoader, whose batches are its own affair.
+        n: how many.
+        what: how error messages call the data.
+
+    Raises:
+        InputError: a DataLoader.
+    """
+    from radin.tasks.data import Fingerprinted, map_tensors
+
+    if isinstance(data, DataLoader):
+        raise InputError(f"{what}: a limit of {n} samples cannot be set on a DataLoader; pass its dataset, or a part")
+    if isinstance(data, Images):
+        return data.sample(n, SEED)
+    if isinstance(data, tuple | list) and len(data) == 2:
+        rows = sample_rows(np.asarray(data[1]).astype(np.int64), n, SEED)
+        inputs = torch.as_tensor(data[0]) if isinstance(data[0], np.ndarray) else data[0]
+        return map_tensors(itemgetter(torch.from_numpy(rows)), inputs), data[1][rows]
+    if isinstance(data, Fingerprinted):
+        return Part(data, sample_rows(np.asarray(data.labels, dtype=np.int64), n, SEED))
+    return Subset(data, sample_rows(np.zeros(len(data), dtype=np.int64), n, SEED).tolist())
