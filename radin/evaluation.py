@@ -24,6 +24,7 @@ from radin.logits import LogitBank, LogitFolder, check_labels, check_logits
 from radin.pool import Pool
 from radin.progress import SILENT, Advance, Progress
 from radin.recipe import Recipe
+from radin.tasks.classes import check_class_order
 from radin.tasks.data import Rows
 from radin.tasks.task import Task, is_out_of_memory
 
@@ -103,8 +104,8 @@ class Evaluator:
 
         Raises:
             RunDirError: the folder was made with other inputs.
-            DataError: logits that are not finite, labels out of range, or stored logits that no longer match what the
-                network gives. All passes completed so far are kept.
+            DataError: logits that are not finite, labels out of range, classes in another order than the checkpoints',
+                or stored logits that no longer match what the network gives. All passes completed so far are kept.
         """
         rows = self.task.rows
         self.bind()
@@ -125,6 +126,7 @@ class Evaluator:
         Raises:
             RunDirError: the folder was made with other inputs.
         """
+        check_class_order(self.pool.class_names, *self.task.rows.class_names)
         self._survey()
         read = {"data": self.task.rows.fingerprint, "task code": self.task.code}
         for name, rows in self.task.tests.items():

@@ -97,6 +97,12 @@ class Rows:
         return getattr(self.dataset, "columns", None)
 
     @property
+    def class_names(self) -> list[tuple[str, ...]]:
+        """What the classes are called, in label order, by whoever says so: folders, and people."""
+        named = [getattr(self.dataset, kind, None) for kind in ("classes", "titles")]
+        return [tuple(map(str, names)) for names in named if isinstance(names, list | tuple)]
+
+    @property
     def remarks(self) -> tuple[str, ...]:
         """What a reader of the results should know of these data."""
         return self.dataset.remarks if isinstance(self.dataset, Images) else ()
