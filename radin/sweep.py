@@ -7,7 +7,7 @@ network, so that a pool depends on nothing but its seed, its data and the versio
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -158,16 +158,15 @@ def pretrain(
     record = sweep.record(sweep.pretraining, seed, data=samples.digest(), **origin)
     if is_finished(path, record):
         return path
-    epochs = sweep.pretraining.epochs if sweep.pretraining else 0
-    with progress.stage("pretraining", epochs, "epoch") as advance:
-        with untouched_torch_state(seed):
-            network = sweep.build_network()
-            if initial is not None:
-                network.load_state_dict(load_file(initial))
-            if sweep.pretraining is not None:
+    with untouched_torch_state(seed):
+        network = sweep.build_network()
+        if initial is not None:
+            network.load_state_dict(load_file(initial))
+        if sweep.pretraining is not None:
+            with progress.stage("pretraining", sweep.pretraining.epochs, "epoch") as advance:
                 sweep.train(network, samples, sweep.pretraining, _rng(seed, 0))
-        publish(network, path, record)
-        advance(epochs)
+                advance(sweep.pretraining.epochs)
+    publish(network.state_dict(), path, record)
     return path
 
 
@@ -206,7 +205,7 @@ class _Run:
 
     def carry_out(self, samples: Samples) -> _Run:
         network = fine_tune(self.sweep, self.start, samples, self.settings, self.seed, self.index)
-        publish(network, self.path, self.record)
+        publish(network.state_dict(), self.path, self.record)
         return self
 
 
@@ -223,14 +222,14 @@ def _carry_out(runs: list[_Run], samples: Samples, jobs: int) -> Iterator[_Run]:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def publish(network: nn.Module, path: Path, record: str) -> None:
-    """Writes a network's tensors and its record aside, then renames: the file is complete or not there.
+def publish(state: Mapping[str, Tensor], path: Path, record: str) -> None:
+    """Writes tensors and their record aside, then renames: the file is complete or not there.
 
     Raises:
         StorageError: it could not be written, most often because the disk is full.
     """
     with written_aside(path) as file:
-        file.write(save(network.state_dict(), {METADATA_KEY: record}))
+        file.write(save(dict(state), {METADATA_KEY: record}))
 
 
 def is_finished(path: Path, record: str) -> bool:

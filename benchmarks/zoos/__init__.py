@@ -69,6 +69,13 @@ _ZOOS = {
             "broken", "the 13 of digits, one that diverged, one from another start, one with permuted classes; seconds"
         ),
         Zoo("fashion-mnist", "16 fine-tunings of a small vision transformer on Fashion-MNIST; 10 minutes on 2 cores"),
+        Zoo("convnet", "12 fine-tunings of a small convolutional network with BatchNorm on Fashion-MNIST; 2 minutes"),
+        Zoo(
+            "clip-fashion",
+            "a small CLIP trained on Fashion-MNIST, fine-tuned 13 times from its zero-shot head; minutes",
+        ),
+        Zoo("efficientnet", "8 fine-tunings of EfficientNet-Lite0 from ImageNet on Fashion-MNIST; minutes"),
+        Zoo("minilm", "10 fine-tunings of a sentence encoder on descriptions of Debian packages; minutes"),
     )
 }
 

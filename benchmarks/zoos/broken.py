@@ -40,7 +40,7 @@ def build(out: Path, n: int = 13, *, seed: int = 0, progress: Progress = SILENT)
         path = out / f"run-{len(paths):02d}-{kind}.safetensors"
         record = SWEEP.record(settings, seed, run=len(paths), pretrained=origin, broken=kind)
         if not is_finished(path, record):
-            publish(make(), path, record)
+            publish(make().state_dict(), path, record)
         paths.append(path)
     return paths
 

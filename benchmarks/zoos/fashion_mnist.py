@@ -159,6 +159,18 @@ def split(images: Images, selection: int = SELECTION_IMAGES) -> tuple[Images, Im
     return images.part(order[selection:]), images.part(order[:selection])
 
 
+def training_images(data: Path, count: int) -> Images:
+    """The first images of those that other pools on Fashion-MNIST may train on; see `split`."""
+    training, _ = split(read_images(data, "train"))
+    return training.part(np.arange(count))
+
+
+def evaluation_images(data: Path, selection: int, test: int) -> tuple[Images, Images]:
+    """The first of the images that select, and of the official test images."""
+    _, held = split(read_images(data, "train"))
+    return held.part(np.arange(selection)), read_images(data, "t10k").part(np.arange(test))
+
+
 def build(
     out: Path,
     n: int = 16,

@@ -1,0 +1,75 @@
+"""The pool *convnet*: a small convolutional network with BatchNorm, fine-tuned 12 times on Fashion-MNIST."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import nn
+
+from benchmarks.zoos import fashion_mnist
+from benchmarks.zoos.fashion_mnist import CLASSES, DATA
+from radin.progress import SILENT, Progress
+from radin.sweep import Ranges, Sweep, train_pool
+from radin.tasks import Task
+from radin.training import Settings
+
+#: Training images; the rest would only make the build longer.
+TRAINING_IMAGES = 20_000
+
+
+def network(width: int = 16) -> nn.Module:
+    """Four convolutions, each with BatchNorm, mean over places, linear head: 25 k parameters at width 16."""
+    widths = (1, width, 2 * width, 2 * width, 4 * width)
+    layers: list[nn.Module] = []
+    for i, stride in enumerate((2, 1, 2, 2)):
+        convolution = nn.Conv2d(widths[i], widths[i + 1], 3, stride, padding=1, bias=False)
+        layers += [convolution, nn.BatchNorm2d(widths[i + 1]), nn.ReLU()]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4 * width, len(CLASSES)))
+
+
+SWEEP = Sweep(
+    name="convnet",
+    build_network=network,
+    pretraining=Settings(learning_rate=3e-3, weight_decay=1e-2, epochs=3, part=0.5),
+    ranges=Ranges(
+        learning_rate=(5e-4, 5e-3),
+        weight_decay=(1e-4, 1e-1),
+        epochs=(2, 3, 4),
+        part=(0.2, 0.4),
+        final_rate=(0.0, 0.1, 0.3),
+        label_smoothing=(0.0, 0.05, 0.1),
+        mixup=(0.0, 0.0, 0.2),
+        shift=(0, 0, 1),
+        flip=(False, True),
+        erase=(0.0, 0.25),
+    ),
+    batch_size=64,
+)
+
+
+def build(
+    out: Path,
+    n: int = 12,
+    *,
+    data: Path = DATA,
+    sweep: Sweep = SWEEP,
+    seed: int = 0,
+    jobs: int = 2,
+    progress: Progress = SILENT,
+) -> list[Path]:
+    """Trains the pool, or what is missing of it; the arguments are those of *fashion-mnist*."""
+    training = fashion_mnist.training_images(data, TRAINING_IMAGES)
+    return train_pool(sweep, out, training, n, seed=seed, jobs=jobs, progress=progress)
+
+
+def task(metric: str = "accuracy", data: str | Path = DATA, selection: int = 5_000, test: int = 5_000) -> Task:
+    """What the pool is run on: held-out training images select, the first official test images report.
+
+    Arguments:
+        metric: what is selected for.
+        data: the folder of the four files.
+        selection: how many images select.
+        test: how many report.
+    """
+    selecting, reporting = fashion_mnist.evaluation_images(Path(data), selection, test)
+    return Task(network, selecting.tensors(), metric=metric, test=reporting.tensors())

@@ -1,0 +1,73 @@
+"""Real labelled text that needs no download: what Debian's packages say of themselves, and their section."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+
+from radin.errors import DataError, MissingFileError
+from radin.files import written_aside
+
+#: The classes, in label order: sections that tell of a subject, not of a language or a kind of file.
+SECTIONS = ("admin", "games", "graphics", "math", "net", "science", "sound", "text", "web", "x11")
+
+#: Descriptions of one section at most, so that classes are of similar size.
+MOST = 450
+
+
+def descriptions(path: Path) -> list[tuple[int, str]]:
+    """Labels and descriptions, in random order; read from a file, which is written from apt's lists if it is missing.
+
+    Raises:
+        MissingFileError: there are neither the file nor apt's lists.
+        DataError: the file holds other lines than `SECTION<tab>DESCRIPTION`, or apt's lists lack a section.
+    """
+    if not path.is_file():
+        chosen = select(available())
+        with written_aside(path) as file:
+            file.write("".join(f"{section}\t{text}\n" for section, text in chosen).encode())
+    found = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        section, tab, text = line.partition("\t")
+        if not tab or section not in SECTIONS:
+            raise DataError(f"{path}: expected one of {', '.join(SECTIONS)}, a tab and a description, got {line!r}")
+        found.append((SECTIONS.index(section), text))
+    return found
+
+
+def available() -> str:
+    """What apt knows of all packages.
+
+    Raises:
+        MissingFileError: apt is not there.
+    """
+    if shutil.which("apt-cache") is None:
+        raise MissingFileError("the descriptions of Debian's packages come from apt-cache, which is not installed")
+    return subprocess.run(["apt-cache", "dumpavail"], check=True, capture_output=True, encoding="utf-8").stdout
+
+
+def select(known: str) -> list[tuple[str, str]]:
+    """Sections and descriptions, in random order; one of each source, since those of one source are much alike.
+
+    Raises:
+        DataError: a section has no package; apt's lists are empty, most often.
+    """
+    found: dict[str, dict[str, str]] = {section: {} for section in SECTIONS}
+    for paragraph in known.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in paragraph.split("\n") if ": " in line and line[0] != " ")
+        section = fields.get("Section", "").rpartition("/")[2]
+        if section in found and "Description" in fields:
+            source = fields.get("Source", fields["Package"]).split(" ")[0]
+            found[section].setdefault(source, fields["Description"])
+    for section, texts in found.items():
+        if not texts:
+            raise DataError(f"apt knows no package in the section {section!r}; run `apt-get update` first")
+    rng = np.random.default_rng(0)
+    chosen = []
+    for section, texts in found.items():
+        ordered = sorted(set(texts.values()))
+        chosen += [(section, ordered[i]) for i in rng.permutation(len(ordered))[:MOST]]
+    return [chosen[i] for i in rng.permutation(len(chosen))]
