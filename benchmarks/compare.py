@@ -1,140 +1,160 @@
-"""Searchers side by side on real pools, beside what people do today.
+"""Searchers and baselines side by side on real pools.
 
-    python -m benchmarks.compare --zoo digits fashion-mnist --soups 1 2 4
+A replicate is a random sub-pool, a random split of its samples into those that select and those that are held out, and
+a search seed, all from one number. Every method plays on the same replicates, and is charged for every soup that it
+looks at, as if nobody had evaluated it before; soups are evaluated once and kept beside the pool. Each run is one line
+in OUT/runs.jsonl, written at once. The same command goes on where it was stopped, and tries again what failed. Then
+come the tables, on the screen and in OUT/tables.md, and pictures.
 
-Every method is charged as if it had evaluated its soups itself; their logits are kept in one folder per pool, so that a
-soup which two methods try runs once. Scores on held-out data are those of the pool's test set, or of the part of the
-validation data that selects nothing.
+examples:
+  python -m benchmarks.compare --quick
+  python -m benchmarks.compare --zoo digits fashion-mnist --searcher all --soups 1 2 4 8 --lam 0 1 --replicates 20
+  python -m benchmarks.compare --zoo digits --searcher greedy forward --lam 0 0.25 0.5 1 2 4 10
+  python -m benchmarks.compare --zoo digits --candidates 30 100 300 1000 --part 0.5 0.75 1
+  python -m benchmarks.compare --zoo digits --searcher optuna-tpe --option optuna-tpe.trials=200
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from itertools import chain
+import math
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+
+if not __package__:  # run as a file: the folder that holds `benchmarks` is not on the path then, but its inside is
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import radin
 from benchmarks import zoos
-from radin.cli.console import Bars, output, table
-from radin.procedure import merit
+from benchmarks.comparison import methods, pictures, tables
+from benchmarks.comparison.rows import Rows
+from benchmarks.comparison.runs import Plan, carry_out
+from benchmarks.comparison.trial import Replicate
+from radin.cli.console import Bars, output, pairs, table
+from radin.errors import InputError, RadinError
+from radin.files import written_aside
+from radin.procedure import SHORTLIST
+
+#: What is set where nothing else is asked for, and what `--quick` sets instead.
+USUAL = {"soups": [1, 2, 4, 8], "lam": [0.0, 1.0], "replicates": 20, "candidates": [20_000]}
+QUICK = {"soups": [1, 2], "lam": [1.0], "replicates": 3, "candidates": [300]}
 
 
-@dataclass(frozen=True)
-class Row:
-    """One method on one pool, with all that it spent."""
+def within(kind: type[int] | type[float], low: float, high: float = math.inf) -> Callable[[str], float]:
+    """What makes a number of an argument, and refuses one outside of a range."""
 
-    zoo: str
-    method: str
-    soups_allowed: int | None
-    selection: float
-    held_out: float
-    size: int
-    soups: int
-    candidates: int
-    seconds_search: float
+    def number(text: str) -> float:
+        value = kind(text)
+        if not low <= value <= high:
+            top = "" if math.isinf(high) else f" and at most {high:g}"
+            raise argparse.ArgumentTypeError(f"expected at least {low:g}{top}, got {text}")
+        return value
 
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Compares searchers at equal budgets of real soups, beside best single, uniform and greedy soup."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--zoo", nargs="+", default=["digits"], choices=zoos.names(), help="the pools")
-    parser.add_argument("--searcher", nargs="+", help="all that are installed by default")
-    parser.add_argument("--soups", nargs="+", type=int, default=[1, 2, 4], help="B, once for each value")
-    parser.add_argument("--candidates", type=int, default=70_000, help="K of every searcher; all subsets of 16")
-    parser.add_argument("--lam", type=float, default=1.0)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--run-dir", type=Path, default=Path("runs/compare"), help="keeps the logits of every soup")
-    parser.add_argument("--json", type=Path, help="append one line per row to this file, at once")
-    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
-    given = parser.parse_args(arguments)
-    for name in given.zoo:
-        rows = []
-        with Bars() as bars:
-            zoo = zoos.get(name)
-            pool, task = radin.Pool(zoo.build(progress=bars)), zoo.task()
-            for row in chain(
-                baselines(name, pool, task, given.run_dir / name, bars),
-                searched(name, pool, task, given, bars),
-            ):
-                rows.append(row)
-                if given.json:
-                    with given.json.open("a") as file:
-                        about = {"lam": given.lam, "seed": given.seed, "radin": radin.__version__}
-                        file.write(json.dumps(asdict(row) | about) + "\n")
-        show(name, len(pool), rows, given.markdown)
+    number.__name__ = kind.__name__  # what argparse calls a value that is no number
+    return number
 
 
-def baselines(name: str, pool: radin.Pool, task: radin.Task, run: Path, bars: Bars) -> Iterator[Row]:
-    """What people do without a search: the best single ingredient, everything, and the greedy soup in full."""
-    with radin.Verifier(pool, task, run, progress=bars) as verifier:
-
-        def row(method: str, recipe: radin.Recipe, soups: int) -> Row:
-            _, labels, logits = verifier.unseen_logits(recipe)
-            selection = task.scored_by.value(verifier.logits(recipe)[verifier.selection_rows], verifier.bank.labels)
-            held_out = task.scored_by.value(logits, labels)
-            return Row(name, method, None, selection, held_out, recipe.size, soups, 0, 0.0)
-
-        single = radin.Recipe.subset(pool.names, [int(verifier.solo.argmax())])
-        greedy = radin.search("greedy", verifier, radin.Budget(soups=None), top=1, progress=bars)
-        won = greedy and greedy[0].score > verifier.solo.max()
-        yield row("best single ingredient", single, 0)
-        yield row("uniform soup", radin.Recipe.uniform(pool.names), 1)
-        yield row("greedy soup", greedy[0].recipe if won else single, greedy.charged)
-
-
-def searched(name: str, pool: radin.Pool, task: radin.Task, given: argparse.Namespace, bars: Bars) -> Iterator[Row]:
-    """The procedure with every searcher; a smaller B verifies the first soups of a larger one's shortlist."""
-    run = given.run_dir / name
-    for searcher in given.searcher or sorted(radin.searchers()):
-        budget = radin.Budget(soups=max(given.soups), candidates=given.candidates)
-        found = radin.make_soup(
-            pool, task, searcher, budget=budget, lam=given.lam, seed=given.seed, run_dir=run, progress=bars
-        )
-        singles = [entry for entry in found.leaderboard if entry.recipe.size == 1]
-        with radin.Verifier(pool, task, run, progress=bars) as verifier:
-            for cap in sorted(given.soups):
-                best = max([*found.verified[:cap], *singles], key=merit(task))
-                _, labels, logits = verifier.unseen_logits(best.recipe)
-                yield Row(
-                    zoo=name,
-                    method=searcher,
-                    soups_allowed=cap,
-                    selection=best.score,
-                    held_out=task.scored_by.value(logits, labels),
-                    size=best.recipe.size,
-                    soups=min(cap, found.spent.soups),
-                    candidates=found.spent.candidates,
-                    seconds_search=found.spent.seconds_search,
-                )
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
+        prog="python -m benchmarks.compare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    say = made.add_argument
+    whole, share = within(int, 1), within(float, 0, 1)
+    say("--zoo", nargs="+", default=["digits"], metavar="NAME", help=f"pools, of: {', '.join(zoos.names())} (digits)")
+    say("--searcher", nargs="+", default=["all"], metavar="NAME", help="searchers; all that are installed (all)")
+    say("--option", nargs="+", default=[], metavar="SEARCHER.NAME=VALUE", help="an option of a searcher")
+    say("--soups", nargs="+", type=within(int, 1, SHORTLIST), metavar="B", help="budgets of real soups (1 2 4 8)")
+    say("--lam", nargs="+", type=within(float, 0), metavar="λ", help="strengths of the prior (0 1)")
+    say("--candidates", nargs="+", type=whole, metavar="K", help="recipes scored from logits (20000)")
+    say("--replicates", type=whole, metavar="R", help="how many (20)")
+    say("--first", type=within(int, 0), default=0, metavar="R", help="number of the first replicate (0)")
+    say("--part", nargs="+", type=share, default=[0.75], metavar="SHARE", help="of the pool, in a sub-pool (0.75)")
+    say("--held-out", type=share, default=0.5, metavar="SHARE", help="of the samples, that select nothing (0.5)")
+    say("--limit", type=within(int, 2), metavar="M", help="use M samples of each pool, so that a soup is cheap")
+    say("--batchnorm", default="average", choices=["average", "recompute", "keep"], help="policy (average)")
+    say("--out", type=Path, default=Path("results"), help="folder of runs, tables and pictures (results)")
+    say("--quick", action="store_true", help="a small run that shows that everything works, under two minutes")
+    return made
 
 
-def show(name: str, n: int, rows: list[Row], markdown: bool) -> None:
-    """Prints the table of one pool."""
-    columns = ["method", "B", "selection", "held out", "size", "real soups", "candidates", "search, s"]
-    cells: list[list[Any]] = [
-        [
-            row.method,
-            "" if row.soups_allowed is None else str(row.soups_allowed),
-            f"{row.selection:.4f}",
-            f"{row.held_out:.4f}",
-            str(row.size),
-            str(row.soups),
-            f"{row.candidates:,}",
-            f"{row.seconds_search:.1f}",
-        ]
-        for row in rows
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Carries out what is missing, then shows all that is there; returns the exit code, 1 if a run failed."""
+    made = parser()
+    given = made.parse_args(arguments)
+    for name, value in (QUICK if given.quick else USUAL).items():
+        if getattr(given, name) is None:
+            setattr(given, name, value)
+    try:
+        plan = planned(given)
+    except RadinError as error:
+        made.error(str(error))
+    rows = Rows(given.out / "runs.jsonl")
+    with Bars() as bars:
+        failed = carry_out(plan, rows, bars)
+    show(rows, given.out)
+    if failed:
+        print(f"{failed} runs failed; {rows.path} says why, and the same command tries them again", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def planned(given: argparse.Namespace) -> Plan:
+    """What the command line asks for.
+
+    Raises:
+        RadinError: something in it that cannot be.
+    """
+    for zoo in given.zoo:
+        zoos.get(zoo)
+    return Plan(
+        zoos=given.zoo,
+        methods=[*methods.baselines(), *_searchers(given)],
+        soups=sorted(set(given.soups)),
+        replicates=[
+            Replicate(number, part, given.held_out)
+            for number in range(given.first, given.first + given.replicates)
+            for part in given.part
+        ],
+        limit=given.limit,
+        batchnorm=given.batchnorm,
+    )
+
+
+def _searchers(given: argparse.Namespace) -> list[methods.Method]:
+    installed = radin.searchers()
+    names = list(installed) if "all" in given.searcher else list(dict.fromkeys(given.searcher))
+    options: dict[str, dict[str, str]] = {name: {} for name in names}
+    for key, value in pairs(given.option, "--option").items():
+        name, _, option = key.partition(".")
+        if name not in options:
+            raise InputError(f"--option {key}: no searcher {name!r} takes part; there are: {', '.join(names)}")
+        options[name][option] = value
+    return [
+        method
+        for lam in given.lam
+        for candidates in given.candidates
+        for name in names
+        for method in methods.searcher(name, lam, candidates, options[name])
     ]
-    if not markdown:
-        output().print(table(f"{name}: {n} ingredients", columns, cells, numbers=range(1, len(columns))))
-        return
-    print(f"\n**{name}**, {n} ingredients\n")
-    for line in (columns, ["---"] + ["---:"] * (len(columns) - 1), *cells):
-        print("| " + " | ".join(line) + " |")
+
+
+def show(rows: Rows, out: Path) -> None:
+    """Prints the tables of all runs in the file, and writes them and the pictures beside it."""
+    text, console, figures = [], output(), []
+    for setting, group in tables.by_setting(rows).items():
+        lines = tables.method_table(group)
+        text.append(f"## {setting}\n\n{tables.markdown(tables.COLUMNS, lines)}\n")
+        console.print(table(str(setting), tables.COLUMNS, lines, numbers=range(1, len(tables.COLUMNS))))
+        figures += tables.figures(setting, group)
+    if figures:
+        text.insert(0, f"{tables.markdown(tables.FIGURES, figures, texts=2)}\n")
+        console.print(table("figures to reach", tables.FIGURES, figures, numbers=range(2, 5)))
+    with written_aside(out / "tables.md") as file:
+        file.write("\n".join(text).encode())
+    for path in pictures.draw(rows, out):
+        console.print(f"picture: {path}")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

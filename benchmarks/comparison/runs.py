@@ -1,0 +1,160 @@
+"""Carries out what was asked for and is not in the file yet."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+import radin
+from benchmarks import zoos
+from benchmarks.comparison.methods import Found, Method, SkippedError
+from benchmarks.comparison.rows import IDENTITY, Row, Rows
+from benchmarks.comparison.store import Store
+from benchmarks.comparison.trial import Replicate, Trial
+from benchmarks.processes import machine
+from radin.progress import SILENT, Progress
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is compared.
+
+    Attributes:
+        zoos: names of pools.
+        methods: what takes part.
+        soups: the budgets B.
+        replicates: what chance decides, one by one.
+        limit: samples of each pool, None for all.
+        batchnorm: policy for BatchNorm statistics of soups.
+    """
+
+    zoos: Sequence[str]
+    methods: Sequence[Method]
+    soups: Sequence[int]
+    replicates: Sequence[Replicate]
+    limit: int | None = None
+    batchnorm: str = "average"
+
+
+def carry_out(plan: Plan, rows: Rows, progress: Progress = SILENT) -> int:
+    """Runs what is missing, writing each row at once; whatever fails becomes a row, and the rest goes on.
+
+    Returns:
+        how many runs have failed.
+    """
+    failed = 0
+    for zoo in plan.zoos:
+        try:
+            with Store(zoos.get(zoo), limit=plan.limit, batchnorm=plan.batchnorm, progress=progress) as store:
+                failed += _on_pool(plan, store, zoo, rows, progress)
+        except Exception as error:
+            # Whatever is wrong with one pool, the others are not to blame.
+            nothing = dict.fromkeys(IDENTITY) | {"zoo": zoo, "batchnorm": plan.batchnorm, "skipped": None}
+            rows.add(nothing | {"versions": versions(), "error": described(error)})
+            failed += 1
+    return failed
+
+
+def _on_pool(plan: Plan, store: Store, zoo: str, rows: Rows, progress: Progress) -> int:
+    missing = [
+        (replicate, method)
+        for replicate in plan.replicates
+        for method in plan.methods
+        if any(not rows.has(row) for row in _headings(plan, store, zoo, replicate, method))
+    ]
+    failed = 0
+    with progress.stage(f"{zoo}: runs", len(missing), "run") as advance:
+        for replicate, group in groupby(missing, key=lambda pair: pair[0]):
+            trial = Trial(store, replicate)
+            for _, method in group:
+                headings = [row for row in _headings(plan, store, zoo, replicate, method) if not rows.has(row)]
+                for row in _run(trial, method, plan.soups, headings):
+                    rows.add(row)
+                    failed += row["error"] is not None
+                advance(1)
+    return failed
+
+
+def _headings(plan: Plan, store: Store, zoo: str, replicate: Replicate, method: Method) -> list[Row]:
+    """What identifies each row of one method, and the settings that it ran with."""
+    return [
+        {
+            "zoo": zoo,
+            "store": store.key,
+            "batchnorm": plan.batchnorm,
+            "replicate": replicate.number,
+            "part": replicate.part,
+            "held_out_share": replicate.held_out,
+            "method": method.name,
+            "kind": method.kind,
+            **{name: method.settings.get(name) for name in ("lam", "candidates", "options")},
+            "soups": soups,
+        }
+        for soups in method.budgets(plan.soups)
+    ]
+
+
+def _run(trial: Trial, method: Method, soups: Sequence[int], headings: Sequence[Row]) -> Iterator[Row]:
+    """The rows of one method that are missing; at least one of them says what went wrong, if anything did."""
+    setting = {
+        "pool_size": len(trial.store.pool),
+        "n": trial.n,
+        "samples_selecting": len(trial.selecting),
+        "samples_reporting": len(trial.reporting),
+        "metric": trial.metric.name,
+        "search_seed": trial.seed,
+        "versions": versions() | {"searcher": method.settings.get("owner")},
+        "machine": machine(),
+    }
+    wanted = {row["soups"]: row for row in headings}
+    try:
+        for found in method.play(trial, soups):
+            if found.soups in wanted:
+                yield wanted.pop(found.soups) | setting | outcome(trial, found) | {"skipped": None, "error": None}
+    except SkippedError as reason:
+        yield from (row | setting | {"skipped": str(reason), "error": None} for row in wanted.values())
+    except Exception as error:
+        # A searcher may fail in any way; it costs its own rows, and nobody else's.
+        yield from (row | setting | {"skipped": None, "error": described(error)} for row in wanted.values())
+
+
+def outcome(trial: Trial, found: Found) -> Row:
+    """What one result is worth and what it has cost, as a row holds it. Scores are higher for better models."""
+    metric, labels = trial.metric, trial.store.labels
+
+    def score(logits: np.ndarray, rows: np.ndarray) -> float:
+        return metric.score(logits[rows], labels[rows])
+
+    best = trial.averaged(trial.singles[int(trial.by_solo[0])])[trial.reporting]
+    held_out = labels[trial.reporting]
+    return {
+        "selection": score(found.logits, trial.selecting),
+        "held_out": score(found.logits, trial.reporting),
+        "standard_error": metric.standard_error(metric.measure(best, held_out), held_out),
+        "size": found.size,
+        "soups_charged": found.charged,
+        "seconds_soups": found.seconds,
+        "inference_passes": found.passes,
+        **found.about,
+    }
+
+
+def versions() -> dict[str, str]:
+    """What the numbers may depend on."""
+    import torch
+
+    return {
+        "radin": radin.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "torch": torch.__version__,
+    }
+
+
+def described(error: BaseException) -> str:
+    """An error in one line."""
+    return f"{type(error).__name__}: {error}".replace("\n", " ")

@@ -1,0 +1,136 @@
+"""Logits of everything that was ever evaluated on one pool, shared by all runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import cached_property
+from operator import itemgetter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int64
+
+import radin
+from benchmarks.zoos import Zoo
+from radin.dispersion import Gram, weight_gram
+from radin.errors import InputError
+from radin.files import digest_of, file_digest, write_json
+from radin.filling import Filler
+from radin.logits import LogitFolder
+from radin.progress import SILENT, Progress
+from radin.tasks.data import concatenate, map_tensors, n_samples
+
+
+class Store:
+    """A whole pool on all its labelled samples, those that select and those that report alike.
+
+    Every network is run once, in whatever run it is asked for first; the logits stay in a run folder of radin's own,
+    beside the pool and keyed by its contents, the samples and the task's code. What a run is charged is not counted
+    here.
+
+    Arguments:
+        zoo: the pool; trained now if it is not there yet.
+        limit: a random part of the samples, this many and always the same, so that a soup is cheap; None takes all.
+        batchnorm: policy for BatchNorm statistics of soups, see `radin.average`.
+        progress: watches training and passes.
+
+    Raises:
+        InputError: a limit below 2.
+        RadinError: whatever is wrong with pool or task.
+    """
+
+    def __init__(
+        self, zoo: Zoo, *, limit: int | None = None, batchnorm: str = "average", progress: Progress = SILENT
+    ) -> None:
+        self.pool = radin.Pool(zoo.build(progress=progress))
+        self.task = gathered(zoo.task(), limit)
+        folder = zoo.folder() / "compare"
+        self.key = digest_of(digests(self.pool.paths, folder / "digests.json"), self.task.key(self.task.rows))[:16]
+        self.folder = folder / self.key
+        pretrained = sorted((zoo.folder() / "pretrained").glob("*"))
+        self.anchor: Path | None = pretrained[0] if len(pretrained) == 1 else None
+        self.verifier = radin.Verifier(self.pool, self.task, self.folder, batchnorm=batchnorm, progress=progress)
+        self.names, self.metric, self.labels = self.pool.names, self.task.scored_by, self.task.rows.labels
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.verifier.close()
+
+    def ingredient(self, i: int) -> Float32[np.ndarray, "M C"]:
+        """Logits of one ingredient on all samples."""
+        return self.verifier.all_rows.read(i, 0, len(self.labels))
+
+    @cached_property
+    def weight_gram(self) -> Gram:
+        """Inner products of all ingredients' weights."""
+        return weight_gram(self.pool)
+
+    def logits(self, recipe: radin.Recipe) -> Float32[np.ndarray, "M C"]:
+        """Logits of one recipe over the whole pool on all samples; evaluated if they are not stored."""
+        return self.verifier.logits(recipe)
+
+    def seconds(self, recipes: Iterable[radin.Recipe]) -> float:
+        """How long these soups took when they were evaluated."""
+        keys = {self.verifier.evaluator.key(recipe, self.task.rows) for recipe in recipes}
+        return self.verifier.ledger.seconds("soup", keys)
+
+    def logits_of_file(self, name: str, write: Callable[[Path], object]) -> tuple[Float32[np.ndarray, "M C"], float]:
+        """Logits of weights that are no recipe over the pool, and how long they took to make and run.
+
+        Arguments:
+            name: says what they are; the same name is the same weights.
+            write: writes the checkpoint, as `.safetensors`; called if the logits are not stored.
+        """
+        key, ledger = digest_of("file", name, self.key), self.verifier.ledger
+        folder = LogitFolder(self.folder / "files")
+        if folder.get(key[:16], key) is None:
+            with TemporaryDirectory() as scratch, ledger.charge("soup", key, name, len(self.labels)):
+                path = Path(scratch) / "weights.safetensors"
+                write(path)
+                network = self.task.network()
+                filler = Filler(network, radin.Pool(path))
+                filler.fill([1.0])
+                filler.close()
+                with folder.writing(key[:16], key, len(self.labels), {"name": name}) as append:
+                    for batch in self.task.logits(network, self.task.rows):
+                        append(batch)
+        logits = folder.get(key[:16], key)
+        assert logits is not None  # written just now
+        return logits, ledger.seconds("soup", {key})
+
+
+def gathered(task: radin.Task, limit: int | None) -> radin.Task:
+    """The task on all its labelled samples, or on a random part of them, in memory and without a split of its own."""
+    if limit is not None and limit < 2:
+        raise InputError(f"expected a limit of at least 2 samples, got {limit}")
+    parts = [task.rows, *(rows for name, rows in task.tests.items() if name == "test")]  # others are shifted data
+    labels = np.concatenate([rows.labels for rows in parts])
+    kept = np.sort(np.random.default_rng(0).permutation(len(labels))[:limit])
+    chosen, start = [], 0
+    for rows in parts:
+        for inputs in rows.batches():
+            within = _between(kept, start, start + n_samples(inputs))
+            if len(within):
+                chosen.append(map_tensors(itemgetter(torch.from_numpy(within)), inputs))
+            start += n_samples(inputs)
+    return replace(
+        task, data=(concatenate(chosen), torch.from_numpy(labels[kept])), test=None, holdback=0.0, limit=None
+    )
+
+
+def digests(paths: Iterable[Path], file: Path) -> list[str]:
+    """Digests of files; those that are remembered in `file`, unchanged, are not read again."""
+    memory = json.loads(file.read_text()) if file.exists() else {}
+    found = [file_digest(path, memory) for path in paths]
+    write_json(file, memory)
+    return found
+
+
+def _between(numbers: Int64[np.ndarray, " k"], start: int, stop: int) -> Int64[np.ndarray, " b"]:
+    return numbers[(numbers >= start) & (numbers < stop)] - start

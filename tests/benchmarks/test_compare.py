@@ -1,0 +1,329 @@
+"""The comparison is fair, charges what it says, and goes on where it was stopped."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import small
+from safetensors.torch import load_file
+
+import radin
+from benchmarks import compare, zoos
+from benchmarks.comparison import methods, pictures, tables
+from benchmarks.comparison.model_stock import layerwise, ratio
+from benchmarks.comparison.rows import Rows
+from benchmarks.comparison.store import Store
+from benchmarks.comparison.trial import Replicate, Trial, overlap
+
+ROOT = Path(__file__).parents[2]
+INGREDIENTS = 6
+
+
+@dataclass(frozen=True)
+class TinyZoo:
+    """What the registry of pools hands out, on a pool that trains in no time."""
+
+    root: Path
+    name: str = "tiny"
+    summary: str = "for the tests"
+
+    def folder(self) -> Path:
+        return self.root
+
+    def build(self, progress: radin.progress.Progress = radin.progress.SILENT) -> list[Path]:
+        paths = sorted(self.root.glob("*.safetensors"))
+        return paths or small.make_pool(self.root, INGREDIENTS)
+
+    def task(self) -> radin.Task:
+        return small.task(samples=240, test=small.clouds(60, seed=9))
+
+
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory: pytest.TempPathFactory) -> TinyZoo:
+    return TinyZoo(tmp_path_factory.mktemp("zoo"))
+
+
+@pytest.fixture
+def run(zoo: TinyZoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Runs the command on the tiny pool; returns the exit code and the rows by method, B and replicate."""
+    monkeypatch.setitem(zoos._ZOOS, "tiny", zoo)
+    draw = pictures.draw
+
+    def go(
+        *arguments: str, out: Path = tmp_path / "out", drawn: bool = False
+    ) -> tuple[int, dict[tuple[str, int | None, int], dict]]:
+        monkeypatch.setattr(pictures, "draw", draw if drawn else lambda rows, out: [])
+        code = compare.main(["--zoo", "tiny", "--out", str(out), *arguments])
+        return code, {(row["method"], row["soups"], row["replicate"]): row for row in Rows(out / "runs.jsonl")}
+
+    return go
+
+
+FEW = ("--searcher", "monte-carlo", "--candidates", "30", "--lam", "1", "--replicates", "2")
+
+
+def without_clock(row: dict) -> dict:
+    return {key: value for key, value in row.items() if not key.startswith(("seconds", "machine"))}
+
+
+def test_a_smaller_budget_is_the_beginning_of_a_larger_one(run, tmp_path: Path) -> None:
+    code, large = run(*FEW, "--soups", "1", "2", "5")
+    assert code == 0
+    _, small_one = run(*FEW, "--soups", "2", out=tmp_path / "other")
+    assert small_one.keys() < large.keys()
+    for key, row in small_one.items():
+        assert without_clock(row) == without_clock(large[key])
+    for method in ("monte-carlo", "calibrated monte-carlo", "random soups", "top-k"):
+        selection = [large[method, cap, 0]["selection"] for cap in (1, 2, 5)]
+        assert selection == sorted(selection)
+        assert [large[method, cap, 0]["soups_charged"] for cap in (1, 2)] == [1, 2]
+
+
+def test_a_run_is_charged_and_scored_as_make_soup_on_the_same_ingredients(run, zoo, tmp_path: Path) -> None:
+    _, rows = run("--searcher", "local-search", "--candidates", "9", "--lam", "0.5", "--replicates", "2")
+    with Store(zoo) as store:
+        replicate = Replicate(1)
+        trial = Trial(store, replicate)
+        task = replace(store.task, holdback=0.5, split_seed=1)
+        for calibrate, name in ((False, "local-search"), (True, "calibrated local-search")):
+            budget = radin.Budget(candidates=9, soups=4)
+            plain = radin.make_soup(
+                trial.pool, task, "local-search", None, budget, 0.5, 1, tmp_path / name, calibrate=calibrate
+            )
+            row = rows[name, 4, 1]
+            assert row["selection"] == plain.best.score
+            assert row["held_out"] == plain.report.winner.value
+            assert row["size"] == plain.best.recipe.size
+            assert (row["soups_charged"], row["candidates_charged"]) == (plain.spent.soups, plain.spent.candidates)
+            single = rows["best single", None, 1]
+            assert single["held_out"] == plain.report.best_ingredient.value
+
+
+def test_the_greedy_soup_is_the_greedy_searcher_on_real_soups(run, zoo) -> None:
+    _, rows = run(*FEW, "--soups", "2", "99")
+    with Store(zoo) as store:
+        trial = Trial(store, Replicate(0))
+        full = radin.search("greedy", trial, radin.Budget(soups=None), top=1)
+        cut = radin.search("greedy", trial, radin.Budget(soups=2), top=1)
+    for row, found in ((rows["greedy soup", None, 0], full), (rows["greedy soup", 2, 0], cut)):
+        assert row["selection"] == max(found[0].score, trial.solo.max())
+        assert row["soups_charged"] == found.charged
+    assert rows["greedy soup", 99, 0]["soups_charged"] == trial.n - 1
+
+
+def test_chance_comes_from_the_replicate_alone(zoo) -> None:
+    assert Replicate(3).members(40) == Replicate(3).members(40) != Replicate(4).members(40)
+    assert set(Replicate(3, part=0.25).members(40)) < set(Replicate(3, part=0.5).members(40))
+    assert len(Replicate(0).members(40)) == 30
+    assert len(Replicate(0).members(5)) == 4
+    with Store(zoo) as store:
+        trial = Trial(store, Replicate(2))
+        assert len(trial.selecting) + len(trial.reporting) == 240 + 60
+        assert not set(trial.selecting) & set(trial.reporting)
+
+
+def test_a_limit_takes_samples_of_both_sets_and_has_a_store_of_its_own(zoo) -> None:
+    with Store(zoo) as everything, Store(zoo, limit=100) as part:
+        assert (len(everything.labels), len(part.labels)) == (300, 100)
+        assert everything.key != part.key
+        whole, few = everything.ingredient(0), part.ingredient(0)
+        assert {row.tobytes() for row in np.round(few, 3)} <= {row.tobytes() for row in np.round(whole, 3)}
+
+
+def test_every_row_says_what_it_is(run) -> None:
+    _, rows = run(*FEW, "--soups", "1", "--batchnorm", "keep")
+    for row in rows.values():
+        assert row["error"] is None
+        assert row["versions"]["radin"] == radin.__version__
+        assert row["batchnorm"] == "keep"
+        if row["method"] == "model stock":
+            assert "no pretrained checkpoint" in row["skipped"]
+            continue
+        assert 0 <= row["held_out"] <= 1
+        assert 0 < row["standard_error"] < 0.1
+    searched = rows["monte-carlo", 1, 0]
+    assert searched["options"]["p"] == 0.5
+    assert (searched["lam"], searched["candidates"], searched["n"], searched["pool_size"]) == (1.0, 30, 4, INGREDIENTS)
+    assert searched["candidates_charged"] <= 2**4 - 1
+    assert rows["ensemble", None, 0]["inference_passes"] == 4
+
+
+def test_what_fails_is_a_row_and_exit_code_1_and_is_tried_again(run, monkeypatch, capsys) -> None:
+    healthy = False
+
+    def moody(problem: radin.Problem) -> radin.Proposals:
+        """Fails at first."""
+        if not healthy and problem.rng.bit_generator.seed_seq.entropy == 1:  # type: ignore[attr-defined] # its seed
+            raise RuntimeError("not today")
+        yield np.ones((1, problem.n), dtype=bool)
+
+    installed = radin.searchers()
+    monkeypatch.setattr(radin, "searchers", lambda: {**installed, "moody": radin.plugins.Searcher.of(moody)})
+    arguments = ("--searcher", "moody", "greedy", "--lam", "0", "--replicates", "2", "--soups", "1", "2")
+    code, rows = run(*arguments)
+    assert code == 1
+    assert "4 runs failed" in capsys.readouterr().err
+    assert "not today" in rows["moody", 2, 1]["error"]
+    assert rows["moody", 2, 0]["error"] is None
+    assert rows["greedy", 2, 1]["error"] is None
+    healthy = True
+    code, rows = run(*arguments)
+    assert code == 0
+    assert all(row["error"] is None for row in rows.values())
+
+
+def test_a_pool_that_cannot_be_built_leaves_the_others_alone(run, tmp_path: Path, monkeypatch) -> None:
+    class Lost(TinyZoo):
+        def build(self, progress=radin.progress.SILENT):
+            raise radin.errors.MissingFileError("its data are gone")
+
+    monkeypatch.setitem(zoos._ZOOS, "lost", Lost(tmp_path / "lost"))
+    code, rows = run("--zoo", "lost", "tiny", *FEW, "--soups", "1")
+    assert code == 1
+    errors = [row for row in rows.values() if row["error"]] if rows else []
+    assert [row["zoo"] for row in errors] == ["lost"] and "its data are gone" in errors[0]["error"]
+    assert ("greedy soup", None, 1) in rows
+
+
+SLOWLY = f"""
+import sys, time; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}, {str(ROOT / "tests" / "benchmarks")!r}]
+from pathlib import Path
+from test_compare import Rows, TinyZoo, compare, zoos
+zoos._ZOOS["tiny"] = TinyZoo(Path(sys.argv[1]))
+add = Rows.add
+Rows.add = lambda self, row: (add(self, row), time.sleep(0.1))
+compare.main(sys.argv[2:])
+"""
+
+
+def test_killed_at_any_row_it_ends_as_if_nothing_had_happened(run, zoo, tmp_path: Path) -> None:
+    out = tmp_path / "killed"
+    arguments = ["--zoo", "tiny", "--out", str(out), *FEW, "--soups", "1", "2"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOWLY, str(zoo.root), *arguments], stderr=subprocess.PIPE, text=True
+    )
+    file = out / "runs.jsonl"
+    end = time.monotonic() + 120
+    while not file.exists() or len(file.read_text().splitlines()) < 7:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "no rows in two minutes"
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    written = file.read_text()
+    file.write_text(written[:-20])  # as if the kill had come in the middle of a line
+    code, resumed = run(*FEW, "--soups", "1", "2", out=out)
+    _, calm = run(*FEW, "--soups", "1", "2", out=tmp_path / "calm")
+    assert code == 0
+    assert len(written.splitlines()) < len(calm), "it was over before it was killed"
+    assert {key: without_clock(row) for key, row in resumed.items()} == {
+        key: without_clock(row) for key, row in calm.items()
+    }
+    lines = file.read_text().splitlines()
+    assert len(lines) == len(calm) + 1, "the line that was cut short stays, and nothing that was whole is run again"
+
+
+def test_model_stock_is_the_average_of_updates_in_one_direction_and_the_start_of_orthogonal_ones() -> None:
+    assert ratio(1.0, 5) == 1.0
+    assert ratio(0.0, 5) == ratio(-0.4, 5) == 0.0
+    assert ratio(0.5, 2) == pytest.approx(2 / 3)
+
+
+def test_model_stock_goes_by_the_angle_of_each_tensor(zoo, tmp_path: Path) -> None:
+    paths = zoo.build()
+    pool, anchor = radin.Pool(paths[1:]), radin.Pool(paths[0])
+    start, states = load_file(paths[0]), [load_file(path) for path in paths[1:]]
+    n = len(states)
+    for name, tensor in layerwise(pool, anchor).items():
+        updates = [(state[name] - start[name]).double().flatten().numpy() for state in states]
+        cosines = [a @ b / np.linalg.norm(a) / np.linalg.norm(b) for i, a in enumerate(updates) for b in updates[:i]]
+        moved = ratio(float(np.mean(cosines)), n) * np.mean(updates, axis=0)
+        np.testing.assert_allclose(tensor.flatten(), start[name].double().flatten().numpy() + moved, atol=1e-9)
+
+
+def test_model_stock_takes_part_where_there_is_a_pretrained_checkpoint(run, zoo, tmp_path: Path) -> None:
+    pretrained = zoo.root / "pretrained" / "start.safetensors"
+    pretrained.parent.mkdir()
+    first = zoo.build()[0]
+    pretrained.write_bytes(first.read_bytes())
+    try:
+        _, rows = run(*FEW, "--soups", "1", out=tmp_path / "with")
+    finally:
+        pretrained.unlink()
+        pretrained.parent.rmdir()
+    row = rows["model stock", None, 0]
+    assert row["skipped"] is None
+    assert row["soups_charged"] == 1
+    assert 0.3 < row["held_out"] <= 1
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 10, 37])
+def test_top_k_tries_every_k_once_and_the_middle_first(n: int) -> None:
+    order = methods.halvings(n)
+    assert sorted(order) == list(range(2, n + 1))
+    assert order[0] == max(2, round(n / 2))
+
+
+def test_overlap_is_shared_members_of_all_members() -> None:
+    names = ("a", "b", "c")
+    one, two = radin.Recipe.subset(names, [0, 1]), radin.Recipe.subset(names, [1, 2])
+    assert overlap([one, two]) == pytest.approx(1 / 3)
+    assert overlap([one, two, one]) == pytest.approx((1 / 3 + 1 / 3 + 1) / 3)
+    assert overlap([one]) is None
+
+
+def test_differences_are_paired_within_replicates() -> None:
+    easy_and_hard = [0.9, 0.5]
+    ours = {r: {"held_out": score + 0.01} for r, score in enumerate(easy_and_hard)}
+    theirs = {r: {"held_out": score} for r, score in enumerate([*easy_and_hard, 0.1])}
+    difference = tables.paired(ours, theirs, "held_out")
+    assert difference is not None
+    assert difference.value == pytest.approx(0.01)
+    assert difference.half == pytest.approx(0, abs=1e-9)
+    assert difference.count == 2
+    assert tables.Mean.of([1.0, 3.0]).half == pytest.approx(12.7062, rel=1e-4)  # t(0.975, 1) · √2 / √2
+    assert tables.Mean.of([1.0]).show() == "100.00 ± ?"
+
+
+def test_tables_and_pictures_are_written(run, tmp_path: Path) -> None:
+    code, _ = run(*FEW, "--lam", "0", "0.5", "1", "--soups", "1", "4", "--candidates", "5", "9", "15")
+    assert code == 0
+    run(*FEW, "--lam", "1", "--soups", "4", "--part", "0.6", "0.8", "1", drawn=True)
+    out = tmp_path / "out"
+    text = (out / "tables.md").read_text()
+    assert "| monte-carlo, λ = 0.5, candidates 9 | 4 |" in text
+    for name in ("score-against-budget", "lambda", "candidates", "pool-size"):
+        assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--soups 0", "expected at least 1"),
+        ("--part 1.5", "at most 1"),
+        ("--zoo nowhere", "no pool is called 'nowhere'"),
+        ("--searcher gredy", "did you mean 'greedy'?"),
+        ("--option greedy.acept=ties", "has no option 'acept'"),
+        ("--option other.a=1 --searcher greedy", "no searcher 'other' takes part"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_runs(arguments: str, message: str, capsys) -> None:
+    with pytest.raises(SystemExit) as ended:
+        compare.main(arguments.split())
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_it_runs_as_a_file_too() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / "compare.py"), "--help"], capture_output=True, text=True, cwd="/"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "examples:" in done.stdout
