@@ -70,6 +70,7 @@ class Images(Dataset[tuple[Any, int]], ABC):
         self._chosen: Int64[np.ndarray, " M"] = np.arange(len(labels))
         self._unread: tuple[str, ...] | None = None  # what `skip` left out, once that is known
         self._memory: MutableMapping[str, str] = {}
+        self._digests: list[str] | None = None  # of the samples, once they were surveyed
 
     @abstractmethod
     def open(self, row: int) -> Image:
@@ -97,7 +98,7 @@ class Images(Dataset[tuple[Any, int]], ABC):
 
     def _part(self, chosen: Int64[np.ndarray, " m"]) -> Images:
         part = copy.copy(self)
-        part._chosen = chosen
+        part._chosen, part._digests = chosen, None
         return part
 
     def survey(self, memory: MutableMapping[str, str], progress: Progress = SILENT) -> None:
@@ -109,32 +110,32 @@ class Images(Dataset[tuple[Any, int]], ABC):
         """
         self._memory = memory
         skipping = self.corrupt == "skip" and self._unread is None
+        look = self._complaint if skipping else self._digested
         with progress.stage("reading data", len(self._chosen), "image") as advance, ThreadPoolExecutor() as threads:
-            unread: list[tuple[int, str]] = []
-            look = self._complaint if skipping else self._digested
-            for row, complaint in zip(self._chosen, threads.map(look, self._chosen.tolist()), strict=True):
-                if complaint:
-                    unread.append((row, complaint))
+            found = []
+            for digest, complaint in threads.map(look, self._chosen.tolist()):
+                found.append((digest, complaint))
                 advance(1)
         if skipping:
-            self._chosen = np.setdiff1d(self._chosen, np.array([row for row, _ in unread], dtype=np.int64))
-            self._unread = tuple(complaint for _, complaint in unread)
+            self._chosen = self._chosen[np.array([not complaint for _, complaint in found], dtype=bool)]
+            self._unread = tuple(complaint for _, complaint in found if complaint)
             if not len(self._chosen):
-                raise DataError(f"none of {len(unread)} images can be read; the first: {unread[0][1]}")
+                raise DataError(f"none of {len(found)} images can be read; the first: {self._unread[0]}")
+        self._digests = [digest for digest, complaint in found if not complaint]
 
-    def _digested(self, row: int) -> str:
-        self.contents(row, self._memory)
-        return ""
+    def _digested(self, row: int) -> tuple[str, str]:
+        return self.contents(row, self._memory), ""
 
-    def _complaint(self, row: int) -> str:
-        """Why an image cannot be read; empty if it can. Contents that were tried before are not tried again."""
+    def _complaint(self, row: int) -> tuple[str, str]:
+        """Contents of an image, and why it cannot be read, or nothing. What was tried before is not tried again."""
         try:
-            known_as = f"image\0{self.contents(row, self._memory)}"
+            digest = self.contents(row, self._memory)
         except DataError as error:
-            return str(error)
+            return "", str(error)
+        known_as = f"image\0{self.name(row)}\0{digest}"
         if known_as not in self._memory:
             self._memory[known_as] = self._tried(row)
-        return self._memory[known_as]
+        return digest, self._memory[known_as]
 
     def _tried(self, row: int) -> str:
         try:
@@ -171,12 +172,14 @@ class Images(Dataset[tuple[Any, int]], ABC):
     def fingerprint(self) -> str:
         """A digest of classes, names, contents, and the transform's `repr`.
 
-        Files that did not change since the last call are not read again. A transform whose `repr` does not say what it
+        Contents are those of the survey, if there was one. Without one, files that did not change since the last call
+        are not read again. A transform whose `repr` does not say what it
         does, such as a lambda, is known by its name only.
         """
-        rows = self.rows.tolist()
-        with ThreadPoolExecutor() as threads:
-            digests = list(threads.map(lambda row: self.contents(row, self._memory), rows))
+        rows, digests = self.rows.tolist(), self._digests
+        if digests is None:
+            with ThreadPoolExecutor() as threads:
+                digests = list(threads.map(lambda row: self.contents(row, self._memory), rows))
         names = [self.name(row) for row in rows]
         described = _described(self.transform)
         return digest_of("images-1", self.classes, self.columns, names, self.labels.tolist(), digests, described)
