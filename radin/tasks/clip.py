@@ -1,8 +1,7 @@
-"""CLIP architectures of open_clip: by name, or from a config file, without downloads and without leftovers."""
+"""CLIP architectures of open_clip: by name, or from a config file, without leftovers; weights by tag or file."""
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import json
 import os
@@ -15,30 +14,77 @@ from typing import Any
 import torch
 from torch import nn
 
-from radin.errors import InputError, TaskError
+from radin.errors import InputError, MissingFileError, TaskError
+from radin.files import file_digest
+from radin.tasks.libraries import import_library, nearest
 
 #: The file in which open_clip and the model hub keep a model's config.
 CONFIG_NAME = "open_clip_config.json"
 
+#: Endings of files of weights that open_clip reads.
+WEIGHTS = frozenset({".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".npz"})
+
 Tokenizer = Callable[[list[str]], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of a whole CLIP: a tag that open_clip knows, or a file.
+
+    Attributes:
+        arch: the architecture's name, for a tag.
+        source: the tag, or the file's path.
+    """
+
+    arch: str | None
+    source: str
+
+    @property
+    def digest(self) -> str:
+        """What tells these weights from others."""
+        return self.source if self.arch else file_digest(self.source)
+
+    def load_into(self, model: nn.Module) -> None:
+        """Fills a CLIP; the weights of a tag are fetched from the model hub unless they are in its cache already.
+
+        Raises:
+            TaskError: the hub cannot be reached, or the weights are another architecture's.
+        """
+        library, path = import_open_clip(), self.source
+        if self.arch is not None:
+            known = library.get_pretrained_cfg(self.arch, self.source)
+            try:
+                path = library.download_pretrained(known)
+            except Exception as error:  # the hub's client raises errors of a dozen classes
+                place = known.get("hf_hub") or known.get("url")
+                raise TaskError(
+                    f"the weights {self.source!r} of {self.arch} could not be fetched ({type(error).__name__}: "
+                    f"{error}). They are at {place}; bring the file here, and say pretrained=FILE"
+                ) from error
+        try:
+            library.load_checkpoint(model, str(path))
+        except Exception as error:  # torch raises RuntimeError on other keys and on damaged files, and more besides
+            raise TaskError(f"{path} does not load as weights of this architecture: {error}") from error
 
 
 @dataclass(frozen=True)
 class Architecture:
     """What open_clip needs to build a CLIP, to prepare images and to tokenise prompts.
 
-    Weights are never downloaded. `open_clip.create_model` is not used, since it looks names up in a registry of the
+    Nothing is downloaded. `open_clip.create_model` is not used, since it looks names up in a registry of the
     whole process, wants weights, and sets up logging.
 
     Attributes:
         config: open_clip's model config: `embed_dim`, `vision_cfg`, `text_cfg`, `quick_gelu`, ...
         preprocess: what preparing images takes: `size`, `mean`, `std`, `interpolation`, `resize_mode`, ...
         folder: where the files of a Hugging Face tokenizer lie, if they came along with the config.
+        weights: the pretrained ones that were named, if any were.
     """
 
     config: dict[str, Any]
     preprocess: dict[str, Any]
     folder: Path | None = None
+    weights: Weights | None = None
 
     @classmethod
     def read(
@@ -54,26 +100,30 @@ class Architecture:
         Arguments:
             arch: a name that open_clip knows, a config file (a model config alone, or an `open_clip_config.json`), or a
                 folder that holds an `open_clip_config.json`.
-            pretrained: tag of the weights that fine-tuning started from; images are prepared as for those. Nothing is
-                downloaded. By default open_clip's usual mean and standard deviation, or the config file's.
+            pretrained: tag of the weights that fine-tuning started from, or their file. With a tag, images are prepared
+                as for those weights; else with the config file's mean and standard deviation, or open_clip's usual
+                ones.
             quickgelu: whether the network uses OpenAI's approximation of GELU; as the config says by default.
             image_size: of square images, where it is not the config's.
 
         Raises:
             InputError: no such name, tag or file, a file that is no config, or a tag whose weights were trained with
                 another activation than the config's while `quickgelu` does not decide.
+            MissingFileError: no such file of weights.
             TaskError: open_clip cannot be imported.
         """
         library = import_open_clip()
         path = _config_file(str(arch))
+        file = _weights_file(pretrained)
+        tag, name = pretrained if file is None else None, None
         if path is None:
             name = str(arch).replace("/", "-")
             config = library.get_model_config(name) if name in library.list_models() else None
             if config is None:
                 raise InputError(_unknown(str(arch), library.list_models()))
-            preprocess = _of_tag(library, name, pretrained, config, quickgelu)
-        elif pretrained is not None:
-            raise InputError(f"pretrained={pretrained!r} goes with a name that open_clip knows, not with {path}")
+            preprocess = _of_tag(library, name, tag, config, quickgelu)
+        elif tag is not None:
+            raise InputError(f"pretrained={tag!r}: a tag goes with a name that open_clip knows, not with {path}")
         else:
             config, preprocess = _read_config(path)
         if quickgelu is not None:
@@ -82,7 +132,8 @@ class Architecture:
             config["vision_cfg"]["image_size"] = image_size
         preprocess["size"] = config["vision_cfg"].get("image_size", 224)
         brought = path is not None and path.name == CONFIG_NAME
-        return cls(config, preprocess, path.parent if path is not None and brought else None)
+        weights = Weights(None, str(file)) if file else Weights(name, tag) if tag else None
+        return cls(config, preprocess, path.parent if path is not None and brought else None, weights)
 
     def build(self) -> nn.Module:
         """The CLIP with random weights, in float32 on the CPU."""
@@ -125,14 +176,24 @@ def import_open_clip() -> Any:
     Raises:
         TaskError: it cannot be imported; says what to install.
     """
-    try:
-        return importlib.import_module("open_clip")
-    except Exception as error:  # a torchvision made for another torch raises RuntimeError, broken binaries OSError
-        raise TaskError(
-            f"open_clip cannot be imported ({type(error).__name__}: {error}). Install it with `pip install "
-            f"open_clip_torch`. It needs a torchvision that was built for the installed torch {torch.__version__}: "
-            "install torch and torchvision together, from the same index"
-        ) from error
+    return import_library("open_clip", "open_clip_torch")
+
+
+def keep_image_tower(model: nn.Module) -> None:
+    """Takes everything else out of a CLIP; `encode_image` goes on working."""
+    left_out = [name for name, _ in model.named_children() if name != "visual"]
+    for name in [*left_out, *(name for name, _ in model.named_parameters(recurse=False))]:
+        delattr(model, name)
+
+
+def _weights_file(pretrained: str | None) -> Path | None:
+    """The file that `pretrained` stands for, or None for a tag."""
+    path = Path(pretrained or "").expanduser()
+    if path.is_file():
+        return path
+    if path.suffix in WEIGHTS:
+        raise MissingFileError(f"pretrained={pretrained}: no such file; expected a tag of open_clip, or a file")
+    return None
 
 
 def _config_file(arch: str) -> Path | None:
@@ -177,6 +238,5 @@ def _of_tag(library: Any, name: str, tag: str | None, config: dict[str, Any], qu
 
 
 def _unknown(arch: str, names: list[str]) -> str:
-    near = difflib.get_close_matches(arch, names, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"it knows {len(names)}, such as {', '.join(names[-3:])}"
+    hint = nearest(arch, names)
     return f"open_clip knows no architecture {arch!r}, and it is neither a config file nor a folder; {hint}"

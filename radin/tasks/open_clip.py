@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from functools import cache, partial
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -14,36 +14,38 @@ from torch import nn
 
 from radin.errors import InputError
 from radin.files import digest_of, file_digest
-from radin.tasks.clip import Architecture, Tokenizer, import_open_clip
-from radin.tasks.images import ImageFolder
+from radin.tasks import zero_shot
+from radin.tasks.clip import Architecture, Tokenizer, Weights, import_open_clip, keep_image_tower
+from radin.tasks.labelled import Corrupt
 from radin.tasks.prompts import read_classnames, read_lines, read_templates
+from radin.tasks.readers import Sets, open_sets
 from radin.tasks.task import Task
+from radin.tasks.zero_shot import ZeroShot, class_embeddings
 
-#: `checkpoint`: the head is a layer of the fine-tuned classifier. `zero-shot`: the checkpoint is a whole CLIP.
+#: `checkpoint`: the head is a layer of the fine-tuned classifier. `zero-shot`: it is made from class names.
 Head = Literal["checkpoint", "zero-shot"]
 
-#: What a fine-tuned classifier keeps of CLIP beside its head: all but the text transformer, as the repository
-#: model-soups saves it; the image tower alone; or everything.
+#: What checkpoints keep of CLIP: all but the text transformer, as the repository model-soups saves it; the image tower
+#: alone; or everything.
 Layout = Literal["model-soups", "image", "whole"]
-
-#: Prompts that go through the text tower together, rounded down to whole classes.
-PROMPTS_AT_ONCE = 256
 
 
 def classification(
     arch: str,
     data: str | os.PathLike[str],
-    test: str | os.PathLike[str] | None = None,
+    test: str | Mapping[str, str] | os.PathLike[str] | None = None,
     *,
     head: Head = "checkpoint",
     layout: Layout | None = None,
     normalize: bool | None = None,
+    split: str | None = None,
     classes: str | None = None,
     classnames: str | None = None,
     templates: str | None = None,
     pretrained: str | None = None,
     quickgelu: bool | None = None,
     image_size: int | None = None,
+    corrupt: Corrupt = "stop",
     metric: str = "accuracy",
     workers: int = 0,
 ) -> Task:
@@ -51,24 +53,31 @@ def classification(
 
     Arguments:
         arch: an architecture that open_clip knows by name, a config file, or a folder with an `open_clip_config.json`.
-        data: a folder that holds a folder of images for each class.
-        test: another one, which selects nothing.
+        data: what selects: a folder that holds a folder of images for each class, or `KIND:PATH`, such as
+            `cifar10:data/` or `imagenet:data/imagenet`; see `radin.tasks.readers.open_sets`.
+        test: what reports and selects nothing: another one, or several as `NAME=SPEC,NAME=SPEC`.
         head: `checkpoint` for fine-tuned classifiers, with keys `model.*` and `classification_head.*`; `zero-shot` for
-            state dicts of whole CLIPs, whose head is built from prompts by each checkpoint's own text tower.
-        layout: what the classifiers keep of CLIP beside the head: `model-soups`, all but the text transformer (the
-            default, as that repository saves them), `image` or `whole`. Only with `head="checkpoint"`.
+            whole CLIPs, whose head is made from prompts by each checkpoint's own text tower.
+        layout: what the checkpoints keep of CLIP. Of classifiers, beside the head: `model-soups`, all but the text
+            transformer (the default, as that repository saves them), `image` or `whole`. With `head="zero-shot"`:
+            `whole` (the default), or `image` for keys `visual.*` alone; one head is then made for all of them by the
+            text tower of `pretrained`.
         normalize: whether the classifiers' head sees features of length 1, as in model-soups (the default). Only with
             `head="checkpoint"`; zero-shot features always have length 1.
+        split: which part of `data`, where its kind has several.
         classes: a file with the names of the class folders, one a line, in the order of the head's outputs. By default
-            the folders in `data`, sorted by name, are all there are.
-        classnames: what prompts call the classes, in that same order: a file with one a line, or `imagenet`. By
-            default the folders' names, underscores read as blanks. Only with `head="zero-shot"`.
+            the order is the data's own; that of folders is by name.
+        classnames: what prompts call the classes, in that same order: a file with one a line, or `imagenet`, `cifar10`
+            or `cifar100`. By default what the data call them: folders by their names, underscores read as blanks,
+            ImageNet's as OpenAI did. Only with `head="zero-shot"`.
         templates: prompt templates: `photo` (the default), `cifar`, `imagenet`, `imagenet-simple`, or a file with one
             a line, `{}` standing for the class. Only with `head="zero-shot"`.
-        pretrained: tag of the weights that fine-tuning started from, which says how images are prepared (mean, standard
-            deviation, interpolation). Nothing is downloaded. By default the config's own, or open_clip's usual ones.
+        pretrained: the weights that fine-tuning started from. Their tag says how images are prepared (mean, standard
+            deviation, interpolation), by default as the config says, or as is usual. The weights themselves, fetched by
+            the tag or read from a file, are used only where checkpoints lack the text tower.
         quickgelu: whether the network has OpenAI's approximation of GELU. By default as the config says.
         image_size: of square images in pixels, where the checkpoints were fine-tuned at another than the config's.
+        corrupt: `stop` at an image that cannot be read, or `skip` it for all models.
         metric: see `Task`.
         workers: processes that load images.
 
@@ -79,33 +88,25 @@ def classification(
         InputError: unknown names, options that do not go together, a wrong number of class names.
         MissingFileError: a folder or file that is not there.
         DataError: a folder without images, or with a class that is not among the classes.
-        TaskError: open_clip cannot be imported.
+        TaskError: open_clip cannot be imported, or weights do not load.
     """
-    _refuse(head, "zero-shot", classnames=classnames, templates=templates)
-    _refuse(head, "checkpoint", layout=layout, normalize=normalize)
     architecture = Architecture.read(arch, pretrained=pretrained, quickgelu=quickgelu, image_size=image_size)
-    transform = architecture.transform()
+    _refuse(head, "zero-shot", classnames=classnames, templates=templates)
+    _refuse(head, "checkpoint", normalize=normalize)
+    text = _text_tower(architecture, head, layout, pretrained)
     listed = read_lines(classes, "class folders") if classes else None
-    selection = ImageFolder(data, transform, classes=listed)
-    names = selection.classes
+    sets = open_sets(data, test, architecture.transform(), split=split, classes=listed, corrupt=corrupt)
     settings: dict[str, Any] = {"metric": metric, "workers": workers}
     if head == "zero-shot":
-        prompts = _classnames(classnames, names), read_templates(templates or "photo")
-        tokenizer = _remembered(architecture.tokenizer())
-        settings["build_model"] = partial(_zero_shot_network, architecture, len(names))
-        settings["prepare"] = partial(_set_head, tokenizer, *prompts)
-        settings["forward"] = zero_shot_logits
-        kind: list[Any] = [head, *prompts]
+        made = ZeroShot(architecture, _classnames(classnames, sets), read_templates(templates or "photo"), text)
+        settings |= {"build_model": made.network, "prepare": made.set_head, "forward": made.logits}
+        kind: list[Any] = [head, made.classnames, made.templates, text.digest if text else None]
     else:
         built = layout or "model-soups", normalize is not False
-        settings["build_model"] = partial(_classifier, architecture, len(names), *built)
+        settings["build_model"] = partial(_classifier, architecture, len(sets.classes), *built)
         kind = [head, *built]
-    return Task(
-        data=selection,
-        test=ImageFolder(test, transform, classes=names) if test is not None else None,
-        source=_digest(architecture, names, kind),
-        **settings,
-    )
+    source = _digest(architecture, sets.classes, kind)
+    return Task(data=sets.data, test=sets.test, source=source, **settings)
 
 
 class Classifier(nn.Module):
@@ -136,9 +137,7 @@ class Classifier(nn.Module):
         if layout == "model-soups" and hasattr(model, "transformer"):
             del model.transformer
         if layout == "image":
-            left_out = [name for name, _ in model.named_children() if name != "visual"]
-            for name in [*left_out, *(name for name, _ in model.named_parameters(recurse=False))]:
-                delattr(model, name)
+            keep_image_tower(model)
 
     def forward(self, images: Float[torch.Tensor, "b 3 h w"]) -> Float[torch.Tensor, "b C"]:
         """Logits of a batch of images."""
@@ -180,61 +179,44 @@ def zero_shot_classifier(
     return classifier
 
 
-def class_embeddings(
-    model: nn.Module, tokenizer: Tokenizer, classnames: Sequence[str], templates: Sequence[str]
-) -> Float[torch.Tensor, "d C"]:
-    """The zero-shot head: for each class the mean of its prompts' embeddings of length 1, scaled to length 1."""
-    head: torch.Tensor = import_open_clip().build_zero_shot_classifier(
-        model,
-        tokenizer,
-        classnames,
-        templates,
-        num_classes_per_batch=max(1, PROMPTS_AT_ONCE // len(templates)),
-        device=next(model.parameters()).device,
-    )
-    return head
-
-
-def zero_shot_logits(model: nn.Module, images: Float[torch.Tensor, "b 3 h w"]) -> Float[torch.Tensor, "b C"]:
-    """Scaled cosines between images and classes. SigLIP's bias, one number for all classes, is left out."""
-    clip: Any = model
-    logits: torch.Tensor = clip.logit_scale.exp() * clip.encode_image(images, normalize=True) @ clip.class_embeddings
-    return logits
-
-
 def _classifier(architecture: Architecture, n_classes: int, layout: Layout, normalize: bool) -> Classifier:
     features = architecture.config["embed_dim"]
     return Classifier(architecture.build(), features, n_classes, layout=layout, normalize=normalize)
 
 
-def _zero_shot_network(architecture: Architecture, n_classes: int) -> nn.Module:
-    model = architecture.build()
-    # Not persistent: the head follows from the weights, and the network is to have the checkpoint's keys alone.
-    empty = torch.zeros(architecture.config["embed_dim"], n_classes)
-    model.register_buffer("class_embeddings", empty, persistent=False)
-    return model
-
-
-def _set_head(tokenizer: Tokenizer, classnames: Sequence[str], templates: Sequence[str], model: Any) -> None:
-    model.class_embeddings.copy_(class_embeddings(model, tokenizer, classnames, templates))
-
-
-def _remembered(tokenizer: Tokenizer) -> Tokenizer:
-    """Tokenises each batch of prompts once, not once for every network: it takes longer than a small text tower."""
-    tokens = cache(lambda prompts: tokenizer(list(prompts)))
-    return lambda prompts: tokens(tuple(prompts))
-
-
-def _classnames(source: str | None, folders: Sequence[str]) -> tuple[str, ...]:
+def _classnames(source: str | None, sets: Sets) -> tuple[str, ...]:
     if source is None:
-        return tuple(name.replace("_", " ") for name in folders)
+        return sets.titles
     names = read_classnames(source)
-    if len(names) != len(folders):
+    if len(names) != len(sets.classes):
         raise InputError(
-            f"classnames={source} has {len(names)} names, but there are {len(folders)} classes. Give one name for each "
-            "class folder, in sorted order; where the data lack some classes, list all class folders with classes=FILE"
+            f"classnames={source} has {len(names)} names, but there are {len(sets.classes)} classes. Give one name for "
+            "each class folder, in sorted order; where the data lack some classes, list all class folders with "
+            "classes=FILE"
         )
     return names
+
+
+def _text_tower(
+    architecture: Architecture, head: Head, layout: Layout | None, pretrained: str | None
+) -> Weights | None:
+    """The weights of the text tower, where checkpoints have none and need one."""
+    weights = architecture.weights
+    if head == "zero-shot" and layout == "image":
+        if weights is None:
+            raise InputError(
+                "head=zero-shot with layout=image needs pretrained=TAG or pretrained=FILE: checkpoints of the image "
+                "tower alone bring no text tower to make the head with"
+            )
+        return weights
+    if head == "zero-shot" and layout == "model-soups":
+        raise InputError("layout='model-soups' goes with head=checkpoint, but head is 'zero-shot'; say whole or image")
+    if weights is not None and weights.arch is None:
+        raise InputError(
+            f"pretrained={pretrained} is a file, which is of use only with head=zero-shot and layout=image: other "
+            "checkpoints hold all their weights. To have images prepared as for some weights, give their tag"
+        )
+    return None
 
 
 def _refuse(head: Head, needed: Head, **options: Any) -> None:
@@ -245,5 +227,5 @@ def _refuse(head: Head, needed: Head, **options: Any) -> None:
 
 def _digest(architecture: Architecture, classes: Sequence[str], kind: list[Any]) -> str:
     """What the logits depend on beside weights and images: the architecture, classes and prompts, and the code."""
-    code = [file_digest(__file__), import_open_clip().__version__]
+    code = [file_digest(file) for file in (__file__, zero_shot.__file__)] + [import_open_clip().__version__]
     return digest_of(code, architecture.config, architecture.preprocess, classes, kind)

@@ -28,6 +28,23 @@ CIFAR = tuple(
     )
 )
 
+#: The classes of CIFAR-10, in label order, as the same page calls them.
+CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+#: Those of CIFAR-100.
+CIFAR100 = tuple(
+    name.replace("_", " ")
+    for name in """
+    apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can castle
+    caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin elephant
+    flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man maple_tree
+    motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck pine_tree plain plate
+    poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk skyscraper snail snake spider
+    squirrel streetcar sunflower sweet_pepper table tank telephone television tiger tractor train trout tulip turtle
+    wardrobe whale willow_tree wolf woman worm
+    """.split()  # noqa: SIM905 -- a hundred quoted names would fill a page
+)
+
 #: What `templates` may name instead of a file; those of ImageNet come with open_clip.
 TEMPLATES = ("photo", "cifar", "imagenet", "imagenet-simple")
 
@@ -65,18 +82,20 @@ def read_classnames(name: str | os.PathLike[str]) -> tuple[str, ...]:
     """Names of classes as prompts call them.
 
     Arguments:
-        name: a text file with one name a line, or `imagenet` (OpenAI's names of the 1000 classes, in the order of
-            their WordNet folders, from open_clip).
+        name: a text file with one name a line, `cifar10`, `cifar100`, or `imagenet` (OpenAI's names of the 1000
+            classes, in the order of their WordNet folders, from open_clip).
 
     Raises:
-        MissingFileError: neither `imagenet` nor a file.
+        MissingFileError: neither one of these names nor a file.
         TaskError: `imagenet` where open_clip cannot be imported.
     """
     if name == "imagenet":
         from radin.tasks.clip import import_open_clip
 
         return tuple(import_open_clip().IMAGENET_CLASSNAMES)
-    return read_lines(name, "class names (imagenet, or a file)")
+    if name in ("cifar10", "cifar100"):
+        return CIFAR10 if name == "cifar10" else CIFAR100
+    return read_lines(name, "class names (imagenet, cifar10, cifar100, or a file)")
 
 
 def read_lines(path: str | os.PathLike[str], what: str) -> tuple[str, ...]:
