@@ -11,7 +11,7 @@ from radin.cli.console import Bars, duration, json_option, output, pairs, print_
 
 if TYPE_CHECKING:
     from radin.planning import Plan
-    from radin.result import Result
+    from radin.result import Report, Result
 
 #: Rows of the leaderboard on the screen; `leaderboard.json` has them all.
 SHOWN = 10
@@ -35,6 +35,8 @@ SHOWN = 10
 @click.option("--autocast", type=click.Choice(["bfloat16", "float16"]), help="Lower precision for the forward pass.")
 @click.option("--batch-size", type=int, help="Samples per forward pass; halves itself when memory runs out.")
 @click.option("--workers", type=int, help="Processes that load the data.")
+@click.option("--limit", type=int, help="Most samples of the data, and of each test set, each class in proportion.")
+@click.option("--split", metavar="NAME", help="Which part of the data, as --task-arg split=NAME.")
 @click.option(
     "--batchnorm",
     type=click.Choice(["average", "recompute", "keep"]),
@@ -63,6 +65,7 @@ def command(
     seed: int,
     soups: int,
     seconds: float | None,
+    split: str | None,
     batchnorm: Any,
     calibrate: bool,
     run_dir: str,
@@ -89,6 +92,8 @@ def command(
     options = pairs(parameters, "-p")
     check_settings(searcher, options, budget, lam)
     pool = Pool(checkpoints)
+    if split is not None:
+        arguments = (*arguments, f"split={split}")
     task = load_task(spec, pairs(arguments, "--task-arg"), **changes)
     with Bars() as bars:
         if only_plan:
@@ -138,19 +143,16 @@ def show_result(result: Result, target: str | None = None) -> None:
     ]
     columns = ["", result.metric, "averaged logits", "size", "recipe"]
     output().print(table("leaderboard, on the selection data", columns, rows, numbers=(0, 1, 2, 3)))
-    report, spent = result.report, result.spent
+    spent = result.spent
     click.echo(result.verdict())
     if gap := result.surrogate_gap():
         click.echo(gap)
-    where = {"test": "test set", "held-back": "held-back data", "selection": "selection data"}[report.data]
-    line = f"On the {where} ({report.n_samples:,} samples): winner {report.winner}"
-    if report.p_value is not None:
-        line += f", best ingredient {report.best_ingredient}; {report.test}: p = {report.p_value:.3g}"
-    click.echo(line)
-    for remark in report.remarks:
+    show_tests(result) if len(result.tests) > 1 else show_report(result.report)
+    for remark in dict.fromkeys(remark for one in (result.report, *result.tests.values()) for remark in one.remarks):
         click.echo(f"Note: {remark}.")
     lost = f", {spent.lost} evaluations lost to interruptions" if spent.lost else ""
-    tests = f", {spent.test_passes} passes over the test set" if spent.test_passes else ""
+    sets = "test sets" if len(result.tests) > 1 else "the test set"
+    tests = f", {spent.test_passes} passes over {sets}" if spent.test_passes else ""
     click.echo(
         f"Spent on this result: {spent.candidates:,} candidates ({duration(spent.seconds_search)}), {spent.soups} real "
         f"soups ({duration(spent.seconds_soups)}); in this folder: {spent.passes} ingredient passes "
@@ -158,3 +160,24 @@ def show_result(result: Result, target: str | None = None) -> None:
     )
     click.echo(f"Soup: {target or result.run_dir / 'soup.safetensors'}")
     click.echo(f"Leaderboard and picture: {Path(result.run_dir) / 'leaderboard.json'}, score-against-budget.png")
+
+
+def show_report(report: Report) -> None:
+    """Prints what the winner and the best ingredient are worth on data that selected nothing."""
+    where = {"test": "test set", "held-back": "held-back data", "selection": "selection data"}[report.data]
+    line = f"On the {where} ({report.n_samples:,} samples): winner {report.winner}"
+    if report.p_value is not None:
+        line += f", best ingredient {report.best_ingredient}; {report.test}: p = {report.p_value:.3g}"
+    click.echo(line)
+
+
+def show_tests(result: Result) -> None:
+    """Prints the same for several test sets, a column for each, and their mean."""
+    values = [result.on_tests(recipe) for recipe in (result.best.recipe, result.best_ingredient.recipe)]
+    names = ["winner", f"best ingredient, {result.best_ingredient.recipe}"]
+    rows = [[name, *(f"{value:.4f}" for value in row.values())] for name, row in zip(names, values, strict=True)]
+    reports = result.tests.values()
+    rows.append(["p", *("" if one.p_value is None else f"{one.p_value:.3g}" for one in reports), ""])
+    rows.append(["samples", *(f"{one.n_samples:,}" for one in reports), ""])
+    columns = [f"{result.metric} on", *values[0]]
+    output().print(table("test sets", columns, rows, numbers=range(1, len(columns))))

@@ -1,0 +1,100 @@
+"""From the command line to files of real layouts: splits, limits, several test sets, images left out."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from layouts import cifar10, paint
+from safetensors.torch import save_file
+from torch import nn
+
+from radin.cli import main
+
+TASK = """
+import os
+from collections.abc import Mapping
+
+import torch
+import radin
+from radin.tasks.labelled import Corrupt
+from radin.tasks.readers import open_sets
+
+
+class Colours(torch.nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.head = torch.nn.Linear(3, classes)
+
+    def forward(self, images):
+        return self.head(images.mean((2, 3)))
+
+
+def task(data: str, test: str | Mapping[str, str] | None = None, split: str | None = None, corrupt: Corrupt = "stop"):
+    sets = open_sets(data, test, split=split, corrupt=corrupt)
+    return radin.Task(lambda: Colours(len(sets.classes)), sets.data, test=sets.test, device="cpu")
+"""
+
+
+@pytest.fixture
+def task_file(tmp_path: Path) -> Path:
+    (tmp_path / "colours.py").write_text(TASK)
+    return tmp_path / "colours.py"
+
+
+def pool(folder: Path, classes: int) -> list[Path]:
+    torch.manual_seed(0)
+    paths = [folder / f"{i}.safetensors" for i in range(3)]
+    for path in paths:
+        save_file({f"head.{name}": tensor for name, tensor in nn.Linear(3, classes).state_dict().items()}, path)
+    return paths
+
+
+def soup(capsys: pytest.CaptureFixture, run: Path, task: Path, files: list[Path], *more: str) -> tuple[int, str, str]:
+    given = ["soup", *files, "--task", f"{task}:task", "--run-dir", run, "--soups", 1, *more]
+    with pytest.raises(SystemExit) as ended:
+        main([str(one) for one in given])
+    captured = capsys.readouterr()
+    return int(ended.value.code or 0), captured.out, captured.err
+
+
+def test_splits_and_limits_of_cifar(capsys: pytest.CaptureFixture, tmp_path: Path, task_file: Path) -> None:
+    data, files = cifar10(tmp_path), pool(tmp_path, 10)
+    arguments = ["--task-arg", f"data={data}", "--task-arg", f"test=cifar10/test:{data}", "--json"]
+    code, out, _ = soup(capsys, tmp_path / "a", task_file, files, *arguments, "--split", "rest", "--limit", "15")
+    assert code == 0
+    assert json.loads(out)["report"]["n_samples"] == 15
+    code, _, err = soup(capsys, tmp_path / "b", task_file, files, *arguments)
+    assert code == 2
+    assert "test: these are the data that select, so they cannot report" in err
+    code, _, err = soup(capsys, tmp_path / "c", task_file, files, *arguments, "--split", "dev")
+    assert (code, "cifar10 has no split 'dev'; it has: train, test, heldout, rest" in err) == (2, True)
+    code, _, err = soup(
+        capsys, tmp_path / "d", task_file, files, *arguments, "--split", "rest", "--task-arg", "split=train"
+    )
+    assert (code, "split was given twice" in err) == (2, True)
+
+
+def test_several_sets_and_images_left_out(capsys: pytest.CaptureFixture, tmp_path: Path, task_file: Path) -> None:
+    for split in ("val", "near", "far"):
+        for c, name in enumerate(("cat", "dog")):
+            for i in range(4):
+                paint(tmp_path / split / name / f"{i}.png", 100 * len(split) + 10 * c + i + ord(split[0]))
+    (tmp_path / "val" / "dog" / "3.png").write_text("no image")
+    files = pool(tmp_path, 2)
+    test = f"test=near={tmp_path / 'near'},far={tmp_path / 'far'}"
+    arguments = ["--task-arg", f"data={tmp_path / 'val'}", "--task-arg", test]
+    code, _, err = soup(capsys, tmp_path / "run", task_file, files, *arguments)
+    assert (code, "val/dog/3.png: cannot be read as an image" in err) == (2, True)
+    code, out, _ = soup(capsys, tmp_path / "skip", task_file, files, *arguments, "--task-arg", "corrupt=skip")
+    assert code == 0
+    assert "accuracy on" in out
+    assert all(name in out for name in ("near", "far", "mean"))
+    assert "Note: data: 1 unreadable images were left out, such as" in out
+    code, out, _ = soup(
+        capsys, tmp_path / "skip", task_file, files, *arguments, "--task-arg", "corrupt=skip", "--plan", "--json"
+    )
+    planned = json.loads(out)
+    assert (planned["samples"], planned["test_passes"], planned["test_samples"]) == (7, 4, 16)
+    code, _, err = soup(capsys, tmp_path / "x", task_file, files, *arguments, "--task-arg", "corrupt=ignore")
+    assert (code, "corrupt='ignore' is not of type" in err) == (2, True)
