@@ -17,28 +17,29 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 #: Files that count as images, by their suffix in lower case.
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff"})
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff")
 
 
 class ImageFiles(Images):
     """Images in files of their own.
 
     Arguments:
-        root: the folder that names are relative to.
-        files: the images, in sample order, and the label of each.
+        root: the folder that they lie in, at any depth.
+        files: the images, in sample order, each by its path relative to the root, with `/`; and its label. ImageNet has
+            1.3 million of them, so they are no `Path`s before they are read.
         classes: names of the classes, in label order.
         transform: see `Images`.
         border: pixels that are cut off on each side.
         settings: the other arguments of `Images`.
 
     Attributes:
-        paths: all files that are listed.
+        names: all files that are listed, relative to the root.
     """
 
     def __init__(
         self,
         root: Path,
-        files: Sequence[tuple[Path, int]],
+        files: Sequence[tuple[str, int]],
         classes: Sequence[str],
         transform: Transform | None = None,
         *,
@@ -47,11 +48,16 @@ class ImageFiles(Images):
     ) -> None:
         super().__init__(np.array([label for _, label in files], dtype=np.int64), classes, transform, **settings)
         self.root, self.border = root, border
-        self.paths = tuple(path for path, _ in files)
+        self.names = tuple(name for name, _ in files)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All files that are listed."""
+        return tuple(self.root / name for name in self.names)
 
     def open(self, row: int) -> Image:
         """The image in a file, in RGB, without its border."""
-        image = _read(self.paths[row])
+        image = _read(self.root / self.names[row])
         if not self.border:
             return image
         width, height = image.size
@@ -59,7 +65,7 @@ class ImageFiles(Images):
 
     def contents(self, row: int, memory: MutableMapping[str, str]) -> str:
         """The digest of a file."""
-        path = self.paths[row]
+        path = self.root / self.names[row]
         try:
             return file_digest(path, memory)
         except OSError as error:
@@ -67,7 +73,7 @@ class ImageFiles(Images):
 
     def name(self, row: int) -> str:
         """The path relative to the root."""
-        return self.paths[row].relative_to(self.root).as_posix()
+        return self.names[row]
 
 
 class ImageFolder(ImageFiles):
@@ -106,11 +112,9 @@ class ImageFolder(ImageFiles):
         folders = class_folders(place)
         names = tuple(folders) if classes is None else tuple(classes)
         _check_classes(place, folders, names)
-        found = [(path, label) for label, name in enumerate(names) for path in image_files(place / name)]
+        found = [(f"{name}/{file}", label) for label, name in enumerate(names) for file in image_files(place / name)]
         if not found:
-            raise DataError(
-                f"{place}: there is no image in its {len(folders)} class folders ({', '.join(sorted(SUFFIXES))})"
-            )
+            raise DataError(f"{place}: there is no image in its {len(folders)} class folders ({', '.join(SUFFIXES)})")
         super().__init__(place, found, names, transform, **settings)
 
 
@@ -133,9 +137,9 @@ def class_folders(root: Path) -> list[str]:
     return folders
 
 
-def image_files(folder: Path) -> list[Path]:
-    """All images in a folder, at any depth, in the order of their paths; none if it is not there."""
-    return sorted(_walk(folder), key=lambda path: path.relative_to(folder).as_posix())
+def image_files(folder: Path) -> list[str]:
+    """Paths of all images in a folder, at any depth, relative to it and sorted; none if it is not there."""
+    return sorted(_walk(folder))
 
 
 def _check_classes(root: Path, folders: Sequence[str], classes: Sequence[str]) -> None:
@@ -151,11 +155,12 @@ def _check_classes(root: Path, folders: Sequence[str], classes: Sequence[str]) -
         )
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(folder: Path) -> Iterator[str]:
     for where, folders, files in os.walk(folder, followlinks=True):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        here = Path(where)
-        yield from (here / name for name in files if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES)
+        here = "" if where == str(folder) else f"{Path(where).relative_to(folder).as_posix()}/"
+        images = (name for name in files if name.lower().endswith(SUFFIXES))
+        yield from (here + name for name in images if not name.startswith("."))
 
 
 def _read(path: Path) -> Image:

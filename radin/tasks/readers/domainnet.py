@@ -30,10 +30,10 @@ def read(request: Request) -> Images:
         )
     entries = {known: _entries(file) for known, file in lists.items()}
     classes = request.own_classes(_classes(root, entries))
-    files = [(root / path, label) for path, label in sorted(entries[name])]
-    missing = [path for path, _ in files if not path.is_file()]
+    files = sorted(entries[name])
+    missing = [path for path, _ in files if not (root / path).is_file()]
     if missing:
-        raise MissingFileError(f"{missing[0]}: no such file, nor {len(missing) - 1} others of {lists[name]}")
+        raise MissingFileError(f"{root / missing[0]}: no such file, nor {len(missing) - 1} others of {lists[name]}")
     images = ImageFiles(root, files, classes, **request.settings)
     return part_of_training(split, images, HELD_OUT, request.seed)
 

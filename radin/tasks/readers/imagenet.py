@@ -61,7 +61,7 @@ def imagenet_classes(request: Request) -> tuple[str, ...]:
     return request.classes
 
 
-def labelled_folders(folder: Path, wnids: dict[str, str], request: Request) -> tuple[list[tuple[Path, str]], list[str]]:
+def labelled_folders(folder: Path, wnids: dict[str, str], request: Request) -> tuple[list[tuple[str, str]], list[str]]:
     """The images of all folders whose class is among the logits' columns, and what was left out, in words.
 
     Arguments:
@@ -78,7 +78,7 @@ def labelled_folders(folder: Path, wnids: dict[str, str], request: Request) -> t
         )
     left_out = len(wnids) - len(kept)
     remarks = [f"{left_out} of its {len(wnids)} classes are left out, since the network does not know them"]
-    files = [(path, wnid) for name, wnid in kept.items() for path in image_files(folder / name)]
+    files = [(f"{name}/{file}", wnid) for name, wnid in kept.items() for file in image_files(folder / name)]
     if not files:
         raise DataError(f"{folder}: there is no image in its {len(wnids)} class folders")
     return files, remarks if left_out else []
@@ -114,10 +114,10 @@ def _folders(folder: Path, request: Request) -> ImageFiles:
     return _made(folder, files, request, remarks)
 
 
-def _made(folder: Path, files: Sequence[tuple[Path, str]], request: Request, remarks: Sequence[str] = ()) -> ImageFiles:
+def _made(folder: Path, files: Sequence[tuple[str, str]], request: Request, remarks: Sequence[str] = ()) -> ImageFiles:
     classes = imagenet_classes(request)
     places = {wnid: label for label, wnid in enumerate(classes)}
-    labelled = [(path, places[wnid]) for path, wnid in files]
+    labelled = [(name, places[wnid]) for name, wnid in files]
     return ImageFiles(folder, labelled, classes, titles=titles_of(classes), remarks=remarks, **request.settings)
 
 
@@ -131,24 +131,24 @@ def _flat(root: Path, folder: Path, request: Request) -> ImageFiles:
             f"{root}: {', '.join(LABEL_FILES)}. (ILSVRC2012_validation_ground_truth.txt will not do: its numbers are "
             "not in the order of any usual head)"
         )
-    paths = image_files(folder)
-    wnids = _read_labels(found, paths)
+    names = image_files(folder)
+    wnids = _read_labels(found, [Path(name).stem for name in names])
     classes = set(imagenet_classes(request))
-    files = [(path, wnids[path.stem]) for path in paths if path.stem in wnids]
-    if len(files) != len(paths):
-        raise DataError(f"{found}: has no label for {len(paths) - len(files)} of {len(paths)} images in {folder}")
-    return _made(folder, [(path, wnid) for path, wnid in files if wnid in classes], request)
+    files = [(name, wnids[Path(name).stem]) for name in names if Path(name).stem in wnids]
+    if len(files) != len(names):
+        raise DataError(f"{found}: has no label for {len(names) - len(files)} of {len(names)} images in {folder}")
+    return _made(folder, [(name, wnid) for name, wnid in files if wnid in classes], request)
 
 
-def _read_labels(file: Path, paths: Sequence[Path]) -> dict[str, str]:
+def _read_labels(file: Path, stems: Sequence[str]) -> dict[str, str]:
     """The class of each image, by the image's name without its suffix."""
     with file.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.reader(lines)) if file.suffix == ".csv" else [line.split() for line in lines]
     rows = [row for row in rows if row and row[0] != "ImageId"]
     if all(len(row) == 1 for row in rows):  # one class a line, in the order of the images' names
-        if len(rows) != len(paths):
-            raise DataError(f"{file}: has {len(rows)} labels, but there are {len(paths)} images")
-        return {path.stem: _wnid(file, row[0]) for path, row in zip(paths, rows, strict=True)}
+        if len(rows) != len(stems):
+            raise DataError(f"{file}: has {len(rows)} labels, but there are {len(stems)} images")
+        return {stem: _wnid(file, row[0]) for stem, row in zip(stems, rows, strict=True)}
     return {Path(row[0]).stem: _wnid(file, row[1].split()[0]) for row in rows}
 
 

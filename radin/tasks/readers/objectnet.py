@@ -33,13 +33,14 @@ def read(request: Request) -> Images:
     labels, groups = _mapping(root / "mappings")
     wanted = {name: _columns([imagenet_wnids()[i] for i in groups[label]], known) for name, label in labels.items()}
     folders = [name for name in class_folders(root / "images") if wanted.get(name)]
-    files = [(path, i) for i, name in enumerate(folders) for path in image_files(root / "images" / name)]
+    images = root / "images"
+    files = [(f"{name}/{file}", i) for i, name in enumerate(folders) for file in image_files(images / name)]
     if not files:
-        raise DataError(f"{root / 'images'}: there is no image of a class that the network knows")
+        raise DataError(f"{images}: there is no image of a class that the network knows")
     left_out = len(labels) - len(folders)
     remarks = [f"{left_out} of {len(labels)} classes that ImageNet has, too, are left out"] if left_out else []
     return ImageFiles(
-        root,
+        images,
         files,
         folders,
         titles=[labels[name] for name in folders],

@@ -50,7 +50,7 @@ def subset(folder: Path, wnids: dict[str, str], request: Request) -> ImageFiles:
 
 
 def by_columns(
-    folder: Path, files: Sequence[tuple[Path, str]], wnids: Sequence[str], request: Request, remarks: Sequence[str]
+    folder: Path, files: Sequence[tuple[str, str]], wnids: Sequence[str], request: Request, remarks: Sequence[str]
 ) -> ImageFiles:
     """Labels within a subset of the classes, and the column of the logits that each of them is."""
     everything = imagenet_classes(request)
@@ -59,6 +59,6 @@ def by_columns(
     classes = everything if request.role == "data" else tuple(sorted(wnids, key=places.__getitem__))
     labels = {wnid: label for label, wnid in enumerate(classes)}
     columns = None if classes == everything else tuple((places[wnid],) for wnid in classes)
-    labelled = [(path, labels[wnid]) for path, wnid in files]
+    labelled = [(name, labels[wnid]) for name, wnid in files]
     settings = request.settings | {"titles": titles_of(classes), "columns": columns, "remarks": remarks}
     return ImageFiles(folder, labelled, classes, **settings)

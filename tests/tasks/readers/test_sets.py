@@ -1,5 +1,7 @@
 """Data by name: kinds, splits, several test sets; what is left out is left out everywhere."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -109,3 +111,19 @@ def test_a_part_of_the_data_reads_no_other_file(pets: Path) -> None:
     images = open_data(pets / "train", corrupt="skip").take(np.array([2]))
     (pets / "train" / "big_dog" / "1.png").write_text("no image")
     assert (len(images), images.skipped, images.labels.tolist()) == (1, 0, [1])
+
+
+def test_nothing_but_pillow_is_imported(pets: Path) -> None:
+    """Where torchvision does not import, neither do timm and open_clip."""
+    script = (
+        "import sys\n"
+        "sys.modules.update(dict.fromkeys(['torchvision', 'timm', 'open_clip']))\n"
+        "import radin\n"
+        "from radin.tasks.readers import open_data\n"
+        "from radin.tasks.readers.wordnet import imagenet_wnids\n"
+        f"images = open_data({str(pets / 'val')!r}, corrupt='skip')\n"
+        "print(tuple(images[0][0].shape), len(radin.Task(lambda: None, images).rows), len(images.fingerprint()))\n"
+        "print('torchvision' in dir(), sys.modules['timm'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout.split("\n")[:2] == ["(3, 6, 8) 3 64", "False None"], done.stderr
