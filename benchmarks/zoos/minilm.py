@@ -150,8 +150,8 @@ def build(
     record = sweep.record(None, seed, weights=file_digest(weights)[:16])
     if not is_finished(start, record):
         with untouched_torch_state(seed):
-            network, encoder = Classifier(), Encoder.from_file(weights)
-            network.layers.load_state_dict(encoder.layers[-UPPER:].state_dict())
+            network, encoder = sweep.build_network(), Encoder.from_file(weights)
+            network.get_submodule("layers").load_state_dict(encoder.layers[-UPPER:].state_dict())
         publish(network.state_dict(), start, record)
     return train_pool(sweep, out, parts(prepared)[0], n, seed=seed, jobs=jobs, initial=start, progress=progress)
 
