@@ -2,8 +2,9 @@
 
 All methods run in this process, side by side, alternating, on the same recipes: random subsets. Seconds are per recipe,
 medians over the rounds, with their range; `ratio` says how many times as long a method takes as radin's kernel, in
-seconds and in CPU seconds. The floor is the matrix product of the live margins alone. `exact` compares the right
-samples of 1 000 recipes with real arithmetic. Peak memory is what a method adds to the private memory of the process.
+seconds and in CPU seconds; *radin, products* is what radin does without numba. The floor is the matrix product of the
+live margins alone. `exact` compares the right samples of 1 024 recipes with real arithmetic. Peak memory is what a
+method adds to the private memory of the process.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ import numpy as np
 import radin
 from benchmarks import zoos
 from benchmarks.growth import peak_growth
+from benchmarks.kernel_display import Row, plot, table
 from benchmarks.kernel_methods import Peers, autogluon_selection, bare_product, oracle, same_selection
 from benchmarks.processes import machine
 from benchmarks.synthetic import Fleet, character
 from radin.budget import Ledger
 from radin.evaluation import Evaluator
 from radin.logits import LogitBank
+from radin.surrogate.lookup import compiled
 
 #: How the error of a peer begins that is not there; such a row does not fail the run.
 NOT_INSTALLED = "not installed"
@@ -37,7 +40,6 @@ NOT_INSTALLED = "not installed"
 #: Products that checking one case against real arithmetic may take.
 ORACLE_VALUES = 2e11
 
-Row = dict[str, Any]
 Work = Callable[[np.ndarray], Any]
 
 
@@ -48,7 +50,7 @@ class Case:
     name: str
     bank: Callable[[Path], LogitBank]
     recipes: int = 8192
-    checked: int = 1000
+    checked: int = 1024
     search: int = 0  # candidates of the search from end to end
     selection: int = 0  # steps of the greedy selection with replacement
 
@@ -117,10 +119,14 @@ def measure(case: Case, folder: Path, rounds: int, device: str) -> Iterator[Row]
         radin.Surrogate(bank, device=device).kernel  # noqa: B018 -- reads the logits
 
     seconds, grown = peak_growth(lambda: surrogate.kernel)
+    start = time.perf_counter()
+    about["compiled"] = compiled() is not None
+    about["load_seconds"] = time.perf_counter() - start  # once in a process; a search waits until this pays
     about["rows"] = int(surrogate.kernel.live.starts[-1])
     masks = random_subsets(case.recipes, len(bank))
     ways = [
         Method("radin", surrogate),
+        Method("radin, products", lambda rows: surrogate.kernel.products(rows.astype(np.float64))),
         Method("bare product", bare_product(surrogate)),
         Method("radin, preparation", prepare, whole=True),
         *_peers(bank, masks, device),
@@ -128,7 +134,8 @@ def measure(case: Case, folder: Path, rounds: int, device: str) -> Iterator[Row]
     ]
     exact = {}
     if case.checked:
-        exact["radin"], about["checked_samples"] = _is_exact(bank, random_subsets(case.checked, len(bank), 2), device)
+        found, about["checked_samples"] = _are_exact(bank, random_subsets(case.checked, len(bank), 2), device)
+        exact = {"radin": found[0], "radin, products": found[1]}
     for row in _timed(case, ways, masks, rounds, exact, about):
         if row["method"] == "radin, preparation":
             row["memory_mb"] = grown
@@ -141,13 +148,15 @@ def measure(case: Case, folder: Path, rounds: int, device: str) -> Iterator[Row]
         yield from _selection(case, bank, rounds, about)
 
 
-def _is_exact(bank: LogitBank, masks: np.ndarray, device: str) -> tuple[bool, int]:
-    """Whether all recipes have the right samples that they should; and on how many samples, where all take too long."""
+def _are_exact(bank: LogitBank, masks: np.ndarray, device: str) -> tuple[list[bool], int]:
+    """Whether all recipes have the right samples that they should, in both ways of counting; and on how many samples,
+    where all take too long."""
     most = int(ORACLE_VALUES / (len(bank) * bank.n_classes * len(masks)))
     rows = np.linspace(0, bank.n_samples - 1, min(bank.n_samples, most)).astype(np.int64)
     part = bank if most >= bank.n_samples else bank.take(rows)
-    found = np.rint(radin.Surrogate(part, device=device)(masks) * part.n_samples)
-    return bool((found == oracle(part, masks)).all()), part.n_samples
+    truth, kernel = oracle(part, masks), radin.Surrogate(part, device=device).kernel
+    counts = kernel.hits(masks), kernel.products(masks.astype(np.float64))
+    return [bool((found[:, 0] == truth).all()) for found in counts], part.n_samples
 
 
 def _peers(bank: LogitBank, masks: np.ndarray, device: str) -> list[Method]:
@@ -248,41 +257,6 @@ def _selection(case: Case, bank: LogitBank, rounds: int, about: dict[str, Any]) 
         if "AutoGluon" in answers:
             row["exact"] = answers["AutoGluon"] == answers["radin, selection"]
         yield row
-
-
-def table(rows: Sequence[Row]) -> str:
-    """The rows for people."""
-    lines = [f"{'case':15} {'method':26} {'µs':>11} {'range':>21} {'ratio':>8} {'cpu':>8} {'exact':>5} {'MB':>6}"]
-    for row in rows:
-        if row["seconds"] is None:
-            lines.append(f"{row['case']:15} {row['method']:26} {row['error']}")
-            continue
-        low, high = (1e6 * value for value in row["seconds_range"])
-        ratio, busy = ("-" if row[key] is None else f"{row[key]:.2f}" for key in ("ratio", "cpu_ratio"))
-        exact = {True: "yes", False: "NO", None: "-"}[row["exact"]]
-        lines.append(
-            f"{row['case']:15} {row['method']:26} {1e6 * row['seconds']:11.1f} {low:10.1f}-{high:10.1f} "
-            f"{ratio:>8} {busy:>8} {exact:>5} {row['memory_mb']:6.0f}"
-        )
-    return "\n".join(lines)
-
-
-def plot(rows: Sequence[Row], path: Path) -> None:
-    """Time per recipe against N, M, C and K."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(14, 3.6), layout="constrained")
-    for axis, letter in zip(figure.subplots(1, 4, sharey=True), "NMCK", strict=True):
-        chosen = [row for row in rows if row["case"].split()[0] in (letter, "synthetic") and row["seconds"]]
-        chosen = [row for row in chosen if row["case"] not in ("synthetic low", "synthetic high")]
-        for method in ("radin", "bare product", "dense torch", "numpy in place"):
-            named = [r for r in chosen if r["method"] == method or r["method"].startswith(f"{method}, 6")]
-            points = sorted((row[letter.lower()], row["seconds"]) for row in named)
-            axis.loglog([x for x, _ in points], [y for _, y in points], "o-", label=method)
-        axis.set(xlabel=letter, ylabel="seconds per recipe" if letter == "N" else None)
-        axis.grid(alpha=0.3)
-    figure.axes[0].legend(fontsize=8)
-    figure.savefig(path, dpi=120)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

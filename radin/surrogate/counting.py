@@ -16,13 +16,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 
 from radin.surrogate.decide import decide
 from radin.surrogate.exact import U32, gamma
+from radin.surrogate.lookup import FEWEST, MOST_INGREDIENTS, LookupKernel, compiled, is_loaded
 from radin.surrogate.margins import LiveMargins
 from radin.surrogate.parallel import run, workers
 from radin.surrogate.tiles import Tile, make_tiles, uses_ieee_float32
@@ -39,6 +41,7 @@ _RECIPES = {"cpu": 512, "cuda": 4096}  # recipes scored together, at least
 _TILE_VALUES = {"cpu": 1 << 18, "cuda": 1 << 28}  # margins computed together: what a core's cache holds
 _DOUBTS = 1 << 12  # samples in doubt that are decided at once; more of them are not kept
 _INLINE = 1 << 22  # multiplications below which threads do not pay
+_WORTH_LOADING = 1 << 35  # multiplications that take about as long as loading numba and compiling with it
 
 
 @dataclass
@@ -71,10 +74,29 @@ class MarginKernel:
         self._groups = groups[live.samples]
         self.tiles = make_tiles(live, self._groups if n_groups > 1 else None, self.device)
         self._rows = sum(tile.rows for tile in self.tiles)
+        # what `lookup` can do
+        plain = n_groups == 1 and self.device.type == "cpu" and not (live.places > 1).any()
+        self._countable = plain and live.rivals.shape[1] <= MOST_INGREDIENTS
+        self._multiplications = 0
         self._unused: list[tuple[torch.Tensor, torch.Tensor]] = []
 
-    def hits(self, coefficients: Float64[np.ndarray, "k n"]) -> Int64[np.ndarray, "k g"]:
-        """Right samples per group, for recipes given by their coefficients: 1 for each member, or mixing weights."""
+    def hits(self, recipes: Bool[np.ndarray, "k n"] | Float64[np.ndarray, "k n"]) -> Int64[np.ndarray, "k g"]:
+        """Right samples per group of subsets, or of recipes given by their coefficients.
+
+        Many subsets are looked up, see `lookup`, if numba is there and was loaded already, or has been worth it.
+        """
+        if recipes.dtype == np.bool_ and len(recipes) >= FEWEST and self._countable:
+            self._multiplications += self._rows * recipes.size
+            if (is_loaded() or self._multiplications > _WORTH_LOADING) and compiled() is not None:
+                return self._settled + self._lookup.hits(recipes)[:, None]
+        return self.products(recipes.astype(np.float64, copy=False))
+
+    @cached_property
+    def _lookup(self) -> LookupKernel:
+        return LookupKernel(self.live)
+
+    def products(self, coefficients: Float64[np.ndarray, "k n"]) -> Int64[np.ndarray, "k g"]:
+        """Right samples per group, by matrix products; coefficients are 1 for each member, or mixing weights."""
         import torch
 
         weights = torch.from_numpy(coefficients.astype(np.float32)).to(self.device)

@@ -186,11 +186,14 @@ class Surrogate:
     def _blockwise(self, proposals: Proposal) -> Float64[np.ndarray, " k"]:
         scores = np.empty(len(proposals))
         for rows in _slices(len(proposals)):
-            scores[rows] = self._scores(_coefficients(proposals[rows]))
+            scores[rows] = self._scores(proposals[rows])
         return scores
 
-    def _scores(self, coefficients: Float64[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
+    def _scores(self, proposals: Proposal) -> Float64[np.ndarray, " k"]:
         metric, labels = self.metric, self._labels
+        if metric.statistic == "correct" and proposals.dtype == np.bool_:
+            return self._from_hits(self.kernel.hits(proposals))
+        coefficients = _coefficients(proposals)
         if metric.statistic == "loss":
             return -self._losses.means(coefficients)
         if metric.statistic == "correct":

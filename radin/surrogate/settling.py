@@ -61,7 +61,7 @@ class Settler:
         least, margins = self._least[:size], self._margins[:size]
         own = np.empty((len(stored), size), dtype=least.numpy().dtype)
         for i, logits in enumerate(stored):
-            own[i] = logits[np.arange(size), labels]
+            own[i] = _picked(logits, np.arange(size), labels)
             # torch widens float16 ten times as fast as numpy, and subtracts twice as fast
             values = self._values[:size].copy_(_readable(logits)) if logits.dtype == np.float16 else _readable(logits)
             torch.sub(torch.from_numpy(own[i])[:, None], values, out=margins if i else least)
@@ -69,10 +69,10 @@ class Settler:
                 torch.minimum(least, margins, out=least)
         rows, classes = self._harmful(least.numpy(), labels)
         rivals = np.empty((len(stored), len(rows)), dtype=self.dtype)
-        flat = rows * self.bank.n_classes + classes
         for i, logits in enumerate(stored):
-            rivals[i] = logits.reshape(-1)[flat]
-        most = (own[:, rows] - rivals).max(axis=0)
+            rivals[i] = _picked(logits, rows, classes)
+        margins_of_rivals = torch.from_numpy(own).index_select(1, torch.from_numpy(rows))
+        most = margins_of_rivals.sub_(torch.from_numpy(rivals)).amax(dim=0).numpy()
         fatal = (most < 0) | ((most <= 0) & (classes < labels[rows]))
         places = self.top - np.bincount(rows[fatal], minlength=size)
         live = np.bincount(rows[~fatal], minlength=size)
@@ -96,6 +96,14 @@ class Settler:
         rows, classes = np.nonzero(least <= 0)
         rival = (classes != labels[rows]) & ((least[rows, classes] < 0) | (classes < labels[rows]))
         return rows[rival], classes[rival]
+
+
+def _picked(
+    logits: Shaped[np.ndarray, "b c"], rows: Int64[np.ndarray, " r"], classes: Int64[np.ndarray, " r"]
+) -> Shaped[np.ndarray, " r"]:
+    # faster than indexing with brackets
+    flat = torch.from_numpy(rows * logits.shape[1] + classes)
+    return _readable(logits).reshape(-1).index_select(0, flat).numpy()
 
 
 class _Writable:

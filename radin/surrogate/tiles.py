@@ -13,6 +13,7 @@ from radin.surrogate.margins import LiveMargins
 if TYPE_CHECKING:
     import torch
 
+
 _ROWS = {"cpu": 1024, "cuda": 1 << 16}  # rows of a tile
 
 
@@ -80,7 +81,7 @@ def make_tiles(live: LiveMargins, groups: Int64[np.ndarray, " s"] | None, device
             needed = torch.from_numpy((depth - live.places[members]).astype(np.float32))[:, None].to(device)
         tiles.append(
             Tile(
-                matrix=torch.from_numpy(_matrix(live, members, depth)).to(device),
+                matrix=torch.from_numpy(scaled_margins(live, members, depth)).to(device),
                 members=members,
                 depth=depth,
                 needed=needed,
@@ -105,7 +106,8 @@ def cut(order: Int64[np.ndarray, " s"], depths: Int64[np.ndarray, " all"], rows:
     return runs
 
 
-def _matrix(live: LiveMargins, members: Int64[np.ndarray, " s"], depth: int) -> Float32[np.ndarray, "rows n"]:
+def scaled_margins(live: LiveMargins, members: Int64[np.ndarray, " s"], depth: int) -> Float32[np.ndarray, "rows n"]:
+    """The margins of a `Tile`: of some open samples, none of which has more than `depth` rivals."""
     matrix = np.ones((depth, len(members), live.rivals.shape[1]), dtype=np.float32)
     counts = np.diff(live.starts)[members]
     sample = np.repeat(np.arange(len(members)), counts)
