@@ -17,7 +17,7 @@ from typing import Any, Literal
 from radin.errors import InputError, RadinError, RunDirError, StorageError
 from radin.objective import Unit
 
-Kind = Literal["pass", "soup", "test"]
+Kind = Literal["pass", "soup", "test", "statistics"]
 
 #: Tells SQLite files of radin from those of other programs: "RADN".
 APPLICATION_ID = 0x5241444E
@@ -26,7 +26,8 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS evaluations (
     id INTEGER PRIMARY KEY,
-    kind TEXT NOT NULL,        -- pass: an ingredient, soup: a real soup, test: a network on the test set
+    kind TEXT NOT NULL,        -- pass: an ingredient, soup: a real soup, test: a network on the test set,
+                               -- statistics: a soup's BatchNorm statistics computed anew, within the other two
     key TEXT NOT NULL,         -- digest of everything the logits depend on
     label TEXT NOT NULL,       -- the ingredient's name, or the recipe
     state TEXT NOT NULL,       -- running, done, lost
@@ -139,7 +140,8 @@ class Ledger:
         """Records one evaluation: `running` when the block is entered, `done` when it ends, `lost` when it fails.
 
         Arguments:
-            kind: `pass` for an ingredient, `soup` for a real soup, `test` for either on the test set.
+            kind: `pass` for an ingredient, `soup` for a real soup, `test` for either on the test set, `statistics` for
+                computing a soup's BatchNorm statistics anew.
             key: digest of everything that the resulting logits depend on.
             label: how a person would call it.
             rows: samples evaluated.
@@ -165,6 +167,11 @@ class Ledger:
         """How many evaluations of a kind were completed, or were lost to a kill or an interruption."""
         query = "SELECT count(*) FROM evaluations WHERE kind = ? AND state = ?"
         return int(self._execute(query, kind, state).fetchone()[0])
+
+    def rows(self, kind: Kind) -> int:
+        """Samples that the completed evaluations of a kind took in all."""
+        query = "SELECT coalesce(sum(rows), 0) FROM evaluations WHERE kind = ? AND state = 'done'"
+        return int(self._execute(query, kind).fetchone()[0])
 
     def seconds(self, kind: Kind, keys: Collection[str] | None = None) -> float:
         """Wall-clock seconds spent in completed evaluations of a kind, of all or of those with these keys."""

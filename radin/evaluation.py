@@ -18,12 +18,13 @@ from radin.batchnorm import recompute_statistics, statistics_of, statistics_rows
 from radin.budget import Kind, Ledger
 from radin.errors import DataError, IncompatibleError, TaskError
 from radin.files import digest_of, remove_leftovers
-from radin.filling import Filler
+from radin.filling import Filler, names_in
 from radin.inputs import bind_inputs
-from radin.logits import LogitBank, LogitFolder, check_labels, check_logits
+from radin.logits import LogitBank, check_labels, check_logits
 from radin.pool import Pool
 from radin.progress import SILENT, Advance, Progress
 from radin.recipe import Recipe
+from radin.stored import LogitFolder
 from radin.tasks.classes import check_class_order
 from radin.tasks.data import Rows
 from radin.tasks.task import Task, is_out_of_memory
@@ -108,6 +109,7 @@ class Evaluator:
                 or stored logits that no longer match what the network gives. All passes completed so far are kept.
         """
         rows = self.task.rows
+        _ = self._filler  # before the folder is tied to these inputs: a network that does not fit leaves it as it is
         self.bind()
         self._settle()
         singles = [Recipe.subset(self.pool.names, [i]) for i in range(len(self.pool))]
@@ -115,7 +117,7 @@ class Evaluator:
         known = next((i for i, logits in enumerate(stored) if logits is not None), None)
         if known is not None:
             self._check_unchanged(singles[known], stored[known])
-        self._ingredients.write_labels(rows.labels)
+        self._ingredients.write_labels(rows.labels, self.task.split[0])
         with self.progress.stage("ingredients", sum(one is None for one in stored) * len(rows), "sample") as advance:
             arrays = [self.logits(recipe, "pass", advance=advance) for recipe in singles]
         return LogitBank(self.pool.names, arrays, rows.labels)
@@ -191,14 +193,18 @@ class Evaluator:
         """The network of the task, filled with the soup of a recipe; the same network each time."""
         self._filler.fill(recipe)
         if self.batchnorm == "recompute" and recipe.size > 1:
-            self._halving(str(recipe), lambda size: recompute_statistics(self._network, self.task, size))
+            rows = len(statistics_rows(self.task))
+            with self.ledger.charge("statistics", self.key(recipe, self.task.rows), str(recipe), rows):
+                self._halving(str(recipe), lambda size: recompute_statistics(self._network, self.task, size))
         return self._network
 
     def recomputed(self, recipe: Recipe) -> dict[str, np.ndarray]:
         """BatchNorm statistics that a soup has beside the average of its members; empty unless they are recomputed."""
         if self.batchnorm != "recompute" or recipe.size == 1:
             return {}
-        return statistics_of(self.fill(recipe))
+        network = self.fill(recipe)
+        names = names_in(self.pool, network)
+        return {names[name]: values for name, values in statistics_of(network).items()}
 
     @cached_property
     def _network(self) -> torch.nn.Module:

@@ -39,7 +39,7 @@ class Filler:
         self.network = network
         self.pool = pool
         self.batchnorm = batchnorm
-        _check_fit(_tensors(network), pool)
+        _check_fit(_tensors(network, pool), pool)
         self._readers: dict[int, Reader] = {}
 
     def fill(self, recipe: Recipe | ArrayLike) -> None:
@@ -60,7 +60,7 @@ class Filler:
         readers = {i: self._reader(i) for i in recipe.members}
         with Mixer(self.pool, recipe, batchnorm=self.batchnorm, readers=readers) as mixer:
             steps = {step.name: step for step in mixer.steps}
-            targets = [(steps[name], tensor) for name, tensor in _targets(self.network, self.pool)]
+            targets = [(steps[name], tensor) for name, tensor in _targets(_tensors(self.network, self.pool), self.pool)]
             streamed = [(step, tensor) for step, tensor in targets if tensor.is_cuda and step.action == "average"]
             stream(mixer, streamed)
             others = [(step, tensor) for step, tensor in targets if not (tensor.is_cuda and step.action == "average")]
@@ -78,10 +78,24 @@ class Filler:
         return self._readers[i]
 
 
-def _tensors(network: nn.Module) -> dict[str, Tensor]:
-    held = {name: value for name, value in network.state_dict().items() if isinstance(value, Tensor)}
+def names_in(pool: Pool, network: nn.Module) -> dict[str, str]:
+    """`{name in the network's state dict: the pool's name for it}`.
+
+    A prefix that all of the network's names have, such as `model.` in a LightningModule, is taken off where the
+    pool's do not have it.
+    """
+    held = [name for name, value in network.state_dict().items() if isinstance(value, Tensor)]
     short = normalise(held, "the network")
-    return {short[name]: tensor for name, tensor in held.items()}
+    known = pool.tensors.keys() | pool.aliases.keys()
+    bare = {name: rest.partition(".")[2] for name, rest in short.items()}
+    one_top = len({rest.partition(".")[0] for rest in short.values()}) == 1
+    return bare if one_top and known.isdisjoint(short.values()) and known <= set(bare.values()) else short
+
+
+def _tensors(network: nn.Module, pool: Pool) -> dict[str, Tensor]:
+    """The network's tensors, by the pool's names."""
+    state = network.state_dict()
+    return {rest: state[name] for name, rest in names_in(pool, network).items()}
 
 
 def _memory(name: str, tensor: Tensor) -> object:
@@ -91,10 +105,10 @@ def _memory(name: str, tensor: Tensor) -> object:
     return tensor.device, tensor.data_ptr(), tuple(tensor.shape), tensor.stride()
 
 
-def _targets(network: nn.Module, pool: Pool) -> list[tuple[str, Tensor]]:
+def _targets(tensors: dict[str, Tensor], pool: Pool) -> list[tuple[str, Tensor]]:
     """`(pool's name, network's tensor)`, each memory once; the last name wins, as in `load_state_dict`."""
     last = {}
-    for name, tensor in _tensors(network).items():
+    for name, tensor in tensors.items():
         kept = pool.aliases.get(name, name)
         if kept in pool.tensors:
             last[_memory(name, tensor)] = kept, tensor
@@ -106,9 +120,7 @@ def _check_fit(tensors: dict[str, Tensor], pool: Pool) -> None:
     filled = {pool.aliases.get(name, name) for name in tensors}
     unexpected = next((name for name in pool.tensors if name not in filled), None)
     if unexpected is not None:
-        raise IncompatibleError(
-            f"tensor {unexpected!r} is in {file}, but not in the network. Build the network as it was for fine-tuning."
-        )
+        raise IncompatibleError(f"tensor {unexpected!r} is in {file}, but not in the network. {_advice(tensors, pool)}")
     present = {name for name in tensors if pool.aliases.get(name, name) in pool.tensors}
     covered = {_memory(name, tensors[name]) for name in present}
     for name, tensor in tensors.items():
@@ -123,6 +135,16 @@ def _check_fit(tensors: dict[str, Tensor], pool: Pool) -> None:
                     f"tensor {name!r}: shape {list(expected)} in {file}, but {list(tensor.shape)} in the network. "
                     f"Build the network with the ingredients' architecture and number of classes."
                 )
+
+
+def _advice(tensors: dict[str, Tensor], pool: Pool) -> str:
+    """What to do about a file with other names than the network's: all of these may stand under one prefix."""
+    known = pool.tensors.keys() | pool.aliases.keys()
+    first = next(iter(tensors), "")
+    for prefix in (name.removesuffix(first) for name in known if name.endswith(f".{first}")):
+        if all(prefix + name in known for name in tensors):
+            return f"All that the network has is in the file under {prefix!r}: say --prefix {prefix}"
+    return "Build the network as it was for fine-tuning."
 
 
 _HostJob = tuple[Step, Tensor, list[tuple[int, int]]]

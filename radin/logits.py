@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote, unquote
+from typing import Any, Literal
+from urllib.parse import unquote
 
 import numpy as np
 from jaxtyping import Float, Int64, Shaped
 from numpy.typing import ArrayLike
 
 from radin.errors import DataError, MissingFileError
-from radin.files import write_json, written_aside
+from radin.stored import SPLIT, load_array, selecting_rows
 
 #: Samples read at a time where a whole `[M, C]` array is checked or copied.
 BLOCK = 8192
@@ -77,16 +75,24 @@ class LogitBank:
         return cls(chosen, arrays, checked)
 
     @classmethod
-    def from_folder(cls, folder: str | os.PathLike[str], labels: str | os.PathLike[str] | None = None) -> LogitBank:
+    def from_folder(
+        cls,
+        folder: str | os.PathLike[str],
+        labels: str | os.PathLike[str] | None = None,
+        *,
+        samples: Literal["selection", "all"] = "selection",
+    ) -> LogitBank:
         """A bank of the `.npy` files in a folder, one `[M, C]` array per model, in the order of their names.
 
         Arguments:
             folder: the folder, such as the `logits` folder of a run.
             labels: the labels' `.npy` file; `labels.npy` in the folder by default.
+            samples: `selection` leaves out those that the run last held back, as `split.json` in the folder says, so
+                that they go on telling what a choice is worth; without that file, and with `all`, every sample is in.
 
         Raises:
             MissingFileError: no such folder, no logits or no labels in it.
-            DataError: as for `from_arrays`, and for a file that is no array.
+            DataError: as for `from_arrays`, and for a file that is no array or a split of other samples.
         """
         root = Path(folder)
         labels_file = Path(labels) if labels is not None else root / "labels.npy"
@@ -102,8 +108,42 @@ class LogitBank:
             raise MissingFileError(
                 f"{labels_file}: expected the labels, an int array [samples]; name another with --labels"
             )
-        arrays = [_load(file) for file in files]
-        return cls.from_arrays(arrays, _load(labels_file), [unquote(file.stem) for file in files])
+        arrays = [load_array(file) for file in files]
+        bank = cls.from_arrays(arrays, load_array(labels_file), [unquote(file.stem) for file in files])
+        rows = selecting_rows(root / SPLIT, bank.n_samples) if samples == "selection" else None
+        return bank if rows is None else bank.take(rows)
+
+    @classmethod
+    def join(cls, banks: Mapping[str, LogitBank]) -> LogitBank:
+        """One bank of several on the same samples: models of any architectures, so long as their classes are the same.
+
+        Arguments:
+            banks: by what to put before the names of models that several have (`a/run1`, `b/run1`).
+
+        Raises:
+            DataError: no banks, or other samples or classes.
+        """
+        if not banks:
+            raise DataError("expected at least one bank of logits, got none")
+        (where, first), *others = banks.items()
+        for title, other in others:
+            if other.n_classes != first.n_classes:
+                raise DataError(
+                    f"{title} has logits of {other.n_classes} classes, {where} of {first.n_classes}: models of other "
+                    "classes cannot be averaged"
+                )
+            # Of another split the labels alone may be the same, where data come sorted by class.
+            if not np.array_equal(other._all_labels, first._all_labels) or not _same_rows(other._rows, first._rows):
+                raise DataError(
+                    f"{title} and {where} have logits of other samples: run all models on the same data, in the same "
+                    "order, and with the same split"
+                )
+        given = [name for bank in banks.values() for name in bank.names]
+        names = [
+            f"{title}/{name}" if given.count(name) > 1 else name for title, bank in banks.items() for name in bank.names
+        ]
+        arrays = [array for bank in banks.values() for array in bank._arrays]
+        return cls(names, arrays, first._all_labels, first._rows)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -120,72 +160,6 @@ class LogitBank:
     def take(self, rows: Int64[np.ndarray, " m"]) -> LogitBank:
         """A view on some samples, given by index into the samples of this bank; nothing is copied."""
         return LogitBank(self.names, self._arrays, self._all_labels, rows if self._rows is None else self._rows[rows])
-
-
-class LogitFolder:
-    """Logits on disk, one `.npy` file per network, each valid for one key only.
-
-    A file counts from the moment that the index names it with its key. Both are written aside and renamed, so a killed
-    process leaves complete entries only.
-
-    Arguments:
-        folder: where the files lie; made when something is written.
-    """
-
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder)
-        self._index_file = self.folder / "index.json"
-        self._index: dict[str, dict[str, Any]] = (
-            json.loads(self._index_file.read_text()) if self._index_file.exists() else {}
-        )
-
-    def keys(self) -> set[str]:
-        """Keys of all complete entries."""
-        return {entry["key"] for name, entry in self._index.items() if self._file(name).exists()}
-
-    def get(self, name: str, key: str) -> Float[np.ndarray, "M C"] | None:
-        """The logits stored under a name, memory-mapped, if they were stored for this key."""
-        entry = self._index.get(name)
-        if entry is None or entry["key"] != key or not self._file(name).exists():
-            return None
-        return _load(self._file(name))
-
-    @contextmanager
-    def writing(
-        self, name: str, key: str, n_rows: int, about: dict[str, Any]
-    ) -> Iterator[Callable[[np.ndarray], None]]:
-        """Stores logits batch by batch: the value of the context appends one batch, `float32[b, C]`.
-
-        Arguments:
-            name: what they are stored under; a file of that name is replaced when the new one is complete.
-            key: digest of everything that these logits depend on.
-            n_rows: rows that will be appended in all.
-            about: what else the index should say, such as the recipe.
-        """
-        with written_aside(self._file(name)) as file:
-
-            def append(batch: np.ndarray) -> None:
-                if file.tell() == 0:
-                    header = {"descr": "<f4", "fortran_order": False, "shape": (n_rows, batch.shape[1])}
-                    np.lib.format.write_array_header_1_0(file, header)
-                file.write(np.ascontiguousarray(batch, dtype="<f4").data)
-
-            yield append
-            # A kill between the two renames must not leave the new logits under the old key.
-            if self._index.pop(name, None) is not None:
-                write_json(self._index_file, self._index)
-        self._index[name] = {"key": key, **about}
-        write_json(self._index_file, self._index)
-
-    def write_labels(self, labels: Int64[np.ndarray, " M"]) -> None:
-        """Puts the labels beside the logits, so that the folder is a bank that `from_folder` reads."""
-        with written_aside(self.folder / "labels.npy") as file:
-            np.save(file, labels)
-
-    def _file(self, name: str) -> Path:
-        """Names become file names one to one: `a/b` is `a%2Fb.npy`, and no ingredient takes the labels' file."""
-        plain = quote(name, safe=" !#$&'()+,;=@[]{}~")
-        return self.folder / ("%6Cabels.npy" if plain == "labels" else f"{plain}.npy")
 
 
 def check_logits(logits: np.ndarray, name: str, n_rows: int, n_classes: int) -> None:
@@ -218,6 +192,10 @@ def check_labels(labels: Int64[np.ndarray, " M"], n_classes: int, name: str) -> 
         )
 
 
+def _same_rows(one: np.ndarray | None, other: np.ndarray | None) -> bool:
+    return one is other or (one is not None and other is not None and np.array_equal(one, other))
+
+
 def _as_labels(labels: Any) -> Int64[np.ndarray, " M"]:
     array = np.asarray(labels)
     if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):
@@ -240,10 +218,3 @@ def _as_float_array(one: Any, name: str) -> np.ndarray:
 
 def _widen(bfloat16: np.ndarray) -> np.ndarray:
     return (bfloat16.astype(np.uint32) << 16).view(np.float32)
-
-
-def _load(file: Path) -> np.ndarray:
-    try:
-        return np.load(file, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise DataError(f"{file}: expected a numpy array (.npy), could not read it: {error}") from error

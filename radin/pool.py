@@ -24,6 +24,9 @@ else:
 #: never met.
 KEEP_OPEN = 256
 
+#: What to do with models that are no pool.
+ENSEMBLES = "run `radin soup --logits-only` on each group, then `radin rank --logits A/logits --logits B/logits`."
+
 
 class Pool:
     """The ingredients: fine-tuned checkpoints of one architecture, in an order that recipes refer to.
@@ -114,11 +117,15 @@ class Pool:
             if not key.startswith("radin.") and all(other.get(key) == value for other in others)
         }
 
-    def origin(self, i: int) -> tuple[str | None, str, tuple[str, ...]]:
-        """What was taken from ingredient `i`'s file: `model` or `ema` (None from a plain state dict), the prefix that
-        was taken off every name, and the names that were left out."""
-        checkpoint = self._checkpoints[i]
-        return checkpoint.weights, checkpoint.prefix, checkpoint.left_out
+    def origin(self, i: int) -> dict[str, Any]:
+        """What was taken from ingredient `i`'s file, for a person to check.
+
+        Returns:
+            `weights`: `model` or `ema`, None from a plain state dict; `prefix`: what was taken off every name, beside
+            what wrappers add; `left_out`: names in the file that are no part of the network.
+        """
+        one = self._checkpoints[i]
+        return {"weights": one.weights, "prefix": one.prefix, "left_out": list(one.left_out)}
 
     def digest(self, i: int, memory: MutableMapping[str, str] | None = None) -> str:
         """SHA-256 that tells ingredient `i` from others: of its file, else of its shards and of what is taken of them.
@@ -234,7 +241,7 @@ def _compare(first: Checkpoint, other: Checkpoint) -> None:
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
             raise IncompatibleError(
                 f"tensor {name!r}{more}: in {holding.path}, but not in {lacking.path}. All ingredients must be "
-                f"fine-tunings of one architecture, saved alike."
+                f"fine-tunings of one architecture, saved alike. Models of several are ranked as ensembles: {ENSEMBLES}"
             )
     for name in first.names:
         expected, got = first.info(name), other.info(name)
@@ -242,7 +249,8 @@ def _compare(first: Checkpoint, other: Checkpoint) -> None:
             raise IncompatibleError(
                 f"tensor {name!r}: shape {list(expected.shape)} in {first.path}, "
                 f"but {list(got.shape)} in {other.path}. "
-                f"All ingredients must have one architecture and the same classes."
+                f"All ingredients must have one architecture and the same classes. Models of several architectures are "
+                f"ranked as ensembles: {ENSEMBLES}"
             )
         if expected.dtype != got.dtype:
             raise IncompatibleError(

@@ -218,6 +218,8 @@ def _spent(verifier: Verifier, shortlist: Shortlist, verified: Shortlist) -> Spe
         seconds_passes=ledger.seconds("pass"),
         seconds_search=shortlist.seconds,
         seconds_soups=ledger.seconds("soup", soups),
+        statistics=ledger.count("statistics"),
+        statistics_samples=ledger.rows("statistics"),
     )
 
 

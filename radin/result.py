@@ -137,6 +137,8 @@ class Spent:
         test_passes: networks that were run over the test set, if there is one: winners and best ingredients.
         lost: evaluations that a kill or an interruption cut short; they are repeated and count nowhere else.
         seconds_passes, seconds_search, seconds_soups: wall-clock time of each stage.
+        statistics, statistics_samples: how often a soup's BatchNorm statistics were computed anew, and on how many
+            samples in all; their time is part of the soups'.
     """
 
     passes: int
@@ -147,6 +149,8 @@ class Spent:
     seconds_passes: float
     seconds_search: float
     seconds_soups: float
+    statistics: int = 0
+    statistics_samples: int = 0
 
 
 @dataclass(frozen=True)

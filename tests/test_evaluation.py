@@ -57,8 +57,10 @@ def test_one_more_model_costs_one_pass(tmp_path: Path, run: Path, ledger: radin.
 
 def test_the_folder_of_logits_is_a_bank(checkpoints: list[Path], run: Path, ledger: radin.Ledger) -> None:
     bank = evaluator(checkpoints, run, ledger).collect()
-    read = radin.LogitBank.from_folder(run / "logits")
+    read = radin.LogitBank.from_folder(run / "logits", samples="all")
     assert read.names == bank.names
+    selected = radin.LogitBank.from_folder(run / "logits")
+    np.testing.assert_array_equal(selected.labels, bank.labels[task().split[0]])
     np.testing.assert_array_equal(read.read(2, 0, SAMPLES), bank.read(2, 0, SAMPLES))
 
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from radin import logits as logits_module
 from radin.errors import DataError, MissingFileError, StorageError
-from radin.logits import LogitBank, LogitFolder
+from radin.logits import LogitBank
+from radin.stored import LogitFolder
 
 N, M, C = 3, 11, 4
 RNG = np.random.default_rng(0)
@@ -226,15 +227,15 @@ def test_an_entry_whose_file_was_deleted_is_gone(tmp_path):
 KILLED = """
 import os, signal, sys
 import numpy as np
-import radin.logits
-from radin.logits import LogitFolder
+import radin.stored
+from radin.stored import LogitFolder
 
 def kill(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 folder, moment = LogitFolder(sys.argv[1]), sys.argv[2]
 if moment == "before the index":
-    radin.logits.write_json = kill
+    radin.stored.write_json = kill
 with folder.writing("a", "new", 11, {}) as append:
     append(np.ones((4, 4), dtype=np.float32))
     if moment == "in a batch":
@@ -270,3 +271,51 @@ def test_a_full_disk_keeps_what_was_complete(tmp_path, monkeypatch):
         with pytest.raises(StorageError, match=r"b\.npy: could not be written \(No space left"):
             store(folder, "b", "new", LOGITS[1])
     assert LogitFolder(tmp_path).keys() == folder.keys() == {"old"}
+
+
+def test_a_folder_with_a_split_gives_the_samples_that_select(tmp_path):
+    folder = LogitFolder(tmp_path)
+    store(folder, "a", "key", LOGITS[0])
+    folder.write_labels(LABELS, np.array([0, 2]))
+    bank = LogitBank.from_folder(tmp_path)
+    np.testing.assert_array_equal(bank.labels, LABELS[[0, 2]])
+    np.testing.assert_array_equal(all_rows(bank, 0), LOGITS[0][[0, 2]])
+    assert LogitBank.from_folder(tmp_path, samples="all").n_samples == len(LABELS)
+
+
+@pytest.mark.parametrize("split", ["[0]", "{", '{"samples": 1, "selection": [0]}', '{"samples": 5, "selection": [9]}'])
+def test_a_split_that_does_not_fit_is_refused(tmp_path, split):
+    folder = LogitFolder(tmp_path)
+    store(folder, "a", "key", LOGITS[0])
+    folder.write_labels(LABELS)
+    (tmp_path / "split.json").write_text(split)
+    with pytest.raises(DataError, match=r"split\.json"):
+        LogitBank.from_folder(tmp_path)
+
+
+def test_banks_on_the_same_samples_join():
+    one = LogitBank.from_arrays(LOGITS[:1], LABELS, ["x"])
+    two = LogitBank.from_arrays(LOGITS[1:3], LABELS, ["x", "y"])
+    rows = np.array([1, 0])
+    for joined, labels, view in (
+        (LogitBank.join({"a": one, "b": two}), LABELS, slice(None)),
+        (LogitBank.join({"a": one.take(rows), "b": two.take(rows)}), LABELS[rows], rows),
+    ):
+        assert joined.names == ("a/x", "b/x", "y")
+        np.testing.assert_array_equal(joined.labels, labels)
+        for i in range(3):
+            np.testing.assert_array_equal(all_rows(joined, i), LOGITS[i][view])
+
+
+def test_banks_of_other_samples_or_classes_do_not_join():
+    bank = LogitBank.from_arrays(LOGITS[:1], LABELS, ["x"])
+    others = {
+        "other samples": LogitBank.from_arrays(LOGITS[:1], LABELS[::-1].copy(), ["y"]),
+        "with the same split": bank.take(np.array([0, 1])),
+        "classes": LogitBank.from_arrays(np.zeros((1, len(LABELS), 9), np.float32), LABELS, ["y"]),
+    }
+    for message, other in others.items():
+        with pytest.raises(DataError, match=message):
+            LogitBank.join({"a": bank, "b": other})
+    with pytest.raises(DataError, match="at least one"):
+        LogitBank.join({})

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from small import SAMPLES, Network, clouds, make_pool, task
 
 import radin
-from radin.errors import InputError
+from radin.errors import IncompatibleError, InputError
 from radin.objective import HasTieBreak, Objective
 
 
@@ -147,3 +147,51 @@ def test_an_unknown_policy_is_refused(checkpoints: list[Path], tmp_path: Path) -
         radin.Verifier(radin.Pool(checkpoints), task(), tmp_path / "run", batchnorm="guess")
     with radin.Ledger(tmp_path / "run" / "ledger.db") as ledger:
         assert ledger.count("pass", "lost") == 0
+
+
+def test_recomputed_statistics_are_charged_with_their_samples(tmp_path: Path) -> None:
+    paths = make_pool(tmp_path / "pool", 3, batchnorm=True)
+    with radin.Verifier(radin.Pool(paths), task(batchnorm=True), tmp_path / "run", batchnorm="recompute") as verifier:
+        assert verifier.ledger.count("statistics") == 0  # single ingredients keep their own
+        for members in ([0, 1], [0, 2], [0, 1]):
+            verifier.logits(radin.Recipe.subset(verifier.names, members))
+        assert verifier.ledger.count("statistics") == 2
+        assert verifier.ledger.rows("statistics") == 2 * len(task().split[0])
+        assert verifier.ledger.count("soup") == 2
+    result = radin.make_soup(
+        radin.Pool(paths), task(batchnorm=True), run_dir=tmp_path / "run", batchnorm="recompute", lam=5.0
+    )
+    assert result.spent.statistics >= 2
+    assert result.spent.statistics_samples == result.spent.statistics * len(task().split[0])
+
+
+class Held(torch.nn.Module):
+    """As a LightningModule holds its network, with a prefix before every name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = Network(batchnorm=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.model(x)
+
+
+def test_a_network_within_another_is_filled_and_written(tmp_path: Path) -> None:
+    paths = make_pool(tmp_path / "pool", 3, batchnorm=True)
+    held = radin.Task(Held, clouds(SAMPLES, 1), device="cpu")
+    with radin.Verifier(radin.Pool(paths), held, tmp_path / "run", batchnorm="recompute") as verifier:
+        recipe = radin.Recipe.uniform(verifier.names)
+        logits, statistics = verifier.logits(recipe), verifier.evaluator.recomputed(recipe)
+    assert set(statistics) == {"layers.1.running_mean", "layers.1.running_var"}
+    soup = radin.average(radin.Pool(paths), recipe, tmp_path / "soup.safetensors", replace=statistics)
+    network = Network(batchnorm=True).eval()
+    network.load_state_dict(load_file(soup))
+    with torch.inference_mode():
+        np.testing.assert_allclose(network(clouds(SAMPLES, 1)[0]).numpy(), logits, atol=1e-5)
+
+
+def test_a_network_that_does_not_fit_leaves_the_folder_free(tmp_path: Path) -> None:
+    paths = make_pool(tmp_path / "pool", 2, batchnorm=True)
+    with pytest.raises(IncompatibleError, match="Build the network as it was for fine-tuning"):
+        radin.Verifier(radin.Pool(paths), task(), tmp_path / "run")
+    radin.Verifier(radin.Pool(paths), task(batchnorm=True), tmp_path / "run").close()

@@ -81,6 +81,7 @@ class _SafetensorsReader(FileReader):
         while done < target.size:  # nearly always once
             count = self._read_some(target[done:], offset + done)
             if not count:
+                self.check_unchanged()
                 raise CheckpointError(
                     f"{self._path} ended {target.size - done} bytes early while being read: was it truncated?"
                 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -99,6 +100,20 @@ def pairs(given: Sequence[str], option: str) -> dict[str, str]:
     return values
 
 
+def pool_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of every command that reads checkpoints."""
+    for option in (
+        click.option("--prefix", metavar="NAME.", help="The network is what stands under this prefix in the files."),
+        click.option(
+            "--weights",
+            type=click.Choice(["model", "ema"]),
+            help="Of files that hold both: the network's own weights, or their moving average.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def searcher_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of every command that searches."""
     for option in reversed(
@@ -121,6 +136,19 @@ def size(nbytes: int | float) -> str:
             return f"{nbytes:.0f} {unit}" if unit == "B" else f"{nbytes:.1f} {unit}"
         nbytes /= 1000
     return f"{nbytes:.1f} TB"
+
+
+def parse_size(text: str) -> int:
+    """`5GB` or `500 MiB` as bytes; GB are powers of 1000, GiB of 1024.
+
+    Raises:
+        InputError: no number with such a unit.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) *([kKMGT]?)(i?)[bB]?", text.strip())
+    if not found:
+        raise InputError(f"expected a size such as 5GB or 500MB, got {text!r}")
+    number, unit, binary = found.groups()
+    return int(float(number) * (1024 if binary else 1000) ** " KMGT".index(unit.upper() or " "))
 
 
 def duration(seconds: float) -> str:

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from radin.cli.console import Bars, json_option, output, pairs, print_json, searcher_options, table
+from radin.errors import InputError
 
 
 @click.command(
     "rank",
     epilog="Example: radin rank --logits logits/ --searcher monte-carlo -p p=0.3 --candidates 5000",
 )
-@click.option("--logits", required=True, metavar="DIR", help="One .npy file of shape [samples, classes] per model.")
+@click.option(
+    "--logits",
+    "folders",
+    required=True,
+    multiple=True,
+    metavar="DIR",
+    help="One .npy file of shape [samples, classes] per model; again for models of another architecture.",
+)
 @click.option("--labels", metavar="FILE", help="The labels; labels.npy in the folder by default.")
+@click.option(
+    "--samples",
+    type=click.Choice(["selection", "all"]),
+    default="selection",
+    show_default=True,
+    help="Of a run's logits: the samples that select, or those held back as well.",
+)
 @searcher_options
 @click.option(
     "--metric", default="accuracy", show_default=True, help="accuracy, top5, balanced-accuracy, macro-f1, nll."
@@ -23,8 +39,9 @@ from radin.cli.console import Bars, json_option, output, pairs, print_json, sear
 @click.option("--seconds", type=float, help="Most seconds to search.")
 @json_option
 def command(
-    logits: str,
+    folders: tuple[str, ...],
     labels: str | None,
+    samples: Any,
     searcher: str,
     parameters: tuple[str, ...],
     candidates: int,
@@ -35,14 +52,22 @@ def command(
     seconds: float | None,
     as_json: bool,
 ) -> None:
-    """Rank recipes by the score of their averaged logits; no network is run."""
+    """Rank recipes by the score of their averaged logits; no network is run.
+
+    Models whose weights cannot be averaged, of several architectures for one, are ranked as ensembles of their logits.
+    """
     from radin.budget import Budget
     from radin.driver import search
     from radin.logits import LogitBank
+    from radin.stored import SPLIT
     from radin.surrogate import Surrogate
 
     budget = Budget(candidates=candidates, seconds=seconds)
-    surrogate = Surrogate(LogitBank.from_folder(logits, labels), metric, lam)
+    banks = {_title(folder): LogitBank.from_folder(folder, labels, samples=samples) for folder in folders}
+    if len(banks) < len(folders):
+        raise InputError(f"--logits was given folders of one name: {', '.join(folders)}; rename one")
+    bank = LogitBank.join(banks)
+    surrogate = Surrogate(bank, metric, lam)
     options = pairs(parameters, "-p")
     with Bars() as bars:
         found = search(searcher, surrogate, budget, seed=seed, top=top, options=options, progress=bars)
@@ -60,7 +85,8 @@ def command(
     single = {"name": surrogate.names[best], surrogate.metric.name: sign * float(surrogate.solo[best])}
     if as_json:
         totals = {"charged": found.charged, "proposed": found.proposed, "stopped": found.stopped}
-        print_json({"shortlist": rows, "best_ingredient": single, "note": found.note} | totals)
+        about = {"samples": bank.n_samples, "models": len(bank)}
+        print_json({"shortlist": rows, "best_ingredient": single, "note": found.note} | totals | about)
         return
     cells = [
         [
@@ -78,5 +104,16 @@ def command(
     click.echo(f"{found.charged:,} candidates scored, {found.seconds:.1f} s, stopped: {found.stopped}.")
     if found.note:
         click.echo(f"Note: {found.note}.")
-    if (Path(logits) / "index.json").exists():
-        click.echo("Note: these are logits of a run on all its samples, those held back included.")
+    held_back = any((Path(folder) / SPLIT).exists() for folder in folders)
+    if held_back and samples == "all":
+        click.echo(f"Note: ranked on all {bank.n_samples:,} samples of a run, those held back included.")
+    elif held_back:
+        click.echo(
+            f"Ranked on the {bank.n_samples:,} samples that select in that run; --samples all takes the others, too."
+        )
+
+
+def _title(folder: str) -> str:
+    """What tells the models of a folder from others' of the same name: that of the run."""
+    path = Path(folder).resolve()
+    return path.parent.name if path.name == "logits" else path.name

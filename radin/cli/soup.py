@@ -7,11 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from radin.cli.console import Bars, duration, json_option, output, pairs, print_json, searcher_options, size, table
+from radin.cli.console import (
+    Bars,
+    duration,
+    json_option,
+    output,
+    pairs,
+    pool_options,
+    print_json,
+    searcher_options,
+    size,
+    table,
+)
 
 if TYPE_CHECKING:
     from radin.planning import Plan
+    from radin.pool import Pool
+    from radin.progress import Progress
     from radin.result import Report, Result
+    from radin.tasks.task import Task
 
 #: Rows of the leaderboard on the screen; `leaderboard.json` has them all.
 SHOWN = 10
@@ -23,8 +37,15 @@ SHOWN = 10
     "radin soup runs/*.pt --task open_clip --task-arg arch=ViT-B-32 --task-arg data=val/ --plan",
 )
 @click.argument("checkpoints", nargs=-1, metavar="CKPT...")
-@click.option("--task", "spec", required=True, metavar="TASK", help="FILE.py:FUNC, MODULE:FUNC, or open_clip.")
+@click.option(
+    "--task",
+    "spec",
+    required=True,
+    metavar="TASK",
+    help="FILE.py:FUNC, MODULE:FUNC, open_clip, timm or torchvision.",
+)
 @click.option("--task-arg", "arguments", multiple=True, metavar="KEY=VALUE", help="An argument of the task's function.")
+@pool_options
 @searcher_options
 @click.option("--soups", default=4, show_default=True, help="B: real soups to build and evaluate.")
 @click.option("--seconds", type=float, help="Most seconds for search and verification together.")
@@ -53,11 +74,14 @@ SHOWN = 10
 @click.option("--run-dir", default="radin-run", show_default=True, metavar="DIR", help="Goes on where it stopped.")
 @click.option("-o", "--output", "target", metavar="FILE", help="Another place for the soup, beside the run folder.")
 @click.option("--plan", "only_plan", is_flag=True, help="Say what the run will take, and stop.")
+@click.option("--logits-only", is_flag=True, help="Run every checkpoint, keep its logits for `radin rank`, and stop.")
 @json_option
 def command(
     checkpoints: tuple[str, ...],
     spec: str,
     arguments: tuple[str, ...],
+    weights: str | None,
+    prefix: str | None,
     searcher: str,
     parameters: tuple[str, ...],
     candidates: int,
@@ -71,6 +95,7 @@ def command(
     run_dir: str,
     target: str | None,
     only_plan: bool,
+    logits_only: bool,
     as_json: bool,
     **changes: Any,
 ) -> None:
@@ -91,22 +116,35 @@ def command(
     budget = Budget(candidates=candidates, soups=soups, seconds=seconds)
     options = pairs(parameters, "-p")
     check_settings(searcher, options, budget, lam)
-    pool = Pool(checkpoints)
+    pool = Pool(checkpoints, weights=weights, prefix=prefix)
     if split is not None:
         arguments = (*arguments, f"split={split}")
     task = load_task(spec, pairs(arguments, "--task-arg"), **changes)
     with Bars() as bars:
         if only_plan:
             planned = plan(pool, task, budget, run_dir, batchnorm=batchnorm, progress=bars)
+        elif logits_only:
+            collected = collect_logits(pool, task, run_dir, progress=bars)
         else:
             how: dict[str, Any] = {"calibrate": calibrate, "batchnorm": batchnorm, "progress": bars}
             result = make_soup(pool, task, searcher, options, budget, lam, seed, run_dir, **how)
     if only_plan:
         print_json(planned.to_json()) if as_json else show_plan(planned)
         return
+    if logits_only:
+        print_json(collected) if as_json else click.echo("Logits: {logits} ({passes} passes)".format(**collected))
+        return
     if target:
         result.save(target)
     print_json(result.to_json()) if as_json else show_result(result, target)
+
+
+def collect_logits(pool: Pool, task: Task, run_dir: str, *, progress: Progress) -> dict[str, Any]:
+    """Runs the ingredients that have no logits in the run folder yet; no soup is built."""
+    from radin.verify import Verifier
+
+    with Verifier(pool, task, run_dir, progress=progress) as verifier:
+        return {"logits": str(verifier.evaluator.folder / "logits"), "passes": verifier.ledger.count("pass")}
 
 
 def show_plan(planned: Plan) -> None:
@@ -153,6 +191,8 @@ def show_result(result: Result, target: str | None = None) -> None:
     lost = f", {spent.lost} evaluations lost to interruptions" if spent.lost else ""
     sets = "test sets" if len(result.tests) > 1 else "the test set"
     tests = f", {spent.test_passes} passes over {sets}" if spent.test_passes else ""
+    if spent.statistics:
+        tests += f", BatchNorm statistics {spent.statistics} times on {spent.statistics_samples:,} samples in all"
     click.echo(
         f"Spent on this result: {spent.candidates:,} candidates ({duration(spent.seconds_search)}), {spent.soups} real "
         f"soups ({duration(spent.seconds_soups)}); in this folder: {spent.passes} ingredient passes "

@@ -17,14 +17,18 @@ from radin.files import digest_of, file_digest
 from radin.tasks.task import Task
 
 #: Adapters that ship with radin, by the name that stands for `module:function`.
-ADAPTERS = {"open_clip": "radin.tasks.open_clip:classification"}
+ADAPTERS = {
+    "open_clip": "radin.tasks.open_clip:classification",
+    "timm": "radin.tasks.vision:timm_classification",
+    "torchvision": "radin.tasks.vision:torchvision_classification",
+}
 
 
 def load_task(spec: str, arguments: Mapping[str, str] | None = None, **changes: Any) -> Task:
     """Calls the function that a task's name stands for.
 
     Arguments:
-        spec: `FILE.py:function`, `package.module:function`, or `open_clip`.
+        spec: `FILE.py:function`, `package.module:function`, or a key of `ADAPTERS`.
         arguments: keyword arguments of that function as text. Each is converted to its annotated type; without an
             annotation, what reads as a Python literal becomes one and anything else stays text.
         changes: fields of the task to replace, such as `metric` or `device`; those that are None are left alone.

@@ -194,10 +194,10 @@ def test_logits_that_cannot_be_ranked(capsys: pytest.CaptureFixture, tmp_path: P
 
 
 def test_weights_that_are_no_recipe(capsys: pytest.CaptureFixture, pool: list[Path], tmp_path: Path) -> None:
-    average = ["average", *pool[:2], "-o", tmp_path / "soup.safetensors", "--weights"]
+    average = ["average", *pool[:2], "-o", tmp_path / "soup.safetensors", "--mix"]
     for weights, message in (
         ("1,2", "sum to 1, got 1,2"),
-        ("1", "expected 2 weights"),
+        ("1", "expected 2 mixing weights"),
         ("a,b", "numbers"),
         ("2,-1", "at least 0"),
     ):

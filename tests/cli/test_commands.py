@@ -81,7 +81,7 @@ def test_rank_takes_logits_from_anywhere(capsys: pytest.CaptureFixture, tmp_path
 
 def test_average_writes_the_mean(capsys: pytest.CaptureFixture, checkpoints: list[Path], tmp_path: Path) -> None:
     target = tmp_path / "soup.safetensors"
-    code, _, _ = run(capsys, "average", *checkpoints[:2], "--weights", "0.25,0.75", "-o", target)
+    code, _, _ = run(capsys, "average", *checkpoints[:2], "--mix", "0.25,0.75", "-o", target)
     assert code == 0
     one, other = load_file(checkpoints[0]), load_file(checkpoints[1])
     for name, tensor in load_file(target).items():

@@ -1,0 +1,162 @@
+"""`--weights`, `--prefix` and `--max-shard-size`, and ranking models of several architectures together."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from small import CLASSES, FEATURES, Network, task
+from torch import nn
+
+from radin.cli import main
+
+SMALL = Path(__file__).parent.parent / "small.py"
+
+
+def run(capsys: pytest.CaptureFixture, *arguments: object) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as ended:
+        main([str(one) for one in arguments])
+    captured = capsys.readouterr()
+    return int(ended.value.code or 0), captured.out, captured.err
+
+
+@pytest.fixture
+def scripts(checkpoints: list[Path], tmp_path: Path) -> list[Path]:
+    """The small pool as a script of Lightning saves it: under `model.`, beside a loss, with a moving average."""
+    paths = []
+    for path in checkpoints[:2]:
+        state = {f"model.{name}": tensor for name, tensor in load_file(path).items()}
+        held = {"state_dict": state | {"criterion.weight": torch.ones(3)}, "pytorch-lightning_version": "2.5.0"}
+        average = {name: tensor + 1 for name, tensor in state.items()}
+        paths.append(tmp_path / f"{path.stem}.ckpt")
+        torch.save(held | {"state_dict_ema": average}, paths[-1])
+    return paths
+
+
+def test_one_set_of_weights_is_averaged(capsys: pytest.CaptureFixture, scripts: list[Path], tmp_path: Path) -> None:
+    soups = {}
+    for weights in ("model", "ema"):
+        target = tmp_path / f"{weights}.safetensors"
+        chosen = ["--weights", weights, "--prefix", "model", "-o", target]
+        assert run(capsys, "average", *scripts, *chosen)[0] == 0
+        soups[weights] = load_file(target)
+    assert soups["model"].keys() == Network().state_dict().keys()
+    for name, tensor in soups["model"].items():
+        torch.testing.assert_close(soups["ema"][name], tensor + 1)
+
+
+def test_inspect_says_what_was_taken(capsys: pytest.CaptureFixture, scripts: list[Path]) -> None:
+    code, _, err = run(capsys, "inspect", *scripts)
+    assert code == 2
+    assert "--weights model or --weights ema" in err
+    code, out, _ = run(capsys, "inspect", *scripts, "--weights", "model", "--prefix", "model.")
+    assert code == 0
+    taken = "taken from each file: the network's own weights; prefix model. taken off; without criterion.weight"
+    assert taken in out
+    document = json.loads(run(capsys, "inspect", *scripts, "--weights", "ema", "--json")[1])
+    assert document["ingredients"][0]["weights"] == "ema"
+    assert (
+        document["ingredients"][0]["prefix"] == "model."
+    )  # all tensors of the average share it, and Lightning wrote it
+
+
+def test_a_network_under_a_prefix_is_found(capsys: pytest.CaptureFixture, scripts: list[Path], tmp_path: Path) -> None:
+    given = [
+        "soup",
+        *scripts,
+        "--task",
+        f"{SMALL}:task",
+        "--run-dir",
+        tmp_path / "run",
+        "--soups",
+        1,
+        "--weights",
+        "model",
+    ]
+    code, _, err = run(capsys, *given)
+    assert code == 2
+    assert "under 'model.': say --prefix model." in err
+    assert run(capsys, *given, "--prefix", "model.")[0] == 0
+    assert load_file(tmp_path / "run" / "soup.safetensors").keys() == Network().state_dict().keys()
+    code, _, err = run(capsys, *given, "--prefix", "net.")
+    assert (code, "no tensor's name begins with the prefix 'net.'" in err) == (2, True)
+
+
+def test_the_moving_average_is_another_run(capsys: pytest.CaptureFixture, scripts: list[Path], tmp_path: Path) -> None:
+    given = [
+        "soup",
+        *scripts,
+        "--task",
+        f"{SMALL}:task",
+        "--run-dir",
+        tmp_path / "run",
+        "--soups",
+        1,
+        "--prefix",
+        "model",
+    ]
+    assert run(capsys, *given, "--weights", "model")[0] == 0
+    code, _, err = run(capsys, *given, "--weights", "ema")
+    assert (code, "the contents of" in err) == (2, True)
+
+
+def test_a_large_soup_comes_in_shards(capsys: pytest.CaptureFixture, checkpoints: list[Path], tmp_path: Path) -> None:
+    target = tmp_path / "soup.safetensors"
+    code, out, _ = run(capsys, "average", *checkpoints, "-o", target, "--max-shard-size", "0.4KB", "--json")
+    assert code == 0
+    index = Path(json.loads(out)["path"])
+    assert index.name == "soup.safetensors.index.json"
+    assert not target.exists()
+    assert run(capsys, "inspect", index)[0] == 0
+    assert run(capsys, "average", *checkpoints, "-o", target, "--max-shard-size", "5GB")[0] == 0
+    whole, files = load_file(target), set(json.loads(index.read_text())["weight_map"].values())
+    shards = [load_file(tmp_path / file) for file in files]
+    assert len(shards) > 1
+    assert all(torch.equal(whole[name], tensor) for shard in shards for name, tensor in shard.items())
+    code, _, err = run(capsys, "average", *checkpoints, "-o", target, "--max-shard-size", "five")
+    assert (code, "such as 5GB" in err) == (2, True)
+
+
+LINEAR = """
+import radin
+from small import CLASSES, FEATURES, SAMPLES, clouds
+from torch import nn
+
+
+def network():
+    return nn.Sequential(nn.Linear(FEATURES, CLASSES))
+
+
+def task():
+    return radin.Task(network, clouds(SAMPLES, seed=1), device="cpu")
+"""
+
+
+def test_architectures_are_ranked_together(
+    capsys: pytest.CaptureFixture, checkpoints: list[Path], tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    torch.save(nn.Sequential(nn.Linear(FEATURES, CLASSES)).state_dict(), tmp_path / "run0.pt")
+    code, _, err = run(capsys, "inspect", checkpoints[0], tmp_path / "run0.pt")
+    assert (code, "must be fine-tunings of one architecture" in err) == (2, True)
+    assert "radin rank" in err
+    logits = ["--logits-only", "--json"]
+    given = ["--task", f"{SMALL}:task", "--run-dir", tmp_path / "deep", *logits]
+    document = json.loads(run(capsys, "soup", *checkpoints, *given)[1])
+    assert Path(document["logits"]) == tmp_path / "deep" / "logits"
+    assert document["passes"] == len(checkpoints)
+    assert not (tmp_path / "deep" / "soup.safetensors").exists()
+    script = tmp_path / "linear_task.py"
+    script.write_text(LINEAR)
+    given = ["--task", f"{script}:task", "--run-dir", tmp_path / "flat", *logits]
+    assert run(capsys, "soup", tmp_path / "run0.pt", *given)[0] == 0
+    both = ["rank", "--logits", tmp_path / "deep" / "logits", "--logits", tmp_path / "flat" / "logits"]
+    document = json.loads(run(capsys, *both, "--json")[1])
+    assert document["models"] == len(checkpoints) + 1
+    assert document["samples"] == len(task().split[0])
+    document = json.loads(run(capsys, *both, "--json", "--samples", "all", "--searcher", "exhaustive", "--top", 99)[1])
+    assert document["samples"] == 300
+    assert any("flat/run0" in row["recipe"] and "deep/run0" in row["recipe"] for row in document["shortlist"])
+    assert "all 300 samples of a run" in run(capsys, *both, "--samples", "all")[1]
+    assert "samples that select in that run" in run(capsys, *both)[1]
