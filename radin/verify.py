@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
 from radin.budget import Ledger
+from radin.errors import InputError
 from radin.evaluation import Evaluator
 from radin.files import digest_of
 from radin.logits import LogitBank
@@ -132,12 +133,17 @@ class Verifier:
         Returns:
             which data, their labels, and the logits: those of its own classes, on a test set that has a part of them.
             On a test set this costs one pass the first time.
+
+        Raises:
+            InputError: there is no test set of this name.
         """
+        if on is not None and on not in self.task.tests:
+            raise InputError(f"there is no test set {on!r}; there are: {', '.join(self.task.tests) or 'none'}")
         if self.task.tests:
             name = on or next(iter(self.task.tests))
-            rows = self.task.tests[name]
+            tested = self.task.tests[name]
             logits = self.evaluator.logits(recipe, "test", on=name)
-            return "test", rows.labels, scored_columns(logits, rows.columns)
+            return "test", tested.labels, scored_columns(logits, tested.columns)
         which: UnseenData = "held-back" if len(self.held_back_rows) else "selection"
         rows = self.held_back_rows if len(self.held_back_rows) else self.selection_rows
         return which, self.all_rows.labels[rows], self.logits(recipe)[rows]
