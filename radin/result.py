@@ -109,6 +109,11 @@ class Report:
         return asdict(self) | {"remarks": self.remarks}
 
     @property
+    def is_small(self) -> bool:
+        """Whether the samples are so few that the interval decides little."""
+        return self.n_samples < FEW_SAMPLES
+
+    @property
     def remarks(self) -> list[str]:
         """What a reader should know before trusting these numbers."""
         remarks = list(self.notes)
@@ -121,7 +126,7 @@ class Report:
             remarks.append(
                 "another split was used in this run folder before, so some of these samples have selected then"
             )
-        if self.n_samples < FEW_SAMPLES:
+        if self.is_small:
             remarks.append(f"{self.n_samples} samples are few: the interval is too wide to decide much")
         return remarks
 

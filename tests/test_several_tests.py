@@ -72,6 +72,11 @@ def test_a_set_that_is_added_later_is_all_that_is_run(pool: radin.Pool, tmp_path
 
 
 def test_names_and_contents_of_sets_are_checked(pool: radin.Pool, tmp_path: Path) -> None:
+    with (
+        radin.Verifier(pool, task(test={"near": clouds(9, 5)}), tmp_path / "other") as verifier,
+        pytest.raises(InputError, match="no test set 'far'; there are: near"),
+    ):
+        verifier.unseen_logits(radin.Recipe.uniform(pool.names), "far")
     for wrong in ({"a/b": clouds(9, 1)}, {"..": clouds(9, 1)}, {}, {3: clouds(9, 1)}):
         with pytest.raises(InputError, match="test sets have names of letters"):
             task(test=wrong)
@@ -109,7 +114,10 @@ def test_a_set_with_a_part_of_the_classes_is_scored_on_those(tmp_path: Path) -> 
     pool = radin.Pool(str(tmp_path / "*.safetensors"))
     result = radin.make_soup(pool, one, run_dir=tmp_path / "run", budget=radin.Budget(soups=1))
     assert result.tests["r"].n_samples == 11
-    assert any("1 unreadable images were left out" in note and "5.png" in note for note in result.tests["r"].remarks)
+    assert any(
+        "1 of 12 images cannot be read and are left out" in note and "5.png" in note
+        for note in result.tests["r"].remarks
+    )
     network = Colours().eval()
     network.load_state_dict(load(result))
     right = [network(image[None]).detach()[0, [1, 3]].argmax() == label for image, label in sets.test["r"]]

@@ -185,8 +185,8 @@ def show_result(result: Result, target: str | None = None) -> None:
     click.echo(result.verdict())
     if gap := result.surrogate_gap():
         click.echo(gap)
-    show_tests(result) if len(result.tests) > 1 else show_report(result.report)
-    for remark in dict.fromkeys(remark for one in (result.report, *result.tests.values()) for remark in one.remarks):
+    remarks = show_tests(result) if len(result.tests) > 1 else show_report(result.report)
+    for remark in dict.fromkeys(remarks):
         click.echo(f"Note: {remark}.")
     lost = f", {spent.lost} evaluations lost to interruptions" if spent.lost else ""
     sets = "test sets" if len(result.tests) > 1 else "the test set"
@@ -202,17 +202,18 @@ def show_result(result: Result, target: str | None = None) -> None:
     click.echo(f"Leaderboard and picture: {Path(result.run_dir) / 'leaderboard.json'}, score-against-budget.png")
 
 
-def show_report(report: Report) -> None:
-    """Prints what the winner and the best ingredient are worth on data that selected nothing."""
+def show_report(report: Report) -> list[str]:
+    """Prints what the winner and the best ingredient are worth on data that selected nothing; returns remarks."""
     where = {"test": "test set", "held-back": "held-back data", "selection": "selection data"}[report.data]
     line = f"On the {where} ({report.n_samples:,} samples): winner {report.winner}"
     if report.p_value is not None:
         line += f", best ingredient {report.best_ingredient}; {report.test}: p = {report.p_value:.3g}"
     click.echo(line)
+    return report.remarks
 
 
-def show_tests(result: Result) -> None:
-    """Prints the same for several test sets, a column for each, and their mean."""
+def show_tests(result: Result) -> list[str]:
+    """Prints the same for several test sets, a column for each, and their mean; returns remarks."""
     values = [result.on_tests(recipe) for recipe in (result.best.recipe, result.best_ingredient.recipe)]
     names = ["winner", f"best ingredient, {result.best_ingredient.recipe}"]
     rows = [[name, *(f"{value:.4f}" for value in row.values())] for name, row in zip(names, values, strict=True)]
@@ -221,3 +222,6 @@ def show_tests(result: Result) -> None:
     rows.append(["samples", *(f"{one.n_samples:,}" for one in reports), ""])
     columns = [f"{result.metric} on", *values[0]]
     output().print(table("test sets", columns, rows, numbers=range(1, len(columns))))
+    few = [name for name, one in result.tests.items() if one.is_small]
+    small = [f"the samples of {', '.join(few)} are few: intervals are too wide to decide much"] if few else []
+    return [note for one in reports for note in one.notes] + small

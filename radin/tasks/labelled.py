@@ -166,8 +166,8 @@ class Images(Dataset[tuple[Any, int]], ABC):
         """What a reader of the results should know of these data."""
         if not self.skipped:
             return self._remarks
-        first = (self._unread or ("",))[0]
-        return (*self._remarks, f"{self.skipped} unreadable images were left out, such as {first}")
+        first, tried = (self._unread or ("",))[0], len(self._chosen) + self.skipped
+        return (*self._remarks, f"{self.skipped} of {tried} images cannot be read and are left out, such as {first}")
 
     def fingerprint(self) -> str:
         """A digest of classes, names, contents, and the transform's `repr`.

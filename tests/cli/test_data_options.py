@@ -90,7 +90,7 @@ def test_several_sets_and_images_left_out(capsys: pytest.CaptureFixture, tmp_pat
     assert code == 0
     assert "accuracy on" in out
     assert all(name in out for name in ("near", "far", "mean"))
-    assert "Note: data: 1 unreadable images were left out, such as" in out
+    assert "Note: data: 1 of 8 images cannot be read and are left out, such as" in out
     code, out, _ = soup(
         capsys, tmp_path / "skip", task_file, files, *arguments, "--task-arg", "corrupt=skip", "--plan", "--json"
     )

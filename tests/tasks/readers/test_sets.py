@@ -81,7 +81,7 @@ def test_an_unreadable_image_stops_or_is_left_out(pets: Path) -> None:
     skipping = open_data(pets / "train", corrupt="skip")
     assert skipping.labels.tolist() == [0, 1]
     assert skipping.skipped == 1
-    assert "1 unreadable images were left out, such as" in skipping.remarks[0]
+    assert "1 of 3 images cannot be read and are left out, such as" in skipping.remarks[0]
     assert str(bad) in skipping.remarks[0]
     assert [label for _, label in (skipping[i] for i in range(2))] == [0, 1]
     assert skipping.fingerprint() != images.fingerprint()
