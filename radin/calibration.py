@@ -3,12 +3,15 @@
 To second order the gap of a recipe, real score minus score of the averaged logits, is linear in how far apart its
 members lie. So a regression on a few verified soups says which of the others promise too much:
 
-    gap(w) = β · x(w) + misfit + noise,    x = (Σ wᵢ‖θᵢ − θ̄‖², Σ wᵢ‖Lᵢ − L̄‖²), each over its mean on the shortlist
+    gap(w) = β · x(w) + optimism + misfit + noise
+    x(w) = (Σ wᵢ‖θᵢ − θ̄‖², Σ wᵢ‖Lᵢ − L̄‖²), each over its mean on the shortlist
 
-There is no intercept, since a recipe without dispersion has no gap. The prior of β is centred on no correction,
-N(0, σ²); the misfit is N(0, τ²). Soup and ensemble are measured on the same samples, so the noise is that of their
-paired difference. σ and τ are not known either: the posterior is averaged over a grid of both, in units of that noise
-and zero included, by the marginal likelihood of the gaps seen. So gaps within the noise correct little.
+There is no intercept in the correction β · x, since a recipe without dispersion has no gap. The prior of β is centred
+on no correction, N(0, σ²). Soup and ensemble are measured on the same samples, so the noise is that of their paired
+difference. The misfit of each soup is N(0, τ²). The optimism, N(0, ω²), is shared by the whole shortlist: it was picked
+for high ensemble scores out of thousands, and a part of those is luck that no soup repeats. It re-ranks nothing, but
+without it luck would be taken for dispersion. σ, τ and ω are not known either: the posterior is averaged over a grid of
+them, in units of the noise and zero included, by the marginal likelihood of the gaps seen.
 """
 
 from __future__ import annotations
@@ -17,9 +20,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
-from radin.dispersion import stored_grams
+from radin.dispersion import stored_logit_gram, stored_weight_gram
 from radin.objective import Proposal
 from radin.plugins import SearchFunction
 from radin.problem import Problem, Proposals
@@ -31,9 +34,10 @@ if TYPE_CHECKING:
     from radin.surrogate import Surrogate
     from radin.verify import Verifier
 
-#: Grids of the prior's width σ and of the misfit τ, in units of the paired noise.
+#: Grids of the prior's width σ, of the misfit τ and of the shared optimism ω, in units of the paired noise.
 WIDTHS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 MISFITS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
+OPTIMISMS = (0.0, 1.0, 2.0, 4.0, 8.0)
 
 
 def calibrated(
@@ -43,8 +47,8 @@ def calibrated(
 ) -> SearchFunction:
     """A searcher that verifies a shortlist in the order of its *corrected* scores, one soup at a time.
 
-    The first soup is the shortlist's own first; with a budget of one soup that is all, and neither function is called.
-    After each soup the regression is fitted again to all soups so far, and the candidate that leads then is next.
+    The first soup is the shortlist's own first, so a budget of one soup is the plain surrogate. After each soup the
+    regression is fitted again to all soups so far, and the candidate that leads then is next.
 
         searcher = calibrated(shortlist, features, observe)
         verified = search(searcher, verifier, Budget(soups=4))
@@ -83,10 +87,11 @@ def calibrated(
 
 
 def dispersions(verifier: Verifier) -> Callable[[Proposal], Float64[np.ndarray, "k f"]]:
-    """The features of a verifier's recipes; see `radin.dispersion.stored_grams`."""
+    """The features of a verifier's recipes: of weights, and of logits."""
 
     def features(rows: Proposal) -> Float64[np.ndarray, "k f"]:
-        return np.stack([gram.dispersion(rows) for gram in stored_grams(verifier)], axis=1)
+        grams = stored_weight_gram(verifier), stored_logit_gram(verifier)
+        return np.stack([gram.dispersion(rows) for gram in grams], axis=1)
 
     return features
 
@@ -118,35 +123,38 @@ def scale(features: Float64[np.ndarray, "k f"]) -> Float64[np.ndarray, "k f"]:
 
 def expected_gaps(
     features: Float64[np.ndarray, "k f"],
-    seen: np.ndarray,
+    seen: Int64[np.ndarray, " s"],
     gaps: Float64[np.ndarray, " s"],
     errors: Float64[np.ndarray, " s"],
-    widths: tuple[float, ...] = WIDTHS,
-    misfits: tuple[float, ...] = MISFITS,
+    grid: tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]] = (WIDTHS, MISFITS, OPTIMISMS),
 ) -> Float64[np.ndarray, " k"]:
-    """Posterior means of all candidates' gaps, given those of `s` verified ones.
+    """Posterior means of `β · x` for all candidates, given the gaps of `s` verified ones.
 
-    With X the features of the verified ones and y their gaps, `y ~ N(0, K)`, `K = σ²XXᵀ + diag(error²) + τ²I`, and
-    a candidate's gap is expected at `σ² x Xᵀ K⁻¹ y`; averaged over σ and τ with weights `N(y; 0, K)`.
+    With Φ = (X, 1) the features of the verified ones beside a column for the optimism, y their gaps, D the diagonal of
+    error² + τ² and S that of (σ, …, σ, ω): `y ~ N(0, D + ΦS²Φᵀ)`, and the coefficients are expected at
+    `S (I + SΦᵀD⁻¹ΦS)⁻¹ SΦᵀD⁻¹y`; averaged over the grid with the densities of y as weights.
 
     Arguments:
         features: of all candidates, scaled.
-        seen: indices of the verified ones, `int[s]`.
+        seen: indices of the verified ones.
         gaps: theirs.
         errors: standard errors of these, ≥ 0.
-        widths: grid of σ, in units of the root mean square of the errors.
-        misfits: grid of τ, likewise.
+        grid: values of σ, τ and ω, in units of the root mean square of the errors.
     """
     x, unit = features[seen], float(np.sqrt(np.square(errors).mean()))
-    if unit == 0.0:  # a metric without noise, or none left: the gaps themselves are the scale
+    if unit == 0.0:  # a metric without noise: the gaps themselves are the scale
         unit = float(np.sqrt(np.square(gaps).mean())) or 1.0
-    noise = np.square(np.maximum(errors, 0.01 * unit))  # keeps K regular
-    evidence, means = [], []
-    for width in np.square(unit * np.array(widths)):
-        for misfit in np.square(unit * np.array(misfits)):
-            covariance = width * x @ x.T + np.diag(noise + misfit)
-            solved = np.linalg.solve(covariance, gaps)
-            evidence.append(-0.5 * (gaps @ solved + np.linalg.slogdet(covariance)[1]))
-            means.append(width * features @ (x.T @ solved))
-    weights = np.exp(np.array(evidence) - max(evidence))
-    return np.asarray(weights / weights.sum() @ np.array(means))
+    noise = np.square(np.maximum(errors, 0.01 * unit))  # keeps D regular
+    width, misfit, optimism = (unit * values.reshape(-1, 1) for values in np.meshgrid(*grid, indexing="ij"))
+    deviations = np.concatenate([np.repeat(width, x.shape[1], axis=1), optimism], axis=1)  # S of each grid point
+    precisions = 1 / (noise + np.square(misfit))
+    design = np.column_stack([x, np.ones(len(gaps))])
+    inner = np.einsum("gi,si,gs,sj,gj->gij", deviations, design, precisions, design, deviations, optimize=True)
+    inner += np.eye(design.shape[1])
+    projected = deviations * ((precisions * gaps) @ design)
+    solved = np.linalg.solve(inner, projected[..., None])[..., 0]
+    squares = precisions @ np.square(gaps) - (projected * solved).sum(axis=1)
+    evidence = 0.5 * (np.log(precisions).sum(axis=1) - np.linalg.slogdet(inner)[1] - squares)
+    weights = np.exp(evidence - evidence.max())
+    coefficients = weights / weights.sum() @ (deviations * solved)
+    return np.asarray(features @ coefficients[:-1])

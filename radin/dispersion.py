@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 
-from radin.checkpoints.dtypes import widen
+from radin.checkpoints.dtypes import TensorInfo, widen
 from radin.errors import IncompatibleError
 from radin.files import digest_of, written_aside
+from radin.progress import SILENT, Progress
 from radin.recipe import as_proposals, mixing_weights
 from radin.tiling import TILE
 
@@ -43,12 +44,15 @@ class Gram:
     Attributes:
         names: the ingredients' names, in pool order.
         matrix: `float64[n, n]`. Rows and columns of ingredients that are not finite are NaN.
-        origin: what `c` is: `mean` of the finite ingredients, or `pretrained`.
+        origin: what `c` is: `mean` of finite ingredients, or `pretrained`.
+        absolute: of weights, `⟨xᵢ, xⱼ⟩` itself, over what tells whether two networks had one start: matrices, without
+            the values that all share. Vectors are left out, as gains of normalisation start at 1 in every network.
     """
 
     names: tuple[str, ...]
     matrix: Float64[np.ndarray, "n n"]
     origin: str = "mean"
+    absolute: Float64[np.ndarray, "n n"] | None = None
 
     def dispersion(self, weights: Any) -> Float64[np.ndarray, " k"]:
         """`Σᵢ wᵢ‖xᵢ − x̄‖²` with `x̄ = Σᵢ wᵢxᵢ`, which is `diag(G)·w − wᵀGw`.
@@ -67,9 +71,17 @@ class Gram:
         spread[(rows[:, broken] > 0).any(axis=1)] = np.nan
         return spread
 
+    def seen_from(self, group: Bool[np.ndarray, " n"]) -> Gram:
+        """The same with the mean of some finite ingredients as origin."""
+        centring = np.eye(len(self.names)) - group / group.sum()
+        known = np.where(self.finite[:, None] & self.finite[None, :], self.matrix, 0.0)
+        matrix = centring @ known @ centring.T
+        matrix[~self.finite, :] = matrix[:, ~self.finite] = np.nan
+        return Gram(self.names, matrix, "mean", self.absolute)
+
     @property
-    def finite(self) -> np.ndarray:
-        """Which ingredients are finite, `bool[n]`."""
+    def finite(self) -> Bool[np.ndarray, " n"]:
+        """Which ingredients are finite."""
         return np.isfinite(np.diag(self.matrix))
 
     @cached_property
@@ -85,6 +97,11 @@ class Gram:
         np.fill_diagonal(apart, np.where(self.finite, 0.0, np.nan))
         return apart
 
+    @property
+    def angles(self) -> Float64[np.ndarray, "n n"]:
+        """Angles between updates, in degrees."""
+        return np.degrees(np.arccos(self.cosines))
+
     @cached_property
     def cosines(self) -> Float64[np.ndarray, "n n"]:
         """Cosines of the angles between updates; NaN where one has no length."""
@@ -92,7 +109,7 @@ class Gram:
             return np.clip(self.matrix / np.outer(self.norms, self.norms), -1.0, 1.0)
 
 
-def weight_gram(pool: Pool, pretrained: Pool | None = None) -> Gram:
+def weight_gram(pool: Pool, pretrained: Pool | None = None, *, progress: Progress = SILENT) -> Gram:
     """The Gram matrix of the ingredients' weights, streamed once, in float64.
 
     Floating tensors count, each tied one once; BatchNorm's running statistics and integers do not. A value that all
@@ -102,24 +119,31 @@ def weight_gram(pool: Pool, pretrained: Pool | None = None) -> Gram:
     Arguments:
         pool: the ingredients.
         pretrained: a pool of one, the model they were fine-tuned from. The origin then; by default their mean is.
+        progress: told the bytes that were compared.
 
     Raises:
         IncompatibleError: the pretrained model has other tensors.
         CheckpointError: a file changed while it was read.
     """
     n = len(pool)
-    total, finite = np.zeros((n, n)), np.ones(n, dtype=bool)
-    for values, origin in _blocks(pool, pretrained):
-        with np.errstate(invalid="ignore", over="ignore"):
-            shared = (values == values[0]).all(axis=0) & ~np.isfinite(values[0])
-            values[:, shared] = 0.0
-            good = np.isfinite(values).all(axis=1)
-            finite &= good
-            values[~good] = 0.0
-            values -= values.sum(axis=0) / max(good.sum(), 1) if origin is None else np.where(shared, 0.0, origin)
-            values[~good] = 0.0
-            total += values @ values.T
-    return _gram(pool.names, total, finite, "mean" if pretrained is None else "pretrained")
+    total, absolute, finite = np.zeros((n, n)), np.zeros((n, n)), np.ones(n, dtype=bool)
+    with progress.stage("comparing weights", pool.nbytes * n, "byte") as advance:
+        for info, values, origin in _blocks(pool, pretrained):
+            with np.errstate(invalid="ignore", over="ignore"):
+                shared = (values == values[0]).all(axis=0)
+                values[:, shared & ~np.isfinite(values[0])] = 0.0
+                good = np.isfinite(values).all(axis=1)
+                finite &= good
+                values[~good] = 0.0
+                if len(info.shape) > 1:
+                    moving = values[:, ~shared]
+                    absolute += moving @ moving.T
+                values -= values.sum(axis=0) / max(good.sum(), 1) if origin is None else np.nan_to_num(origin)
+                values[~good] = 0.0
+                total += values @ values.T
+            advance(values.size * info.kind.itemsize)
+    absolute[~finite, :] = absolute[:, ~finite] = np.nan
+    return _gram(pool.names, total, finite, "mean" if pretrained is None else "pretrained", absolute)
 
 
 def logit_gram(bank: LogitBank) -> Gram:
@@ -144,37 +168,45 @@ def logit_gram(bank: LogitBank) -> Gram:
     return _gram(tuple(bank.names), total / bank.n_samples, np.ones(n, dtype=bool), "mean")
 
 
-def stored_grams(verifier: Verifier) -> tuple[Gram, Gram]:
-    """The Gram matrices of weights and of selection logits, from the run folder or computed for it the first time.
+def stored_weight_gram(verifier: Verifier) -> Gram:
+    """The Gram matrix of a verifier's weights, from `grams/` in the run folder; computed for it the first time.
 
-    They are kept by the digests of the files, and of the data that select, in `grams/`.
+    It is kept by the digests of the ingredients' files.
     """
-    pool, evaluator = verifier.pool, verifier.evaluator
-    weights = _stored(evaluator.folder, f"weights-{digest_of(evaluator.digests)}", lambda: weight_gram(pool))
-    logits = _stored(evaluator.folder, f"logits-{verifier.scope}", lambda: logit_gram(verifier.bank))
-    return Gram(pool.names, weights), Gram(pool.names, logits)
+    evaluator = verifier.evaluator
+    compare = partial(weight_gram, verifier.pool, progress=evaluator.progress)
+    matrix, absolute = _stored(evaluator.folder, f"weights-{digest_of(evaluator.digests)}", compare)
+    return Gram(verifier.names, matrix, "mean", absolute)
 
 
-def _stored(folder: Path, name: str, compute: Callable[[], Gram]) -> Float64[np.ndarray, "n n"]:
+def stored_logit_gram(verifier: Verifier) -> Gram:
+    """The Gram matrix of the logits that select, likewise; kept by the digests of files, data and task code."""
+    name = f"logits-{verifier.scope}"
+    return Gram(verifier.names, _stored(verifier.evaluator.folder, name, partial(logit_gram, verifier.bank))[0])
+
+
+def _stored(folder: Path, name: str, compute: Callable[[], Gram]) -> Float64[np.ndarray, "g n n"]:
+    """The matrices of a Gram, from a file of that name or computed and written to it."""
     file = folder / "grams" / f"{name[:40]}.npy"
     if not file.exists():
+        gram = compute()
         with written_aside(file) as out:
-            np.save(out, compute().matrix)
+            np.save(out, np.stack([gram.matrix] if gram.absolute is None else [gram.matrix, gram.absolute]))
     return np.asarray(np.load(file, allow_pickle=False))
 
 
-def _gram(names: tuple[str, ...], total: np.ndarray, finite: np.ndarray, origin: str) -> Gram:
+def _gram(
+    names: tuple[str, ...], total: np.ndarray, finite: np.ndarray, origin: str, absolute: np.ndarray | None = None
+) -> Gram:
     matrix = (total + total.T) / 2
-    if origin == "mean" and finite.any():  # blocks in which one was not finite had another mean than the rest
-        centring = np.eye(len(names))[:, finite] - 1 / finite.sum()
-        inner = centring.T @ np.where(finite[:, None] & finite[None, :], matrix, 0.0) @ centring
-        matrix[np.ix_(finite, finite)] = inner
     matrix[~finite, :] = matrix[:, ~finite] = np.nan
-    return Gram(names, matrix, origin)
+    gram = Gram(names, matrix, origin, absolute)
+    # Blocks in which one was not finite had another mean than the rest.
+    return gram.seen_from(finite) if origin == "mean" and finite.any() else gram
 
 
-def _blocks(pool: Pool, pretrained: Pool | None) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-    """Values of all ingredients, `float64[n, elements]`, and of the origin if it is given, block by block."""
+def _blocks(pool: Pool, pretrained: Pool | None) -> Iterator[tuple[TensorInfo, np.ndarray, np.ndarray | None]]:
+    """Tensor, values of all ingredients, `float64[n, elements]`, and of the origin if it is given, block by block."""
     pools = [(pool, i) for i in range(len(pool))] + ([(pretrained, 0)] if pretrained is not None else [])
     length = min(TILE, max(256, VALUES // len(pools)))
     block = np.empty((len(pools), length))
@@ -193,7 +225,8 @@ def _blocks(pool: Pool, pretrained: Pool | None) -> Iterator[tuple[np.ndarray, n
                     space = buffers[0][: (stop - start) * kind.accumulator.itemsize].view(kind.accumulator)
                     raw = reader.read(name, start * kind.itemsize, stop * kind.itemsize, buffers[1])
                     row[: stop - start] = widen(raw, kind, space)
-                yield block[: len(pool), : stop - start], block[-1, : stop - start] if pretrained is not None else None
+                values = block[:, : stop - start]
+                yield info, values[: len(pool)], values[-1] if pretrained is not None else None
         for reader in readers:
             reader.check_unchanged()
 

@@ -1,4 +1,4 @@
-"""The picture of a run: what the search found, and what the real soups were worth."""
+"""Pictures: of a run, what the search found and what the real soups were worth; of a diagnosis, what lies apart."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from radin.result import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from radin.diagnosis import Diagnosis
 
 BLUE, ORANGE, GREY = "#1f6fb4", "#d9741a", "#707070"
 
@@ -66,3 +68,35 @@ def _draw_soups(axes: Axes, result: Result, metric: Metric) -> None:
     axes.set_ylabel(f"{metric.name} on the selection data")
     axes.legend(fontsize=8)
     axes.grid(alpha=0.3)
+
+
+def draw_diagnosis(found: Diagnosis, path: Path) -> None:
+    """Draws distances between ingredients, and the gaps of verified soups against their dispersion.
+
+    Arguments:
+        found: the diagnosis.
+        path: the PNG file to write.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    shown = left.imshow(found.weights.distances, cmap="viridis")
+    figure.colorbar(shown, ax=left, shrink=0.8)
+    left.set_title("distance of weights", fontsize=10)
+    if len(found.names) <= 40:  # more would not be legible
+        left.set_xticks(range(len(found.names)), found.names, rotation=90, fontsize=6)
+        left.set_yticks(range(len(found.names)), found.names, fontsize=6)
+    sound = found.sound
+    for soups, colour, label in ((sound, BLUE, "soup"), (found.measured, ORANGE, "with a suspect")):
+        rest = [one for one in soups if soups is sound or one not in sound]
+        spread = [float(found.weights.dispersion(one.recipe.row[None])[0]) for one in rest]
+        right.plot(spread, [one.gap for one in rest], "o", color=colour, label=label)
+    right.axhline(0, color=GREY, linestyle="--")
+    right.set_title("real soups minus their averaged logits", fontsize=10)
+    right.set_xlabel("weight dispersion, Σ wᵢ‖θᵢ − θ̄‖²")
+    right.set_ylabel(f"gap ({found.metric or 'no task'})")
+    right.legend(fontsize=8)
+    right.grid(alpha=0.3)
+    with written_aside(path) as file:
+        figure.savefig(file, format="png", dpi=120)

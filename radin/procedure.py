@@ -12,6 +12,7 @@ from typing import Any
 from radin.averaging import average
 from radin.budget import Budget, Ledger
 from radin.calibration import calibrated, dispersions, gap_of
+from radin.diagnosis import warnings_of
 from radin.driver import Shortlist, as_searcher, search
 from radin.errors import InputError
 from radin.files import digest_of, write_json
@@ -124,6 +125,7 @@ def make_soup(
             }
             | asdict(budget),
             run_dir=run,
+            warnings=warnings_of(verifier, surrogate, shortlist, [one.recipe for one in tried]),
         )
         _publish(result, pool, verifier, shortlist)
     return result

@@ -174,6 +174,7 @@ class Result:
         batchnorm: the policy for BatchNorm statistics that the soups were built with.
         settings: searcher, options, λ, seed and caps.
         run_dir: the run's folder.
+        warnings: what speaks against this pool, its ingredients or the search, in the words of `radin diagnose`.
     """
 
     best: VerifiedSoup
@@ -187,6 +188,7 @@ class Result:
     batchnorm: str
     settings: dict[str, Any]
     run_dir: Path
+    warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Result({self.verdict()!r}, run_dir={str(self.run_dir)!r})"
@@ -279,6 +281,7 @@ class Result:
             "soup_won": self.soup_won,
             "verdict": self.verdict(),
             "surrogate_gap": self.surrogate_gap(),
+            "warnings": list(self.warnings),
             "metric": self.metric,
             "report": self.report.to_json(),
             "tests": {name: one.to_json() for name, one in self.tests.items()},

@@ -20,6 +20,7 @@ COMMANDS = {
     "rank": "Rank recipes by averaged logits alone, from anywhere.",
     "average": "Average checkpoints into one file.",
     "inspect": "Say whether checkpoints can be averaged, and why not.",
+    "diagnose": "Say whether a pool soups at all, and what does not belong in it.",
     "searchers": "List the installed searchers and their options.",
 }
 

@@ -185,6 +185,8 @@ def show_result(result: Result, target: str | None = None) -> None:
     click.echo(result.verdict())
     if gap := result.surrogate_gap():
         click.echo(gap)
+    for warning in result.warnings:
+        click.secho(f"Warning: {warning}", fg="yellow")
     remarks = show_tests(result) if len(result.tests) > 1 else show_report(result.report)
     for remark in dict.fromkeys(remarks):
         click.echo(f"Note: {remark}.")

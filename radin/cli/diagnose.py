@@ -1,0 +1,102 @@
+"""`radin diagnose`: does this pool soup at all?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from radin.cli.console import Bars, json_option, output, pairs, pool_options, print_json, table
+
+if TYPE_CHECKING:
+    from radin.diagnosis import Diagnosis
+
+
+@click.command(
+    "diagnose",
+    epilog="Examples: radin diagnose runs/*.safetensors  |  "
+    "radin diagnose runs/*.safetensors --task mytask.py:task --run-dir runs/soup --soups 4",
+)
+@click.argument("checkpoints", nargs=-1, metavar="CKPT...")
+@pool_options
+@click.option("--task", "spec", metavar="TASK", help="As for `radin soup`; without it only weights are compared.")
+@click.option("--task-arg", "arguments", multiple=True, metavar="KEY=VALUE", help="An argument of the task's function.")
+@click.option("--pretrained", metavar="FILE", help="What all were fine-tuned from; their mean by default.")
+@click.option("--soups", default=0, show_default=True, help="Real soups to evaluate beside those in the run folder.")
+@click.option(
+    "--batchnorm",
+    type=click.Choice(["average", "recompute", "keep"]),
+    default="average",
+    show_default=True,
+    help="BatchNorm statistics of soups.",
+)
+@click.option("--run-dir", default="radin-run", show_default=True, metavar="DIR", help="The folder of `radin soup`.")
+@click.option("--picture", metavar="FILE", help="Where to draw it; diagnosis.png in the run folder if there is a task.")
+@json_option
+def command(
+    checkpoints: tuple[str, ...],
+    weights: str | None,
+    prefix: str | None,
+    spec: str | None,
+    arguments: tuple[str, ...],
+    pretrained: str | None,
+    soups: int,
+    batchnorm: str,
+    run_dir: str,
+    picture: str | None,
+    as_json: bool,
+) -> None:
+    """Say whether checkpoints soup at all, which of them do not belong, and why.
+
+    Compares weights, logits if there is a task, and the soups that were verified in the run folder.
+    """
+    from radin.diagnosis import diagnose
+    from radin.picture import draw_diagnosis
+    from radin.pool import Pool
+    from radin.tasks.load import load_task
+
+    pool = Pool(checkpoints, weights=weights, prefix=prefix)
+    start = Pool(pretrained, prefix=prefix) if pretrained else None
+    task = load_task(spec, pairs(arguments, "--task-arg")) if spec else None
+    with Bars() as bars:
+        found = diagnose(pool, task, run_dir, pretrained=start, soups=soups, batchnorm=batchnorm, progress=bars)
+    drawn = picture or (str(Path(run_dir) / "diagnosis.png") if task is not None else None)
+    if drawn:
+        draw_diagnosis(found, Path(drawn))
+    print_json(found.to_json()) if as_json else show(found, drawn)
+
+
+def show(found: Diagnosis, drawn: str | None) -> None:
+    """Prints a row for each ingredient, the verified soups, and the verdict with its reasons."""
+    columns = ["ingredient", "update", "distance", "angle", "disagreement", found.metric or "score", ""]
+    rows = [
+        [
+            row["name"],
+            *(_cell(row[key], digits) for key, digits in (("update", 4), ("distance", 4), ("angle", 3))),
+            _cell(row["disagreement"], 3),
+            "" if row["score"] is None else f"{row['score']:.4f}",
+            "suspect" if row["suspect"] else "",
+        ]
+        for row in found.ingredients()
+    ]
+    title = f"ingredients: lengths from the {found.weights.origin}, medians over the others"
+    output().print(table(title, columns, rows, numbers=range(1, 6)))
+    if found.measured:
+        cells = [
+            [f"{one.score:.4f}", f"{one.gap:+.4f}", f"{one.lost:+.1%}", str(one.recipe.size), str(one.recipe)]
+            for one in found.measured
+        ]
+        columns = ["real soup", "minus ensemble", "lost", "size", "recipe"]
+        output().print(table("verified soups, scores on the selection data", columns, cells, numbers=range(4)))
+    click.echo(found.verdict)
+    for reason in found.reasons:
+        click.echo(f"- {reason}")
+    if found.soups:
+        click.echo(f"Real soups evaluated for this: {found.soups}.")
+    if drawn:
+        click.echo(f"Picture: {drawn}")
+
+
+def _cell(value: Any, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}g}"

@@ -1,0 +1,265 @@
+"""What speaks against souping a pool, from weights, logits and verified soups: each finding is one sentence.
+
+A run warns in the same words as `radin.diagnosis`, since both take them from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from jaxtyping import Bool, Float64
+
+from radin.calibration import gap_of
+from radin.dispersion import Gram
+from radin.logits import LogitBank
+from radin.metrics import Metric
+from radin.recipe import Recipe
+from radin.significance import paired_error
+
+if TYPE_CHECKING:
+    from radin.surrogate import Surrogate
+    from radin.verify import Verifier
+
+#: An ingredient that lies further from the others than this times the usual distance is an outlier. In the sweeps of
+#: `benchmarks/zoos`, with learning rates that span a factor of up to 30, no sound one exceeds 3.3.
+FAR = 4.0
+
+#: A soup that loses more than this share of what its parts know has left their basin. In linear mode connectivity
+#: (Frankle et al. 2020, arXiv 1912.05671) 2 points of error count as stable, about 2.5 % of what those networks know;
+#: independent starts lose nearly everything.
+LOST = 0.05
+
+#: Standard errors of a paired difference below which nothing is said.
+SURE = 3.0
+
+#: Samples and shufflings of the labels that say what a network scores by chance, and standard deviations above it that
+#: show that it is not chance: at 4, one network in 30 000 that knows nothing passes.
+CHANCE_SAMPLES, CHANCE_SHUFFLES, ABOVE_CHANCE = 1_000, 20, 4.0
+
+#: A search that found its best candidate within this last share of its evaluations may have found better ones later. An
+#: undirected search that is going nowhere does so in one run of ten.
+LATE = 0.1
+
+Kind = Literal["diverged", "elsewhere", "far", "chance", "barrier", "gap", "search"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that speaks against souping this pool, or one of its ingredients.
+
+    Attributes:
+        kind: `diverged`, `elsewhere`, `far`, `chance` and `barrier` are about one ingredient, `gap` and `search` about
+            the pool.
+        ingredient: its name, or None.
+        text: the whole sentence.
+    """
+
+    kind: Kind
+    ingredient: str | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A verified soup beside its ensemble and its parts, on the selection data; all scores, higher is better.
+
+    Attributes:
+        recipe: what was verified.
+        score: of the soup.
+        gap: the soup's score minus its ensemble's.
+        lost: the share of what the ensemble knows beyond chance that the soup does not; negative if it knows more.
+        sure: whether the gap exceeds `SURE` standard errors of the paired difference.
+        barrier: for two in equal parts, the share of what the parts know on average that the soup does not; else None.
+        barrier_sure: whether that exceeds the larger of `SURE` paired errors against either part.
+    """
+
+    recipe: Recipe
+    score: float
+    gap: float
+    lost: float
+    sure: bool
+    barrier: float | None = None
+    barrier_sure: bool = False
+
+
+def weight_findings(gram: Gram) -> list[Finding]:
+    """Ingredients whose weights do not belong with the others'.
+
+    Two networks of one start agree in most of what they are, so they lie nearer to one another than to zero. Where
+    that fails, as between independent starts (which are orthogonal, but for chance), they are in different regions.
+    The largest group that is connected by nearness is home.
+    """
+    found = []
+    home, finite = home_group(gram), gram.finite
+    usual = _typical(gram, home)
+    middle = float(np.median(usual[home])) if home.any() else 0.0
+    for i, name in enumerate(gram.names):
+        if not finite[i]:
+            text = f"{name} has diverged: its weights hold NaN or infinities."
+            found.append(Finding("diverged", name, text))
+        elif not home[i]:
+            text = (
+                f"{name} lies in another region: its weights are as far from the others' as from zero, as those of a "
+                "network from another start, or of one that has diverged."
+            )
+            found.append(Finding("elsewhere", name, text))
+        elif home.sum() > 2 and usual[i] > FAR * middle > 0:
+            text = f"{name} lies {usual[i] / middle:.1f} times as far from the others as they do from one another."
+            found.append(Finding("far", name, text))
+    return found
+
+
+def home_group(gram: Gram) -> Bool[np.ndarray, " n"]:
+    """The largest group of ingredients connected by pairs that lie nearer to one another than to zero."""
+    n, finite = len(gram.names), gram.finite
+    near = finite[:, None] & finite[None, :]
+    if gram.absolute is not None:
+        squares = np.diag(gram.absolute)
+        with np.errstate(invalid="ignore"):
+            apart = squares[:, None] + squares[None, :] - 2 * gram.absolute
+            near &= (apart < np.minimum(squares[:, None], squares[None, :])) | (apart <= 0)
+    best = np.zeros(n, dtype=bool)
+    for i in range(n):
+        group = np.arange(n) == i
+        while finite[i] and (grown := group | near[group].any(axis=0)).sum() > group.sum():
+            group = grown
+        if finite[i] and group.sum() > best.sum():
+            best = group
+    return best
+
+
+def _typical(gram: Gram, home: Bool[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+    """Each ingredient's median distance from the others that are at home."""
+    typical = np.full(len(home), np.nan)
+    for i in range(len(home)):
+        others = home & (np.arange(len(home)) != i)
+        if others.any():
+            typical[i] = np.median(gram.distances[i, others])
+    return typical
+
+
+def medoid(gram: Gram) -> int:
+    """The ingredient with the smallest median distance from the others, among those at home."""
+    home = home_group(gram)
+    return int(np.where(home, np.nan_to_num(_typical(gram, home), nan=0.0), np.inf).argmin())
+
+
+def chance_findings(bank: LogitBank, metric: Metric) -> list[Finding]:
+    """Ingredients that score no better on the true labels than on shuffled ones."""
+    found = []
+    for i, name in enumerate(bank.names):
+        score, mean, spread = against_chance(bank, metric, i)
+        if score <= mean + ABOVE_CHANCE * spread + 1e-9 * max(1.0, abs(mean)):
+            text = f"{name} is at chance level: it scores no better on the true labels than on shuffled ones."
+            found.append(Finding("chance", name, text))
+    return found
+
+
+def against_chance(bank: LogitBank, metric: Metric, i: int) -> tuple[float, float, float]:
+    """Score of one ingredient on some samples, and mean and standard deviation of its scores on shuffled labels."""
+    rng = np.random.default_rng(0)
+    m = min(CHANCE_SAMPLES, bank.n_samples)
+    some = bank.take(np.sort(rng.permutation(bank.n_samples)[:m]))
+    logits, labels = some.read(i, 0, m), some.labels
+    shuffled = [metric.score(logits, rng.permutation(labels)) for _ in range(CHANCE_SHUFFLES)]
+    return metric.score(logits, labels), float(np.mean(shuffled)), float(np.std(shuffled, ddof=1))
+
+
+def measure_soups(verifier: Verifier, surrogate: Surrogate, recipes: Sequence[Recipe]) -> list[Measured]:
+    """Verified recipes beside their ensembles; what is in the run folder is read, the rest is evaluated and charged."""
+    bank, metric, labels = verifier.bank, verifier.task.scored_by, verifier.bank.labels
+    solo = verifier.solo
+    chance = against_chance(bank, metric, int(solo.argmax()))[1]
+    observe = gap_of(surrogate, verifier.selection_logits)
+
+    def share(difference: float, score: float) -> float:
+        return difference / max(score - chance, 1e-12)
+
+    measured = []
+    for recipe in recipes:
+        gap, error = observe(recipe)
+        soup = metric.measure(verifier.selection_logits(recipe), labels)
+        score = metric.score_of(soup, labels)
+        barrier, barrier_sure = None, False
+        if recipe.size == 2 and recipe.is_subset:
+            parts = [metric.measure(bank.read(i, 0, bank.n_samples), labels) for i in recipe.members]
+            below = float(np.mean([metric.score_of(part, labels) for part in parts])) - score
+            barrier = share(below, score + below)
+            barrier_sure = below > SURE * max(paired_error(metric, soup, part, labels) for part in parts)
+        measured.append(
+            Measured(recipe, score, gap, share(-gap, score - gap), abs(gap) > SURE * error, barrier, barrier_sure)
+        )
+    return measured
+
+
+def soup_findings(measured: Sequence[Measured], suspects: Sequence[str] = ()) -> list[Finding]:
+    """What verified soups say against the pool: parts whose midpoint is worse than both, and soups far from ensembles.
+
+    Arguments:
+        measured: the verified soups.
+        suspects: ingredients that something else speaks against; soups with them say nothing about the rest.
+    """
+    found = []
+    walls = [m for m in measured if m.barrier is not None and m.barrier_sure and m.barrier > LOST]
+    for wall in walls:
+        one, other = wall.recipe.member_names
+        for name, partner in ((one, other), (other, one)):
+            if _blamed(name, partner, walls, suspects):
+                text = (
+                    f"{name} is in another basin than {partner}: their midpoint, a real soup, loses "
+                    f"{wall.barrier:.0%} of what the two know."
+                )
+                found.append(Finding("barrier", name, text))
+    outside = {*suspects, *(finding.ingredient for finding in found)}
+    rest = [m for m in measured if not outside & set(m.recipe.member_names)]
+    if falls_short(rest):
+        lost = float(np.mean([m.lost for m in rest]))
+        text = (
+            f"Soups fall short of their ensembles: {len(rest)} verified lose {lost:.0%} of what the averaged "
+            "logits know, so the ingredients lie too far apart for averaging; check that they were fine-tuned from one "
+            "and the same model, and try lower learning rates or shorter training."
+        )
+        found.append(Finding("gap", None, text))
+    return found
+
+
+def falls_short(measured: Sequence[Measured]) -> bool:
+    """Whether soups lose more than `LOST` of what their ensembles know, on average, and most of them surely lose."""
+    if not measured:
+        return False
+    surely = sum(m.sure and m.gap < 0 for m in measured)
+    return float(np.mean([m.lost for m in measured])) > LOST and 2 * surely > len(measured)
+
+
+def _blamed(name: str, partner: str, walls: Sequence[Measured], suspects: Sequence[str]) -> bool:
+    """Which side of a wall is called the other basin: the suspect, else the one with more walls, else the second."""
+    if (name in suspects) != (partner in suspects):
+        return name in suspects
+    mine, theirs = (sum(one in wall.recipe.member_names for wall in walls) for one in (name, partner))
+    return mine > theirs or (mine == theirs and _comes_second(name, partner, walls))
+
+
+def _comes_second(name: str, partner: str, walls: Sequence[Measured]) -> bool:
+    """Whether a name comes after its partner in pool order."""
+    names = walls[0].recipe.names
+    return names.index(name) > names.index(partner)
+
+
+def search_findings(search: dict[str, Any] | None) -> list[Finding]:
+    """Whether the search was still finding better candidates when its budget ended it.
+
+    Arguments:
+        search: `searcher`, `charged`, `improved` (evaluations at the last improvement) and `stopped`; None if unknown.
+    """
+    if not search or search["stopped"] not in ("budget", "seconds"):
+        return []
+    if search["improved"] <= (1 - LATE) * search["charged"]:
+        return []
+    text = (
+        f"The search was still finding better candidates when it ended: {search['searcher']} found its best one at "
+        f"evaluation {search['improved']:,} of {search['charged']:,}; allow it more candidates."
+    )
+    return [Finding("search", None, text)]
