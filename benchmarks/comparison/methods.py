@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -146,15 +148,29 @@ def _shortlist(chosen: Searcher, settings: Mapping[str, Any], trial: Trial) -> r
     """What a searcher finds on a trial; searched once for both orders of verification."""
     key = chosen.name, repr(settings)
     if key not in trial.shortlists:
-        trial.shortlists[key] = radin.search(
-            chosen,
-            trial.surrogate(settings["lam"]),
-            radin.Budget(candidates=settings["candidates"]),
-            seed=trial.seed,
-            top=SHORTLIST,
-            options=settings["options"],
-        )
+        try:
+            trial.shortlists[key] = radin.search(
+                chosen,
+                trial.surrogate(settings["lam"]),
+                radin.Budget(candidates=settings["candidates"]),
+                seed=trial.seed,
+                top=SHORTLIST,
+                options=settings["options"],
+            )
+        except radin.errors.PluginError as error:
+            if _refuses(chosen, error.__cause__):
+                raise SkippedError(str(error.__cause__)) from error
+            raise
     return trial.shortlists[key]
+
+
+def _refuses(chosen: Searcher, cause: BaseException | None) -> bool:
+    """Whether a searcher says itself that a pool is not for it, as one that scores all subsets must of a large one."""
+    if not isinstance(cause, radin.errors.InputError):
+        return False
+    return traceback.extract_tb(cause.__traceback__)[-1].filename == inspect.getsourcefile(
+        inspect.unwrap(chosen.function)
+    )
 
 
 def _cost(shortlist: radin.Shortlist) -> dict[str, Any]:

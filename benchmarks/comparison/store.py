@@ -20,8 +20,8 @@ from radin.dispersion import Gram, weight_gram
 from radin.errors import InputError
 from radin.files import digest_of, file_digest, write_json
 from radin.filling import Filler
-from radin.stored import LogitFolder
 from radin.progress import SILENT, Progress
+from radin.stored import LogitFolder
 from radin.tasks.data import concatenate, map_tensors, n_samples
 
 

@@ -114,9 +114,19 @@ class Trial:
         """Logits of one recipe on the samples that select."""
         return self.logits(recipe)[self.selecting]
 
+    @cache  # noqa: B019 -- likewise
+    def merit(self, recipe: radin.Recipe) -> tuple[Any, ...]:
+        """What a recipe is chosen by, on the samples that select; the largest is best, as in `radin.make_soup`.
+
+        The score, then lower negative log-likelihood, then more ingredients, then pool order.
+        """
+        logits, labels = self.selection_logits(recipe), self.bank.labels
+        loss = losses(logits, labels).mean()
+        return self.metric.score(logits, labels), -loss, recipe.size, [-member for member in recipe.members]
+
     def score(self, recipe: radin.Recipe) -> float:
         """Score of one recipe on the samples that select; higher is better."""
-        return self.metric.score(self.selection_logits(recipe), self.bank.labels)
+        return float(self.merit(recipe)[0])
 
     def dispersions(self, weights: Any) -> Float64[np.ndarray, "k 2"]:
         """How far apart the members of `k` recipes lie, in weights and in logits."""
@@ -133,16 +143,8 @@ class Trial:
         return np.array([self.score(recipe) for recipe in recipes])
 
     def best(self, tried: Iterable[radin.Recipe]) -> radin.Recipe:
-        """The winner among some soups and all single ingredients, chosen as `radin.make_soup` chooses.
-
-        By score, then lower negative log-likelihood, then more ingredients, then pool order.
-        """
-
-        def merit(recipe: radin.Recipe) -> tuple[Any, ...]:
-            loss = losses(self.selection_logits(recipe), self.bank.labels).mean()
-            return self.score(recipe), -loss, recipe.size, [-member for member in recipe.members]
-
-        return max([*tried, *self.singles], key=merit)
+        """The winner among some soups and all single ingredients."""
+        return max([*tried, *self.singles], key=self.merit)
 
     def seconds(self, tried: Sequence[radin.Recipe]) -> float:
         """How long these soups took when they were evaluated first."""

@@ -6,13 +6,13 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import small
 from safetensors.torch import load_file
+from tiny_zoo import INGREDIENTS, TinyZoo
 
 import radin
 from benchmarks import compare, zoos
@@ -23,26 +23,6 @@ from benchmarks.comparison.store import Store
 from benchmarks.comparison.trial import Replicate, Trial, overlap
 
 ROOT = Path(__file__).parents[2]
-INGREDIENTS = 6
-
-
-@dataclass(frozen=True)
-class TinyZoo:
-    """What the registry of pools hands out, on a pool that trains in no time."""
-
-    root: Path
-    name: str = "tiny"
-    summary: str = "for the tests"
-
-    def folder(self) -> Path:
-        return self.root
-
-    def build(self, progress: radin.progress.Progress = radin.progress.SILENT) -> list[Path]:
-        paths = sorted(self.root.glob("*.safetensors"))
-        return paths or small.make_pool(self.root, INGREDIENTS)
-
-    def task(self) -> radin.Task:
-        return small.task(samples=240, test=small.clouds(60, seed=9))
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +159,12 @@ def test_what_fails_is_a_row_and_exit_code_1_and_is_tried_again(run, monkeypatch
     assert all(row["error"] is None for row in rows.values())
 
 
+def test_a_searcher_that_refuses_a_pool_is_passed_over_with_its_reason(run, zoo) -> None:
+    code, rows = run("--searcher", "exhaustive", "--option", "exhaustive.largest=3", *FEW[2:], "--soups", "1")
+    assert code == 0
+    assert "too many to score all of them" in rows["exhaustive", 1, 0]["skipped"]
+
+
 def test_a_pool_that_cannot_be_built_leaves_the_others_alone(run, tmp_path: Path, monkeypatch) -> None:
     class Lost(TinyZoo):
         def build(self, progress=radin.progress.SILENT):
@@ -193,9 +179,11 @@ def test_a_pool_that_cannot_be_built_leaves_the_others_alone(run, tmp_path: Path
 
 
 SLOWLY = f"""
-import sys, time; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}, {str(ROOT / "tests" / "benchmarks")!r}]
+import sys, time; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
 from pathlib import Path
-from test_compare import Rows, TinyZoo, compare, zoos
+from benchmarks import compare, zoos
+from benchmarks.comparison.rows import Rows
+from tiny_zoo import TinyZoo
 zoos._ZOOS["tiny"] = TinyZoo(Path(sys.argv[1]))
 add = Rows.add
 Rows.add = lambda self, row: (add(self, row), time.sleep(0.1))
@@ -293,12 +281,13 @@ def test_differences_are_paired_within_replicates() -> None:
 
 
 def test_tables_and_pictures_are_written(run, tmp_path: Path) -> None:
-    code, _ = run(*FEW, "--lam", "0", "0.5", "1", "--soups", "1", "4", "--candidates", "5", "9", "15")
+    one = ("--searcher", "monte-carlo", "--replicates", "1")
+    run(*one, "--lam", "0", "0.5", "1", "--soups", "1", "4", "--candidates", "9")
+    run(*one, "--lam", "1", "--soups", "4", "--candidates", "5", "15", "--part", "0.8")
+    code, _ = run(*one, "--lam", "1", "--soups", "4", "--candidates", "9", "--part", "0.8", "1", drawn=True)
     assert code == 0
-    run(*FEW, "--lam", "1", "--soups", "4", "--part", "0.6", "0.8", "1", drawn=True)
     out = tmp_path / "out"
-    text = (out / "tables.md").read_text()
-    assert "| monte-carlo, λ = 0.5, candidates 9 | 4 |" in text
+    assert "| monte-carlo, λ = 0.5 | 4 |" in (out / "tables.md").read_text()
     for name in ("score-against-budget", "lambda", "candidates", "pool-size"):
         assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
