@@ -250,6 +250,14 @@ def test_an_average_that_overflows_is_refused(tmp_path: Path) -> None:
         soup_of(tmp_path, states, [1 / 10] * 10)  # a tenth rounds up, so ten of them lie above the largest number
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_an_average_of_the_largest_narrow_floats_is_no_overflow(tmp_path: Path, dtype: torch.dtype) -> None:
+    top = torch.finfo(dtype).max
+    states = [{"w": torch.tensor([top, -top, float(i)]).to(dtype)} for i in range(10)]
+    soup = soup_of(tmp_path, states, [1 / 10] * 10)["w"]
+    assert torch.equal(soup, torch.tensor([top, -top, 4.5]).to(dtype))
+
+
 def test_a_sum_beyond_float32_over_a_tile_is_no_overflow(tmp_path: Path) -> None:
     states = [{"w": torch.full((1000,), 3e38) * (1 - i / 10)} for i in range(2)]
     assert torch.isfinite(soup_of(tmp_path, states, [0.5, 0.5])["w"]).all()
