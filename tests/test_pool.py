@@ -1,5 +1,6 @@
 """What may stand in one pool, and what is refused before anything is read."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -182,3 +183,31 @@ def test_pools_and_averages_of_safetensors_need_no_torch(tmp_path: Path) -> None
     arguments = [str(tmp_path / "[ab].safetensors"), str(tmp_path / "soup.safetensors")]
     subprocess.run([sys.executable, "-c", program, *arguments], check=True)
     assert Pool(arguments[1]).nbytes == 32
+
+
+def test_classes_that_the_files_state_must_agree(tmp_path: Path) -> None:
+    def stating(name: str, classes: object) -> Path:
+        torch.save({"state_dict": STATE, **({"classes": classes} if classes else {})}, tmp_path / name)
+        return tmp_path / name
+
+    cats, silent, same = stating("a.pt", ["cat", "dog"]), stating("b.pt", None), stating("c.pt", {"dog": 1, "cat": 0})
+    assert Pool([silent, cats, same]).class_names == ("cat", "dog")
+    assert Pool(silent).class_names is None
+    for classes, message in (
+        (["dog", "cat"], "in another order .*class 0 is 'dog' there and 'cat' here"),
+        (["cat", "cow"], "others .*class 1 is 'cow' there and 'dog' here"),
+        (["cat", "dog", "cow"], "others .*class 2 is 'cow' there and none here"),
+    ):
+        with pytest.raises(IncompatibleError, match=message):
+            Pool([cats, stating("d.pt", classes)])
+
+
+def test_the_digest_knows_what_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "x.pt"
+    torch.save({"model": {f"net.{n}": t for n, t in STATE.items()}, "model_ema": STATE | {"net.a": A}}, path)
+    digests = [
+        Pool(path, weights=weights, prefix=prefix).digest(0)
+        for weights, prefix in (("model", None), ("ema", None), ("model", "net"), ("ema", "net"))
+    ]
+    assert len(set(digests)) == 4
+    assert digests[0] == hashlib.sha256(path.read_bytes()).hexdigest()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from radin.checkpoints.names import LORA, normalise, ties
+from radin.checkpoints.names import LORA, network_names, normalise, ties
 from radin.errors import CheckpointError
 
 
@@ -49,3 +49,38 @@ def test_ties_keep_the_first_name_when_sorted() -> None:
 )
 def test_adapter_factors_are_recognised(name: str, factor: bool) -> None:
     assert bool(LORA.search(name)) is factor
+
+
+def test_the_counter_of_an_averaged_model_is_left_out() -> None:
+    assert normalise(["n_averaged", "module.a", "module.b"], "file") == {"module.a": "a", "module.b": "b"}
+    assert set(normalise(["n_averaged", "a"], "file")) == {"n_averaged", "a"}
+    assert set(normalise(["n_averaged"], "file")) == {"n_averaged"}
+
+
+@pytest.mark.parametrize(
+    "names, lightning, expected, prefix",
+    [
+        (["model.a", "model.b"], True, ["a", "b"], "model."),
+        (["net._orig_mod.a", "net._orig_mod.b"], True, ["a", "b"], "net."),
+        (["network.module.a"], True, ["a"], "network."),
+        (["model.a", "criterion.weight"], True, ["model.a", "criterion.weight"], ""),
+        (["backbone.a", "backbone.b"], True, ["backbone.a", "backbone.b"], ""),
+        (["model.a", "model.b"], False, ["model.a", "model.b"], ""),
+        ([], True, [], ""),
+    ],
+)
+def test_prefixes_of_lightning_go_where_all_have_them(
+    names: list[str], lightning: bool, expected: list[str], prefix: str
+) -> None:
+    short, taken = network_names(names, "file", lightning=lightning)
+    assert (list(short.values()), taken) == (expected, prefix)
+
+
+@pytest.mark.parametrize("prefix", ["model", "model."])
+def test_a_prefix_that_is_given_leaves_out_the_rest(prefix: str) -> None:
+    names = ["model.module.a", "model.module.b._orig_mod.c", "teacher.a", "modeling.a"]
+    short, taken = network_names(names, "file", prefix=prefix)
+    assert short == {"model.module.a": "a", "model.module.b._orig_mod.c": "b.c"}
+    assert taken == "model."
+    with pytest.raises(CheckpointError, match=r"run\.ckpt.*prefix 'net\.'; they begin with: model, modeling, teacher"):
+        network_names(names, "run.ckpt", prefix="net")
