@@ -161,7 +161,8 @@ def chance_findings(bank: LogitBank, metric: Metric) -> list[Finding]:
 def against_chance(bank: LogitBank, metric: Metric, i: int) -> tuple[float, float, float]:
     """Score of one ingredient on some samples, and mean and standard deviation of its scores on shuffled labels."""
     rng = np.random.default_rng(0)
-    m = min(CHANCE_SAMPLES, bank.n_samples)
+    # A metric of one's own may be undefined on a part, as an area under the ROC curve is without positives.
+    m = bank.n_samples if metric.statistic == "logits" else min(CHANCE_SAMPLES, bank.n_samples)
     some = bank.take(np.sort(rng.permutation(bank.n_samples)[:m]))
     logits, labels = some.read(i, 0, m), some.labels
     shuffled = [metric.score(logits, rng.permutation(labels)) for _ in range(CHANCE_SHUFFLES)]

@@ -99,7 +99,8 @@ def make_soup(
         top = max(SHORTLIST, soups) if learns else soups
         shortlist = search(chosen, surrogate, budget, seed=seed, top=top, options=options, **recorded)
         verification = corrected(shortlist, verifier, surrogate) if learns else in_order(shortlist)
-        recorded["scope"] = digest_of(verifier.scope, [candidate.recipe.dumps() for candidate in shortlist])
+        listed = [candidate.recipe.dumps() for candidate in shortlist]
+        recorded["scope"] = digest_of(verifier.scope, listed, *([lam] if learns else []))
         verified = search(verification, verifier, _left(budget, shortlist), top=soups, **recorded)
         tried = [assess(one.recipe, verifier, surrogate) for one in sorted(verified, key=attrgetter("number"))]
         singles = [assess(Recipe.subset(pool.names, [i]), verifier, surrogate) for i in range(len(pool))]
