@@ -147,6 +147,9 @@ def show(rows: Rows, out: Path) -> None:
         text.append(f"## {setting}\n\n{tables.markdown(tables.COLUMNS, lines)}\n")
         console.print(table(str(setting), tables.COLUMNS, lines, numbers=range(1, len(tables.COLUMNS))))
         figures += tables.figures(setting, group)
+    for soups in sorted({row["soups"] for row in rows if row.get("soups")}):
+        columns, lines = tables.across(tables.by_setting(rows), soups)
+        text.insert(0, f"## All pools at B = {soups}\n\n{tables.markdown(columns, lines)}\n")
     if figures:
         text.insert(0, f"{tables.markdown(tables.FIGURES, figures, texts=2)}\n")
         console.print(table("figures to reach", tables.FIGURES, figures, numbers=range(2, 5)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,13 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+import radin
 from benchmarks.comparison.rows import Row
 
 #: What every method is compared with.
 REFERENCE = "greedy soup"
 
-#: `radin.make_soup` as it comes.
-DEFAULT = ("calibrated greedy", 1.0)
+#: `radin.make_soup` as it comes: what its searcher is called here, and its λ.
+_ARGUMENTS = {name: one.default for name, one in inspect.signature(radin.make_soup).parameters.items()}
+DEFAULT = ("calibrated " if _ARGUMENTS["calibrate"] else "") + _ARGUMENTS["searcher"], float(_ARGUMENTS["lam"])
 
 
 @dataclass(frozen=True)
@@ -169,6 +172,41 @@ def figures(setting: Setting, rows: Sequence[Row]) -> list[list[str]]:
         shown = [held.show(sign="+"), f"{held.value / error:+.2f}", selected.show(sign="+"), verdict(held, error)]
         table.append([setting.zoo, against, *shown])
     return table
+
+
+def across(settings: Mapping[Setting, Sequence[Row]], soups: int) -> tuple[list[str], list[list[str]]]:
+    """Every method at one budget beside the greedy soup with all its evaluations, pool by pool.
+
+    Returns:
+        columns and lines. Cells are mean differences on held-out samples, in standard errors of one such score; `*`
+        marks a 95 % interval without 0. Lines are sorted by the mean over pools, best first; those that did not run on
+        all of them come last.
+    """
+    pools, cells = [_named(setting, settings) for setting in settings], dict[str, dict[int, tuple[float, bool]]]()
+    for number, rows in enumerate(settings.values()):
+        lines = lines_of(rows)
+        for (name, cap), line in lines.items():
+            held = paired(line, lines.get((REFERENCE, None), {}), "held_out") if cap in (soups, None) else None
+            if held is not None and (error := mean(line, "standard_error")):
+                name += " in full" if (name, cap) == (REFERENCE, None) else ""
+                cells.setdefault(name, {})[number] = held.value / error, abs(held.value) > held.half
+    table = []
+    for name, line in cells.items():
+        values = [line[i][0] for i in sorted(line)]
+        shown = [f"{line[i][0]:+.2f}{'*' if line[i][1] else ''}" if i in line else "" for i in range(len(pools))]
+        overall = [f"{np.mean(values):+.2f}", f"{min(values):+.2f}"] if len(line) == len(pools) else ["", ""]
+        table.append(((len(line) < len(pools), -float(np.mean(values))), [name, *shown, *overall]))
+    return ["method", *pools, "mean", "worst"], [line for _, line in sorted(table)]
+
+
+def _named(setting: Setting, settings: Mapping[Setting, Sequence[Row]]) -> str:
+    """A pool's name, with what sets it apart from other settings of the same pool."""
+    alike = [other for other in settings if other.zoo == setting.zoo]
+    name = setting.zoo
+    for field in ("n", "batchnorm", "samples_reporting", "store"):
+        if len({getattr(other, field) for other in alike}) > 1:
+            name += f", {getattr(setting, field)}"
+    return name
 
 
 def markdown(columns: Sequence[str], table: Sequence[Sequence[str]], texts: int = 1) -> str:

@@ -159,6 +159,14 @@ def test_what_fails_is_a_row_and_exit_code_1_and_is_tried_again(run, monkeypatch
     assert all(row["error"] is None for row in rows.values())
 
 
+def test_the_quick_run_has_every_searcher_that_is_installed(run) -> None:
+    code, rows = run("--quick", "--replicates", "1", "--candidates", "40")
+    assert code == 0
+    methods_run = {method for method, _, _ in rows}
+    assert methods_run >= {name for searcher in radin.searchers() for name in (searcher, f"calibrated {searcher}")}
+    assert {cap for _, cap, _ in rows} == {None, 1, 2}
+
+
 def test_a_searcher_that_refuses_a_pool_is_passed_over_with_its_reason(run, zoo) -> None:
     code, rows = run("--searcher", "exhaustive", "--option", "exhaustive.largest=3", *FEW[2:], "--soups", "1")
     assert code == 0
@@ -278,6 +286,30 @@ def test_differences_are_paired_within_replicates() -> None:
     assert difference.count == 2
     assert tables.Mean.of([1.0, 3.0]).half == pytest.approx(12.7062, rel=1e-4)  # t(0.975, 1) · √2 / √2
     assert tables.Mean.of([1.0]).show() == "100.00 ± ?"
+
+
+def test_pools_stand_side_by_side_in_standard_errors() -> None:
+    def row(method: str, held_out: float, replicate: int, zoo: str) -> dict:
+        of = {"zoo": zoo, "store": "s", "batchnorm": "average", "part": 1.0, "pool_size": 4, "n": 4}
+        kind = "baseline" if method == tables.REFERENCE else "searcher"
+        more = {
+            "kind": kind,
+            "lam": 1.0,
+            "candidates": 1,
+            "options": {},
+            "samples_reporting": 9,
+            "standard_error": 0.02,
+        }
+        outcome = {"soups": None if kind == "baseline" else 4, "held_out": held_out, "error": None, "skipped": None}
+        return of | more | outcome | {"method": method, "replicate": replicate}
+
+    rows = [row(tables.REFERENCE, 0.9 + r / 100, r, zoo) for r in range(3) for zoo in ("a", "b")]
+    rows += [row("good", 0.91 + r / 100, r, zoo) for r in range(3) for zoo in ("a", "b")]
+    rows += [row("half", 0.86 + r / 100, r, "b") for r in range(3)]
+    columns, lines = tables.across(tables.by_setting(rows), 4)
+    assert columns == ["method", "a", "b", "mean", "worst"]
+    assert lines[0] == ["good, λ = 1", "+0.50*", "+0.50*", "+0.50", "+0.50"]
+    assert lines[-1] == ["half, λ = 1", "", "-2.00*", "", ""]
 
 
 def test_tables_and_pictures_are_written(run, tmp_path: Path) -> None:
