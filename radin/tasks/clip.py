@@ -164,7 +164,13 @@ class Architecture:
         if name:
             module = importlib.import_module("open_clip.tokenizer")
             source = str(self.folder or name)
-            made: Tokenizer = module.HFTokenizer(source, tokenizer_mode=text.get("tokenizer_mode"), **options)
+            try:
+                made: Tokenizer = module.HFTokenizer(source, tokenizer_mode=text.get("tokenizer_mode"), **options)
+            except Exception as error:  # the hub's client raises errors of a dozen classes
+                raise TaskError(
+                    f"the tokenizer {source} could not be loaded ({type(error).__name__}: {error}). Where the hub "
+                    f"cannot be reached, give arch=FOLDER with the tokenizer's files beside an {CONFIG_NAME}"
+                ) from error
             return made
         simple: Tokenizer = library.SimpleTokenizer(**options)
         return simple

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import torch
@@ -36,6 +36,7 @@ class ZeroShot:
     ) -> None:
         self.architecture, self.text = architecture, text
         self.classnames, self.templates = tuple(classnames), tuple(templates)
+        self._tokenizer = _remembered(architecture.tokenizer())
 
     def network(self) -> nn.Module:
         """A network with exactly the checkpoints' keys."""
@@ -68,17 +69,11 @@ class ZeroShot:
         self.text.load_into(clip)
         return self._head(clip.to("cuda" if torch.cuda.is_available() else "cpu").eval())
 
-    @cached_property
-    def _tokenizer(self) -> Tokenizer:
-        """Tokenises each batch of prompts once, not once for every network: it takes longer than a small text tower."""
-        tokenizer, known = self.architecture.tokenizer(), dict[tuple[str, ...], torch.Tensor]()
 
-        def remembered(prompts: list[str]) -> torch.Tensor:
-            if tuple(prompts) not in known:
-                known[tuple(prompts)] = tokenizer(prompts)
-            return known[tuple(prompts)]
-
-        return remembered
+def _remembered(tokenizer: Tokenizer) -> Tokenizer:
+    """Tokenises each batch of prompts once, not once for every network: it takes longer than a small text tower."""
+    tokens = cache(lambda prompts: tokenizer(list(prompts)))
+    return lambda prompts: tokens(tuple(prompts))
 
 
 def class_embeddings(

@@ -1,5 +1,6 @@
 """Heads that come from prompts, on the small CLIP."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,13 @@ def test_weights_that_do_not_load_are_refused(lab: Lab) -> None:
     task = lab.task(head="zero-shot", layout="image", pretrained=str(lab.classifiers[0]))
     with pytest.raises(TaskError, match="does not load as weights of this architecture"):
         task.prepare_network(task.network())
+
+
+def test_a_tokenizer_that_is_not_there_says_what_to_bring(tmp_path: Path) -> None:
+    text = CONFIG["text_cfg"] | {"hf_tokenizer_name": "nobody/nothing"}
+    (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": CONFIG | {"text_cfg": text}}))
+    with pytest.raises(TaskError, match=r"tokenizer .* could not be loaded.*give arch=FOLDER with the tokenizer's"):
+        Architecture.read(tmp_path).tokenizer()
 
 
 def test_other_weights_of_the_text_tower_are_another_task(lab: Lab, weights: Path) -> None:
