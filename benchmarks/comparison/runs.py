@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import platform
+import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 
@@ -143,12 +146,20 @@ def outcome(trial: Trial, found: Found) -> Row:
     }
 
 
+@cache
 def versions() -> dict[str, str]:
     """What the numbers may depend on."""
     import torch
 
+    root = Path(__file__).resolve().parents[2]
+    asked = ["git", "-C", str(root), "describe", "--always", "--dirty"]
+    try:
+        commit = subprocess.run(asked, capture_output=True, text=True).stdout.strip()
+    except OSError:
+        commit = ""
     return {
         "radin": radin.__version__,
+        "commit": commit or "unknown",
         "python": platform.python_version(),
         "numpy": np.__version__,
         "torch": torch.__version__,
