@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import pickle
 from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +14,7 @@ from jaxtyping import Int64, UInt8
 
 from radin.errors import DataError, MissingFileError
 from radin.tasks.labelled import Images
+from radin.tasks.readers.pickles import unpickled
 from radin.tasks.readers.request import Reader, Request, part_of_training
 
 if TYPE_CHECKING:
@@ -119,12 +118,12 @@ def _read(kind: str, request: Request) -> Images:
     names = root / layout.names[0]
     if layout.names[1]:
         batches = [_pickled_batch(path, layout.labels) for path in files]
-        known = _pickled(names)[layout.names[1]] if names.is_file() else None
+        known = unpickled(names).get(layout.names[1]) if names.is_file() else None
     else:
         batches = [_binary_batch(path, layout.label_bytes) for path in files]
         known = names.read_text(encoding="utf-8").split() if names.is_file() else None
     if known is None:
-        raise MissingFileError(f"{names}: no such file; it holds the names of the classes")
+        raise MissingFileError(f"{names}: not there, or damaged; it holds the names of the classes")
     pixels = np.concatenate([pixels for pixels, _ in batches])
     labels = np.concatenate([labels for _, labels in batches])
     classes = request.own_classes(known)
@@ -156,44 +155,14 @@ def _binary_batch(path: Path, label_bytes: int) -> tuple[UInt8[np.ndarray, "b 32
 
 
 def _pickled_batch(path: Path, key: str) -> tuple[UInt8[np.ndarray, "b 32 32 3"], Int64[np.ndarray, " b"]]:
-    content = _pickled(path)
+    content = unpickled(path)
     pixels, labels = content.get("data"), content.get(key)
     right = isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.shape[1:] == (PIXELS,)
-    if pixels is None or not right or not isinstance(labels, list) or len(labels) != len(pixels):
+    right = right and isinstance(labels, list) and all(isinstance(label, int) for label in labels)
+    if not right or len(labels) != len(pixels):
         raise DataError(f"{path}: expected 'data' of {PIXELS} bytes an image and as many {key!r}; it is another file")
     return _as_images(pixels), np.array(labels, dtype=np.int64)
 
 
 def _as_images(rows: UInt8[np.ndarray, "b 3072"]) -> UInt8[np.ndarray, "b 32 32 3"]:
     return rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
-
-
-def _pickled(path: Path) -> dict[str, Any]:
-    try:
-        content = _Harmless(io.BytesIO(path.read_bytes()), encoding="latin1").load()
-    except Exception as error:  # damaged pickles raise whatever the wrong bytes happen to mean
-        raise DataError(f"{path}: cannot be read as a batch of CIFAR ({type(error).__name__}: {error})") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: expected a dictionary, got {type(content).__name__}")
-    return content
-
-
-class _Harmless(pickle.Unpickler):
-    """Unpickles arrays and plain values, and runs no other code, whatever a file says."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        """The three parts of a pickled array; nothing else."""
-        if (module, name) in (("numpy", "ndarray"), ("numpy", "dtype")):
-            return getattr(np, name)
-        if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
-            return np.empty(0).__reduce__()[0]  # wherever this numpy keeps it
-        if (module, name) == ("_codecs", "encode"):
-            return _as_bytes
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no batch of CIFAR needs; nothing was run")
-
-
-def _as_bytes(text: str, encoding: str) -> bytes:
-    """What Python 3 writes bytes as in the older formats of pickles."""
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"bytes as text in {encoding!r}")
-    return text.encode("latin1")

@@ -51,7 +51,7 @@ def _lists(root: Path) -> dict[str, Path]:
 def _entries(file: Path) -> list[tuple[str, int]]:
     """Path and label of every line."""
     pairs = [line.rsplit(maxsplit=1) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
-    bad = next((pair for pair in pairs if len(pair) != 2 or not pair[1].isdigit()), None)
+    bad = next((pair for pair in pairs if len(pair) != 2 or not pair[1].isdigit() or "/" not in pair[0]), None)
     if bad is not None:
         raise DataError(f"{file}: expected lines such as 'clipart/zebra/clipart_344_000001.jpg 344', got {bad}")
     return [(path, int(label)) for path, label in pairs]

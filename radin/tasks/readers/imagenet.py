@@ -77,11 +77,15 @@ def labelled_folders(folder: Path, wnids: dict[str, str], request: Request) -> t
             "the data"
         )
     left_out = len(wnids) - len(kept)
-    remarks = [f"{left_out} of its {len(wnids)} classes are left out, since the network does not know them"]
     files = [(f"{name}/{file}", wnid) for name, wnid in kept.items() for file in image_files(folder / name)]
     if not files:
         raise DataError(f"{folder}: there is no image in its {len(wnids)} class folders")
-    return files, remarks if left_out else []
+    return files, _left_out(left_out, len(wnids))
+
+
+def _left_out(n: int, total: int) -> list[str]:
+    """What a reader of the results should know of classes that were left out."""
+    return [f"{n} of its {total} classes are left out, since the network does not know them"] if n else []
 
 
 def wnid_folders(folder: Path, request: Request) -> dict[str, str]:
@@ -123,7 +127,8 @@ def _made(folder: Path, files: Sequence[tuple[str, str]], request: Request, rema
 
 def _flat(root: Path, folder: Path, request: Request) -> ImageFiles:
     """Images without folders; their labels stand in a file, the formats of which differ."""
-    places = [place / name for name in LABEL_FILES for place in (folder, root, root.parent.parent.parent)]
+    above = [root.parents[2]] if root.parts[-3:] == KAGGLE.parts else []
+    places = [place / name for name in LABEL_FILES for place in (folder, root, *above)]
     found = next((place for place in places if place.is_file()), None)
     if found is None:
         raise MissingFileError(
@@ -137,7 +142,11 @@ def _flat(root: Path, folder: Path, request: Request) -> ImageFiles:
     files = [(name, wnids[Path(name).stem]) for name in names if Path(name).stem in wnids]
     if len(files) != len(names):
         raise DataError(f"{found}: has no label for {len(names) - len(files)} of {len(names)} images in {folder}")
-    return _made(folder, [(name, wnid) for name, wnid in files if wnid in classes], request)
+    kept = [(name, wnid) for name, wnid in files if wnid in classes]
+    if not kept:
+        raise DataError(f"{folder}: none of its {len(names)} images is of a class that the network knows")
+    labelled = {wnid for _, wnid in files}
+    return _made(folder, kept, request, _left_out(len(labelled - classes), len(labelled)))
 
 
 def _read_labels(file: Path, stems: Sequence[str]) -> dict[str, str]:
@@ -149,6 +158,9 @@ def _read_labels(file: Path, stems: Sequence[str]) -> dict[str, str]:
         if len(rows) != len(stems):
             raise DataError(f"{file}: has {len(rows)} labels, but there are {len(stems)} images")
         return {stem: _wnid(file, row[0]) for stem, row in zip(stems, rows, strict=True)}
+    bad = next((row for row in rows if len(row) < 2 or not row[1].strip()), None)
+    if bad is not None:
+        raise DataError(f"{file}: expected an image and its class in every line, got {' '.join(bad)!r}")
     return {Path(row[0]).stem: _wnid(file, row[1].split()[0]) for row in rows}
 
 

@@ -31,7 +31,10 @@ def chosen_rows(file: Path, names: Sequence[str]) -> Int64[np.ndarray, " m"]:
     entries = _entries(file)
     if all(isinstance(entry, str) for entry in entries):
         return _by_path(file, entries, names)
-    numbers = np.asarray(entries, dtype=np.float64)
+    try:
+        numbers = np.asarray(entries, dtype=np.float64)
+    except (TypeError, ValueError) as error:  # lists within the list, or no numbers
+        raise InputError(f"{file}: expected a list of paths, of indices, or of 0 and 1 ({error})") from error
     if numbers.ndim != 1 or not np.array_equal(numbers, np.floor(numbers)):
         raise InputError(f"{file}: expected a list of paths, of indices, or of 0 and 1; got an array {numbers.shape}")
     if len(numbers) == len(names) and np.isin(numbers, (0, 1)).all():
@@ -42,7 +45,8 @@ def chosen_rows(file: Path, names: Sequence[str]) -> Int64[np.ndarray, " m"]:
         )
         raise DataError(f"{file}: has {detail}, but the training set has {len(names)} images")
     if numbers.min() < 0 or numbers.max() >= len(names):
-        raise DataError(f"{file}: index {int(numbers.max())} is out of range; the training set has {len(names)} images")
+        worst = int(numbers.min() if numbers.min() < 0 else numbers.max())
+        raise DataError(f"{file}: index {worst} is out of range; the training set has {len(names)} images")
     return np.sort(numbers.astype(np.int64))
 
 

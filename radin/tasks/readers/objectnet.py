@@ -66,12 +66,12 @@ def _mapping(folder: Path) -> tuple[dict[str, str], dict[str, list[int]]]:
     if not file.is_file():
         raise MissingFileError(f"{file}: no such file; ObjectNet's archive has it")
     # Each line is a class in the order of ILSVRC2012's own numbers, which are not those of usual heads.
-    of_number = {number: int(place) for place, number in numbers.items()}
     lines = file.read_text(encoding="utf-8").splitlines()
     try:
+        of_number = {number: int(place) for place, number in numbers.items()}
         of_line = {line.strip(): of_number[number] for number, line in enumerate(lines) if line.strip()}
         groups = {label: [of_line[name] for name in text.split("; ")] for label, text in overlap.items()}
-    except (KeyError, AttributeError, ValueError) as error:
+    except (KeyError, AttributeError, TypeError, ValueError) as error:
         raise DataError(f"{folder}: the mapping files do not fit one another ({error}); unpack them again") from error
     return {name: label for name, label in names.items() if label in groups}, groups
 

@@ -72,6 +72,27 @@ def test_a_pickle_runs_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert not (tmp_path / "pwned").exists()
 
 
+class Reduced:
+    """Pickles as a call, and a state to set."""
+
+    def __init__(self, *parts: object) -> None:
+        self.parts = parts
+
+    def __reduce__(self) -> tuple:
+        return self.parts
+
+
+def test_a_pickle_makes_no_objects_of_raw_bytes(tmp_path: Path) -> None:
+    # A dtype of objects that a pickle strips of its flags lets numpy take any bytes for the addresses of objects.
+    kind = Reduced(np.dtype, ("O8", False, True), (3, "|", None, None, None, -1, -1, 0))
+    rebuild = np.empty(0).__reduce__()[0]
+    array = Reduced(rebuild, (np.ndarray, (0,), b"b"), (1, (1, 1), kind, False, b"A" * 8))
+    root = cifar10(tmp_path)
+    (root / "test_batch").write_bytes(pickle.dumps({"data": array, "labels": [0]}, 2))
+    with pytest.raises(DataError, match=r"test_batch: .*arrays of dtype 'O8', expected bytes"):
+        open_data(root)
+
+
 def test_damaged_and_foreign_files_are_named(tmp_path: Path) -> None:
     root = cifar10(tmp_path)
     good = (root / "test_batch").read_bytes()

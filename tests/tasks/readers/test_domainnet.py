@@ -43,9 +43,10 @@ def test_what_does_not_fit_is_said(tmp_path: Path) -> None:
     (root / "painting_test.txt").write_text("painting/other/x.jpg 0\n")
     with pytest.raises(DataError, match="label 0 is"):
         open_data(f"domainnet/test:{root / 'clipart'}")
-    (root / "painting_test.txt").write_text("painting/zebra\n")
-    with pytest.raises(DataError, match=r"painting_test\.txt: expected lines such as"):
-        open_data(f"domainnet/test:{root / 'clipart'}")
+    for line in ("painting/zebra", "zebra.jpg 2"):
+        (root / "painting_test.txt").write_text(f"{line}\n")
+        with pytest.raises(DataError, match=r"painting_test\.txt: expected lines such as"):
+            open_data(f"domainnet/test:{root / 'clipart'}")
     (root / "painting_test.txt").write_text("painting/zebra/gone.jpg 2\n")
     with pytest.raises(MissingFileError, match=r"gone\.jpg: no such file, nor 0 others of"):
         open_data(f"domainnet/test:{root / 'painting'}")

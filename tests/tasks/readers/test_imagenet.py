@@ -67,6 +67,8 @@ def test_every_form_of_an_index_list_chooses_the_same(root: Path, tmp_path: Path
         ('["n00000000/x.JPEG"]', DataError, "1 of 1 paths are not in the training set: n00000000/x.JPEG"),
         ('["a", 1]', InputError, "either paths or indices, got both"),
         ("[1.5]", InputError, "expected a list of paths, of indices, or of 0 and 1"),
+        ("[[1], [2, 3]]", InputError, "expected a list of paths, of indices, or of 0 and 1"),
+        ("[1, -2]", DataError, "index -2 is out of range"),
         ("[]", InputError, "without entries"),
         ("{", InputError, "cannot be read as a list"),
     ],
@@ -110,6 +112,19 @@ def test_a_flat_validation_set_takes_labels_from_each_usual_file(tmp_path: Path)
     (root / "val.txt").write_text(f"{stems[0]}.JPEG 3\n")
     with pytest.raises(DataError, match="has no label for 5 of 6 images"):
         open_data(f"imagenet/val:{root}")
+    (root / "val.txt").write_text(f"{stems[0]}.JPEG 3\n{stems[1]}.JPEG\n")
+    with pytest.raises(DataError, match=r"an image and its class in every line, got 'ILSVRC2012_val_00000002\.JPEG'"):
+        open_data(f"imagenet/val:{root}")
+
+
+def test_a_flat_validation_set_says_which_classes_it_leaves_out(tmp_path: Path) -> None:
+    root, order = flat(tmp_path)
+    (root / "imagenet_2012_validation_synset_labels.txt").write_text("\n".join(order))
+    images = open_data(f"imagenet/val:{root}", classes=order[2:4])
+    assert images.labels.tolist() == [0, 1]
+    assert images.remarks == ("4 of its 6 classes are left out, since the network does not know them",)
+    with pytest.raises(DataError, match="none of its 6 images is of a class that the network knows"):
+        open_data(f"imagenet/val:{root}", classes=["n99999999"])
 
 
 def test_the_folders_of_the_kaggle_archive_are_found(tmp_path: Path) -> None:

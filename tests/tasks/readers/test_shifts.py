@@ -65,6 +65,10 @@ def test_objectnet_without_its_mappings_is_refused(tmp_path: Path) -> None:
     (root / "mappings" / "objectnet_to_imagenet_1k.json").write_text('{"Backpack": "no such class"}')
     with pytest.raises(DataError, match="do not fit one another"):
         open_data(f"objectnet:{root}")
+    numbers = root / "mappings" / "pytorch_to_imagenet_2012_id.json"
+    numbers.write_text('{"first": 0}')
+    with pytest.raises(DataError, match="do not fit one another"):
+        open_data(f"objectnet:{root}")
     (root / "mappings" / "objectnet_to_imagenet_1k.json").unlink()
     with pytest.raises(MissingFileError, match=r"objectnet_to_imagenet_1k\.json: no such file"):
         open_data(f"objectnet:{root}")
