@@ -128,7 +128,7 @@ class Evaluator:
         Raises:
             RunDirError: the folder was made with other inputs.
         """
-        check_class_order(self.pool.class_names, *self.task.rows.class_names)
+        self._check_classes()
         self._survey()
         read = {"data": self.task.rows.fingerprint, "task code": self.task.code}
         for name, rows in self.task.tests.items():
@@ -136,6 +136,16 @@ class Evaluator:
                 raise DataError(f"{rows.what}: these are the data that select, so they cannot report; choose another")
             read["test data" if name == "test" else f"test set {name}"] = rows.fingerprint
         bind_inputs(self.ledger, self.folder, dict(zip(self.pool.names, self.digests, strict=True)), read)
+
+    def _check_classes(self) -> None:
+        """Refuses data that have the classes in another order than the checkpoints, or than the data that select."""
+        selecting = self.task.rows.class_names
+        check_class_order(self.pool.class_names, selecting)
+        for rows in self.task.tests.values():
+            if rows.columns is None:  # those with columns say for each class where it stands
+                check_class_order(self.pool.class_names, rows.class_names, what=rows.what)
+                for names in selecting:
+                    check_class_order(names, rows.class_names, whose="the data that select", what=rows.what)
 
     def _survey(self) -> None:
         """Reads the contents of images, unless the ledger knows them, and finds those that cannot be read."""

@@ -80,6 +80,8 @@ def test_names_and_contents_of_sets_are_checked(pool: radin.Pool, tmp_path: Path
     for wrong in ({"a/b": clouds(9, 1)}, {"..": clouds(9, 1)}, {}, {3: clouds(9, 1)}):
         with pytest.raises(InputError, match="test sets have names of letters"):
             task(test=wrong)
+    with pytest.raises(InputError, match="cannot be called 'mean'"):
+        task(test={"mean": clouds(9, 1), "near": clouds(9, 2)})
     with pytest.raises(DataError, match="test set same: these are the data that select"):
         radin.make_soup(pool, task(test={"same": clouds(300, 1)}), run_dir=tmp_path / "run")
 

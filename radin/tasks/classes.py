@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from radin.errors import DataError
 
 
-def check_class_order(stated: Sequence[str] | None, *names: Sequence[str] | None) -> None:
-    """Refuses data whose labels mean other classes than the outputs of the checkpoints do.
+def check_class_order(
+    stated: Sequence[str] | None,
+    names: Iterable[Sequence[str] | None],
+    *,
+    whose: str = "the checkpoints",
+    what: str = "the data",
+) -> None:
+    """Refuses data whose labels mean other classes than those that something else states.
 
     A class that is known to both by one name must have one place. Names that only one side knows say nothing.
 
     Arguments:
         stated: the classes in the order of the outputs, as the checkpoints' files say; None if they do not.
         names: what the data call their classes, in label order; they may have names of several kinds.
+        whose: who states the order, for the message.
+        what: which data these are.
 
     Raises:
         DataError: a class has two places; says which.
     """
+    once = Counter(stated)
+    outputs = {name: i for i, name in enumerate(stated or ()) if once[name] == 1}
     for known in names:
-        if stated is None or known is None:
-            continue
-        outputs = {name: i for i, name in enumerate(stated) if stated.count(name) == 1}
-        for label, name in enumerate(known):
+        counts = Counter(known)
+        for label, name in enumerate(known or ()):
             place = outputs.get(name, label)
-            if place != label and list(known).count(name) == 1:
+            if place != label and counts[name] == 1:
                 raise DataError(
-                    f"the classes of the data are in another order than the checkpoints': {name!r} is class {label} of "
-                    f"the data, but output {place} of the checkpoints, as their files say. Give the data's classes in "
-                    "the checkpoints' order (classes=FILE, one a line), or leave out checkpoints of another order"
+                    f"the classes of {what} are in another order than those of {whose}: {name!r} is class {label} of "
+                    f"{what}, but {place} of {whose}. Give the classes of {what} in the order of {whose} "
+                    "(classes=FILE, one a line), or leave out what has another order"
                 )

@@ -54,6 +54,7 @@ class Rows:
         self, data: Any, *, batch_size: int, workers: int = 0, what: str = "data", limit: int | None = None
     ) -> None:
         self.what = what
+        self._given = data
         data = data if limit is None else limited(data, limit, what)
         self._source = data
         self._batches = _batch_reader(data, batch_size, workers, what)
@@ -69,7 +70,7 @@ class Rows:
         labels = []
         for inputs, batch_labels in self._batches():
             _feed(digest.update, inputs)
-            labels.append(_label_array(batch_labels, self.what))
+            labels.append(label_array(batch_labels, self.what))
         if not labels or not sum(map(len, labels)):
             raise DataError(f"{self.what}: expected at least one labelled sample, got none")
         joined = np.concatenate(labels)
@@ -79,7 +80,7 @@ class Rows:
     @property
     def dataset(self) -> Any:
         """What the samples come from, without the loader around it, if there is one."""
-        return self._source.dataset if isinstance(self._source, DataLoader) else self._source
+        return _dataset_of(self._source)
 
     def survey(self, memory: MutableMapping[str, str], progress: Progress) -> None:
         """Reads the contents of images that lie in files, before the first pass, and decides which are left out.
@@ -94,12 +95,12 @@ class Rows:
     @property
     def columns(self) -> Columns | None:
         """For each class the columns of the logits that stand for it; None where class `i` is column `i`."""
-        return getattr(self.dataset, "columns", None)
+        return getattr(_dataset_of(self._given), "columns", None)
 
     @property
     def class_names(self) -> list[tuple[str, ...]]:
         """What the classes are called, in label order, by whoever says so: folders, and people."""
-        named = [getattr(self.dataset, kind, None) for kind in ("classes", "titles")]
+        named = [getattr(_dataset_of(self._given), kind, None) for kind in ("classes", "titles")]
         return [tuple(map(str, names)) for names in named if isinstance(names, list | tuple)]
 
     @property
@@ -124,7 +125,7 @@ class Rows:
         """The inputs, batch by batch; labels and the first samples are compared with those of the pass before."""
         done = 0
         for inputs, batch_labels in self._batches():
-            labels = _label_array(batch_labels, self.what)
+            labels = label_array(batch_labels, self.what)
             if not np.array_equal(labels, self.labels[done : done + len(labels)]):
                 raise DataError(
                     f"{self.what}: the labels came in another order than on the first pass, from sample {done} on; "
@@ -146,6 +147,10 @@ class Rows:
                 f"{self.what}: the first samples differ from those of the pass before; "
                 "switch off random augmentation, so that every model sees the same samples"
             )
+
+
+def _dataset_of(data: Any) -> Any:
+    return data.dataset if isinstance(data, DataLoader) else data
 
 
 def map_tensors(function: Callable[[torch.Tensor], Any], inputs: Any) -> Any:
@@ -185,7 +190,7 @@ def _batch_reader(data: Any, batch_size: int, workers: int, what: str) -> Callab
         if isinstance(data.sampler, RandomSampler):
             raise DataError(f"{what}: this DataLoader shuffles; make it with shuffle=False, or pass its dataset")
         return lambda: _pairs(data, what)
-    if isinstance(data, tuple | list) and len(data) == 2 and _is_array(data[1]):
+    if is_pair(data):
         inputs = torch.as_tensor(data[0]) if isinstance(data[0], np.ndarray) else data[0]
         return lambda: _tensor_batches(inputs, data[1], batch_size, what)
     if isinstance(data, IterableDataset | str) or not (hasattr(data, "__getitem__") and hasattr(data, "__len__")):
@@ -231,7 +236,17 @@ def _tensor_batches(inputs: Any, labels: Any, size: int, what: str) -> Iterator[
         yield map_tensors(itemgetter(slice(start, stop)), inputs), labels[start:stop]
 
 
-def _label_array(labels: Any, what: str) -> Int64[np.ndarray, " b"]:
+def is_pair(data: Any) -> bool:
+    """Whether data are a pair `(inputs, labels)`, rather than a list of two samples."""
+    return isinstance(data, tuple | list) and len(data) == 2 and isinstance(data[1], np.ndarray | torch.Tensor)
+
+
+def label_array(labels: Any, what: str) -> Int64[np.ndarray, " b"]:
+    """Labels as radin holds them.
+
+    Raises:
+        DataError: they are not one integer for each sample.
+    """
     array = np.asarray(labels.cpu() if isinstance(labels, torch.Tensor) else labels)
     if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):
         raise DataError(
@@ -256,7 +271,3 @@ def _feed(update: Callable[[Any], None], inputs: Any) -> None:
             _feed(update, value)
     else:
         update(repr(inputs).encode())
-
-
-def _is_array(value: Any) -> bool:
-    return isinstance(value, np.ndarray | torch.Tensor)

@@ -52,17 +52,20 @@ def limited(data: Any, n: int, what: str) -> Any:
 
     Raises:
         InputError: a DataLoader.
+        DataError: labels that are no integers.
     """
-    from radin.tasks.data import Fingerprinted, map_tensors
+    from radin.tasks.data import Fingerprinted, is_pair, label_array, map_tensors
 
     if isinstance(data, DataLoader):
         raise InputError(f"{what}: a limit of {n} samples cannot be set on a DataLoader; pass its dataset, or a part")
     if isinstance(data, Images):
         return data.sample(n, SEED)
-    if isinstance(data, tuple | list) and len(data) == 2:
-        rows = sample_rows(np.asarray(data[1]).astype(np.int64), n, SEED)
+    if is_pair(data):
+        rows = sample_rows(label_array(data[1], what), n, SEED)
         inputs = torch.as_tensor(data[0]) if isinstance(data[0], np.ndarray) else data[0]
         return map_tensors(itemgetter(torch.from_numpy(rows)), inputs), data[1][rows]
     if isinstance(data, Fingerprinted):
         return Part(data, sample_rows(np.asarray(data.labels, dtype=np.int64), n, SEED))
+    if not hasattr(data, "__len__"):
+        return data  # of no form that is known, which is said elsewhere
     return Subset(data, sample_rows(np.zeros(len(data), dtype=np.int64), n, SEED).tolist())

@@ -114,11 +114,13 @@ class Task:
         if self.test is None:
             return {}
         if not isinstance(self.test, Mapping):
-            return {"test": self._rows(self.test, "test")}
+            return {"test": self._rows(self.test, "the test set")}
         odd = [name for name in self.test if not (isinstance(name, str) and SET_NAME.fullmatch(name))]
         if odd or not self.test:
             got = f"the name {odd[0]!r}" if odd else "none"
             raise InputError(f"test sets have names of letters, digits, '_', '-' and '.', such as v2; got {got}")
+        if "mean" in self.test:
+            raise InputError("a test set cannot be called 'mean': that is the column of the mean of all test sets")
         return {name: self._rows(data, f"test set {name}") for name, data in self.test.items()}
 
     def rows_of(self, test: str | None) -> list[Rows]:

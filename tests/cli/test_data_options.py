@@ -66,7 +66,7 @@ def test_splits_and_limits_of_cifar(capsys: pytest.CaptureFixture, tmp_path: Pat
     assert json.loads(out)["report"]["n_samples"] == 15
     code, _, err = soup(capsys, tmp_path / "b", task_file, files, *arguments)
     assert code == 2
-    assert "test: these are the data that select, so they cannot report" in err
+    assert "the test set: these are the data that select, so they cannot report" in err
     code, _, err = soup(capsys, tmp_path / "c", task_file, files, *arguments, "--split", "dev")
     assert (code, "cifar10 has no split 'dev'; it has: train, test, heldout, rest" in err) == (2, True)
     code, _, err = soup(

@@ -25,7 +25,7 @@ from radin.tasks.readers import open_data
     ],
 )
 def test_what_agrees_or_says_nothing_passes(stated, names) -> None:
-    check_class_order(stated, *names)
+    check_class_order(stated, names)
 
 
 @pytest.mark.parametrize(
@@ -37,8 +37,8 @@ def test_what_agrees_or_says_nothing_passes(stated, names) -> None:
     ],
 )
 def test_another_order_is_refused(stated, names) -> None:
-    with pytest.raises(DataError, match=r"is class 0 of the data, but output 1 of the checkpoints"):
-        check_class_order(stated, *names)
+    with pytest.raises(DataError, match=r"is class 0 of the data, but 1 of the checkpoints"):
+        check_class_order(stated, names)
 
 
 class Tiny(nn.Module):
@@ -59,10 +59,22 @@ def test_a_run_stops_before_anything_is_charged(tmp_path: Path) -> None:
         for i in range(3):
             paint(tmp_path / "val" / name / f"{i}.png", i)
     pool = radin.Pool(str(tmp_path / "*.safetensors"))
-    with pytest.raises(DataError, match="'cat' is class 0 of the data, but output 1 of the checkpoints"):
+    with pytest.raises(DataError, match="'cat' is class 0 of the data, but 1 of the checkpoints"):
         radin.make_soup(pool, radin.Task(Tiny, open_data(tmp_path / "val"), device="cpu"), run_dir=tmp_path / "run")
     with radin.Ledger(tmp_path / "run" / "ledger.db") as ledger:
         assert ledger.count("pass") == 0
     named = open_data(tmp_path / "val", classes=["dog", "cat"])
     found = radin.make_soup(pool, radin.Task(Tiny, named, device="cpu"), run_dir=tmp_path / "run")
     assert found.spent.passes == 2
+
+
+def test_a_test_set_in_another_order_is_refused(tmp_path: Path) -> None:
+    for place, names in (("val", ("cat", "dog", "emu")), ("test", ("dog", "emu"))):
+        for i, name in enumerate(names):
+            paint(tmp_path / place / name / "1.png", i + 10 * len(names))
+    for i in range(2):
+        save_file(Tiny().state_dict(), tmp_path / f"{i}.safetensors")
+    pool = radin.Pool(str(tmp_path / "*.safetensors"))
+    task = radin.Task(Tiny, open_data(tmp_path / "val"), test=open_data(tmp_path / "test"), device="cpu")
+    with pytest.raises(DataError, match="'dog' is class 0 of the test set, but 1 of the data that select"):
+        radin.make_soup(pool, task, run_dir=tmp_path / "run")

@@ -42,6 +42,26 @@ def test_every_form_gives_as_many(tmp_path) -> None:
         Rows(DataLoader(TensorDataset(x, y)), batch_size=7, limit=20)
 
 
+def test_what_is_no_pair_of_tensors_is_told_from_one() -> None:
+    x, y = clouds(9, 1)
+    two = [(x[0], int(y[0])), (x[1], int(y[1]))]
+    assert [batch.tolist() for batch in Rows(two, batch_size=7, limit=1).batches()] in (
+        [[x[0].tolist()]],
+        [[x[1].tolist()]],
+    )
+    with pytest.raises(DataError, match="the validation set: expected one integer label per sample"):
+        Rows((x, torch.eye(3)[y]), batch_size=7, limit=2, what="the validation set")
+    with pytest.raises(DataError, match="expected a map-style dataset"):
+        Rows(iter(two), batch_size=7, limit=1)
+
+
+def test_a_part_knows_the_names_of_the_classes() -> None:
+    dataset = Known(*clouds(90, 1))
+    dataset.classes = ["ant", "bee", "cat"]
+    for data in (dataset, Named(*clouds(90, 1))):
+        assert Rows(data, batch_size=7, limit=30).class_names == [("ant", "bee", "cat")]
+
+
 def test_only_the_files_of_the_part_are_read(tmp_path) -> None:
     for c in "ab":
         for i in range(5):
@@ -65,6 +85,12 @@ class Known(TensorDataset):
 
     def fingerprint(self) -> str:
         return "known"
+
+
+class Named(TensorDataset):
+    """A dataset that knows what its classes are called."""
+
+    classes = ("ant", "bee", "cat")
 
 
 def test_a_dataset_that_knows_its_labels_is_not_read_for_it() -> None:
