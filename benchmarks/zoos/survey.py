@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, help="folder of all pools, see `python -m benchmarks.zoos --help`")
     parser.add_argument("--run-dir", type=Path, help="keeps the logits of every soup (default: nowhere)")
     given = parser.parse_args(arguments)
-    print("| pool | ingredients | " + " | ".join(COLUMNS) + " |\n|---|---:|" + "---:|" * len(COLUMNS))
+    print("| pool | ingredients | " + " | ".join(COLUMNS) + " |\n|---|---:|" + "---:|" * len(COLUMNS), flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         for name in given.names:
             zoo = zoos.get(name)
