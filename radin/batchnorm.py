@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any
 
@@ -43,9 +44,10 @@ def recompute_statistics(network: nn.Module, task: Task, batch_size: int) -> Non
     Raises:
         TaskError: there are fewer than two samples.
     """
-    layers = [module for module in network.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
+    layers = [layer for _, layer in _layers(network)]
     if not layers:
         return
+    task.prepare_network(network)  # the forward pass may need what follows from the weights
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
         layer.reset_running_stats()
@@ -62,10 +64,25 @@ def recompute_statistics(network: nn.Module, task: Task, batch_size: int) -> Non
 
 def statistics_of(network: nn.Module) -> dict[str, np.ndarray]:
     """Running means and variances of all BatchNorm layers, by the names that a state dict gives them."""
+    return {name: buffer.cpu().numpy().copy() for name, buffer in _buffers(network).items()}
+
+
+def restore_statistics(network: nn.Module, statistics: Mapping[str, np.ndarray]) -> None:
+    """Gives a network the running means and variances that `statistics_of` took from it."""
+    for name, buffer in _buffers(network).items():
+        buffer.copy_(torch.from_numpy(statistics[name]))
+
+
+def _layers(network: nn.Module) -> list[tuple[str, _BatchNorm]]:
+    """The layers that keep running statistics, with their names."""
+    named = network.named_modules()
+    return [(name, layer) for name, layer in named if isinstance(layer, _BatchNorm) and layer.track_running_stats]
+
+
+def _buffers(network: nn.Module) -> dict[str, torch.Tensor]:
     return {
-        f"{name}.{statistic}" if name else statistic: getattr(module, statistic).cpu().numpy().copy()
-        for name, module in network.named_modules()
-        if isinstance(module, _BatchNorm) and module.track_running_stats
+        f"{name}.{statistic}" if name else statistic: getattr(layer, statistic)
+        for name, layer in _layers(network)
         for statistic in ("running_mean", "running_var")
     }
 

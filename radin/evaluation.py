@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
-from radin.batchnorm import recompute_statistics, statistics_of, statistics_rows
+from radin.batchnorm import recompute_statistics, restore_statistics, statistics_of, statistics_rows
 from radin.budget import Kind, Ledger
 from radin.errors import DataError, IncompatibleError, TaskError
 from radin.files import digest_of, remove_leftovers
@@ -25,7 +25,7 @@ from radin.pool import Pool
 from radin.progress import SILENT, Advance, Progress
 from radin.recipe import Recipe
 from radin.stored import LogitFolder
-from radin.tasks.classes import check_class_order
+from radin.tasks.classes import check_classes
 from radin.tasks.data import Rows
 from radin.tasks.task import Task, is_out_of_memory
 
@@ -64,6 +64,7 @@ class Evaluator:
         self._ingredients = LogitFolder(root / "logits")
         self._soups = LogitFolder(root / "soups")
         self._tests = {name: LogitFolder(root / "test" / ("" if name == "test" else name)) for name in task.tests}
+        self._statistics: dict[str, dict[str, np.ndarray]] = {}  # recomputed ones, of the soups of this process
         self.batch_size: int = min(task.batch_size, ledger.fact("batch_size", task.batch_size))
 
     @cached_property
@@ -128,7 +129,7 @@ class Evaluator:
         Raises:
             RunDirError: the folder was made with other inputs.
         """
-        self._check_classes()
+        check_classes(self.pool.class_names, self.task.rows, self.task.tests)
         self._survey()
         read = {"data": self.task.rows.fingerprint, "task code": self.task.code}
         for name, rows in self.task.tests.items():
@@ -136,16 +137,6 @@ class Evaluator:
                 raise DataError(f"{rows.what}: these are the data that select, so they cannot report; choose another")
             read["test data" if name == "test" else f"test set {name}"] = rows.fingerprint
         bind_inputs(self.ledger, self.folder, dict(zip(self.pool.names, self.digests, strict=True)), read)
-
-    def _check_classes(self) -> None:
-        """Refuses data that have the classes in another order than the checkpoints, or than the data that select."""
-        selecting = self.task.rows.class_names
-        check_class_order(self.pool.class_names, selecting)
-        for rows in self.task.tests.values():
-            if rows.columns is None:  # those with columns say for each class where it stands
-                check_class_order(self.pool.class_names, rows.class_names, what=rows.what)
-                for names in selecting:
-                    check_class_order(names, rows.class_names, whose="the data that select", what=rows.what)
 
     def _survey(self) -> None:
         """Reads the contents of images, unless the ledger knows them, and finds those that cannot be read."""
@@ -203,18 +194,26 @@ class Evaluator:
         """The network of the task, filled with the soup of a recipe; the same network each time."""
         self._filler.fill(recipe)
         if self.batchnorm == "recompute" and recipe.size > 1:
-            rows = len(statistics_rows(self.task))
-            with self.ledger.charge("statistics", self.key(recipe, self.task.rows), str(recipe), rows):
-                self._halving(str(recipe), lambda size: recompute_statistics(self._network, self.task, size))
+            self._recompute(recipe, self.key(recipe, self.task.rows))
         return self._network
+
+    def _recompute(self, recipe: Recipe, key: str) -> None:
+        if key in self._statistics:
+            restore_statistics(self._network, self._statistics[key])
+        elif statistics_of(self._network):
+            with self.ledger.charge("statistics", key, str(recipe), len(statistics_rows(self.task))):
+                self._halving(str(recipe), lambda size: recompute_statistics(self._network, self.task, size))
+            self._statistics[key] = statistics_of(self._network)
 
     def recomputed(self, recipe: Recipe) -> dict[str, np.ndarray]:
         """BatchNorm statistics that a soup has beside the average of its members; empty unless they are recomputed."""
         if self.batchnorm != "recompute" or recipe.size == 1:
             return {}
-        network = self.fill(recipe)
-        names = names_in(self.pool, network)
-        return {names[name]: values for name, values in statistics_of(network).items()}
+        key = self.key(recipe, self.task.rows)
+        if key not in self._statistics:
+            self.fill(recipe)
+        names = names_in(self.pool, self._network)
+        return {names[name]: values for name, values in self._statistics.get(key, {}).items()}
 
     @cached_property
     def _network(self) -> torch.nn.Module:

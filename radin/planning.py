@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from radin.batchnorm import statistics_rows
 from radin.budget import Budget, Ledger
 from radin.errors import InputError
 from radin.evaluation import Evaluator
@@ -20,6 +21,9 @@ from radin.recipe import Recipe
 from radin.tasks.task import Task
 
 LOGIT_BYTES = 4
+
+#: Of the distances between ingredients that are kept in the run folder: two matrices of their weights, one of logits.
+GRAM_BYTES = 3 * 8
 
 #: Networks that are run on every test set: the winner and the best ingredient.
 TESTED = 2
@@ -39,10 +43,11 @@ class Plan:
         batch_size: samples per forward pass.
         seconds_fill: time to fill and prepare the network with one ingredient, measured.
         seconds_per_sample: time of the forward pass, measured on one batch after one that warmed up.
-        seconds: all passes, from these two; the search on the logits comes on top, usually seconds.
+        seconds: all passes, from these two, and what recomputes BatchNorm's statistics. The search on the logits comes
+            on top, usually seconds, and one reading of all files that compares the ingredients' weights.
         memory_bytes: peak memory of the device after a batch (of this process, on the CPU), plus one ingredient's
             selected logits as they are scored.
-        disk_bytes: logits that will be written, and the soup.
+        disk_bytes: logits that will be written, the soup, and the matrices of distances between ingredients.
         device: where the network runs.
     """
 
@@ -96,6 +101,8 @@ def plan(
         fill, per_sample, classes = _timed_batch(evaluator)
     samples, test_samples = len(task.rows), sum(map(len, task.tests.values()))
     rows = (missing + soups) * samples + TESTED * test_samples
+    # A soup's statistics are kept while the process lives.
+    statistics = soups * len(statistics_rows(task)) if batchnorm == "recompute" else 0
     return Plan(
         ingredients=len(pool),
         passes=missing,
@@ -106,9 +113,9 @@ def plan(
         batch_size=evaluator.batch_size,
         seconds_fill=fill,
         seconds_per_sample=per_sample,
-        seconds=missing * fill + soups * len(pool) * fill / 2 + rows * per_sample,
+        seconds=missing * fill + soups * len(pool) * fill / 2 + (rows + statistics) * per_sample,
         memory_bytes=_peak_memory(task.torch_device) + samples * classes * LOGIT_BYTES,
-        disk_bytes=rows * classes * LOGIT_BYTES + pool.nbytes,
+        disk_bytes=rows * classes * LOGIT_BYTES + pool.nbytes + len(pool) ** 2 * GRAM_BYTES,
         device=str(task.torch_device),
     )
 

@@ -107,6 +107,7 @@ def make_soup(
         leaderboard = sorted([*tried, *singles], key=merit(task), reverse=True)
         pair = leaderboard[0].recipe, next(entry.recipe for entry in leaderboard if entry.recipe.size == 1)
         tests = {name: report_on(*pair, verifier, name) for name in task.tests}
+        statistics = verifier.evaluator.recomputed(leaderboard[0].recipe)  # before what was spent is counted
         result = Result(
             best=leaderboard[0],
             leaderboard=leaderboard,
@@ -128,7 +129,7 @@ def make_soup(
             run_dir=run,
             warnings=warnings_of(verifier, surrogate, shortlist, [one.recipe for one in tried]),
         )
-        _publish(result, pool, verifier, shortlist)
+        _publish(result, pool, verifier, shortlist, statistics)
     return result
 
 
@@ -226,12 +227,13 @@ def _spent(verifier: Verifier, shortlist: Shortlist, verified: Shortlist) -> Spe
     )
 
 
-def _publish(result: Result, pool: Pool, verifier: Verifier, shortlist: Shortlist) -> None:
-    """Writes the run folder's soup, leaderboard and picture."""
+def _publish(
+    result: Result, pool: Pool, verifier: Verifier, shortlist: Shortlist, statistics: Mapping[str, Any]
+) -> None:
+    """Writes the run folder's soup, with the BatchNorm statistics that were recomputed, leaderboard and picture."""
     from radin.picture import draw_run
 
     about = {"radin.metric": result.metric, "radin.score": repr(result.best.score)}
-    statistics = verifier.evaluator.recomputed(result.best.recipe)
     soup = result.run_dir / "soup.safetensors"
     average(pool, result.best.recipe, soup, batchnorm=result.batchnorm, metadata=about, replace=statistics)
     write_json(result.run_dir / "leaderboard.json", result.to_json())

@@ -158,11 +158,34 @@ def test_recomputed_statistics_are_charged_with_their_samples(tmp_path: Path) ->
         assert verifier.ledger.count("statistics") == 2
         assert verifier.ledger.rows("statistics") == 2 * len(task().split[0])
         assert verifier.ledger.count("soup") == 2
-    result = radin.make_soup(
-        radin.Pool(paths), task(batchnorm=True), run_dir=tmp_path / "run", batchnorm="recompute", lam=5.0
-    )
-    assert result.spent.statistics >= 2
-    assert result.spent.statistics_samples == result.spent.statistics * len(task().split[0])
+
+
+def test_statistics_are_recomputed_once_for_verification_tests_and_file(tmp_path: Path) -> None:
+    paths = make_pool(tmp_path / "pool", 3, batchnorm=True)
+    one = task(batchnorm=True, test={"near": clouds(40, 5), "far": clouds(30, 6)})
+    budget = radin.Budget(soups=2)
+    settings = {"run_dir": tmp_path / "run", "budget": budget, "batchnorm": "recompute", "lam": 5.0}
+    result = radin.make_soup(radin.Pool(paths), one, **settings)
+    assert result.soup_won
+    assert result.spent.statistics == result.spent.soups == 2
+    assert result.spent.statistics_samples == 2 * SAMPLES
+    with radin.Ledger(tmp_path / "run" / "ledger.db") as ledger:
+        assert ledger.count("statistics") == result.spent.statistics
+    network = Network(batchnorm=True).eval()
+    network.load_state_dict(load_file(tmp_path / "run" / "soup.safetensors"))
+    x, y = clouds(30, 6)
+    assert result.tests["far"].winner.value == float((network(x).argmax(1) == y).double().mean())
+    again = radin.make_soup(radin.Pool(paths), one, **settings)
+    assert again.spent.statistics == 3  # for the file alone
+    assert again.leaderboard == result.leaderboard
+
+
+def test_a_network_without_batchnorm_has_no_statistics_to_charge(checkpoints: list[Path], tmp_path: Path) -> None:
+    pool = radin.Pool(checkpoints)
+    with radin.Verifier(pool, task(), tmp_path / "run", batchnorm="recompute") as verifier:
+        recipe = radin.Recipe.uniform(pool.names)
+        assert verifier.evaluator.recomputed(recipe) == {}
+        assert verifier.ledger.count("statistics") == 0
 
 
 class Held(torch.nn.Module):

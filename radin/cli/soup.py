@@ -156,12 +156,12 @@ def show_plan(planned: Plan) -> None:
         ["samples a pass", f"{planned.samples:,}"],
         [
             "test passes",
-            f"{planned.test_passes} of {planned.test_samples:,} samples" if planned.test_passes else "none",
+            f"2 over each test set, {planned.test_samples:,} samples in all" if planned.test_passes else "none",
         ],
         ["device", f"{planned.device}, batches of {planned.batch_size}"],
         ["memory", f"about {size(planned.memory_bytes)} at the peak"],
-        ["disk", f"about {size(planned.disk_bytes)} of logits and soup"],
-        ["time", f"about {duration(planned.seconds)}, and the search on the logits"],
+        ["disk", f"about {size(planned.disk_bytes)} of logits, distances and soup"],
+        ["time", f"about {duration(planned.seconds)}, and the search on the logits and a reading of all files"],
     ]
     output().print(table("plan", ["what", "how much"], rows))
     click.echo("Nothing was charged or written. Run the same command without --plan to start.")

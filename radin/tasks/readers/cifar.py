@@ -157,9 +157,9 @@ def _binary_batch(path: Path, label_bytes: int) -> tuple[UInt8[np.ndarray, "b 32
 def _pickled_batch(path: Path, key: str) -> tuple[UInt8[np.ndarray, "b 32 32 3"], Int64[np.ndarray, " b"]]:
     content = unpickled(path)
     pixels, labels = content.get("data"), content.get(key)
-    right = isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.shape[1:] == (PIXELS,)
-    right = right and isinstance(labels, list) and all(isinstance(label, int) for label in labels)
-    if not right or len(labels) != len(pixels):
+    are_images = isinstance(pixels, np.ndarray) and pixels.shape[1:] == (PIXELS,)
+    are_labels = isinstance(labels, list) and all(isinstance(label, int) for label in labels)
+    if pixels is None or labels is None or not (are_images and are_labels) or len(labels) != len(pixels):
         raise DataError(f"{path}: expected 'data' of {PIXELS} bytes an image and as many {key!r}; it is another file")
     return _as_images(pixels), np.array(labels, dtype=np.int64)
 
