@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from radin import __version__
 from radin.checkpoints.output import Output
 from radin.checkpoints.safetensors import encode_header
-from radin.checkpoints.sharding import index_of, shard_paths, shares
+from radin.checkpoints.sharding import index_of, shard_paths, shares, written_for
 from radin.errors import InputError, MissingFileError
 from radin.files import written_aside
 from radin.mixing import Mixer
@@ -67,10 +67,10 @@ def average(
         StorageError: the disk is full, or writing failed otherwise.
     """
     target = Path(path).expanduser()
-    _check_target(target, pool)
+    shards = [pool.tensors] if max_shard_size is None else shares(pool.tensors, max_shard_size)
+    _check_target(target, written_for(target, len(shards)), pool)
     recipe = as_recipe(pool, recipe)
     notes = _metadata(recipe, batchnorm, metadata or {}, pool)
-    shards = [pool.tensors] if max_shard_size is None else shares(pool.tensors, max_shard_size)
     with Mixer(pool, recipe, batchnorm=batchnorm, replace=replace) as mixer, ExitStack() as stack:
         # What is entered first is renamed last: an index appears when all of its shards are there.
         written = target if len(shards) == 1 else stack.enter_context(index_of(target, shards, notes))
@@ -103,15 +103,17 @@ class _Writer:
             output.write(result.data, offset + start * step.info.kind.itemsize)
 
 
-def _check_target(target: Path, pool: Pool) -> None:
+def _check_target(target: Path, files: Sequence[Path], pool: Pool) -> None:
     if target.suffix != ".safetensors":
         raise InputError(
             f"soups are written as safetensors: expected a path ending in .safetensors, got {str(target)!r}"
         )
     if not target.absolute().parent.is_dir():
         raise MissingFileError(f"no such folder: {target.parent}. Make it first.")
-    if target.exists() and any(target.samefile(path) for path in pool.files if path.exists()):
-        raise InputError(f"{target} is one of the ingredients; writing the soup there would lose it")
+    ingredients = {(stat.st_dev, stat.st_ino) for stat in (path.stat() for path in pool.files if path.exists())}
+    for file in files:
+        if file.exists() and (file.stat().st_dev, file.stat().st_ino) in ingredients:
+            raise InputError(f"{file} belongs to one of the ingredients; writing the soup there would lose it")
 
 
 def _metadata(recipe: Recipe, batchnorm: str, more: Mapping[str, str], pool: Pool) -> dict[str, str]:

@@ -64,7 +64,10 @@ def recompute_statistics(network: nn.Module, task: Task, batch_size: int) -> Non
 
 def statistics_of(network: nn.Module) -> dict[str, np.ndarray]:
     """Running means and variances of all BatchNorm layers, by the names that a state dict gives them."""
-    return {name: buffer.cpu().numpy().copy() for name, buffer in _buffers(network).items()}
+    buffers = _buffers(network).items()
+    # numpy knows no bfloat16.
+    plain = {name: buffer.float() if buffer.dtype == torch.bfloat16 else buffer for name, buffer in buffers}
+    return {name: buffer.cpu().numpy().copy() for name, buffer in plain.items()}
 
 
 def restore_statistics(network: nn.Module, statistics: Mapping[str, np.ndarray]) -> None:

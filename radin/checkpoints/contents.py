@@ -87,7 +87,7 @@ def stated_classes(content: Mapping[Any, Any]) -> tuple[str, ...] | None:
         if isinstance(value, str):
             try:
                 value = json.loads(value)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
         if isinstance(value, Mapping):
             by_index = {index: name for name, index in value.items() if isinstance(index, int)}

@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 from radin.checkpoints.base import Checkpoint, FileReader, Reader, Signature
 from radin.checkpoints.contents import stated_classes
 from radin.checkpoints.dtypes import TensorInfo
-from radin.errors import CheckpointError
+from radin.errors import CheckpointError, MissingFileError
 
 #: How an index's name ends, after that of the file which it stands for.
 INDEX = ".index.json"
@@ -32,20 +32,28 @@ class ShardedCheckpoint(Checkpoint):
         open_file: opens one shard.
 
     Raises:
-        CheckpointError: the index is damaged, a shard is missing, or they disagree about where a tensor is.
+        MissingFileError: a shard is missing.
+        CheckpointError: the index is damaged, or it and the shards disagree about where a tensor is.
     """
 
     def __init__(self, path: Path, open_file: Callable[[Path], Checkpoint]) -> None:
         self.path = path
         self._signature = Signature(path)
         places, notes = read_index(path)
-        self._shards = {file: open_file(path.parent / file) for file in sorted(set(places.values()))}
+        files = sorted(set(places.values()))
+        missing = [file for file in files if not (path.parent / file).exists()]
+        if missing:
+            raise MissingFileError(
+                f"{path} needs {len(files)} shards beside it; these are missing: {', '.join(missing)}"
+            )
+        self._shards = {file: open_file(path.parent / file) for file in files}
         self._check(places)
         self._home = {name: file for file, shard in self._shards.items() for name in shard.names}
         self.tensors: Mapping[str, TensorInfo] = {
             name: info for shard in self._shards.values() for name, info in shard.tensors.items()
         }
         self.aliases = {name: kept for shard in self._shards.values() for name, kept in shard.aliases.items()}
+        self.weights = next(iter(self._shards.values())).weights
         first, *others = (shard.metadata for shard in self._shards.values())
         shared = {key: value for key, value in first.items() if all(other.get(key) == value for other in others)}
         self.metadata = shared | notes
@@ -114,7 +122,7 @@ def read_index(path: Path) -> tuple[dict[str, str], dict[str, str]]:
     """
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is no index of shards: it is not valid JSON ({error})") from error
     places = content.get("weight_map") if isinstance(content, dict) else None
     if not isinstance(places, dict) or not places or not all(isinstance(file, str) for file in places.values()):

@@ -43,6 +43,15 @@ def shard_paths(target: Path, count: int) -> list[Path]:
     return [target.with_name(f"{target.stem}-{i:05}-of-{count:05}{target.suffix}") for i in range(1, count + 1)]
 
 
+def written_for(target: Path, count: int) -> list[Path]:
+    """All files of a checkpoint: of several shards, their index too."""
+    return [*shard_paths(target, count), *([_index_path(target)] if count > 1 else [])]
+
+
+def _index_path(target: Path) -> Path:
+    return target.with_name(target.name + INDEX)
+
+
 @contextmanager
 def index_of(target: Path, shards: Sequence[Mapping[str, TensorInfo]], metadata: Mapping[str, str]) -> Iterator[Path]:
     """Writes the index of shards, `NAME.safetensors.index.json`, when the block ends without error.
@@ -55,7 +64,7 @@ def index_of(target: Path, shards: Sequence[Mapping[str, TensorInfo]], metadata:
     Yields:
         the index's path.
     """
-    index = target.with_name(target.name + INDEX)
+    index = _index_path(target)
     files = [path.name for path in shard_paths(target, len(shards))]
     content = {
         "metadata": {"total_size": sum(info.nbytes for shard in shards for info in shard.values()), **metadata},

@@ -93,6 +93,7 @@ PLACES = {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.sa
 BAD = {
     "no JSON": ("{", "not valid JSON"),
     "no map": ("[]", "weight_map"),
+    "a deep nest": ("[" * 100_000, "not valid JSON"),
     "an empty map": ('{"weight_map": {}}', "weight_map"),
     "numbers": ('{"weight_map": {"a": 1}}', "weight_map"),
     "another folder": ('{"weight_map": {"a": "../a.safetensors"}}', "beside their index"),
@@ -120,7 +121,9 @@ def test_an_index_that_does_not_fit_is_refused(tmp_path: Path, content: str, mes
 def test_a_missing_shard_is_named(tmp_path: Path) -> None:
     index = save_sharded(tmp_path, halves())
     (tmp_path / "model-00002-of-00002.safetensors").unlink()
-    with pytest.raises(MissingFileError, match="2-of-00002"):
+    with pytest.raises(
+        MissingFileError, match=r"index\.json needs 2 shards beside it; these are missing: .*2-of-00002"
+    ):
         open_checkpoint(index)
 
 
@@ -176,6 +179,16 @@ def test_a_soup_that_fits_is_one_file(tmp_path: Path) -> None:
     path = average(Pool(tmp_path / "x.safetensors"), [1.0], tmp_path / "soup.safetensors", max_shard_size=10**9)
     assert path == tmp_path / "soup.safetensors"
     assert sorted(file.name for file in tmp_path.iterdir()) == ["soup.safetensors", "x.safetensors"]
+
+
+def test_a_sharded_soup_does_not_write_over_shards_of_an_ingredient(tmp_path: Path) -> None:
+    index = save_sharded(tmp_path, [{"a": torch.ones(3)}, {"b": torch.ones(3)}])
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    pool = Pool(index)
+    with pytest.raises(InputError, match=r"model-00001-of-00002\.safetensors belongs to one of the ingredients"):
+        average(pool, [1.0], tmp_path / "model.safetensors", max_shard_size=12)
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
+    assert average(pool, [1.0], tmp_path / "model.safetensors").exists()  # one file, which is nobody's
 
 
 def test_a_sharded_soup_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
