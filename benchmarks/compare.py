@@ -73,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
     say("--part", nargs="+", type=share, default=[0.75], metavar="SHARE", help="of the pool, in a sub-pool (0.75)")
     say("--held-out", type=share, default=0.5, metavar="SHARE", help="of the samples, that select nothing (0.5)")
     say("--limit", type=within(int, 2), metavar="M", help="use M samples of each pool, so that a soup is cheap")
-    say("--batchnorm", default="average", choices=["average", "recompute", "keep"], help="policy (average)")
+    say("--batchnorm", default="recompute", choices=["average", "recompute", "keep"], help="policy (recompute)")
     say("--out", type=Path, default=Path("results"), help="folder of runs, tables and pictures (results)")
     say("--quick", action="store_true", help="a small run that shows that everything works, under two minutes")
     return made

@@ -149,7 +149,7 @@ def diagnose(
     *,
     pretrained: Pool | None = None,
     soups: int = 0,
-    batchnorm: str = "average",
+    batchnorm: str = "recompute",
     progress: Progress = SILENT,
 ) -> Diagnosis:
     """Says whether a pool soups at all, and which ingredients do not belong in it.

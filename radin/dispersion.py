@@ -21,6 +21,7 @@ from radin.errors import IncompatibleError
 from radin.files import digest_of, written_aside
 from radin.progress import SILENT, Progress
 from radin.recipe import as_proposals, mixing_weights
+from radin.steps import STATISTICS
 from radin.tiling import TILE
 
 if TYPE_CHECKING:
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
 #: Values of all ingredients that are held at once: 32 MiB of float64. Tiles get shorter as pools get larger.
 VALUES = 1 << 22
-
-#: Running statistics of BatchNorm are averages over activations, in units of their own, and not steps of training.
-STATISTICS = ("running_mean", "running_var")
 
 
 @dataclass(frozen=True)
@@ -214,6 +212,7 @@ def _blocks(pool: Pool, pretrained: Pool | None) -> Iterator[tuple[TensorInfo, n
     with ExitStack() as stack:
         readers = [stack.enter_context(source.reader(i)) for source, i in pools]
         for name, info in pool.tensors.items():
+            # Running statistics are averages over activations, in units of their own, and no steps of training.
             if info.kind.family != "float" or name.rpartition(".")[2] in STATISTICS:
                 continue
             kinds = [info.kind] * len(pool)

@@ -24,6 +24,7 @@ from radin.logits import LogitBank, check_labels, check_logits
 from radin.pool import Pool
 from radin.progress import SILENT, Advance, Progress
 from radin.recipe import Recipe
+from radin.steps import check_policy, has_statistics
 from radin.stored import LogitFolder
 from radin.tasks.classes import check_classes
 from radin.tasks.data import Rows
@@ -45,7 +46,7 @@ class Evaluator:
         folder: holds `logits/` (ingredients), `soups/` and `test/` (either, on the test set; one of several test sets
             has a folder in it).
         ledger: charged with every evaluation; what a killed process left running in it is settled here.
-        batchnorm: policy for BatchNorm statistics of soups, see `radin.average`.
+        batchnorm: policy for BatchNorm statistics of soups, see `radin.make_soup`.
         progress: watches the passes.
     """
 
@@ -56,10 +57,12 @@ class Evaluator:
         folder: str | os.PathLike[str],
         ledger: Ledger,
         *,
-        batchnorm: str = "average",
+        batchnorm: str = "recompute",
         progress: Progress = SILENT,
     ) -> None:
-        self.pool, self.task, self.ledger, self.batchnorm, self.progress = pool, task, ledger, batchnorm, progress
+        check_policy(batchnorm)
+        self.pool, self.task, self.ledger, self.progress = pool, task, ledger, progress
+        self.batchnorm = batchnorm if has_statistics(pool) else "average"  # one name for what makes no difference
         root = self.folder = Path(folder)
         self._ingredients = LogitFolder(root / "logits")
         self._soups = LogitFolder(root / "soups")

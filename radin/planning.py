@@ -76,7 +76,7 @@ def plan(
     budget: Budget | None = None,
     run_dir: str | os.PathLike[str] = "radin-run",
     *,
-    batchnorm: str = "average",
+    batchnorm: str = "recompute",
     progress: Progress = SILENT,
 ) -> Plan:
     """Says what `make_soup` with these arguments will take, from one timed batch and the files' headers.
@@ -102,7 +102,7 @@ def plan(
     samples, test_samples = len(task.rows), sum(map(len, task.tests.values()))
     rows = (missing + soups) * samples + TESTED * test_samples
     # A soup's statistics are kept while the process lives.
-    statistics = soups * len(statistics_rows(task)) if batchnorm == "recompute" else 0
+    statistics = soups * len(statistics_rows(task)) if evaluator.batchnorm == "recompute" else 0
     return Plan(
         ingredients=len(pool),
         passes=missing,

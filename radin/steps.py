@@ -23,6 +23,9 @@ BatchNorm = Literal["average", "keep", "recompute"]
 #: Bytes that are compared first when members are told apart; fine-tuned tensors nearly always differ there.
 GLANCE = 4_096
 
+#: What BatchNorm's running statistics are called.
+STATISTICS = ("running_mean", "running_var")
+
 Action = Literal["copy", "average", "largest", "given"]
 
 
@@ -49,6 +52,11 @@ def check_policy(batchnorm: str) -> None:
     """Raises InputError for a BatchNorm policy that does not exist."""
     if batchnorm not in get_args(BatchNorm):
         raise InputError(f"unknown BatchNorm policy {batchnorm!r}; expected one of {', '.join(get_args(BatchNorm))}")
+
+
+def has_statistics(pool: Pool) -> bool:
+    """Whether the ingredients have BatchNorm statistics at all; without them every policy gives the same soups."""
+    return any(name.rpartition(".")[2] in STATISTICS for name in pool.tensors)
 
 
 def as_recipe(pool: Pool, recipe: Recipe | ArrayLike) -> Recipe:
@@ -103,7 +111,7 @@ def _step(pool: Pool, recipe: Recipe, batchnorm: str, name: str, other: int | No
         return Step(name, info, "largest", members)
     if info.kind.family != "float":
         _refuse_difference(name, info, pool.paths[members[0]], pool.paths[other])
-    if batchnorm == "keep" and last in ("running_mean", "running_var"):
+    if batchnorm == "keep" and last in STATISTICS:
         return Step(name, info, "copy", (max(members, key=recipe.weights.__getitem__),))
     return Step(name, info, "average", members, tuple(recipe.weights[i] for i in members))
 

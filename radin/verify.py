@@ -37,7 +37,7 @@ class Verifier:
         task: what they are run on; its metric is the score, without any prior.
         run_dir: the folder for logits and ledger.
         ledger: an open ledger to charge; by default the one in the run folder, which `close` lets go of.
-        batchnorm: policy for BatchNorm statistics of soups: `average`, `recompute` or `keep`, see `radin.average`.
+        batchnorm: policy for BatchNorm statistics of soups: `average`, `recompute` or `keep`, see `radin.make_soup`.
         progress: watches the passes.
 
     Raises:
@@ -55,7 +55,7 @@ class Verifier:
         run_dir: str | os.PathLike[str],
         *,
         ledger: Ledger | None = None,
-        batchnorm: str = "average",
+        batchnorm: str = "recompute",
         progress: Progress = SILENT,
     ) -> None:
         self._owns_ledger = ledger is None

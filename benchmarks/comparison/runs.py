@@ -40,7 +40,7 @@ class Plan:
     soups: Sequence[int]
     replicates: Sequence[Replicate]
     limit: int | None = None
-    batchnorm: str = "average"
+    batchnorm: str = "recompute"
 
 
 def carry_out(plan: Plan, rows: Rows, progress: Progress = SILENT) -> int:
@@ -88,7 +88,7 @@ def _headings(plan: Plan, store: Store, zoo: str, replicate: Replicate, method: 
         {
             "zoo": zoo,
             "store": store.key,
-            "batchnorm": plan.batchnorm,
+            "batchnorm": store.verifier.evaluator.batchnorm,
             "replicate": replicate.number,
             "part": replicate.part,
             "held_out_share": replicate.held_out,

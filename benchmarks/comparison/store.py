@@ -44,7 +44,7 @@ class Store:
     """
 
     def __init__(
-        self, zoo: Zoo, *, limit: int | None = None, batchnorm: str = "average", progress: Progress = SILENT
+        self, zoo: Zoo, *, limit: int | None = None, batchnorm: str = "recompute", progress: Progress = SILENT
     ) -> None:
         self.pool = radin.Pool(zoo.build(progress=progress))
         self.task = gathered(zoo.task(), limit)

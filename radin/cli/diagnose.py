@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from radin.cli.console import Bars, json_option, output, pairs, pool_options, print_json, table
+from radin.cli.console import Bars, json_option, output, pool_options, print_json, table, task_from, task_options
 
 if TYPE_CHECKING:
     from radin.diagnosis import Diagnosis
@@ -18,20 +18,11 @@ if TYPE_CHECKING:
     epilog="Examples: radin diagnose runs/*.safetensors  |  "
     "radin diagnose runs/*.safetensors --task mytask.py:task --run-dir runs/soup --soups 4",
 )
-@click.argument("checkpoints", nargs=-1, metavar="CKPT...")
 @pool_options
 @click.option("--task", "spec", metavar="TASK", help="As for `radin soup`; without it only weights are compared.")
-@click.option("--task-arg", "arguments", multiple=True, metavar="KEY=VALUE", help="An argument of the task's function.")
+@task_options
 @click.option("--pretrained", metavar="FILE", help="What all were fine-tuned from; their mean by default.")
 @click.option("--soups", default=0, show_default=True, help="Real soups to evaluate beside those in the run folder.")
-@click.option(
-    "--batchnorm",
-    type=click.Choice(["average", "recompute", "keep"]),
-    default="average",
-    show_default=True,
-    help="BatchNorm statistics of soups.",
-)
-@click.option("--run-dir", default="radin-run", show_default=True, metavar="DIR", help="The folder of `radin soup`.")
 @click.option("--picture", metavar="FILE", help="Where to draw it; diagnosis.png in the run folder if there is a task.")
 @json_option
 def command(
@@ -45,7 +36,9 @@ def command(
     batchnorm: str,
     run_dir: str,
     picture: str | None,
+    split: str | None,
     as_json: bool,
+    **changes: Any,
 ) -> None:
     """Say whether checkpoints soup at all, which of them do not belong, and why.
 
@@ -54,11 +47,10 @@ def command(
     from radin.diagnosis import diagnose
     from radin.picture import draw_diagnosis
     from radin.pool import Pool
-    from radin.tasks.load import load_task
 
     pool = Pool(checkpoints, weights=weights, prefix=prefix)
     start = Pool(pretrained, prefix=prefix) if pretrained else None
-    task = load_task(spec, pairs(arguments, "--task-arg")) if spec else None
+    task = task_from(spec, arguments, split, changes) if spec else None
     with Bars() as bars:
         found = diagnose(pool, task, run_dir, pretrained=start, soups=soups, batchnorm=batchnorm, progress=bars)
     drawn = picture or (str(Path(run_dir) / "diagnosis.png") if task is not None else None)

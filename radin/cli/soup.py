@@ -18,7 +18,10 @@ from radin.cli.console import (
     searcher_options,
     size,
     table,
+    task_from,
+    task_options,
 )
+from radin.errors import InputError
 
 if TYPE_CHECKING:
     from radin.planning import Plan
@@ -36,7 +39,7 @@ SHOWN = 10
     epilog="Examples: radin soup runs/*.safetensors --task mytask.py:task --soups 4 --run-dir runs/soup  |  "
     "radin soup runs/*.pt --task open_clip --task-arg arch=ViT-B-32 --task-arg data=val/ --plan",
 )
-@click.argument("checkpoints", nargs=-1, metavar="CKPT...")
+@pool_options
 @click.option(
     "--task",
     "spec",
@@ -44,34 +47,16 @@ SHOWN = 10
     metavar="TASK",
     help="FILE.py:FUNC, MODULE:FUNC, open_clip, timm or torchvision.",
 )
-@click.option("--task-arg", "arguments", multiple=True, metavar="KEY=VALUE", help="An argument of the task's function.")
-@pool_options
+@task_options
 @searcher_options
 @click.option("--soups", default=4, show_default=True, help="B: real soups to build and evaluate.")
 @click.option("--seconds", type=float, help="Most seconds for search and verification together.")
-@click.option("--metric", help="accuracy, top5, balanced-accuracy, macro-f1 or nll; the task's own by default.")
-@click.option("--holdback", type=float, help="Share of the data that reports and does not select; the task's own.")
-@click.option("--split-seed", type=int, help="Draws the held-back part; the task's own by default.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the network runs.")
-@click.option("--autocast", type=click.Choice(["bfloat16", "float16"]), help="Lower precision for the forward pass.")
-@click.option("--batch-size", type=int, help="Samples per forward pass; halves itself when memory runs out.")
-@click.option("--workers", type=int, help="Processes that load the data.")
-@click.option("--limit", type=int, help="Most samples of the data, and of each test set, each class in proportion.")
-@click.option("--split", metavar="NAME", help="Which part of the data, as --task-arg split=NAME.")
-@click.option(
-    "--batchnorm",
-    type=click.Choice(["average", "recompute", "keep"]),
-    default="average",
-    show_default=True,
-    help="BatchNorm statistics of soups.",
-)
 @click.option(
     "--calibrate/--no-calibrate",
     default=True,
     show_default=True,
     help="Learn from each soup which to try next, or verify the B best in order.",
 )
-@click.option("--run-dir", default="radin-run", show_default=True, metavar="DIR", help="Goes on where it stopped.")
 @click.option("-o", "--output", "target", metavar="FILE", help="Another place for the soup, beside the run folder.")
 @click.option("--plan", "only_plan", is_flag=True, help="Say what the run will take, and stop.")
 @click.option("--logits-only", is_flag=True, help="Run every checkpoint, keep its logits for `radin rank`, and stop.")
@@ -109,17 +94,16 @@ def command(
     from radin.pool import Pool
     from radin.procedure import check_settings, make_soup
     from radin.result import check_soup_file
-    from radin.tasks.load import load_task
 
+    if logits_only and (only_plan or target):
+        raise InputError("--logits-only builds no soup, so --plan and --output do not go with it; leave them out")
     if target:
         check_soup_file(target)
     budget = Budget(candidates=candidates, soups=soups, seconds=seconds)
     options = pairs(parameters, "-p")
     check_settings(searcher, options, budget, lam)
     pool = Pool(checkpoints, weights=weights, prefix=prefix)
-    if split is not None:
-        arguments = (*arguments, f"split={split}")
-    task = load_task(spec, pairs(arguments, "--task-arg"), **changes)
+    task = task_from(spec, arguments, split, changes)
     with Bars() as bars:
         if only_plan:
             planned = plan(pool, task, budget, run_dir, batchnorm=batchnorm, progress=bars)
