@@ -194,7 +194,9 @@ class Account:
         for start in range(0, len(fresh), self._chunk):
             chunk = fresh[start : start + self._chunk]
             paid = ~free[start : start + self._chunk]
-            scores = self.solo[chunk.argmax(axis=1)]  # what a single ingredient gets; the others follow
+            scores = np.empty(len(chunk))
+            if not paid.all():
+                scores[~paid] = self.solo[chunk[~paid].argmax(axis=1)]
             if paid.any():
                 rows = chunk[paid]
                 scores[paid] = self._checked(self._ask(partial(self._objective, rows)), len(rows))

@@ -116,9 +116,14 @@ def gap_of(surrogate: Surrogate, logits: Callable[[Recipe], np.ndarray]) -> Call
 
 
 def scale(features: Float64[np.ndarray, "k f"]) -> Float64[np.ndarray, "k f"]:
-    """Features over their means, so that β is the gap of a typical recipe; those that are 0 everywhere stay so."""
-    means = features.mean(axis=0)
-    return features / np.where(means > 0, means, 1.0)
+    """Features over their means, so that β is the gap of a typical recipe; those that are 0 everywhere stay so.
+
+    A recipe whose dispersion is not known, as a member holds NaN in a tensor that its logits do not depend on, counts
+    as typical.
+    """
+    known = np.isfinite(features)
+    means = np.where(known, features, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    return np.where(known, features / np.where(means > 0, means, 1.0), np.where(means > 0, 1.0, 0.0))
 
 
 def expected_gaps(

@@ -58,13 +58,16 @@ class DistinctRows:
         rows = self._rows[base : base + k]
         pending, slots = np.arange(k), self._slots(rows)
         while pending.size:
-            free = self._table[slots] == _EMPTY
+            holder = self._table.take(slots)
+            free = np.flatnonzero(holder == _EMPTY)
+            claimed = slots.take(free)
             # Of several writes to one slot the last one stays, so in reverse order the first row of the batch wins.
-            self._table[slots[free][::-1]] = base + pending[free][::-1]
-            holder = self._table[slots]
-            same = _equal(self._rows[holder], rows[pending])
-            ids[pending[same]], where[pending[same]] = holder[same], slots[same]
-            pending, slots = pending[~same], (slots[~same] + 1) % len(self._table)
+            self._table[claimed[::-1]] = base + pending.take(free)[::-1]
+            holder[free] = self._table.take(claimed)
+            ids[pending], where[pending] = holder, slots  # those that meet a foreign row are overwritten below
+            met = np.flatnonzero(_differ(self._rows.take(holder, axis=0), rows))
+            rows, pending = rows.take(met, axis=0), pending.take(met)
+            slots = (slots.take(met) + 1) & (len(self._table) - 1)
         return ids, where
 
     def _reserve(self, count: int) -> None:
@@ -77,11 +80,11 @@ class DistinctRows:
 
     def _slots(self, rows: UInt64[np.ndarray, "k w"]) -> Int64[np.ndarray, " k"]:
         """Multiplicative hashing (Knuth, TAOCP 6.4): the upper bits of a product with an odd constant."""
-        mixed = (rows * self._multipliers).sum(axis=1, dtype=np.uint64)
+        mixed = rows @ self._multipliers
         mixed ^= mixed >> np.uint64(32)
         mixed *= np.uint64(0x9E3779B97F4A7C15)
         return (mixed >> np.uint64(65 - len(self._table).bit_length())).astype(np.int64)
 
 
-def _equal(a: UInt64[np.ndarray, "k w"], b: UInt64[np.ndarray, "k w"]) -> Bool[np.ndarray, " k"]:
-    return a[:, 0] == b[:, 0] if a.shape[1] == 1 else (a == b).all(axis=1)
+def _differ(a: UInt64[np.ndarray, "k w"], b: UInt64[np.ndarray, "k w"]) -> Bool[np.ndarray, " k"]:
+    return a[:, 0] != b[:, 0] if a.shape[1] == 1 else (a != b).any(axis=1)

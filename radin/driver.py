@@ -16,7 +16,7 @@ from jaxtyping import Float64, Int64
 
 from radin.account import Account, SearchStopped, StopReason
 from radin.budget import Budget, Ledger
-from radin.errors import AbilityError, InputError, PluginError
+from radin.errors import AbilityError, InputError, PluginError, RadinError
 from radin.objective import Objective, Unit
 from radin.plugins import Searcher, SearchFunction, get_searcher
 from radin.problem import Problem
@@ -202,7 +202,11 @@ def _drive(searcher: Searcher, problem: Problem, options: Mapping[str, Any], acc
 
 @contextmanager
 def _blames(searcher: Searcher, account: Account, where: str) -> Iterator[None]:
-    """Makes a failure of the searcher's own code an error that names it; those of the objective pass unchanged."""
+    """Makes a failure of the searcher's own code an error that names it.
+
+    Those of the objective pass unchanged, and so do those of files, data and tasks that a searcher reads through radin,
+    as the calibrated one does.
+    """
     try:
         yield
     except (StopIteration, SearchStopped):
@@ -210,7 +214,9 @@ def _blames(searcher: Searcher, account: Account, where: str) -> Iterator[None]:
     except AbilityError as error:
         raise AbilityError(f"searcher {searcher.name!r} cannot be used here: {error}") from error
     except Exception as error:
-        if error is account.failure:
+        if error is account.failure or (
+            isinstance(error, RadinError) and not isinstance(error, InputError | PluginError)
+        ):
             raise
         raise PluginError(
             f"searcher {searcher.name!r} of {searcher.owner} {where}: {type(error).__name__}: {error}"

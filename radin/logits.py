@@ -98,7 +98,9 @@ class LogitBank:
         labels_file = Path(labels) if labels is not None else root / "labels.npy"
         if not root.is_dir():
             raise MissingFileError(f"{root}: no such folder; expected one with a .npy file of logits per model")
-        files = sorted(f for f in root.glob("*.npy") if f.resolve() != labels_file.resolve())
+        # A folder's own labels are no model, also where others are named.
+        no_models = {labels_file.resolve(), (root / "labels.npy").resolve()}
+        files = sorted(file for file in root.glob("*.npy") if file.resolve() not in no_models)
         if not files:
             inside = f"; perhaps {root / 'logits'} is meant" if (root / "logits").is_dir() else ""
             raise MissingFileError(
@@ -136,7 +138,8 @@ class LogitBank:
             if not np.array_equal(other._all_labels, first._all_labels) or not _same_rows(other._rows, first._rows):
                 raise DataError(
                     f"{title} and {where} have logits of other samples: run all models on the same data, in the same "
-                    "order, and with the same split"
+                    "order, and with the same split; of runs with different splits, all samples can be ranked on "
+                    "(--samples all)"
                 )
         given = [name for bank in banks.values() for name in bank.names]
         names = [

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float64, Int64, UInt64
 
 from radin.distinct import DistinctRows
 from radin.objective import Proposal
-from radin.recipe import mixing_weights, subset_rows
+from radin.recipe import member_counts, mixing_weights, subset_rows
 
 #: Tied recipes handed to a tie-breaker at once.
 _TIE_BREAK_ROWS = 8192
@@ -77,7 +77,7 @@ class Scoreboard:
             shelf.numbers = _appended(shelf.numbers, len(shelf.distinct) - len(first), first)
             numbers[rows] = shelf.numbers[places[rows]]
         if len(fresh):
-            self._sizes = _appended(self._sizes, count, np.count_nonzero(batch[fresh], axis=1))
+            self._sizes = _appended(self._sizes, count, member_counts(batch)[fresh])
             self._mixed = _appended(self._mixed, count, mixed[fresh])
             self._places = _appended(self._places, count, places[fresh])
             self._count += len(fresh)

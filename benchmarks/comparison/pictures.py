@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import radin
 from benchmarks.comparison.rows import Row
 from benchmarks.comparison.tables import DEFAULT, Mean, Setting, by_setting
 from radin.files import written_aside
@@ -65,15 +66,32 @@ def panels(count: int, width: float = 5.2, height: float = 4.2, columns: int = 3
     return figure, axes[:count]
 
 
+def look(method: str, kind: str = "searcher") -> dict[str, Any]:
+    """How a method is drawn, in every picture alike: a colour for each searcher, solid where it is calibrated."""
+    if kind == "baseline":
+        marker = {"greedy soup": "o", "random soups": "x", "top-k": "^"}.get(method, "s")
+        return {"color": "#333333", "linestyle": "--", "linewidth": 1, "marker": marker, "markersize": 4}
+    plain = method.removeprefix("calibrated ")
+    known = list(radin.searchers())
+    number = known.index(plain) if plain in known else len(known)
+    return {"color": f"C{number % 10}", "linestyle": ":" if plain == method else "-", "marker": "."}
+
+
+def name_all(figure: Figure, axes: Sequence[Axes]) -> None:
+    """One legend for all panels, below them."""
+    named = {label: handle for one in axes for handle, label in zip(*one.get_legend_handles_labels(), strict=True)}
+    figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=6, fontsize=7, frameon=False)
+
+
 def curve(axes: Axes, groups: Groups, field: str, *, scale: float = 1.0, band: bool = True, **style: Any) -> None:
     """Means of a number over replicates against the groups' keys, with their 95 % intervals."""
     xs = sorted(groups)
     means = [Mean.of(row[field] for row in groups[x] if row.get(field) is not None) for x in xs]
     values = scale * np.array([mean.value for mean in means])
-    (line,) = axes.plot(xs, values, marker=".", **style)
+    (line,) = axes.plot(xs, values, **style)
     halves = scale * np.array([mean.half for mean in means])
     if band and np.isfinite(halves).all():
-        axes.fill_between(xs, values - halves, values + halves, color=line.get_color(), alpha=0.12, linewidth=0)
+        axes.fill_between(xs, values - halves, values + halves, color=line.get_color(), alpha=0.07, linewidth=0)
 
 
 def _budgets(settings: Mapping[Setting, Sequence[Row]]) -> Figure | None:
@@ -83,21 +101,21 @@ def _budgets(settings: Mapping[Setting, Sequence[Row]]) -> Figure | None:
         return None
     figure, axes = panels(len(shown))
     for panel, (setting, rows) in zip(axes, shown.items(), strict=True):
-        for (method, soups), group in grouped(rows, "method", "soups").items():
-            if soups is None and method in LINES and group[0]["kind"] == "baseline":
-                level = 100 * Mean.of(row["held_out"] for row in group).value
-                panel.axhline(level, linestyle=LINES[method], color="#555555", linewidth=1.2, label=method)
         for (kind, method), group in grouped((r for r in rows if r["soups"] is not None), "kind", "method").items():
-            style = {"linestyle": "--", "alpha": 0.8} if kind == "baseline" else {}
-            name = f"{method} (real soups)" if method == "greedy soup" else method
-            curve(panel, grouped(group, "soups"), "held_out", scale=100, band=False, label=name, **style)
+            name = f"{method}, cut off" if method == "greedy soup" else method
+            curve(panel, grouped(group, "soups"), "held_out", scale=100, band=False, label=name, **look(method, kind))
+        low, high = panel.get_ylim()
+        for method, group in grouped((row for row in rows if row["soups"] is None), "method").items():
+            level = 100 * Mean.of(row["held_out"] for row in group).value
+            if method in LINES and level > low - 2 * (high - low):  # those far below would squeeze all others
+                panel.axhline(level, linestyle=LINES[method], color="#999999", linewidth=1.2, label=method)
         panel.set_xscale("log", base=2)
         panel.set_xticks(sorted({row["soups"] for row in rows} - {None}), minor=False)
         panel.xaxis.set_major_formatter("{x:.0f}")
         panel.set_title(str(setting), fontsize=9)
         panel.set_xlabel("B, real soups")
         panel.set_ylabel(f"{rows[0]['metric']} on held-out samples, %")
-    axes[0].legend(fontsize=6, ncols=2, frameon=False)
+    name_all(figure, axes)
     return figure
 
 
@@ -122,12 +140,13 @@ def _lambdas(settings: Mapping[Setting, Sequence[Row]]) -> Figure | None:
     for number, (setting, (most, methods)) in enumerate(shown.items()):
         for panel, (field, scale, title) in zip(axes[3 * number :], fields, strict=False):
             for group in methods:
-                curve(panel, grouped(group, "lam"), field, scale=scale, label=group[0]["method"])
+                method = group[0]["method"]
+                curve(panel, grouped(group, "lam"), field, scale=scale, label=method, **look(method))
             panel.set_xscale("symlog", linthresh=0.25)
             panel.set_xticks(_LAM_TICKS, [f"{lam:g}" for lam in _LAM_TICKS])
             panel.set_xlabel(f"λ ({setting.zoo}, n = {setting.n}, B = {most})")
             panel.set_ylabel(title)
-    axes[0].legend(fontsize=7, frameon=False)
+    name_all(figure, axes)
     return figure
 
 
@@ -145,8 +164,8 @@ def _candidates(settings: Mapping[Setting, Sequence[Row]]) -> Figure | None:
     for number, (setting, rows) in enumerate(shown.items()):
         score, time = axes[2 * number : 2 * number + 2]
         for method, group in grouped(rows, "method").items():
-            curve(score, grouped(group, "candidates"), "held_out", scale=100, band=False, label=method)
-            curve(time, grouped(group, "candidates"), "seconds_search", band=False, label=method)
+            curve(score, grouped(group, "candidates"), "held_out", scale=100, band=False, label=method, **look(method))
+            curve(time, grouped(group, "candidates"), "seconds_search", band=False, **look(method))
         score.set_title(str(setting), fontsize=9)
         score.set_ylabel(f"{rows[0]['metric']} on held-out samples, %")
         time.set_ylabel("search, seconds")
@@ -154,7 +173,7 @@ def _candidates(settings: Mapping[Setting, Sequence[Row]]) -> Figure | None:
         for panel in (score, time):
             panel.set_xscale("log")
             panel.set_xlabel("K, candidates allowed")
-    axes[0].legend(fontsize=7, frameon=False)
+    name_all(figure, axes)
     return figure
 
 
@@ -173,18 +192,18 @@ def _pool_sizes(settings: Mapping[Setting, Sequence[Row]]) -> Figure | None:
         searched = [row for row in rows if row["kind"] == "searcher" and row["soups"] == most]
         whole = [row for row in rows if row["soups"] is None and row["method"] in LINES]
         for method, group in grouped(searched, "method").items():
-            curve(score, grouped(group, "n"), "held_out", scale=100, band=False, label=method)
-            curve(time, grouped(group, "n"), "seconds_search", band=False, label=method)
+            curve(score, grouped(group, "n"), "held_out", scale=100, band=False, label=method, **look(method))
+            curve(time, grouped(group, "n"), "seconds_search", band=False, **look(method))
         for method, group in grouped(whole, "method").items():
-            style = {"color": "#555555", "linestyle": LINES[method]}
-            curve(score, grouped(group, "n"), "held_out", scale=100, band=False, label=method, **style)
+            style = {"color": "#999999", "linestyle": LINES[method], "label": method}
+            curve(score, grouped(group, "n"), "held_out", scale=100, band=False, **style)
         score.set_title(f"{zoo}, B = {most}", fontsize=9)
         score.set_ylabel(f"{rows[0]['metric']} on held-out samples, %")
         time.set_ylabel("search, seconds")
         time.set_yscale("log")
         for panel in (score, time):
             panel.set_xlabel("n, ingredients in the sub-pool")
-    axes[0].legend(fontsize=7, frameon=False)
+    name_all(figure, axes)
     return figure
 
 

@@ -179,15 +179,16 @@ def across(settings: Mapping[Setting, Sequence[Row]], soups: int) -> tuple[list[
 
     Returns:
         columns and lines. Cells are mean differences on held-out samples, in standard errors of one such score; `*`
-        marks a 95 % interval without 0. Lines are sorted by the mean over pools, best first; those that did not run on
-        all of them come last.
+        marks a 95 % interval without 0, and methods that ran on half of the replicates or fewer have none. Lines are
+        sorted by the mean over pools, best first; those that did not run on all of them come last.
     """
     pools, cells = [_named(setting, settings) for setting in settings], dict[str, dict[int, tuple[float, bool]]]()
     for number, rows in enumerate(settings.values()):
         lines = lines_of(rows)
         for (name, cap), line in lines.items():
-            held = paired(line, lines.get((REFERENCE, None), {}), "held_out") if cap in (soups, None) else None
-            if held is not None and (error := mean(line, "standard_error")):
+            reference = lines.get((REFERENCE, None), {})
+            held = paired(line, reference, "held_out") if cap in (soups, None) else None
+            if held is not None and 2 * held.count > len(reference) and (error := mean(line, "standard_error")):
                 name += " in full" if (name, cap) == (REFERENCE, None) else ""
                 cells.setdefault(name, {})[number] = held.value / error, abs(held.value) > held.half
     table = []

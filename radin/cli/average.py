@@ -12,7 +12,7 @@ from radin.errors import InputError
     "average",
     epilog="Example: radin average run1.safetensors run2.safetensors --mix 0.25,0.75 -o soup.safetensors",
 )
-@click.argument("checkpoints", nargs=-1, metavar="CKPT...")
+@pool_options
 @click.option("--mix", metavar="W,...", help="Mixing weights in the order of the files; equal parts by default.")
 @click.option("-o", "--output", "path", required=True, metavar="FILE", help="The .safetensors file to write.")
 @click.option(
@@ -25,7 +25,6 @@ from radin.errors import InputError
 @click.option(
     "--max-shard-size", "shard", metavar="SIZE", help="Write a larger soup in several files with an index: 5GB."
 )
-@pool_options
 @json_option
 def command(
     checkpoints: tuple[str, ...],

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -16,6 +16,9 @@ from rich.table import Table
 
 from radin.errors import InputError
 from radin.progress import Advance
+
+if TYPE_CHECKING:
+    from radin.tasks.task import Task
 
 #: Tables keep their width when the output is no terminal, so that names are not cut in a log.
 PLAIN_WIDTH = 160
@@ -100,33 +103,76 @@ def pairs(given: Sequence[str], option: str) -> dict[str, str]:
     return values
 
 
-def pool_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of every command that reads checkpoints."""
-    for option in (
-        click.option("--prefix", metavar="NAME.", help="The network is what stands under this prefix in the files."),
-        click.option(
-            "--weights",
-            type=click.Choice(["model", "ema"]),
-            help="Of files that hold both: the network's own weights, or their moving average.",
-        ),
-    ):
-        command = option(command)
-    return command
+Command = Callable[..., Any]
 
 
-def searcher_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of every command that searches."""
-    for option in reversed(
-        (
-            click.option("--searcher", default="greedy", show_default=True, help="See `radin searchers`."),
-            click.option("-p", "parameters", multiple=True, metavar="KEY=VALUE", help="An option of the searcher."),
-            click.option("--candidates", default=20_000, show_default=True, help="K: recipes scored from logits."),
-            click.option("--lam", default=1.0, show_default=True, help="λ: strength of the prior for larger soups."),
-            click.option("--seed", default=0, show_default=True, help="Seed of the searcher's randomness."),
-        )
-    ):
-        command = option(command)
-    return command
+def _with(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """One decorator of several options, which `--help` lists in this order."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+#: What to read, and how, in every command that reads checkpoints.
+pool_options = _with(
+    click.argument("checkpoints", nargs=-1, metavar="CKPT..."),
+    click.option(
+        "--weights",
+        type=click.Choice(["model", "ema"]),
+        help="Of files that hold both: the network's own weights, or their moving average.",
+    ),
+    click.option("--prefix", metavar="NAME.", help="The network is what stands under this prefix in the files."),
+)
+
+#: In every command that searches.
+searcher_options = _with(
+    click.option("--searcher", default="greedy", show_default=True, help="See `radin searchers`."),
+    click.option("-p", "parameters", multiple=True, metavar="KEY=VALUE", help="An option of the searcher."),
+    click.option("--candidates", default=20_000, show_default=True, help="K: recipes scored from logits."),
+    click.option("--lam", default=1.0, show_default=True, help="λ: strength of the prior for larger soups."),
+    click.option("--seed", default=0, show_default=True, help="Seed of the searcher's randomness."),
+)
+
+#: In every command that runs networks: all that decides which logits they give, so that run folders can be shared.
+task_options = _with(
+    click.option("--task-arg", "arguments", multiple=True, metavar="KEY=VALUE", help="An argument of the task."),
+    click.option("--metric", help="accuracy, top5, balanced-accuracy, macro-f1 or nll; the task's own by default."),
+    click.option("--holdback", type=float, help="Share of the data that reports and does not select; the task's own."),
+    click.option("--split-seed", type=int, help="Draws the held-back part; the task's own by default."),
+    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the network runs."),
+    click.option("--autocast", type=click.Choice(["bfloat16", "float16"]), help="Lower precision for forward passes."),
+    click.option("--batch-size", type=int, help="Samples per forward pass; halves itself when memory runs out."),
+    click.option("--workers", type=int, help="Processes that load the data."),
+    click.option("--limit", type=int, help="Most samples of the data, and of each test set, each class in proportion."),
+    click.option("--split", metavar="NAME", help="Which part of the data, as --task-arg split=NAME."),
+    click.option(
+        "--batchnorm",
+        type=click.Choice(["average", "recompute", "keep"]),
+        default="recompute",
+        show_default=True,
+        help="BatchNorm statistics of soups.",
+    ),
+    click.option("--run-dir", default="radin-run", show_default=True, metavar="DIR", help="Goes on where it stopped."),
+)
+
+
+def task_from(spec: str, arguments: Sequence[str], split: str | None, changes: Mapping[str, Any]) -> Task:
+    """The task that `task_options` describe.
+
+    Arguments:
+        spec: `FILE.py:FUNC`, `MODULE:FUNC` or the name of an adapter.
+        arguments: `KEY=VALUE` each.
+        split: one more argument of that name.
+        changes: fields of the task to replace where they are not None.
+    """
+    from radin.tasks.load import load_task
+
+    given = [*arguments, *([f"split={split}"] if split is not None else [])]
+    return load_task(spec, pairs(given, "--task-arg"), **changes)
 
 
 def size(nbytes: int | float) -> str:

@@ -10,7 +10,6 @@ from radin.cli.console import json_option, output, pool_options, print_json, siz
 
 
 @click.command("inspect", epilog="Example: radin inspect runs/*.safetensors")
-@click.argument("checkpoints", nargs=-1, metavar="CKPT...")
 @pool_options
 @json_option
 def command(checkpoints: tuple[str, ...], weights: str | None, prefix: str | None, as_json: bool) -> None:

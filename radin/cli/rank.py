@@ -13,7 +13,8 @@ from radin.errors import InputError
 
 @click.command(
     "rank",
-    epilog="Example: radin rank --logits logits/ --searcher monte-carlo -p p=0.3 --candidates 5000",
+    epilog="Examples: radin rank --logits logits/ --searcher monte-carlo -p p=0.3 --candidates 5000  |  "
+    "radin rank --logits vit-run/logits --logits resnet-run/logits",
 )
 @click.option(
     "--logits",
@@ -23,7 +24,7 @@ from radin.errors import InputError
     metavar="DIR",
     help="One .npy file of shape [samples, classes] per model; again for models of another architecture.",
 )
-@click.option("--labels", metavar="FILE", help="The labels; labels.npy in the folder by default.")
+@click.option("--labels", metavar="FILE", help="The labels; labels.npy in each folder by default.")
 @click.option(
     "--samples",
     type=click.Choice(["selection", "all"]),

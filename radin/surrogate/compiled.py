@@ -1,4 +1,4 @@
-"""The two loops of `lookup`, compiled by numba. Importing this takes a moment, so it is imported when it pays.
+"""The loops of `lookup`, compiled by numba. Importing this takes a moment, so it is imported when it pays.
 
 Machine code is kept beside this file or, where that cannot be written, in the user's cache folder; compiling takes
 about two seconds, loading what was kept a tenth of that.
@@ -13,6 +13,9 @@ from typing import Any
 import numba
 import numpy as np
 
+if vars(numba.config)["DISABLE_JIT"]:
+    raise ImportError("numba is told not to compile (NUMBA_DISABLE_JIT), and as plain Python these loops take forever")
+
 
 def _compile(function: Callable[..., None]) -> Any:
     # Sums keep their order. That there is no NaN, and no difference between 0 and −0, lets minima be vectorised.
@@ -22,6 +25,18 @@ def _compile(function: Callable[..., None]) -> Any:
         return numba.njit(cache=True, **options)(plain)
     except RuntimeError:  # no folder to keep machine code in
         return numba.njit(**options)(plain)
+
+
+@_compile
+def number(masks: np.ndarray, bits: int, entries: np.ndarray, sizes: np.ndarray) -> None:
+    """Which entry of each group's table is the sum over a subset's members, and how many members it has."""
+    for k in range(len(masks)):
+        for g in range(entries.shape[1]):
+            entry = 0
+            for i in range(g * bits, min((g + 1) * bits, masks.shape[1])):
+                entry |= masks[k, i] << (i - g * bits)
+                sizes[k] += masks[k, i]
+            entries[k, g] = entry
 
 
 @_compile

@@ -80,9 +80,10 @@ class LookupKernel:
 
     def hits(self, masks: Bool[np.ndarray, "k n"]) -> Int64[np.ndarray, " k"]:
         """How many open samples each subset gets right."""
-        sizes = masks.sum(axis=1)
+        entries = np.empty((len(masks), self._groups), dtype=np.uint8)
+        sizes = np.zeros(len(masks), dtype=np.int64)
+        compiled().number(masks, self._bits, entries, sizes)
         limits = (gamma(sizes + 4, U32) * sizes * (1 + 2.0**-20)).astype(np.float32)
-        entries = self._entries(masks)
         pieces = 4 * workers()
 
         def count(first: int) -> Int64[np.ndarray, " k"]:
@@ -90,13 +91,6 @@ class LookupKernel:
 
         none = np.zeros(len(masks), dtype=np.int64)
         return sum(run(count, range(min(pieces, len(self._tiles))), workers()), start=none)
-
-    def _entries(self, masks: Bool[np.ndarray, "k n"]) -> UInt8[np.ndarray, "k groups"]:
-        """The entry of each group's table that is the sum over a subset's members."""
-        k, n = masks.shape
-        filled = np.zeros((k, self._groups * self._bits), dtype=bool)
-        filled[:, :n] = masks
-        return np.packbits(filled.reshape(k, self._groups, self._bits), axis=2, bitorder="little")[:, :, 0]
 
     def _count(
         self,

@@ -98,7 +98,7 @@ class Surrogate:
             InputError: rows that are no recipes over this pool.
         """
         proposals = as_proposals(weights, len(self.bank))
-        return self._blockwise(proposals) + self.prior(proposals)
+        return self._blockwise(proposals) + self._prior(proposals)
 
     def metric_scores(self, weights: Any, /) -> Float64[np.ndarray, " k"]:
         """The metric of averaged logits, higher is better, without the prior."""
@@ -106,10 +106,12 @@ class Surrogate:
 
     def prior(self, weights: Any, /) -> Float64[np.ndarray, " k"]:
         """The prior's part of the scores."""
-        sizes = effective_sizes(as_proposals(weights, len(self.bank)))
+        return self._prior(as_proposals(weights, len(self.bank)))
+
+    def _prior(self, proposals: Proposal) -> Float64[np.ndarray, " k"]:
         if len(self.bank) == 1 or self.lam == 0:
-            return np.zeros(len(sizes))
-        return prior_terms(sizes, len(self.bank), self.lam, self.se)
+            return np.zeros(len(proposals))
+        return prior_terms(effective_sizes(proposals), len(self.bank), self.lam, self.se)
 
     def tie_break(self, weights: Any, /) -> Float64[np.ndarray, " k"]:
         """Negative log-likelihood of averaged logits; lower is better."""

@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from command_line import SMALL
 from safetensors.torch import load_file, save_file
 from small import Network
 
 from radin.cli import main
-
-SMALL = Path(__file__).parent.parent / "small.py"
 
 TASKS = f"""
 import sys

@@ -5,20 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from command_line import SMALL, run
 from safetensors.torch import load_file
 from small import CLASSES, FEATURES, Network, task
 from torch import nn
-
-from radin.cli import main
-
-SMALL = Path(__file__).parent.parent / "small.py"
-
-
-def run(capsys: pytest.CaptureFixture, *arguments: object) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as ended:
-        main([str(one) for one in arguments])
-    captured = capsys.readouterr()
-    return int(ended.value.code or 0), captured.out, captured.err
 
 
 @pytest.fixture
@@ -61,19 +51,14 @@ def test_inspect_says_what_was_taken(capsys: pytest.CaptureFixture, scripts: lis
     )  # all tensors of the average share it, and Lightning wrote it
 
 
-def test_a_network_under_a_prefix_is_found(capsys: pytest.CaptureFixture, scripts: list[Path], tmp_path: Path) -> None:
-    given = [
-        "soup",
-        *scripts,
-        "--task",
-        f"{SMALL}:task",
-        "--run-dir",
-        tmp_path / "run",
-        "--soups",
-        1,
-        "--weights",
-        "model",
-    ]
+@pytest.fixture
+def soup(scripts: list[Path], tmp_path: Path) -> list[object]:
+    """A whole `radin soup` command on these files, but for the choice of weights and prefix."""
+    return ["soup", *scripts, "--task", f"{SMALL}:task", "--run-dir", tmp_path / "run", "--soups", 1]
+
+
+def test_a_network_under_a_prefix_is_found(capsys: pytest.CaptureFixture, soup: list[object], tmp_path: Path) -> None:
+    given = [*soup, "--weights", "model"]
     code, _, err = run(capsys, *given)
     assert code == 2
     assert "under 'model.': say --prefix model." in err
@@ -83,19 +68,8 @@ def test_a_network_under_a_prefix_is_found(capsys: pytest.CaptureFixture, script
     assert (code, "no tensor's name begins with the prefix 'net.'" in err) == (2, True)
 
 
-def test_the_moving_average_is_another_run(capsys: pytest.CaptureFixture, scripts: list[Path], tmp_path: Path) -> None:
-    given = [
-        "soup",
-        *scripts,
-        "--task",
-        f"{SMALL}:task",
-        "--run-dir",
-        tmp_path / "run",
-        "--soups",
-        1,
-        "--prefix",
-        "model",
-    ]
+def test_the_moving_average_is_another_run(capsys: pytest.CaptureFixture, soup: list[object]) -> None:
+    given = [*soup, "--prefix", "model"]
     assert run(capsys, *given, "--weights", "model")[0] == 0
     code, _, err = run(capsys, *given, "--weights", "ema")
     assert (code, "the contents of" in err) == (2, True)
@@ -151,6 +125,8 @@ def test_architectures_are_ranked_together(
     script.write_text(LINEAR)
     given = ["--task", f"{script}:task", "--run-dir", tmp_path / "flat", *logits]
     assert run(capsys, "soup", tmp_path / "run0.pt", *given)[0] == 0
+    code, _, err = run(capsys, "soup", tmp_path / "run0.pt", *given, "--plan")
+    assert (code, "--logits-only builds no soup" in err) == (2, True)
     both = ["rank", "--logits", tmp_path / "deep" / "logits", "--logits", tmp_path / "flat" / "logits"]
     document = json.loads(run(capsys, *both, "--json")[1])
     assert document["models"] == len(checkpoints) + 1
@@ -160,3 +136,5 @@ def test_architectures_are_ranked_together(
     assert any("flat/run0" in row["recipe"] and "deep/run0" in row["recipe"] for row in document["shortlist"])
     assert "all 300 samples of a run" in run(capsys, *both, "--samples", "all")[1]
     assert "samples that select in that run" in run(capsys, *both)[1]
+    labels = tmp_path / "deep" / "logits" / "labels.npy"
+    assert json.loads(run(capsys, *both, "--json", "--labels", labels)[1])["models"] == len(checkpoints) + 1

@@ -5,19 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import SMALL, run
 from safetensors.torch import load_file
-
-from radin.cli import main
-
-SMALL = Path(__file__).parent.parent / "small.py"
-
-
-def run(capsys: pytest.CaptureFixture, *arguments: object) -> tuple[int, str, str]:
-    """Exit code, standard output and standard error of one call."""
-    with pytest.raises(SystemExit) as ended:
-        main([str(one) for one in arguments])
-    captured = capsys.readouterr()
-    return int(ended.value.code or 0), captured.out, captured.err
 
 
 @pytest.fixture

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from command_line import run as call
 from layouts import cifar10, paint
 from safetensors.torch import save_file
 from torch import nn
-
-from radin.cli import main
 
 TASK = """
 import os
@@ -51,11 +50,7 @@ def pool(folder: Path, classes: int) -> list[Path]:
 
 
 def soup(capsys: pytest.CaptureFixture, run: Path, task: Path, files: list[Path], *more: str) -> tuple[int, str, str]:
-    given = ["soup", *files, "--task", f"{task}:task", "--run-dir", run, "--soups", 1, *more]
-    with pytest.raises(SystemExit) as ended:
-        main([str(one) for one in given])
-    captured = capsys.readouterr()
-    return int(ended.value.code or 0), captured.out, captured.err
+    return call(capsys, "soup", *files, "--task", f"{task}:task", "--run-dir", run, "--soups", 1, *more)
 
 
 def test_splits_and_limits_of_cifar(capsys: pytest.CaptureFixture, tmp_path: Path, task_file: Path) -> None:
@@ -98,3 +93,20 @@ def test_several_sets_and_images_left_out(capsys: pytest.CaptureFixture, tmp_pat
     assert (planned["samples"], planned["test_passes"], planned["test_samples"]) == (7, 4, 16)
     code, _, err = soup(capsys, tmp_path / "x", task_file, files, *arguments, "--task-arg", "corrupt=ignore")
     assert (code, "corrupt='ignore' is not of type" in err) == (2, True)
+
+
+def test_a_run_on_a_part_of_the_data_is_resumed_and_diagnosed_on_that_part(
+    capsys: pytest.CaptureFixture, tmp_path: Path, task_file: Path
+) -> None:
+    files = pool(tmp_path, 10)
+    settings = ["--task-arg", f"data={cifar10(tmp_path)}", "--split", "train", "--metric", "nll"]
+    settings += ["--holdback", "0.3", "--device", "cpu", "--json"]
+    code, out, _ = soup(capsys, tmp_path / "run", task_file, files, *settings, "--limit", "40")
+    assert (code, json.loads(out)["spent"]["passes"]) == (0, 3)
+    code, _, err = soup(capsys, tmp_path / "run", task_file, files, *settings, "--limit", "50")
+    assert (code, "was made with other inputs: the data differs" in err) == (2, True)
+    same = ["diagnose", *files, "--task", f"{task_file}:task", "--run-dir", tmp_path / "run", *settings]
+    code, out, _ = call(capsys, *same, "--limit", "40")
+    assert code == 0
+    assert len(json.loads(out)["soups"]) == 1
+    assert call(capsys, *same)[0] == 2
