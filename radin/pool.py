@@ -36,9 +36,9 @@ class Pool:
     `network.` if all tensors share it.
 
     Arguments:
-        paths: files (`.safetensors`, or `.pt`, `.pth`, `.ckpt`, `.bin` from PyTorch), indices of sharded ones
-            (`model.safetensors.index.json`), folders or globs. Files keep the order in which they are given; those that
-            a folder or glob gives come sorted.
+        paths: files (`.safetensors`, or `.pt`, `.pth`, `.ckpt`, `.bin`, `.pth.tar`, `.tar` from PyTorch), indices of
+            sharded ones (`model.safetensors.index.json`), folders or globs. Files keep the order in which they are
+            given; those that a folder or glob gives come sorted.
         names: what to call the ingredients; default: the files' stems, with as many parent folders in front as it takes
             to tell them apart.
         weights: `model` or `ema`: the network's own weights or their moving average, of training checkpoints that hold

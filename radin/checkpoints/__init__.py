@@ -14,8 +14,11 @@ from radin.checkpoints.safetensors import SafetensorsCheckpoint
 from radin.checkpoints.sharded import INDEX, ShardedCheckpoint, read_index, refuse_shard
 from radin.errors import CheckpointError, MissingFileError
 
-PICKLED = (".pt", ".pth", ".ckpt", ".bin")
+PICKLED = (".pt", ".pth", ".ckpt", ".bin", ".pth.tar", ".pt.tar")
 SUFFIXES = (".safetensors", *PICKLED)
+
+#: Old scripts of PyTorch end names so; archives do, too, so such a file counts only where it is named itself.
+NAMED_ONLY = ".tar"
 
 
 def open_checkpoint(path: Path, *, weights: str | None = None, prefix: str | None = None) -> NetworkCheckpoint:
@@ -48,7 +51,7 @@ def open_checkpoint(path: Path, *, weights: str | None = None, prefix: str | Non
 
 def is_index(path: Path) -> bool:
     """Whether a file's name says that it is an index of shards."""
-    return path.name.endswith(INDEX) and Path(path.name.removesuffix(INDEX)).suffix.lower() in SUFFIXES
+    return path.name.endswith(INDEX) and suffix_of(Path(path.name.removesuffix(INDEX))).lower() in SUFFIXES
 
 
 def checkpoints_in(folder: Path) -> list[Path]:
@@ -56,20 +59,27 @@ def checkpoints_in(folder: Path) -> list[Path]:
     files = sorted(file for file in folder.iterdir() if file.is_file())
     indices = [file for file in files if is_index(file)]
     shards = {shard for index in indices for shard in read_index(index)[0].values()}
-    whole = [file for file in files if file.suffix.lower() in SUFFIXES and file.name not in shards]
+    whole = [file for file in files if suffix_of(file).lower() in SUFFIXES and file.name not in shards]
     return sorted([*whole, *indices])
 
 
 def stem_of(path: Path) -> str:
     """A checkpoint's name without what says its format."""
-    return Path(path.name.removesuffix(INDEX)).stem if is_index(path) else path.stem
+    file = Path(path.name.removesuffix(INDEX)) if is_index(path) else path
+    return file.name.removesuffix(suffix_of(file))
+
+
+def suffix_of(path: Path) -> str:
+    """The end of a name that says the format: `.pth.tar` as a whole, else what follows the last dot."""
+    double = "".join(path.suffixes[-2:])
+    return double if double.lower() in SUFFIXES else path.suffix
 
 
 def _open_file(path: Path, *, weights: str | None) -> Checkpoint:
     if not path.exists():
         raise MissingFileError(f"no such checkpoint: {path}")
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
+    suffix = suffix_of(path).lower()
+    if suffix not in (*SUFFIXES, NAMED_ONLY):
         raise CheckpointError(
             f"{path}: cannot tell the format from the suffix {suffix!r}; known: {', '.join(SUFFIXES)}"
         )

@@ -61,7 +61,7 @@ STAND_INS = [_stand_in(path) for path in SETTINGS]
 
 
 class PickledCheckpoint(Checkpoint):
-    """The header of a `.pt`, `.pth`, `.ckpt` or `.bin` file: a state dict, or a training checkpoint that holds one.
+    """The header of a file of PyTorch's, such as `.pt`: a state dict, or a training checkpoint that holds one.
 
     Files of PyTorch 1.6 and later are memory-mapped; older ones are read whole while they are open. Names of tensors
     that share their memory and its layout become `aliases`.

@@ -17,7 +17,7 @@ from radin.errors import InputError
 @click.option("-o", "--output", "path", required=True, metavar="FILE", help="The .safetensors file to write.")
 @click.option(
     "--batchnorm",
-    type=click.Choice(["average", "keep"]),
+    metavar="[average|keep]",
     default="average",
     show_default=True,
     help="BatchNorm statistics: average them, or keep those of the member with the largest weight.",
@@ -41,6 +41,11 @@ def command(
     from radin.pool import Pool
     from radin.recipe import Recipe
 
+    if batchnorm == "recompute":
+        raise InputError(
+            "--batchnorm recompute runs the soup on data, and `radin average` has none: use `radin soup --task ...`, "
+            "which recomputes by default, or --batchnorm average or keep"
+        )
     most = parse_size(shard) if shard is not None else None
     pool = Pool(checkpoints, weights=weights, prefix=prefix)
     recipe = Recipe.uniform(pool.names) if mix is None else Recipe.of(pool.names, _numbers(mix, len(pool)))

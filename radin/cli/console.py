@@ -98,7 +98,8 @@ def pairs(given: Sequence[str], option: str) -> dict[str, str]:
         if not equals or not key:
             raise InputError(f"expected {option} KEY=VALUE, got {text!r}")
         if key in values:
-            raise InputError(f"{option} {key} was given twice: {values[key]!r} and {value!r}")
+            several = f"; several test sets are one argument: {option} test=NAME=DATA,NAME=DATA" * (key == "test")
+            raise InputError(f"{option} {key} was given twice: {values[key]!r} and {value!r}{several}")
         values[key] = value
     return values
 

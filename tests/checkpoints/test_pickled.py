@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from radin.checkpoints import TensorInfo, open_checkpoint
+from radin.checkpoints import TensorInfo, checkpoints_in, open_checkpoint, stem_of
 from radin.checkpoints.pickled import STAND_INS
 from radin.errors import CheckpointError, InputError
 
@@ -34,6 +34,17 @@ def contents(path: Path, name: str, start: int = 0, stop: int | None = None) -> 
 
 
 STATE = {"a": torch.arange(6.0).view(2, 3), "n": torch.tensor(3), "h": torch.ones(2).half(), "e": torch.empty(0)}
+
+
+@pytest.mark.parametrize(
+    "name", ["model_best.pth.tar", "model_best.PTH.TAR", "model_best.pt.tar", "model_best.tar", "model_best.pth"]
+)
+def test_names_that_scripts_give(tmp_path: Path, name: str) -> None:
+    torch.save({"state_dict": STATE}, tmp_path / name)
+    assert open_checkpoint(tmp_path / name).tensors["a"] == TensorInfo("float32", (2, 3))
+    assert stem_of(tmp_path / name) == "model_best"
+    found = checkpoints_in(tmp_path)
+    assert [file.name for file in found] == [name] * (name != "model_best.tar")  # any archive may be called so
 
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])

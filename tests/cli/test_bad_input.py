@@ -204,6 +204,16 @@ def test_weights_that_are_no_recipe(capsys: pytest.CaptureFixture, pool: list[Pa
     assert not (tmp_path / "soup.safetensors").exists()
 
 
+def test_averaging_has_no_data_to_recompute_with(
+    capsys: pytest.CaptureFixture, pool: list[Path], tmp_path: Path
+) -> None:
+    error = refused(capsys, "average", *pool, "-o", tmp_path / "soup.safetensors", "--batchnorm", "recompute")
+    assert "use `radin soup --task ...`" in error
+    error = refused(capsys, "average", *pool, "-o", tmp_path / "soup.safetensors", "--batchnorm", "mean")
+    assert "average" in error
+    assert "keep" in error
+
+
 def test_an_unknown_command_or_option(capsys: pytest.CaptureFixture) -> None:
     assert "No such command" in refused(capsys, "stew")
     assert "--task" in refused(capsys, "soup", "x.safetensors")
