@@ -12,7 +12,7 @@ from typing import Any
 from radin.averaging import average
 from radin.budget import Budget, Ledger
 from radin.calibration import calibrated, dispersions, gap_of
-from radin.diagnosis import warnings_of
+from radin.diagnosis import findings_of
 from radin.driver import Shortlist, as_searcher, search
 from radin.errors import InputError
 from radin.files import digest_of, write_json
@@ -36,10 +36,10 @@ SHORTLIST = 256
 def make_soup(
     pool: Pool,
     task: Task,
-    searcher: str | Searcher | SearchFunction = "greedy",
+    searcher: str | Searcher | SearchFunction = "forward",
     options: Mapping[str, Any] | None = None,
     budget: Budget | None = None,
-    lam: float = 1.0,
+    lam: float = 0.0,
     seed: int = 0,
     run_dir: str | os.PathLike[str] = "radin-run",
     *,
@@ -59,12 +59,14 @@ def make_soup(
     Arguments:
         pool: the ingredients, `N` of them.
         task: the network, the data and the metric.
-        searcher: a searcher's name, or a generator function.
+        searcher: a searcher's name, or a generator function. The default, `forward`, is the one that came within a
+            quarter of a standard error of the full greedy soup on each pool of `docs/results.md` with 4 real soups.
         options: the searcher's options.
         budget: `soups` is the B of the paper, 4 by default; `candidates` the recipes scored from logits; `seconds`
             caps search and verification together.
-        lam: strength λ of the prior that favours larger subsets, in standard errors of the best ingredient's score.
-            The default, 1, lets a soup of everything be one standard error worse and still be tried.
+        lam: strength λ of the prior that favours larger subsets, in standard errors of the best ingredient's score:
+            1 lets a soup of everything be one standard error worse and still be tried. The default, 0, is no prior: in
+            `docs/results.md` no λ is better on all pools, and those above 0 are worse where ingredients are unequal.
         seed: of the searcher's randomness.
         run_dir: holds logits, ledger, `soup.safetensors`, `leaderboard.json` and `score-against-budget.png`.
         calibrate: learn from each verified soup how far real soups fall from their averaged logits, and choose the next
@@ -130,7 +132,7 @@ def make_soup(
             }
             | asdict(budget),
             run_dir=run,
-            warnings=warnings_of(verifier, surrogate, shortlist, [one.recipe for one in tried]),
+            findings=findings_of(verifier, surrogate, shortlist, [one.recipe for one in tried]),
         )
         _publish(result, pool, verifier, shortlist, statistics)
     return result

@@ -184,8 +184,8 @@ def test_a_searcher_of_ones_own_needs_no_plugin(pool: radin.Pool, tmp_path: Path
     ("settings", "error", "message"),
     [
         ({"searcher": "gredy"}, UnknownSearcherError, "greedy"),
-        ({"options": {"acept": "ties"}}, PluginError, "accept"),
-        ({"options": {"accept": "maybe"}}, PluginError, "accept"),
+        ({"searcher": "greedy", "options": {"acept": "ties"}}, PluginError, "accept"),
+        ({"searcher": "greedy", "options": {"accept": "maybe"}}, PluginError, "accept"),
         ({"lam": -1.0}, InputError, "λ|lam"),
         ({"lam": float("nan")}, InputError, "λ|lam"),
         ({"budget": radin.Budget(soups=None)}, InputError, "number of soups"),

@@ -131,10 +131,10 @@ pool_options = _with(
 
 #: In every command that searches.
 searcher_options = _with(
-    click.option("--searcher", default="greedy", show_default=True, help="See `radin searchers`."),
+    click.option("--searcher", default="forward", show_default=True, help="See `radin searchers`."),
     click.option("-p", "parameters", multiple=True, metavar="KEY=VALUE", help="An option of the searcher."),
     click.option("--candidates", default=20_000, show_default=True, help="K: recipes scored from logits."),
-    click.option("--lam", default=1.0, show_default=True, help="λ: strength of the prior for larger soups."),
+    click.option("--lam", default=0.0, show_default=True, help="λ: strength of the prior for larger soups."),
     click.option("--seed", default=0, show_default=True, help="Seed of the searcher's randomness."),
 )
 

@@ -153,7 +153,7 @@ def test_tasks_that_cannot_be_used(
         (["--lam", "nan"], "nan"),
         (["--seconds", 0], "seconds must be above 0"),
         (["--searcher", "gredy"], "greedy"),
-        (["-p", "acept=ties"], "accept"),
+        (["--searcher", "greedy", "-p", "acept=ties"], "accept"),
         (["-p", "accept"], "KEY=VALUE"),
         (["-p", "accept=ties", "-p", "accept=strict"], "given twice"),
         (["--metric", "acuracy"], "accuracy"),

@@ -1,5 +1,6 @@
 """The command line on real files: what it prints, and how it ends."""
 
+import inspect
 import json
 from pathlib import Path
 
@@ -7,6 +8,10 @@ import numpy as np
 import pytest
 from command_line import SMALL, run
 from safetensors.torch import load_file
+
+from radin.budget import Budget
+from radin.cli.soup import command as soup_command
+from radin.procedure import make_soup
 
 
 @pytest.fixture
@@ -120,3 +125,11 @@ def test_help_needs_no_heavy_library(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", check], check=True, capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_command_line_and_the_library_have_the_same_defaults() -> None:
+    library = inspect.signature(make_soup).parameters
+    options = {option.name: option.default for option in soup_command.params}
+    for name in ("searcher", "lam", "seed", "run_dir", "calibrate", "batchnorm"):
+        assert options[name] == library[name].default, name
+    assert Budget(soups=options["soups"], candidates=options["candidates"]) == Budget()
