@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float64
 
+from radin.columns import described, reordering
 from radin.dispersion import Gram, stored_logit_gram, stored_weight_gram, weight_gram
 from radin.errors import InputError
 from radin.findings import (
+    SURE,
     Finding,
     Measured,
     chance_findings,
@@ -28,6 +30,7 @@ from radin.pool import Pool
 from radin.progress import SILENT, Progress
 from radin.recipe import Recipe
 from radin.stored import LogitFolder
+from radin.wording import counted, enumerated
 
 if TYPE_CHECKING:
     from radin.driver import Shortlist
@@ -47,7 +50,6 @@ class Diagnosis:
         scores: each one's value of the metric on the selection data; None without a task.
         metric: the metric's name; empty without a task.
         measured: the verified soups in the run folder.
-        best_ingredient: the best one's score, higher is better.
         findings: what speaks against the pool or its ingredients, each a sentence.
         soups: real soups that were evaluated for this diagnosis.
     """
@@ -59,7 +61,6 @@ class Diagnosis:
     scores: Float64[np.ndarray, " n"] | None = None
     metric: str = ""
     measured: tuple[Measured, ...] = ()
-    best_ingredient: float = -np.inf
     soups: int = 0
 
     @property
@@ -76,24 +77,39 @@ class Diagnosis:
     @property
     def verdict(self) -> str:
         """Does this pool soup, in one sentence."""
-        without = f" once {_and(self.suspects)} {_is(self.suspects)} left out" if self.suspects else ""
+        about_all = [one for one in self.findings if one.kind in ("classes", "chance") and not one.ingredient]
+        if about_all:
+            return f"Nothing can be said of this pool yet. {about_all[0].text}"
+        without = f" once {enumerated(self.suspects)} {_is(self.suspects)} left out" if self.suspects else ""
         if len(self.names) - len(self.suspects) < 2:
             return "This pool does not soup: no two of its ingredients belong together."
         if not self.sound:
             ask = "verify some soups with --soups" if self.scores is not None else "give a task"
             if not self.suspects:
                 return f"Nothing in the weights speaks against souping this pool, but no soup shows it yet: {ask}."
-            return f"Leave out {_and(self.suspects)}; whether the rest soups is not shown yet: {ask}."
+            return f"Leave out {enumerated(self.suspects)}; whether the rest soups is not shown yet: {ask}."
         mean = float(np.mean([one.lost for one in self.sound]))
         if falls_short(self.sound):
             also = f", even{without}" if without else ""
             return f"This pool does not soup{also}: real soups lose {mean:.0%} of what their averaged logits know."
-        kept = (
-            f"{len(self.sound)} real soup{'s' * (len(self.sound) > 1)} keep {1 - mean:.1%} of what averaged logits know"
+        soups = counted(len(self.sound), "real soup keeps", "real soups keep")
+        return f"This pool soups{without}: {soups} {1 - mean:.1%} of what averaged logits know, {self._lead()}."
+
+    def _lead(self) -> str:
+        """How the best sound soup compares with the best ingredient; no word of better within noise."""
+        best = max(self.sound, key=lambda one: one.score)
+        if self.scores is not None and len({*np.abs(self.scores), *(abs(one.score) for one in self.sound)}) == 1:
+            return f"but these data cannot tell them from the ingredients: all have {self.metric} {self.scores[0]:.4f}"
+        if best.ahead == 0:
+            return "and the best of them ties with the best ingredient"
+        if abs(best.ahead) <= SURE * best.ahead_error:
+            return (
+                f"and the best of them differs from the best ingredient by no more than noise ({best.ahead:+.4f}, "
+                f"with a standard error of {best.ahead_error:.4f})"
+            )
+        return (
+            "and the best of them beats the best ingredient" if best.ahead > 0 else "but none beats the best ingredient"
         )
-        wins = max(one.score for one in self.sound) > self.best_ingredient
-        won = "and the best of them beats the best ingredient" if wins else "but none beats the best ingredient"
-        return f"This pool soups{without}: {kept}, {won}."
 
     @property
     def reasons(self) -> list[str]:
@@ -188,7 +204,7 @@ def diagnose(
 
     with Verifier(pool, task, run_dir, batchnorm=batchnorm, progress=progress) as verifier:
         surrogate = Surrogate(verifier.bank, task.metric)
-        findings += chance_findings(verifier.bank, task.scored_by)
+        findings += _logit_findings(verifier)
         suspects = {one.ingredient for one in findings if one.kind != "far"}
         recipes, before = verified_recipes(verifier), verifier.ledger.count("soup")
         planned = [one for one in _probes(gram, suspects) if one not in recipes]
@@ -204,24 +220,32 @@ def diagnose(
             scores=sign * verifier.solo,
             metric=task.scored_by.name,
             measured=tuple(measured),
-            best_ingredient=float(verifier.solo.max()),
             soups=verifier.ledger.count("soup") - before,
         )
 
 
-def warnings_of(
+def findings_of(
     verifier: Verifier, surrogate: Surrogate, shortlist: Shortlist, verified: Sequence[Recipe]
-) -> tuple[str, ...]:
-    """What a run should warn of, in the words of the diagnosis: its ingredients, its soups, its search."""
+) -> tuple[Finding, ...]:
+    """What a run should warn of, as the diagnosis finds it: its ingredients, its soups, its search."""
     findings = weight_findings(stored_weight_gram(verifier))
-    findings += chance_findings(verifier.bank, verifier.task.scored_by)
+    findings += _logit_findings(verifier)
     suspects = [one.ingredient for one in findings if one.ingredient and one.kind != "far"]
     findings += soup_findings(measure_soups(verifier, surrogate, verified), suspects)
     improved = int(shortlist.trace[0][-1]) if len(shortlist.trace[0]) else 0
     about = {"searcher": shortlist.searcher, "charged": shortlist.charged, "stopped": shortlist.stopped}
     search = about | {"improved": improved}
     verifier.ledger.set_fact("search", search)
-    return tuple(one.text for one in findings + search_findings(search))
+    return (*findings, *search_findings(search))
+
+
+def _logit_findings(verifier: Verifier) -> list[Finding]:
+    """What the logits say; where the labels are others than the outputs', nothing else can be told from them."""
+    order = reordering(verifier.bank)
+    if order is None:
+        return chance_findings(verifier.bank, verifier.task.scored_by)
+    names = next(iter(verifier.task.rows.class_names), None)
+    return [Finding("classes", None, described(order, names))]
 
 
 def verified_recipes(verifier: Verifier) -> list[Recipe]:
@@ -253,10 +277,6 @@ def _middle(values: np.ndarray) -> float | None:
 
 def _number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
-
-
-def _and(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _is(names: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from radin.logits import LogitBank
 from radin.metrics import Metric
 from radin.recipe import Recipe
 from radin.significance import paired_error
+from radin.wording import counted
 
 if TYPE_CHECKING:
     from radin.surrogate import Surrogate
@@ -43,7 +44,7 @@ CHANCE_SAMPLES, CHANCE_SHUFFLES, ABOVE_CHANCE = 1_000, 20, 4.0
 #: undirected search that is going nowhere does so in one run of ten.
 LATE = 0.1
 
-Kind = Literal["diverged", "elsewhere", "far", "chance", "barrier", "gap", "search"]
+Kind = Literal["diverged", "elsewhere", "far", "classes", "chance", "barrier", "gap", "search"]
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,8 @@ class Finding:
     """One thing that speaks against souping this pool, or one of its ingredients.
 
     Attributes:
-        kind: `diverged`, `elsewhere`, `far`, `chance` and `barrier` are about one ingredient, `gap` and `search` about
-            the pool.
+        kind: `diverged`, `elsewhere`, `far`, `chance` and `barrier` are about one ingredient, `classes`, `gap` and
+            `search` about the pool; so is `chance` where it holds for all.
         ingredient: its name, or None.
         text: the whole sentence.
     """
@@ -74,6 +75,8 @@ class Measured:
         sure: whether the gap exceeds `SURE` standard errors of the paired difference.
         barrier: for two in equal parts, the share of what the parts know on average that the soup does not; else None.
         barrier_sure: whether that exceeds the larger of `SURE` paired errors against either part.
+        ahead: the soup's score minus the best ingredient's.
+        ahead_error: standard error of that paired difference.
     """
 
     recipe: Recipe
@@ -83,6 +86,8 @@ class Measured:
     sure: bool
     barrier: float | None = None
     barrier_sure: bool = False
+    ahead: float = 0.0
+    ahead_error: float = 0.0
 
 
 def weight_findings(gram: Gram) -> list[Finding]:
@@ -148,13 +153,19 @@ def medoid(gram: Gram) -> int:
 
 
 def chance_findings(bank: LogitBank, metric: Metric) -> list[Finding]:
-    """Ingredients that score no better on the true labels than on shuffled ones."""
+    """Ingredients that score no better on the true labels than on shuffled ones; one finding if none is better."""
     found = []
     for i, name in enumerate(bank.names):
         score, mean, spread = against_chance(bank, metric, i)
         if score <= mean + ABOVE_CHANCE * spread + 1e-9 * max(1.0, abs(mean)):
             text = f"{name} is at chance level: it scores no better on the true labels than on shuffled ones."
             found.append(Finding("chance", name, text))
+    if len(found) == len(bank) > 1:
+        text = (
+            f"All {len(bank)} ingredients are at chance level: none scores better on the true labels than on shuffled "
+            "ones. Check the labels, the order of the classes and how the inputs are prepared."
+        )
+        return [Finding("chance", None, text)]
     return found
 
 
@@ -173,7 +184,9 @@ def measure_soups(verifier: Verifier, surrogate: Surrogate, recipes: Sequence[Re
     """Verified recipes beside their ensembles; what is in the run folder is read, the rest is evaluated and charged."""
     bank, metric, labels = verifier.bank, verifier.task.scored_by, verifier.bank.labels
     solo = verifier.solo
-    chance = against_chance(bank, metric, int(solo.argmax()))[1]
+    leader = int(solo.argmax())
+    chance = against_chance(bank, metric, leader)[1]
+    single = metric.measure(bank.read(leader, 0, bank.n_samples), labels)
     observe = gap_of(surrogate, verifier.selection_logits)
 
     def share(difference: float, score: float) -> float:
@@ -191,7 +204,17 @@ def measure_soups(verifier: Verifier, surrogate: Surrogate, recipes: Sequence[Re
             barrier = share(below, score + below)
             barrier_sure = below > SURE * max(paired_error(metric, soup, part, labels) for part in parts)
         measured.append(
-            Measured(recipe, score, gap, share(-gap, score - gap), abs(gap) > SURE * error, barrier, barrier_sure)
+            Measured(
+                recipe,
+                score,
+                gap,
+                lost=share(-gap, score - gap),
+                sure=abs(gap) > SURE * error,
+                barrier=barrier,
+                barrier_sure=barrier_sure,
+                ahead=score - float(solo[leader]),
+                ahead_error=paired_error(metric, soup, single, labels),
+            )
         )
     return measured
 
@@ -219,9 +242,9 @@ def soup_findings(measured: Sequence[Measured], suspects: Sequence[str] = ()) ->
     if falls_short(rest):
         lost = float(np.mean([m.lost for m in rest]))
         text = (
-            f"Soups fall short of their ensembles: {len(rest)} verified lose {lost:.0%} of what the averaged "
-            "logits know, so the ingredients lie too far apart for averaging; check that they were fine-tuned from one "
-            "and the same model, and try lower learning rates or shorter training."
+            f"Soups fall short of their ensembles: {counted(len(rest), 'verified one loses', 'verified ones lose')} "
+            f"{lost:.0%} of what the averaged logits know, so the ingredients lie too far apart for averaging; check "
+            "that they were fine-tuned from one and the same model, and try lower learning rates or shorter training."
         )
         found.append(Finding("gap", None, text))
     return found

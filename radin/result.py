@@ -11,13 +11,13 @@ from typing import Any, Literal
 
 from radin.errors import InputError
 from radin.files import written_aside
+from radin.findings import Finding
 from radin.recipe import Recipe
+from radin.verdict import verdict
+from radin.wording import counted
 
 #: Under this many samples a 95 % interval of an accuracy near 0.9 is wider than 5 points.
 FEW_SAMPLES = 500
-
-#: A soup that is this far from its ensemble says that its ingredients do not average, whatever the ensemble is worth.
-FAR_OFF = 0.05
 
 
 def check_soup_file(path: str | os.PathLike[str]) -> None:
@@ -127,7 +127,9 @@ class Report:
                 "another split was used in this run folder before, so some of these samples have selected then"
             )
         if self.is_small:
-            remarks.append(f"{self.n_samples} samples are few: the interval is too wide to decide much")
+            remarks.append(
+                f"{counted(self.n_samples, 'sample is', 'samples are')} few: the interval is too wide to decide much"
+            )
         return remarks
 
 
@@ -174,7 +176,7 @@ class Result:
         batchnorm: the policy for BatchNorm statistics that the soups were built with.
         settings: searcher, options, λ, seed and caps.
         run_dir: the run's folder.
-        warnings: what speaks against this pool, its ingredients or the search, in the words of `radin diagnose`.
+        findings: what speaks against this pool, its ingredients or the search, in the words of `radin diagnose`.
     """
 
     best: VerifiedSoup
@@ -188,7 +190,7 @@ class Result:
     batchnorm: str
     settings: dict[str, Any]
     run_dir: Path
-    warnings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     def __repr__(self) -> str:
         return f"Result({self.verdict()!r}, run_dir={str(self.run_dir)!r})"
@@ -229,39 +231,14 @@ class Result:
             shutil.copyfileobj(source, target)
         return Path(path)
 
-    def verdict(self) -> str:
-        """In one sentence: did a soup win, over what, and by how much."""
-        single = self.best_ingredient
-        name = single.recipe.member_names[0]
-        if self.soup_won:
-            size = self.best.recipe.size
-            if self.best.score == single.score:
-                return (
-                    f"A soup of {size} ingredients ties with the best ingredient, {name}, at {self.metric} "
-                    f"{single.score:.4f} on the selection data; it is taken since its logits are no less likely "
-                    f"(negative log-likelihood {self.best.nll:.4f} against {single.nll:.4f})."
-                )
-            return (
-                f"A soup of {size} ingredients wins: {self.metric} {self.best.score:.4f} on the selection data, "
-                f"{single.score:.4f} for the best ingredient, {name}."
-            )
-        if not self.verified:
-            return f"No soup was verified, so the best ingredient, {name}, stands: {self.metric} {single.score:.4f}."
-        best = next(entry for entry in self.leaderboard if entry.recipe.size > 1)
-        return (
-            f"No soup won: the best ingredient, {name}, has {self.metric} {single.score:.4f} on the selection data, "
-            f"and the best of {len(self.verified)} verified soups {best.score:.4f}, where its averaged logits promised "
-            f"{best.ensemble:.4f}. {self._why_not(best)}"
-        )
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What speaks against this pool, its ingredients or the search, a sentence each."""
+        return tuple(one.text for one in self.findings)
 
-    def _why_not(self, best: VerifiedSoup) -> str:
-        sign = 1 if self.higher_is_better else -1
-        if sign * best.ensemble > sign * self.best_ingredient.score or abs(best.gap) > FAR_OFF:
-            return (
-                "The soups fall short of their ensembles: the ingredients may lie too far apart in weight space for "
-                "averaging; check that they were fine-tuned from one and the same model."
-            )
-        return "Even the averaged logits are no better: these ingredients make the same mistakes, or one leads by far."
+    def verdict(self) -> str:
+        """In a sentence or two: did a soup win, over what, by how much, and is that more than noise."""
+        return verdict(self)
 
     def surrogate_gap(self) -> str | None:
         """In one sentence: how far the surrogate was from the verified soups; None if there are none."""
