@@ -16,9 +16,11 @@ from jaxtyping import Float32
 
 from radin.batchnorm import recompute_statistics, restore_statistics, statistics_of, statistics_rows
 from radin.budget import Kind, Ledger
+from radin.complaints import Complaints
 from radin.errors import DataError, IncompatibleError, TaskError
 from radin.files import digest_of, remove_leftovers
 from radin.filling import Filler, names_in
+from radin.finite import check_no_nan
 from radin.inputs import bind_inputs
 from radin.logits import LogitBank, check_labels, check_logits
 from radin.pool import Pool
@@ -75,14 +77,22 @@ class Evaluator:
         """A digest of every ingredient, in pool order: SHA-256 of its file, or of its shards and what is taken of them.
 
         Raises:
+            CheckpointError: NaN in some of them; names all.
             IncompatibleError: two files with the same contents.
         """
         memory = self.ledger.fact("digests", {})
+        complaints = Complaints("checkpoints")
         with self.progress.stage("reading checkpoints", len(self.pool), "file") as advance:
             digests = []
             for i in range(len(self.pool)):
                 digests.append(self.pool.digest(i, memory))
+                known_as = f"finite\0{digests[-1]}"
+                if known_as not in memory:
+                    with complaints.noting():
+                        check_no_nan(self.pool, i)
+                    memory[known_as] = ""
                 advance(1)
+        complaints.settle()
         self.ledger.set_fact("digests", memory)
         for (one, i), (other, j) in pairwise(sorted((digest, i) for i, digest in enumerate(digests))):
             if one == other:

@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 
 from radin.checkpoints import Reader
 from radin.checkpoints.dtypes import narrow, widen
-from radin.errors import CheckpointError, IncompatibleError
+from radin.errors import IncompatibleError
+from radin.finite import nan_error
 from radin.pool import Pool
 from radin.recipe import Recipe
 from radin.replacing import replacements
@@ -163,7 +164,7 @@ class Mixer:
             space_needed = (stop - start) * kind.accumulator.itemsize
             values = widen(stored, kind, space.term[:space_needed].view(kind.accumulator))
             if not np.isfinite(values.sum()) and np.isnan(values).any():
-                self._refuse_nan(step, step.sources[0])
+                raise nan_error(self.pool, step.sources[0], {step.name: ""})
 
     def _examine(self, step: Step, start: int, stop: int, space: Workspace, total: np.ndarray) -> None:
         """Looks closely at a tile whose sum is not finite; infinities that a member has are let through.
@@ -178,7 +179,7 @@ class Mixer:
         for source in step.sources:
             values = widen(self.read(source, step, start, stop, space.raw), kind, term)
             if np.isnan(values).any():
-                self._refuse_nan(step, source)
+                raise nan_error(self.pool, source, {step.name: ""})
             infinite |= np.isinf(values)
         if np.isnan(total).any():
             raise IncompatibleError(
@@ -190,9 +191,3 @@ class Mixer:
                 f"tensor {step.name!r}: the average is beyond the largest {step.info.dtype}, though every member is "
                 f"finite. Save the ingredients in a wider dtype."
             )
-
-    def _refuse_nan(self, step: Step, source: int) -> NoReturn:
-        raise CheckpointError(
-            f"{self.pool.paths[source]}: tensor {step.name!r} holds NaN, so no soup with it can be of use. "
-            f"Leave {self.pool.names[source]!r} out, or take a checkpoint from before it diverged."
-        )

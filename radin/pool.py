@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radin.checkpoints import SUFFIXES, Checkpoint, Reader, TensorInfo, checkpoints_in, open_checkpoint, stem_of
-from radin.checkpoints.names import LORA, ties
-from radin.errors import IncompatibleError, InputError, MissingFileError
+from radin.checkpoints import SUFFIXES, Reader, TensorInfo, checkpoints_in, open_checkpoint, stem_of
+from radin.checkpoints.names import ties
+from radin.compatibility import check_compatible, common_classes
+from radin.complaints import Complaints
+from radin.errors import InputError, MissingFileError
 from radin.files import digest_of, file_digest
 
 if TYPE_CHECKING:
@@ -23,9 +25,6 @@ else:
 #: Above this many files in all, each is opened for each read, so that the system's limit on open files (often 1024) is
 #: never met.
 KEEP_OPEN = 256
-
-#: What to do with models that are no pool.
-ENSEMBLES = "run `radin soup --logits-only` on each group, then `radin rank --logits A/logits --logits B/logits`."
 
 
 class Pool:
@@ -53,7 +52,7 @@ class Pool:
         aliases: `{tied name: the name that is stored}`, for the ties that all ingredients have.
         class_names: the classes in the order of the head's outputs, if any ingredient's file says so.
 
-    Raises:
+    Raises: what is wrong with several files is said at once, by an error of the first one's class.
         InputError: no file, one file twice, `names` that do not fit, or no such choice of `weights`.
         MissingFileError: a file or every match of a glob is missing.
         CheckpointError: a file is damaged, of an unknown format, would run code, or lacks the weights asked for.
@@ -69,17 +68,22 @@ class Pool:
         weights: str | None = None,
         prefix: str | None = None,
     ) -> None:
-        self.paths = _resolve(paths)
+        complaints = Complaints("checkpoints")
+        self.paths = _resolve(paths, complaints)
+        opened = []
+        for path in self.paths:
+            with complaints.noting():
+                opened.append(open_checkpoint(path, weights=weights, prefix=prefix))
+        if opened:
+            check_compatible(opened, complaints)
+        complaints.settle()
+        self._checkpoints = tuple(opened)
         self.names = tuple(names) if names is not None else _names(self.paths)
         _check_names(self.names, self.paths)
         self._prefix = prefix
-        self._checkpoints = tuple(open_checkpoint(path, weights=weights, prefix=prefix) for path in self.paths)
         self._files = tuple(file for checkpoint in self._checkpoints for file in checkpoint.files)
-        self.class_names = _common_classes(self._checkpoints)
+        self.class_names = common_classes(self._checkpoints)
         first = self._checkpoints[0]
-        for checkpoint in self._checkpoints:
-            _refuse_adapters(checkpoint)
-            _compare(first, checkpoint)
         self.aliases: Mapping[str, str] = ties(
             {name: tuple(one.aliases.get(name, name) for one in self._checkpoints) for name in first.names}
         )
@@ -162,22 +166,29 @@ class Pool:
         return state | {name: state[kept] for name, kept in self.aliases.items()}
 
 
-def _resolve(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> tuple[Path, ...]:
+def _resolve(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], complaints: Complaints
+) -> tuple[Path, ...]:
+    """The files that are there; complaints take note of those that are not, and of those given twice."""
     given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     if not given:
         raise InputError("the pool is empty: expected at least one checkpoint file or a glob that matches some")
-    found = [path for one in given for path in _matches(Path(one).expanduser())]
     seen: dict[tuple[int, int], Path] = {}
-    for path in found:
-        stat = path.stat()
-        inode = stat.st_dev, stat.st_ino
-        if inode in seen:
-            raise InputError(
-                f"{path} and {seen[inode]} are the same file: each ingredient is given once. "
-                f"To give one more weight, say so in the recipe."
-            )
-        seen[inode] = path
-    return tuple(found)
+    for one in given:
+        with complaints.noting():
+            for path in _matches(Path(one).expanduser()):
+                with complaints.noting():
+                    stat = path.stat()
+                    _refuse_twice(path, seen.setdefault((stat.st_dev, stat.st_ino), path))
+    return tuple(seen.values())
+
+
+def _refuse_twice(path: Path, first: Path) -> None:
+    if path is not first:
+        raise InputError(
+            f"{path} and {first} are the same file: each ingredient is given once. "
+            f"To give one more weight, say so in the recipe."
+        )
 
 
 def _matches(given: Path) -> list[Path]:
@@ -197,8 +208,18 @@ def _matches(given: Path) -> list[Path]:
     matches = glob.glob(pattern, recursive=True)  # noqa: PTH207 -- Path.glob takes no absolute pattern
     found = [path for path in map(Path, sorted(matches)) if path.is_file()]
     if not found:
-        raise MissingFileError(f"the pool is empty: no file matches {pattern!r}")
+        raise MissingFileError(f"the pool is empty: no file matches {pattern!r}. {_instead(given)}")
     return found
+
+
+def _instead(pattern: Path) -> str:
+    """What there is where a glob matches nothing."""
+    folder = next(parent for parent in pattern.parents if not glob.has_magic(str(parent)))
+    if not folder.is_dir():
+        return f"There is no folder {folder}; correct the path."
+    names = sorted(path.name + "/" * path.is_dir() for path in folder.iterdir())
+    held = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "") or "nothing"
+    return f"The folder {folder} holds {held}; correct the pattern."
 
 
 def _names(paths: tuple[Path, ...]) -> tuple[str, ...]:
@@ -221,60 +242,3 @@ def _check_names(names: tuple[str, ...], paths: tuple[Path, ...]) -> None:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise InputError(f"two ingredients are called {twice!r}; names must differ")
-
-
-def _refuse_adapters(checkpoint: Checkpoint) -> None:
-    factor = next((name for name in checkpoint.names if LORA.search(name)), None)
-    if factor is not None:
-        raise IncompatibleError(
-            f"{checkpoint.path}: tensor {factor!r} is a factor of a low-rank adapter (LoRA). Factors cannot be "
-            f"averaged one by one: the average of A times the average of B is not the average of B·A. Merge each "
-            f"adapter into its base weights first (PEFT: model.merge_and_unload()) and give the merged checkpoints."
-        )
-
-
-def _compare(first: Checkpoint, other: Checkpoint) -> None:
-    here, there = set(first.names), set(other.names)
-    for lacking, holding, names in ((other, first, here - there), (first, other, there - here)):
-        if names:
-            name = min(names)
-            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-            raise IncompatibleError(
-                f"tensor {name!r}{more}: in {holding.path}, but not in {lacking.path}. All ingredients must be "
-                f"fine-tunings of one architecture, saved alike. Models of several are ranked as ensembles: {ENSEMBLES}"
-            )
-    for name in first.names:
-        expected, got = first.info(name), other.info(name)
-        if expected.shape != got.shape:
-            raise IncompatibleError(
-                f"tensor {name!r}: shape {list(expected.shape)} in {first.path}, "
-                f"but {list(got.shape)} in {other.path}. "
-                f"All ingredients must have one architecture and the same classes. Models of several architectures are "
-                f"ranked as ensembles: {ENSEMBLES}"
-            )
-        if expected.dtype != got.dtype:
-            raise IncompatibleError(
-                f"tensor {name!r}: dtype {expected.dtype} in {first.path}, but {got.dtype} in {other.path}. "
-                f"Save all ingredients in one precision."
-            )
-
-
-def _common_classes(checkpoints: Sequence[Checkpoint]) -> tuple[str, ...] | None:
-    """The order of classes that the files state, which must be one."""
-    stating = [checkpoint for checkpoint in checkpoints if checkpoint.class_names is not None]
-    for other in stating[1:]:
-        here, there = stating[0].class_names or (), other.class_names or ()
-        if here != there:
-            at = next(
-                (i for i, (a, b) in enumerate(zip(here, there, strict=False)) if a != b), min(map(len, (here, there)))
-            )
-            how = "in another order" if sorted(here) == sorted(there) else "others"
-            raise IncompatibleError(
-                f"the classes of {other.path} are {how} than those of {stating[0].path}: class {at} is "
-                f"{_class(there, at)} there and {_class(here, at)} here. Heads with other classes cannot be averaged."
-            )
-    return stating[0].class_names if stating else None
-
-
-def _class(names: Sequence[str], index: int) -> str:
-    return repr(names[index]) if index < len(names) else "none"

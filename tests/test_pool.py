@@ -91,6 +91,29 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         Pool([save(tmp_path / "a.pt"), tmp_path / "b.pt"])
 
 
+def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
+    good = [save(tmp_path / f"good{i}.safetensors") for i in range(2)]
+    other = save(tmp_path / "other.safetensors", {"b": torch.ones(2)})
+    for name in ("torn.safetensors", "torn.pt"):
+        (tmp_path / name).write_bytes(b"\x08")
+    with pytest.raises(InputError, match="these 5 checkpoints cannot be used") as caught:
+        Pool([other, *good, good[0], tmp_path / "gone.pt", tmp_path / "torn.safetensors", tmp_path / "torn.pt"])
+    lines = str(caught.value).splitlines()[1:]
+    for line, what in zip(
+        lines, ("same file", "gone.pt", "torn.safetensors", "torn.pt", "other.safetensors"), strict=True
+    ):
+        assert what in line
+        assert "weights_only" not in line  # nobody is told to run the code in a file
+
+
+def test_what_there_is_instead_of_a_glob(tmp_path: Path) -> None:
+    save(tmp_path / "x.safetensors")
+    with pytest.raises(MissingFileError, match=r"The folder .* holds x\.safetensors"):
+        Pool(f"{tmp_path}/*.pt")
+    with pytest.raises(MissingFileError, match=r"There is no folder .*runs; correct the path"):
+        Pool(f"{tmp_path}/runs/*/*.pt")
+
+
 @pytest.mark.parametrize("again", ["same", "symlink", "hard link"])
 def test_one_file_twice_is_refused(tmp_path: Path, again: str) -> None:
     first, second = save(tmp_path / "a.pt"), tmp_path / "b.pt"

@@ -178,7 +178,8 @@ def _refusal(path: Path, error: Exception) -> CheckpointError:
             f"save its weights alone where it was made: torch.save(model.state_dict(), 'weights.pt')."
         )
     known = isinstance(error, RuntimeError | EOFError | pickle.UnpicklingError)
-    reason = text.splitlines()[0].rstrip(".") if known and text else "it is not in PyTorch's format"
+    useful = known and text and "weights_only" not in text  # torch's advice there is to run the file's code
+    reason = text.splitlines()[0].rstrip(".") if useful else "it is not in PyTorch's format"
     return CheckpointError(
         f"{path} is no complete PyTorch checkpoint: {reason}. Expected what torch.save writes; copy or save it again."
     )

@@ -18,6 +18,7 @@ from radin.errors import InputError
 from radin.progress import Advance
 
 if TYPE_CHECKING:
+    from radin.pool import Pool
     from radin.tasks.task import Task
 
 #: Tables keep their width when the output is no terminal, so that names are not cut in a log.
@@ -159,6 +160,15 @@ task_options = _with(
     ),
     click.option("--run-dir", default="radin-run", show_default=True, metavar="DIR", help="Goes on where it stopped."),
 )
+
+
+def check_several(pool: Pool) -> None:
+    """Raises InputError for a pool of one."""
+    if len(pool) == 1:
+        raise InputError(
+            f"{pool.paths[0]} is one checkpoint, so there is nothing to average; give two or more fine-tunings of one "
+            "model: files, a folder, or a glob"
+        )
 
 
 def task_from(spec: str, arguments: Sequence[str], split: str | None, changes: Mapping[str, Any]) -> Task:

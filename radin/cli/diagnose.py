@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from radin.cli.console import Bars, json_option, output, pool_options, print_json, table, task_from, task_options
+from radin.cli.console import (
+    Bars,
+    check_several,
+    json_option,
+    output,
+    pool_options,
+    print_json,
+    table,
+    task_from,
+    task_options,
+)
 
 if TYPE_CHECKING:
     from radin.diagnosis import Diagnosis
@@ -49,6 +59,7 @@ def command(
     from radin.pool import Pool
 
     pool = Pool(checkpoints, weights=weights, prefix=prefix)
+    check_several(pool)
     start = Pool(pretrained, prefix=prefix) if pretrained else None
     task = task_from(spec, arguments, split, changes) if spec else None
     with Bars() as bars:

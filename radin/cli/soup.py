@@ -9,6 +9,7 @@ import click
 
 from radin.cli.console import (
     Bars,
+    check_several,
     duration,
     json_option,
     output,
@@ -103,6 +104,8 @@ def command(
     options = pairs(parameters, "-p")
     check_settings(searcher, options, budget, lam)
     pool = Pool(checkpoints, weights=weights, prefix=prefix)
+    if not logits_only:
+        check_several(pool)
     task = task_from(spec, arguments, split, changes)
     with Bars() as bars:
         if only_plan:

@@ -120,6 +120,24 @@ def test_ingredients_that_do_not_fit(
     assert "run3" in error or message == "LoRA"
 
 
+def test_inspect_says_all_that_is_wrong(capsys: pytest.CaptureFixture, pool: list[Path], tmp_path: Path) -> None:
+    changed(pool[3], layers__0__weight=torch.full((12, 6), torch.nan))
+    changed(pool[2], layers__0__bias=torch.full((12,), -torch.inf))
+    twin = tmp_path / "twin.safetensors"
+    twin.write_bytes(pool[0].read_bytes())
+    with pytest.raises(SystemExit, match="2"):
+        main(["inspect", *map(str, pool), str(twin)])
+    captured = capsys.readouterr()
+    assert "note: 'layers.0.bias' holds infinities in run2" in captured.out
+    assert "run3.safetensors: tensor 'layers.0.weight' (72 of 72 values) holds NaN" in captured.err
+    assert "twin and run0 have the same contents" in captured.err
+
+
+def test_one_checkpoint_makes_no_soup(capsys: pytest.CaptureFixture, pool: list[Path], tmp_path: Path) -> None:
+    for command in (soup(tmp_path, pool[0]), ["diagnose", pool[0]]):
+        assert "run0.safetensors is one checkpoint, so there is nothing to average" in refused(capsys, *command)
+
+
 def test_one_model_given_twice(capsys: pytest.CaptureFixture, pool: list[Path], tmp_path: Path) -> None:
     assert "same file" in refused(capsys, *soup(tmp_path, *pool, pool[0]))
     twin = tmp_path / "twin.safetensors"

@@ -89,8 +89,8 @@ def test_inspect_says_compatible_or_why_not(
     assert (code, "compatible: they can be averaged" in out) == (0, True)
     twin = tmp_path / "twin.safetensors"
     twin.write_bytes(checkpoints[0].read_bytes())
-    code, out, _ = run(capsys, "inspect", *checkpoints, twin)
-    assert (code, "twin and run0 have the same contents" in out) == (2, True)
+    code, _, err = run(capsys, "inspect", *checkpoints, twin)
+    assert (code, "twin and run0 have the same contents" in err) == (2, True)
     code, out, _ = run(capsys, "inspect", *checkpoints, "--json")
     assert json.loads(out)["compatible"] is True
 
