@@ -26,8 +26,11 @@ from radin.files import file_digest, written_aside
 from radin.progress import SILENT, Progress
 from radin.training import Samples, Settings, call, train
 
-#: Key of the file's metadata that says how a checkpoint was trained. A single key: the order of several is random.
+#: Key of the file's metadata that says how a checkpoint was trained.
 METADATA_KEY = "sweep"
+
+#: Key that names the classes, in the order of the outputs; `radin.Pool` reads it.
+CLASSES_KEY = "classes"
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class Sweep:
         ranges: what the fine-tunings' settings are drawn from.
         batch_size: samples in a step.
         forward: `(network, inputs) -> logits`; at module level, too.
+        classes: names of the classes, in the order of the outputs; stand in every fine-tuned file.
     """
 
     name: str
@@ -89,6 +93,7 @@ class Sweep:
     ranges: Ranges
     batch_size: int
     forward: Callable[[nn.Module, Any], Tensor] = call
+    classes: tuple[str, ...] = ()
 
     def train(self, network: nn.Module, samples: Samples, settings: Settings, rng: np.random.Generator) -> None:
         """Trains a network in place, as this sweep does."""
@@ -205,7 +210,7 @@ class _Run:
 
     def carry_out(self, samples: Samples) -> _Run:
         network = fine_tune(self.sweep, self.start, samples, self.settings, self.seed, self.index)
-        publish(network.state_dict(), self.path, self.record)
+        publish(network.state_dict(), self.path, self.record, self.sweep.classes)
         return self
 
 
@@ -222,14 +227,29 @@ def _carry_out(runs: list[_Run], samples: Samples, jobs: int) -> Iterator[_Run]:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def publish(state: Mapping[str, Tensor], path: Path, record: str) -> None:
+def publish(state: Mapping[str, Tensor], path: Path, record: str, classes: tuple[str, ...] = ()) -> None:
     """Writes tensors and their record aside, then renames: the file is complete or not there.
+
+    Arguments:
+        state: the tensors.
+        path: the file.
+        record: see `Sweep.record`.
+        classes: their names, in the order of the outputs, if there are any.
 
     Raises:
         StorageError: it could not be written, most often because the disk is full.
     """
+    notes = {METADATA_KEY: record} | ({CLASSES_KEY: json.dumps(classes)} if classes else {})
     with written_aside(path) as file:
-        file.write(save(dict(state), {METADATA_KEY: record}))
+        file.write(_with_notes(save(dict(state)), notes))
+
+
+def _with_notes(content: bytes, notes: Mapping[str, str]) -> bytes:
+    """A file of safetensors with metadata in this order; the library's own is another one in every process."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.dumps({"__metadata__": notes} | json.loads(content[8:end]), separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # tensors are to begin at a multiple of 8 bytes
+    return len(header).to_bytes(8, "little") + header + content[end:]
 
 
 def is_finished(path: Path, record: str) -> bool:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import radin
 from radin import digits
 from radin.errors import InputError, StorageError
 from radin.sweep import settings_of, train_pool
@@ -35,6 +36,17 @@ def test_the_same_seed_writes_the_same_bytes_and_another_seed_others(tmp_path, t
     assert [path.name for path in again] == ["run-00.safetensors", "run-01.safetensors", "run-02.safetensors"]
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in pool]
     assert len({path.read_bytes() for path in [*pool, *other]}) == 6
+
+
+def test_files_name_their_classes_and_are_the_same_bytes_all_the_same(tmp_path, training):
+    """Strings of metadata have another order in every file that the library writes."""
+    sweep = replace(TINY, classes=tuple("abcdefghij"))
+    one, other = (train_pool(sweep, tmp_path / name, training, 6)[-4:] for name in ("one", "other"))
+    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in other]
+    assert radin.Pool(one).class_names == sweep.classes
+    assert settings_of(one[0])["run"] == 2
+    plain = train_pool(TINY, tmp_path / "plain", training, 3)[-1]
+    assert all(torch.equal(tensor, load_file(one[0])[name]) for name, tensor in load_file(plain).items())
 
 
 def test_a_smaller_pool_is_the_beginning_of_a_larger_one(tmp_path, training, pool):

@@ -21,7 +21,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from benchmarks.zoos import fashion_mnist
-from benchmarks.zoos.fashion_mnist import CLASSES, DATA
+from benchmarks.zoos.fashion_mnist import CLASSES, DATA, NAMES
 from radin.progress import SILENT, Progress
 from radin.sweep import Ranges, Sweep, is_finished, publish, train_pool, untouched_torch_state
 from radin.tasks import Task
@@ -31,9 +31,6 @@ from radin.training import Images, Settings
 
 #: The network, as open_clip's own configs describe theirs.
 CONFIG = Path(__file__).with_name("clip-fashion.json")
-
-#: What captions call the classes; class folders have these names, so that their sorted order is not the labels'.
-NAMES = tuple(name.lower().replace("/", " or ") for name in CLASSES)
 
 TEMPLATES = (
     "a photo of a {}.",
@@ -95,6 +92,7 @@ SWEEP = Sweep(
     ),
     batch_size=64,
     forward=forward,
+    classes=NAMES,
 )
 
 

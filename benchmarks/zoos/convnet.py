@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import nn
 
 from benchmarks.zoos import fashion_mnist
-from benchmarks.zoos.fashion_mnist import CLASSES, DATA
+from benchmarks.zoos.fashion_mnist import CLASSES, DATA, NAMES
 from radin.progress import SILENT, Progress
 from radin.sweep import Ranges, Sweep, train_pool
 from radin.tasks import Task
@@ -44,6 +44,7 @@ SWEEP = Sweep(
         erase=(0.0, 0.25),
     ),
     batch_size=64,
+    classes=NAMES,
 )
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from benchmarks.zoos import fashion_mnist
-from benchmarks.zoos.fashion_mnist import CLASSES, DATA
+from benchmarks.zoos.fashion_mnist import CLASSES, DATA, NAMES
 from benchmarks.zoos.packaged import packaged_file
 from radin.files import file_digest
 from radin.progress import SILENT, Progress
@@ -65,6 +65,7 @@ SWEEP = Sweep(
     ),
     batch_size=32,
     forward=forward,
+    classes=NAMES,
 )
 
 

@@ -40,6 +40,9 @@ CLASSES = (
     "Ankle boot",
 )
 
+#: What captions, class folders and the checkpoints' metadata call them; folders sort in another order than the labels.
+NAMES = tuple(name.lower().replace("/", " or ") for name in CLASSES)
+
 
 class Block(nn.Module):
     """A pre-norm transformer block: self-attention, then a two-layer perceptron twice as wide."""
@@ -95,6 +98,7 @@ SWEEP = Sweep(
         erase=(0.0, 0.25),
     ),
     batch_size=128,
+    classes=NAMES,
 )
 
 

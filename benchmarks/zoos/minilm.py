@@ -72,6 +72,7 @@ SWEEP = Sweep(
         mixup=(0.0, 0.0, 0.2),
     ),
     batch_size=32,
+    classes=debian.SECTIONS,
 )
 
 

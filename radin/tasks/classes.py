@@ -61,5 +61,9 @@ def check_class_order(
                 raise DataError(
                     f"the classes of {what} are in another order than those of {whose}: {name!r} is class {label} of "
                     f"{what}, but {place} of {whose}. Give the classes of {what} in the order of {whose} "
-                    "(classes=FILE, one a line), or leave out what has another order"
+                    f"(--task-arg classes=FILE, one a line: {_first(stated or ())}), or leave out what differs"
                 )
+
+
+def _first(names: Sequence[str], shown: int = 12) -> str:
+    return ", ".join(names[:shown]) + (", ..." if len(names) > shown else "")

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 import radin
 from benchmarks.zoos import clip_fashion, convnet, efficientnet, fashion_mnist
-from radin.errors import MissingFileError
+from radin.errors import DataError, MissingFileError
 from radin.tasks.load import load_task
 
 #: Images that select; as many report.
@@ -80,6 +80,8 @@ def test_a_tiny_clip_pool_starts_from_its_zero_shot_head_and_loads_as_open_clip(
 
     clip_fashion.export_images(tmp_path / "images", data, HELD, HELD)
     arguments = {"arch": str(clip_fashion.CONFIG), "data": f"{tmp_path}/images/selection"}
+    with pytest.raises(DataError, match=r"'ankle boot' is class 0 of the data, but 9 of .*classes=FILE"):
+        radin.make_soup(radin.Pool(paths), load_task("open_clip", arguments), run_dir=tmp_path / "run")
     adapter = load_task("open_clip", {**arguments, "classes": f"{tmp_path}/images/classes.txt"})
     adapter = replace(adapter, holdback=0.0)
     ours = clip_fashion.task(data=data, selection=HELD, test=HELD)
