@@ -10,7 +10,7 @@ import numpy as np
 
 import radin
 from benchmarks.comparison.rows import Row
-from benchmarks.comparison.tables import DEFAULT, Mean, Setting, by_setting
+from benchmarks.comparison.tables import DEFAULT, REFERENCE, Mean, Setting, by_setting
 from radin.files import written_aside
 
 if TYPE_CHECKING:
@@ -120,34 +120,45 @@ def _budgets(settings: Mapping[Setting, Sequence[Row]]) -> Figure | None:
 
 
 def _lambdas(settings: Mapping[Setting, Sequence[Row]]) -> Figure | None:
-    """Held-out score, size and diversity of what is verified against λ, a row of panels for each pool."""
-    shown = {}
-    for setting, rows in settings.items():
-        swept = [row for row in rows if row["kind"] == "searcher"]
-        most = max((row["soups"] for row in swept), default=None)
-        lams = {row["lam"] for row in swept}
-        common = [
-            group
-            for group in grouped((row for row in swept if row["soups"] == most), "method", "candidates").values()
-            if len({row["lam"] for row in group}) == len(lams)
-        ]
-        if len(lams) > 2 and common:
-            shown[setting] = most, common
+    """Held-out score beside the greedy soup against λ, a panel for each pool; then size and overlap of the soups."""
+    shown = {setting: swept for setting, rows in settings.items() if (swept := _swept(rows))}
     if not shown:
         return None
-    figure, axes = panels(3 * len(shown), height=3.4)
-    fields = (("held_out", 100, "held-out score, %"), ("sizes", 1, "mean size"), ("overlap", 1, "mean overlap"))
-    for number, (setting, (most, methods)) in enumerate(shown.items()):
-        for panel, (field, scale, title) in zip(axes[3 * number :], fields, strict=False):
-            for group in methods:
-                method = group[0]["method"]
-                curve(panel, grouped(group, "lam"), field, scale=scale, label=method, **look(method))
-            panel.set_xscale("symlog", linthresh=0.25)
-            panel.set_xticks(_LAM_TICKS, [f"{lam:g}" for lam in _LAM_TICKS])
-            panel.set_xlabel(f"λ ({setting.zoo}, n = {setting.n}, B = {most})")
-            panel.set_ylabel(title)
-    name_all(figure, axes)
+    figure, axes = panels(len(shown) + 2, height=3.6, columns=4)
+    for panel, (setting, methods) in zip(axes, shown.items(), strict=False):
+        for method, group in methods.items():
+            curve(panel, grouped(group, "lam"), "difference", scale=100, label=method, **look(method))
+        panel.axhline(0, color="#999999", linewidth=1)
+        panel.set_title(f"{setting.zoo}, n = {setting.n}, B = {next(iter(methods.values()))[0]['soups']}", fontsize=9)
+        panel.set_ylabel("held out, points over the greedy soup")
+    for panel, field in zip(axes[len(shown) :], ("share", "overlap"), strict=True):
+        for number, (setting, methods) in enumerate(shown.items()):
+            method = DEFAULT[0] if DEFAULT[0] in methods else next(iter(methods))
+            rows = [row | {"share": row["sizes"] / setting.n} for row in methods[method] if row["sizes"] is not None]
+            curve(panel, grouped(rows, "lam"), field, band=False, label=setting.zoo, color=f"C{number}", marker=".")
+        panel.set_title("mean size of the verified soups / n" if field == "share" else "their mean overlap", fontsize=9)
+    axes[len(shown)].legend(fontsize=7, frameon=False)
+    for panel in axes:
+        panel.set_xscale("symlog", linthresh=0.25)
+        panel.set_xticks(_LAM_TICKS, [f"{lam:g}" for lam in _LAM_TICKS])
+        panel.set_xlim(-0.03, 11)
+        panel.set_xlabel("λ")
+    name_all(figure, axes[: len(shown)])
     return figure
+
+
+def _swept(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """The searchers that ran with every λ of at least three, at the default B where it ran, beside the greedy soup."""
+    whole = {row["replicate"]: row["held_out"] for row in rows if (row["method"], row["soups"]) == (REFERENCE, None)}
+    swept = [row for row in rows if row["kind"] == "searcher" and row["replicate"] in whole]
+    budgets, lams = {row["soups"] for row in swept}, {row["lam"] for row in swept}
+    soups = usual if (usual := radin.Budget().soups) in budgets else max(budgets, default=None)
+    at_that = (
+        row | {"difference": row["held_out"] - whole[row["replicate"]]} for row in swept if row["soups"] == soups
+    )
+    groups = grouped(at_that, "method", "candidates")
+    found = {method: group for (method, _), group in groups.items() if {row["lam"] for row in group} == lams}
+    return found if len(lams) > 2 else {}
 
 
 def _candidates(settings: Mapping[Setting, Sequence[Row]]) -> Figure | None:
