@@ -31,14 +31,14 @@ from benchmarks.comparison import methods, pictures, tables
 from benchmarks.comparison.rows import Rows
 from benchmarks.comparison.runs import Plan, carry_out
 from benchmarks.comparison.trial import Replicate
-from radin.cli.console import Bars, output, pairs, table
+from radin.cli.console import Bars, pairs, print_table
 from radin.errors import InputError, RadinError
 from radin.files import written_aside
 from radin.procedure import SHORTLIST
 
 #: What is set where nothing else is asked for, and what `--quick` sets instead.
 USUAL = {"soups": [1, 2, 4, 8], "lam": [0.0, 1.0], "replicates": 20, "candidates": [20_000]}
-QUICK = {"soups": [1, 2], "lam": [1.0], "replicates": 3, "candidates": [300]}
+QUICK = {"soups": [1, 2], "lam": [0.0], "replicates": 3, "candidates": [300]}
 
 
 def within(kind: type[int] | type[float], low: float, high: float = math.inf) -> Callable[[str], float]:
@@ -141,22 +141,22 @@ def _searchers(given: argparse.Namespace) -> list[methods.Method]:
 
 def show(rows: Rows, out: Path) -> None:
     """Prints the tables of all runs in the file, and writes them and the pictures beside it."""
-    text, console, figures = [], output(), []
+    text, figures = [], []
     for setting, group in tables.by_setting(rows).items():
         lines = tables.method_table(group)
         text.append(f"## {setting}\n\n{tables.markdown(tables.COLUMNS, lines)}\n")
-        console.print(table(str(setting), tables.COLUMNS, lines, numbers=range(1, len(tables.COLUMNS))))
+        print_table(str(setting), tables.COLUMNS, lines, numbers=range(1, len(tables.COLUMNS)))
         figures += tables.figures(setting, group)
     for soups in sorted({row["soups"] for row in rows if row.get("soups")}):
         columns, lines = tables.across(tables.by_setting(rows), soups)
         text.insert(0, f"## All pools at B = {soups}\n\n{tables.markdown(columns, lines)}\n")
     if figures:
         text.insert(0, f"{tables.markdown(tables.FIGURES, figures, texts=2)}\n")
-        console.print(table("figures to reach", tables.FIGURES, figures, numbers=range(2, 5)))
+        print_table("figures to reach", tables.FIGURES, figures, numbers=range(2, 5))
     with written_aside(out / "tables.md") as file:
         file.write("\n".join(text).encode())
     for path in pictures.draw(rows, out):
-        console.print(f"picture: {path}")
+        print(f"picture: {path}")
 
 
 if __name__ == "__main__":
