@@ -21,7 +21,7 @@ from radin.errors import DataError, IncompatibleError, TaskError
 from radin.files import digest_of, remove_leftovers
 from radin.filling import Filler, names_in
 from radin.finite import check_no_nan
-from radin.inputs import bind_inputs
+from radin.inputs import bind_inputs, task_inputs
 from radin.logits import LogitBank, check_labels, check_logits
 from radin.pool import Pool
 from radin.progress import SILENT, Advance, Progress
@@ -141,15 +141,13 @@ class Evaluator:
 
         Raises:
             RunDirError: the folder was made with other inputs.
+            DataError: data that would select and report, or a test set given twice.
         """
         check_classes(self.pool.class_names, self.task.rows, self.task.tests)
         self._survey()
-        read = {"data": self.task.rows.fingerprint, "task code": self.task.code}
-        for name, rows in self.task.tests.items():
-            if rows.fingerprint == read["data"]:
-                raise DataError(f"{rows.what}: these are the data that select, so they cannot report; choose another")
-            read["test data" if name == "test" else f"test set {name}"] = rows.fingerprint
-        bind_inputs(self.ledger, self.folder, dict(zip(self.pool.names, self.digests, strict=True)), read)
+        ingredients = dict(zip(self.pool.names, self.digests, strict=True))
+        settings = {**self.task.settings, **self.pool.settings}
+        bind_inputs(self.ledger, self.folder, ingredients, task_inputs(self.task), settings)
 
     def _survey(self) -> None:
         """Reads the contents of images, unless the ledger knows them, and finds those that cannot be read."""

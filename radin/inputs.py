@@ -4,40 +4,98 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from radin.budget import Ledger
-from radin.errors import RunDirError
+from radin.errors import DataError, RunDirError
+
+if TYPE_CHECKING:
+    from radin.tasks.task import Task
+
+#: What to do about a folder of other inputs, where nothing better is known.
+ADVICE = "choose another run folder, or delete this one"
 
 
-def bind_inputs(ledger: Ledger, folder: Path, ingredients: Mapping[str, str], task: Mapping[str, str]) -> None:
+def task_inputs(task: Task) -> dict[str, str]:
+    """Digests of what a task reads, by what a person would call it.
+
+    Raises:
+        DataError: a test set has the same data as another, or as what selects.
+    """
+    read = {"data": task.rows.fingerprint, "task code": task.code}
+    for name, rows in task.tests.items():
+        if rows.fingerprint == read["data"]:
+            raise DataError(
+                f"{rows.what}: these are the data that select, so they cannot report; choose another, or leave it out: "
+                "a part of the data is then held back to report on"
+            )
+        same = next((what for what, fingerprint in read.items() if fingerprint == rows.fingerprint), None)
+        if same is not None:
+            raise DataError(f"{rows.what} and {same} are the same data under two names; leave one out")
+        read["test data" if name == "test" else f"test set {name}"] = rows.fingerprint
+    return read
+
+
+def bind_inputs(
+    ledger: Ledger,
+    folder: Path,
+    ingredients: Mapping[str, str],
+    task: Mapping[str, str],
+    settings: Mapping[str, str] | None = None,
+) -> None:
     """Ties a run folder to its inputs, and refuses it for others.
 
-    Ingredients may be added to the pool, or left out: what stands in the folder stays true. Other data, other code
-    of the task, or other contents under an ingredient's name are another run.
+    Ingredients may be added to the pool, or left out, and so may test sets: what stands in the folder stays true. Other
+    data, other code of the task, or other contents under an ingredient's name are another run.
 
     Arguments:
         ledger: the run folder's, or one with the same facts.
         folder: the run folder, to be named in errors.
         ingredients: digest of each ingredient's file, by name.
         task: digests of what the task reads, by what a person would call it.
+        settings: options of the command line that the inputs may depend on; those that changed explain a difference.
 
     Raises:
-        RunDirError: says which input differs.
+        RunDirError: says which input differs, and which settings changed.
     """
+    settings = settings or {}
     known = ledger.fact("inputs")
     if known is not None:
+        why = _why(known.get("settings"), settings)
         where = f"{folder} was made with other inputs"
-        advice = "choose another run folder, or delete this one"
-        for name in task.keys() & known["task"].keys():
-            if task[name] != known["task"][name]:
-                raise RunDirError(f"{where}: the {name} differs; {advice}")
+        for name in task:
+            if task[name] != known["task"].get(name, task[name]):
+                raise RunDirError(f"{where}: the {name} differs{why}")
         old = known["ingredients"]
         changed = sorted(name for name in ingredients.keys() & old.keys() if ingredients[name] != old[name])
         if changed:
-            raise RunDirError(f"{where}: the contents of {', '.join(changed)} have changed; {advice}")
+            raise RunDirError(f"{where}: the contents of {', '.join(changed)} have changed{why}")
         if not (ingredients.keys() <= old.keys() or old.keys() <= ingredients.keys()):
             raise RunDirError(
-                f"{where}: its pool was {', '.join(old)}; models may be added to it or left out, not both; {advice}"
+                f"{where}: its pool was {', '.join(old)}; models may be added to it or left out, not both; {ADVICE}"
             )
         task = known["task"] | dict(task)
-    ledger.set_fact("inputs", {"task": dict(task), "ingredients": dict(ingredients)})
+    kept = {"task": dict(task), "ingredients": dict(ingredients), "settings": dict(settings)}
+    ledger.set_fact("inputs", kept)
+
+
+def _why(before: Mapping[str, str] | None, now: Mapping[str, str]) -> str:
+    """Which settings changed, before and after, and what brings the earlier ones back."""
+    if before is None or not {**before, **now}:  # a folder of an earlier version, or a task made in Python
+        return f"; {ADVICE}"
+    options = [option for option in {**before, **now} if before.get(option) != now.get(option)]
+    if not options:
+        return f", though the options are the same; {ADVICE}"
+    changes = ", ".join(f"{one} ({_value(before.get(one))} before, {_value(now.get(one))} now)" for one in options)
+    again = " ".join(_written(one, before[one]) for one in options if one in before)
+    without = ", ".join(one for one in options if one not in before)
+    back = " and ".join(part for part in (f"with {again}" * bool(again), f"without {without}" * bool(without)) if part)
+    return f", since options changed: {changes}. Run {back}, or {ADVICE}"
+
+
+def _value(value: str | None) -> str:
+    return "not given" if value is None else value
+
+
+def _written(option: str, value: str) -> str:
+    return f"{option}={value}" if option.startswith("--task-arg") else f"{option} {value}"

@@ -34,7 +34,7 @@ class Option:
     @property
     def type(self) -> str:
         """The type as a person would write it: `float ≥ 0, ≤ 1`, `'strict' | 'ties'`."""
-        return _describe(self.annotation)
+        return describe(self.annotation)
 
     def coerce(self, value: Any, searcher: str) -> Any:
         """The value brought to this option's type; a string is also read as JSON, as a command line needs it.
@@ -101,7 +101,8 @@ def _description(annotation: Any) -> str:
     return ""
 
 
-def _describe(annotation: Any) -> str:
+def describe(annotation: Any) -> str:
+    """A type as a person would write it."""
     origin = typing.get_origin(annotation)
     if origin is Annotated:
         parts: list[str] = []
@@ -113,11 +114,11 @@ def _describe(annotation: Any) -> str:
                 for bound, sign in _BOUNDS.items()
                 if getattr(c, bound, None) is not None
             ]
-        return f"{_describe(annotation.__origin__)} {', '.join(parts)}".rstrip()
+        return f"{describe(annotation.__origin__)} {', '.join(parts)}".rstrip()
     if origin is Literal:
         return " | ".join(repr(value) for value in typing.get_args(annotation))
     if origin in (Union, types.UnionType):
-        return " | ".join(_describe(part) for part in typing.get_args(annotation))
+        return " | ".join(describe(part) for part in typing.get_args(annotation))
     if annotation is type(None):
         return "null"
     return annotation.__name__ if isinstance(annotation, type) and not origin else str(annotation)

@@ -80,7 +80,7 @@ class Pool:
         self._checkpoints = tuple(opened)
         self.names = tuple(names) if names is not None else _names(self.paths)
         _check_names(self.names, self.paths)
-        self._prefix = prefix
+        self._weights, self._prefix = weights, prefix
         self._files = tuple(file for checkpoint in self._checkpoints for file in checkpoint.files)
         self.class_names = common_classes(self._checkpoints)
         first = self._checkpoints[0]
@@ -130,6 +130,12 @@ class Pool:
         """
         one = self._checkpoints[i]
         return {"weights": one.weights, "prefix": one.prefix, "left_out": list(one.left_out)}
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What was chosen of the files, by the option that says so on the command line."""
+        chosen = {"--weights": self._weights, "--prefix": self._prefix}
+        return {option: value for option, value in chosen.items() if value is not None}
 
     def digest(self, i: int, memory: MutableMapping[str, str] | None = None) -> str:
         """SHA-256 that tells ingredient `i` from others: of its file, else of its shards and of what is taken of them.

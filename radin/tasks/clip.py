@@ -16,7 +16,7 @@ from torch import nn
 
 from radin.errors import InputError, MissingFileError, TaskError
 from radin.files import file_digest
-from radin.tasks.libraries import import_library, nearest
+from radin.tasks.libraries import import_library, unknown_architecture
 
 #: The file in which open_clip and the model hub keep a model's config.
 CONFIG_NAME = "open_clip_config.json"
@@ -244,5 +244,5 @@ def _of_tag(library: Any, name: str, tag: str | None, config: dict[str, Any], qu
 
 
 def _unknown(arch: str, names: list[str]) -> str:
-    hint = nearest(arch, names)
+    hint = unknown_architecture("open_clip", arch, names)
     return f"open_clip knows no architecture {arch!r}, and it is neither a config file nor a folder; {hint}"

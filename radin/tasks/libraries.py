@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +9,8 @@ from typing import Any
 import torch
 
 from radin.errors import TaskError
+from radin.near import nearest
+from radin.tasks.spec import listing
 
 
 def import_library(name: str, package: str) -> Any:
@@ -33,7 +34,7 @@ def import_library(name: str, package: str) -> Any:
         ) from error
 
 
-def nearest(name: str, known: Sequence[str]) -> str:
-    """What to say of an architecture that a library does not know: which of those it does are near."""
-    near = difflib.get_close_matches(name, known, n=3)
-    return f"did you mean {' or '.join(near)}?" if near else f"it knows {len(known)}, such as {', '.join(known[-3:])}"
+def unknown_architecture(adapter: str, name: str, known: Sequence[str]) -> str:
+    """What to say of an architecture that a library does not know: which are near, and how to list all."""
+    hint = nearest(name, known)
+    return f"{hint}{' ' if hint.endswith('?') else '; '}{listing(adapter)}"

@@ -7,21 +7,22 @@ import importlib
 import importlib.util
 import inspect
 import sys
+import types
+import typing
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from radin.errors import InputError, MissingFileError, RadinError, TaskError
+from radin.errors import InputError, RadinError, TaskError
 from radin.files import digest_of, file_digest
+from radin.near import nearest
+from radin.options import describe
+from radin.tasks.spec import ADAPTERS, LISTINGS, listing, parse_task
 from radin.tasks.task import Task
 
-#: Adapters that ship with radin, by the name that stands for `module:function`.
-ADAPTERS = {
-    "open_clip": "radin.tasks.open_clip:classification",
-    "timm": "radin.tasks.vision:timm_classification",
-    "torchvision": "radin.tasks.vision:torchvision_classification",
-}
+#: What the types of arguments are called.
+WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
 def load_task(spec: str, arguments: Mapping[str, str] | None = None, **changes: Any) -> Task:
@@ -42,10 +43,7 @@ def load_task(spec: str, arguments: Mapping[str, str] | None = None, **changes: 
         TaskError: the function raised, or returned no `Task`.
     """
     given = dict(arguments or {})
-    module_name, _, function_name = ADAPTERS.get(spec, spec).rpartition(":")
-    if not module_name or not function_name:
-        adapters = ", ".join(ADAPTERS)
-        raise InputError(f"expected --task as FILE.py:FUNCTION, MODULE:FUNCTION or one of: {adapters}; got {spec!r}")
+    module_name, function_name = parse_task(spec)
     module = _import(module_name)
     function = getattr(module, function_name, None)
     if not callable(function):
@@ -61,10 +59,13 @@ def load_task(spec: str, arguments: Mapping[str, str] | None = None, **changes: 
         raise TaskError(f"{spec} raised {type(error).__name__}: {error}{_where(error, module)}") from error
     if not isinstance(task, Task):
         raise TaskError(f"{spec} must return a radin.Task, got {type(task).__name__}")
-    # The function's own `source` covers what the arguments only name, such as the contents of files.
-    source = digest_of(file_digest(str(module.__file__)), function_name, sorted(given.items()), task.source)
     kept = {name: value for name, value in changes.items() if value is not None}
-    return replace(task, source=source, **kept)
+    # The function's own `source` covers what the arguments only name, such as the contents of files. That of an adapter
+    # covers all that they decide, so another test set leaves the logits on the data as they are.
+    decisive = [] if spec in ADAPTERS else sorted(given.items())
+    source = digest_of(file_digest(str(module.__file__)), function_name, decisive, task.source)
+    origin = {"--task": spec} | {f"--task-arg {name}": value for name, value in given.items()}
+    return replace(task, source=source, origin=origin, **kept)
 
 
 def _import(name: str) -> Any:
@@ -72,8 +73,6 @@ def _import(name: str) -> Any:
         if not name.endswith(".py"):
             return importlib.import_module(name)
         path = Path(name)
-        if not path.is_file():
-            raise MissingFileError(f"{name}: no such file; --task expects FILE.py:FUNCTION")
         spec = importlib.util.spec_from_file_location(path.stem, path.resolve())
         assert spec is not None and spec.loader is not None  # both are there for an existing .py file
         module = importlib.util.module_from_spec(spec)
@@ -94,12 +93,15 @@ def _convert(function: Callable[..., Any], spec: str, given: Mapping[str, str]) 
 
     parameters = inspect.signature(function, eval_str=True).parameters
     takes = {name: p for name, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
-    unknown = sorted(given.keys() - takes.keys())
-    if unknown:
-        raise InputError(f"{spec} takes no argument {unknown[0]!r}; it takes: {', '.join(takes) or 'none'}")
+    unknown = next((name for name in given if name not in takes), None)
+    if unknown is not None:
+        near = nearest(unknown, takes)
+        all_of_them = f" It takes: {', '.join(takes)}" if near.endswith("?") else ""
+        raise InputError(f"{spec} takes no argument {unknown!r}; {near}{all_of_them}")
     missing = [name for name, p in takes.items() if p.default is p.empty and name not in given]
     if missing:
-        raise InputError(f"{spec} needs --task-arg {' --task-arg '.join(f'{name}=...' for name in missing)}")
+        names = f"; {listing(spec)}" if spec in LISTINGS and "arch" in missing else ""
+        raise InputError(f"{spec} needs --task-arg {' --task-arg '.join(f'{name}=...' for name in missing)}{names}")
     values: dict[str, Any] = {}
     for name, text in given.items():
         annotation = takes[name].annotation
@@ -109,9 +111,20 @@ def _convert(function: Callable[..., Any], spec: str, given: Mapping[str, str]) 
         try:
             values[name] = TypeAdapter(annotation).validate_python(text)
         except ValidationError as error:
-            reason = error.errors()[0]["msg"]
-            raise InputError(f"{spec}: argument {name}={text!r} is not of type {annotation}: {reason}") from error
+            raise InputError(
+                f"{spec}: argument {name!r} should be {_expected(annotation)}, got {text!r}; say --task-arg {name}=..."
+            ) from error
     return values
+
+
+def _expected(annotation: Any) -> str:
+    """What an argument should be, in words."""
+    origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (types.UnionType, typing.Union):
+        return " or ".join(_expected(part) for part in parts if part is not types.NoneType)
+    if origin is typing.Literal:
+        return " or ".join(map(str, parts))
+    return WORDS.get(annotation) or describe(annotation)
 
 
 def _literal(text: str) -> Any:

@@ -48,6 +48,8 @@ class Task:
         workers: processes that load a dataset.
         limit: use at most so many samples of `data`, and of each test set, drawn once and for all: each class in
             proportion where the labels are known beforehand, at random elsewhere. None uses all.
+        origin: options of the command line that the task was made of, with their values; where a run folder was made
+            with others, the error names them.
         source: digest of the code and arguments that define this task; by default taken from `build_model`, `forward`
             and `prepare`. Logits are reused only where it agrees.
 
@@ -71,6 +73,7 @@ class Task:
     autocast: str | None = None
     workers: int = 0
     limit: int | None = None
+    origin: Mapping[str, str] = field(default_factory=dict, repr=False)
     source: str | None = None
 
     def __post_init__(self) -> None:
@@ -146,6 +149,11 @@ class Task:
     def code(self) -> str:
         """Digest of the code and arguments that define this task."""
         return self.source or digest_of([source_of(part) for part in (self.build_model, self.forward, self.prepare)])
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What decides which samples and which network these are, by the option that says so on the command line."""
+        return dict(self.origin) | ({} if self.limit is None else {"--limit": str(self.limit)})
 
     def key(self, rows: Rows) -> str:
         """Digest of everything but the weights that the logits on some rows depend on."""

@@ -13,7 +13,7 @@ from torch import nn
 from radin.errors import InputError
 from radin.files import digest_of, file_digest
 from radin.tasks.labelled import Corrupt
-from radin.tasks.libraries import import_library, nearest
+from radin.tasks.libraries import import_library, unknown_architecture
 from radin.tasks.prompts import read_lines
 from radin.tasks.readers import open_sets
 from radin.tasks.task import Task
@@ -77,7 +77,8 @@ def timm_classification(
     timm, module = import_library("timm", "timm"), import_library("timm.data", "timm")
     if not timm.is_model(arch):
         hub = "; models of a hub are not fetched" if ":" in arch else ""
-        raise InputError(f"timm knows no architecture {arch!r}{hub}; {nearest(arch, timm.list_models())}")
+        hint = unknown_architecture("timm", arch, timm.list_models())
+        raise InputError(f"timm knows no architecture {arch!r}{hub}; {hint}")
     known = _preparation(timm, arch)
     given = {"img_size": image_size, "crop_pct": crop_pct, "interpolation": interpolation}
     config = module.resolve_data_config(
@@ -143,7 +144,9 @@ def torchvision_classification(
     models = import_library("torchvision.models", "torchvision")
     known = models.list_models(module=models)
     if arch not in known:
-        raise InputError(f"torchvision knows no classifier {arch!r}; {nearest(arch, known)}")
+        raise InputError(
+            f"torchvision knows no classifier {arch!r}; {unknown_architecture('torchvision', arch, known)}"
+        )
     channels = {"mean": _channels(mean, "mean"), "std": _channels(std, "std")}
     arguments = _arguments(model_args)
     if arch in ("googlenet", "inception_v3"):  # their own slow initialisation warns, and would be written over

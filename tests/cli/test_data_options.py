@@ -62,6 +62,17 @@ def test_splits_and_limits_of_cifar(capsys: pytest.CaptureFixture, tmp_path: Pat
     code, _, err = soup(capsys, tmp_path / "b", task_file, files, *arguments)
     assert code == 2
     assert "the test set: these are the data that select, so they cannot report" in err
+    twice = [
+        "--task-arg",
+        f"data=cifar10/train:{data}",
+        "--task-arg",
+        f"test=a=cifar10/test:{data},b=cifar10/test:{data}",
+    ]
+    code, _, err = soup(capsys, tmp_path / "b", task_file, files, *twice)
+    assert (code, "test set b and test set a are the same data under two names" in err) == (2, True)
+    twice = [*arguments, "--task-arg", f"test=cifar10/test:{data}"]
+    code, _, err = soup(capsys, tmp_path / "b", task_file, files, *twice)
+    assert (code, "several test sets are one argument: --task-arg test=NAME=DATA,NAME=DATA" in err) == (2, True)
     code, _, err = soup(capsys, tmp_path / "c", task_file, files, *arguments, "--split", "dev")
     assert (code, "cifar10 has no split 'dev'; it has: train, test, heldout, rest" in err) == (2, True)
     code, _, err = soup(
@@ -92,7 +103,7 @@ def test_several_sets_and_images_left_out(capsys: pytest.CaptureFixture, tmp_pat
     planned = json.loads(out)
     assert (planned["samples"], planned["test_passes"], planned["test_samples"]) == (7, 4, 16)
     code, _, err = soup(capsys, tmp_path / "x", task_file, files, *arguments, "--task-arg", "corrupt=ignore")
-    assert (code, "corrupt='ignore' is not of type" in err) == (2, True)
+    assert (code, "argument 'corrupt' should be stop or skip, got 'ignore'" in err) == (2, True)
 
 
 def test_a_run_on_a_part_of_the_data_is_resumed_and_diagnosed_on_that_part(
@@ -104,7 +115,10 @@ def test_a_run_on_a_part_of_the_data_is_resumed_and_diagnosed_on_that_part(
     code, out, _ = soup(capsys, tmp_path / "run", task_file, files, *settings, "--limit", "40")
     assert (code, json.loads(out)["spent"]["passes"]) == (0, 3)
     code, _, err = soup(capsys, tmp_path / "run", task_file, files, *settings, "--limit", "50")
-    assert (code, "was made with other inputs: the data differs" in err) == (2, True)
+    assert code == 2
+    assert (
+        "other inputs: the data differs, since options changed: --limit (40 before, 50 now). Run with --limit 40" in err
+    )
     same = ["diagnose", *files, "--task", f"{task_file}:task", "--run-dir", tmp_path / "run", *settings]
     code, out, _ = call(capsys, *same, "--limit", "40")
     assert code == 0

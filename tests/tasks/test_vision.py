@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -117,6 +118,27 @@ def accuracy_of(network: nn.Module, data: Path, rows: np.ndarray) -> float:
     with torch.inference_mode():
         hits = network.eval()(x).argmax(1).numpy() == np.array([label for _, label in found])[rows]
     return float(hits.mean())
+
+
+def test_a_test_set_comes_and_goes_without_another_pass(
+    lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ingredients and soups keep their logits on the data; only what reports is another."""
+    shutil.copytree(lab.data / "bars", tmp_path / "test" / "bars")
+    given = ["soup", *map(str, lab.pools["timm"]), *lab.arguments("timm"), "--weights", "model", "--soups", "1"]
+    given += ["--device", "cpu", "--json", "--run-dir", str(tmp_path / "run")]
+    reports = []
+    for more in ([], ["--task-arg", f"test={tmp_path / 'test'}"], []):
+        with pytest.raises(SystemExit, match="0"):
+            main([*given, *more])
+        document = json.loads(capsys.readouterr().out)
+        assert document["spent"]["passes"] == 3
+        reports.append(document["report"])
+    assert [report["data"] for report in reports] == ["held-back", "test", "held-back"]
+    assert reports[0] == reports[2]
+    with pytest.raises(SystemExit, match="2"):
+        main([*given, "--task-arg", "crop_pct=0.5"])
+    assert "--task-arg crop_pct (not given before, 0.5 now)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("library, policy", [("timm", "average"), ("timm", "recompute"), ("torchvision", "keep")])
