@@ -28,6 +28,9 @@ GRAM_BYTES = 3 * 8
 #: Networks that are run on every test set: the winner and the best ingredient.
 TESTED = 2
 
+#: Classes that a plan names, so that a wrong folder is seen.
+NAMED = 5
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -38,6 +41,8 @@ class Plan:
         passes: ingredients whose logits are not in the run folder yet, one forward pass over the data each.
         soups: real soups that may be built and evaluated, one pass each.
         samples: labelled samples in a pass.
+        classes: outputs of the network.
+        class_names: the first few classes of the data, in label order, where the data name them.
         test_passes: passes over test sets: the winner's and the best ingredient's over each.
         test_samples: labelled samples in all test sets together.
         batch_size: samples per forward pass.
@@ -55,6 +60,8 @@ class Plan:
     passes: int
     soups: int
     samples: int
+    classes: int
+    class_names: tuple[str, ...]
     test_passes: int
     test_samples: int
     batch_size: int
@@ -108,6 +115,8 @@ def plan(
         passes=missing,
         soups=soups,
         samples=samples,
+        classes=classes,
+        class_names=next(iter(task.rows.class_names), ())[:NAMED],
         test_passes=TESTED * len(task.tests),
         test_samples=test_samples,
         batch_size=evaluator.batch_size,

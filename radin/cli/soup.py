@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,6 +142,7 @@ def show_plan(planned: Plan) -> None:
         ["ingredient passes", f"{planned.passes}" + (f" ({stored} are stored already)" if stored else "")],
         ["real soups", f"at most {planned.soups}"],
         ["samples a pass", f"{planned.samples:,}"],
+        ["classes", _counted(planned.classes, planned.class_names)],
         [
             "test passes",
             f"2 over each test set, {planned.test_samples:,} samples in all" if planned.test_passes else "none",
@@ -154,8 +156,14 @@ def show_plan(planned: Plan) -> None:
     click.echo("Nothing was charged or written. Run the same command without --plan to start.")
 
 
+def _counted(count: int, names: Sequence[str]) -> str:
+    """How many, and what the first few are called."""
+    return f"{count:,}" + (f": {', '.join(names)}" if names else "") + (", ..." if 0 < len(names) < count else "")
+
+
 def show_result(result: Result, target: str | None = None) -> None:
     """Prints the leaderboard, the verdict and where the files are."""
+    shown = result.leaderboard[:SHOWN]
     rows = [
         [
             str(place),

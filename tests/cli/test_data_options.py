@@ -101,7 +101,10 @@ def test_several_sets_and_images_left_out(capsys: pytest.CaptureFixture, tmp_pat
         capsys, tmp_path / "skip", task_file, files, *arguments, "--task-arg", "corrupt=skip", "--plan", "--json"
     )
     planned = json.loads(out)
+    assert (planned["classes"], planned["class_names"]) == (2, ["cat", "dog"])
     assert (planned["samples"], planned["test_passes"], planned["test_samples"]) == (7, 4, 16)
+    code, out, _ = soup(capsys, tmp_path / "x", task_file, files, *arguments, "--task-arg", "corrupt=skip", "--plan")
+    assert (code, "2: cat, dog" in out) == (0, True)
     code, _, err = soup(capsys, tmp_path / "x", task_file, files, *arguments, "--task-arg", "corrupt=ignore")
     assert (code, "argument 'corrupt' should be stop or skip, got 'ignore'" in err) == (2, True)
 

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from radin.errors import InputError
 from radin.tasks.images import ImageFolder, class_folders
 from radin.tasks.labelled import Images
 from radin.tasks.readers.request import Reader, Request
 from radin.tasks.readers.wordnet import titles_of
 
-#: Names that folders of splits have; a folder that holds nothing else holds splits, not classes.
-SPLIT_NAMES = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
+#: Names that folders of splits have, those to select on first. A folder that holds nothing else, and folders in those,
+#: holds splits, not classes.
+SPLIT_NAMES = ("val", "valid", "validation", "dev", "holdout", "train", "training", "test", "testing")
 
 
 def read(request: Request) -> Images:
     """A folder for each class; a split is a folder of such folders."""
     root = request.path / request.split if request.split else request.path
     if request.path.is_dir() and request.split is None:
-        folders = class_folders(request.path)
-        if SPLIT_NAMES.issuperset(folders):
-            raise InputError(
-                f"{request.path}: holds the splits {', '.join(folders)}, not classes; choose one with "
-                f"split={folders[-1]}, or give {request.path / folders[-1]}"
-            )
+        _refuse_splits(request, class_folders(request.path))
     made = ImageFolder(root, classes=request.classes, **request.settings)
     made.titles = titles_of(made.classes) or made.titles
     return made
+
+
+def _refuse_splits(request: Request, folders: Sequence[str]) -> None:
+    root = request.path
+    if not all(name.lower() in SPLIT_NAMES for name in folders):
+        return
+    if any(one.is_dir() and not one.name.startswith(".") for name in folders for one in (root / name).iterdir()):
+        usual = min(folders, key=lambda name: SPLIT_NAMES.index(name.lower()))
+        choose = f"choose one with --split {usual} (split={usual}), or give" if request.role == "data" else "give one,"
+        raise InputError(f"{root}: holds the splits {', '.join(folders)}, not classes; {choose} {root / usual}")
 
 
 READERS: dict[str, Reader] = {"folder": read}

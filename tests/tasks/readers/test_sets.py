@@ -47,8 +47,12 @@ def test_test_sets_have_names(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_splits_is_not_taken_for_classes(pets: Path) -> None:
-    with pytest.raises(InputError, match=r"holds the splits train, val, not classes; choose one with split=val"):
+    with pytest.raises(InputError, match=r"holds the splits train, val, not classes; choose one with --split val"):
         open_data(pets)
+    (pets / "val").rename(pets / "Holdout")
+    with pytest.raises(InputError, match=r"the splits Holdout, train, not classes; give one, .*Holdout"):
+        open_data(pets, role="test")
+    (pets / "Holdout").rename(pets / "val")
     images = open_data(pets, split="val")
     assert images.classes == ("big_dog", "cat")
     assert images.titles == ("big dog", "cat")
@@ -59,6 +63,12 @@ def test_a_folder_of_splits_is_not_taken_for_classes(pets: Path) -> None:
         open_data(f"folder/val:{pets}", split="train")
     with pytest.raises(MissingFileError, match="other: no such folder"):
         open_data(pets, split="other")
+
+
+def test_classes_may_be_called_as_splits_are(tmp_path: Path) -> None:
+    for name in ("train", "test"):
+        paint(tmp_path / name / "1.png", 5)
+    assert open_data(tmp_path).classes == ("test", "train")
 
 
 def test_test_sets_take_the_classes_of_the_data(pets: Path, tmp_path: Path) -> None:
