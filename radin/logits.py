@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote
@@ -70,8 +71,10 @@ class LogitBank:
         checked = _as_labels(labels)
         n_classes = int(arrays[0].shape[-1])
         check_labels(checked, n_classes, chosen[0])
-        for name, array in zip(chosen, arrays, strict=True):
-            check_logits(array, name, len(checked), n_classes)
+        with (
+            ThreadPoolExecutor() as pool
+        ):  # the first failure in the order of the ingredients is the one that is raised
+            list(pool.map(lambda array, name: check_logits(array, name, len(checked), n_classes), arrays, chosen))
         return cls(chosen, arrays, checked)
 
     @classmethod
