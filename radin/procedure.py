@@ -132,6 +132,7 @@ def make_soup(
             }
             | asdict(budget),
             run_dir=run,
+            earlier=_earlier(verifier, leaderboard[0].recipe),
             findings=findings_of(verifier, surrogate, shortlist, [one.recipe for one in tried]),
         )
         _publish(result, pool, verifier, shortlist, statistics)
@@ -232,6 +233,12 @@ def _spent(verifier: Verifier, shortlist: Shortlist, verified: Shortlist) -> Spe
     )
 
 
+def _earlier(verifier: Verifier, winner: Recipe) -> tuple[dict[str, Any], ...]:
+    """The soups that stood in the run folder before, oldest first, without the one that is written now."""
+    now = winner.to_json(), verifier.evaluator.batchnorm
+    return tuple(one for one in verifier.ledger.fact("winners", []) if (one["recipe"], one["batchnorm"]) != now)
+
+
 def _publish(
     result: Result, pool: Pool, verifier: Verifier, shortlist: Shortlist, statistics: Mapping[str, Any]
 ) -> None:
@@ -242,4 +249,7 @@ def _publish(
     soup = result.run_dir / "soup.safetensors"
     average(pool, result.best.recipe, soup, batchnorm=result.batchnorm, metadata=about, replace=statistics)
     write_json(result.run_dir / "leaderboard.json", result.to_json())
+    kept = result.best.to_json() | {"text": str(result.best.recipe), "metric": result.metric}
+    kept |= {"batchnorm": verifier.evaluator.batchnorm, "settings": result.settings}
+    verifier.ledger.set_fact("winners", [*result.earlier, kept])
     draw_run(result, shortlist, verifier.task.scored_by, result.run_dir / "score-against-budget.png")

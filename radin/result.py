@@ -177,6 +177,8 @@ class Result:
         settings: searcher, options, λ, seed and caps.
         run_dir: the run's folder.
         findings: what speaks against this pool, its ingredients or the search, in the words of `radin diagnose`.
+        earlier: the winners of other settings that stood in this run folder before, oldest first: recipe, score, and the
+            settings that bring it back at no cost.
     """
 
     best: VerifiedSoup
@@ -191,6 +193,7 @@ class Result:
     settings: dict[str, Any]
     run_dir: Path
     findings: tuple[Finding, ...] = ()
+    earlier: Sequence[Mapping[str, Any]] = ()
 
     def __repr__(self) -> str:
         return f"Result({self.verdict()!r}, run_dir={str(self.run_dir)!r})"
@@ -265,6 +268,7 @@ class Result:
             "spent": asdict(self.spent),
             "batchnorm": self.batchnorm,
             "settings": self.settings,
+            "earlier": list(self.earlier),
             "verified": [entry.to_json() for entry in self.verified],
             "leaderboard": [entry.to_json() | self._tested(entry) for entry in self.leaderboard],
         }

@@ -249,3 +249,24 @@ def test_searches_in_one_folder_are_told_apart(pool: radin.Pool, tmp_path: Path)
         units = [row["unit"] for row in ledger.searches()]
     assert units.count("candidate") == 3
     assert units.count("soup") == 3
+
+
+def test_a_soup_that_is_replaced_is_not_forgotten(pool: radin.Pool, tmp_path: Path) -> None:
+    def uniform(problem: radin.Problem) -> radin.Proposals:
+        """All of them."""
+        yield np.ones((1, problem.n), dtype=bool)
+
+    def make(searcher: object) -> radin.Result:
+        return radin.make_soup(pool, task(metric="nll"), searcher, budget=radin.Budget(soups=1), run_dir=tmp_path)
+
+    first = make("greedy")
+    assert first.earlier == ()
+    assert make("greedy").earlier == ()  # the same again replaces nothing
+    second = make(uniform)
+    assert second.best.recipe != first.best.recipe
+    (earlier,) = json.loads((tmp_path / "leaderboard.json").read_text())["earlier"]
+    assert earlier["recipe"] == first.best.recipe.to_json()
+    assert (earlier["score"], earlier["settings"]["searcher"]) == (first.best.score, "greedy")
+    third = make("greedy")
+    assert third.spent.passes == len(pool)
+    assert [one["recipe"] for one in third.earlier] == [second.best.recipe.to_json()]

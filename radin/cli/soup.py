@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -195,8 +195,20 @@ def show_result(result: Result, target: str | None = None) -> None:
         f"soups ({duration(spent.seconds_soups)}); in this folder: {spent.passes} ingredient passes "
         f"({duration(spent.seconds_passes)}){tests}{lost}."
     )
+    if result.earlier:
+        click.echo(_replaced(result.earlier[-1]))
     click.echo(f"Soup: {target or result.run_dir / 'soup.safetensors'}")
     click.echo(f"Leaderboard and picture: {Path(result.run_dir) / 'leaderboard.json'}, score-against-budget.png")
+
+
+def _replaced(earlier: Mapping[str, Any]) -> str:
+    """What stood in the run folder before, and how it comes back."""
+    made = earlier["settings"]
+    return (
+        f"An earlier soup of this folder was replaced: {earlier['text']}, {earlier['metric']} {earlier['score']:.4f} "
+        f"({made['searcher']}, λ = {made['lam']:g}, B = {made['soups']}, seed {made['seed']}). It stands in "
+        "leaderboard.json as `earlier`; the command that found it writes it again, with nothing to evaluate."
+    )
 
 
 def show_report(report: Report) -> list[str]:
