@@ -30,7 +30,7 @@ import radin
 from benchmarks.comparison.rows import Row, Rows
 from benchmarks.comparison.runs import described, versions
 from benchmarks.processes import machine
-from radin.cli.console import Bars, output, pairs, table
+from radin.cli.console import Bars, pairs, print_table
 from radin.errors import MissingFileError, RadinError
 from radin.files import digest_of
 from radin.procedure import assess, merit
@@ -230,7 +230,7 @@ def show(rows: Sequence[Row], n: int, tests: Sequence[str]) -> None:
         for row in rows
         if row.get("method") and row["error"] is None
     ]
-    output().print(table(f"{n} ingredients", columns, cells, numbers=range(1, len(columns))))
+    print_table(f"{n} ingredients", columns, cells, numbers=range(1, len(columns)))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from radin.cli.console import Bars, json_option, output, print_json, table
+from radin.cli.console import Bars, json_option, print_json, print_table
 
 #: The B for which the demo runs the whole procedure.
 SOUPS = (1, 2, 4)
@@ -47,7 +47,7 @@ def command(folder: str, seed: int, as_json: bool) -> None:
         return
     cells = [[r.method, f"{r.selection:.4f}", f"{r.held_back:.4f}", str(r.soups), str(r.size)] for r in rows]
     columns = ["method", "selection accuracy", "held-back accuracy", "real soups evaluated", "size"]
-    output().print(table(f"digits: {len(paths)} fine-tunings of one network", columns, cells, numbers=(1, 2, 3, 4)))
+    print_table(f"digits: {len(paths)} fine-tunings of one network", columns, cells, numbers=(1, 2, 3, 4))
     click.echo(f"Soup, leaderboard, ledger and picture: {root / 'run'}")
     click.echo(f"The same again:     {ours}\nOn your own files:  {yours}")
 

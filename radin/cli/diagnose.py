@@ -11,10 +11,9 @@ from radin.cli.console import (
     Bars,
     check_several,
     json_option,
-    output,
     pool_options,
     print_json,
-    table,
+    print_table,
     task_from,
     task_options,
 )
@@ -84,14 +83,17 @@ def show(found: Diagnosis, drawn: str | None) -> None:
         for row in found.ingredients()
     ]
     title = f"ingredients: lengths from the {found.weights.origin}, medians over the others"
-    output().print(table(title, columns, rows, numbers=range(1, 6)))
+    print_table(title, columns, rows, numbers=range(1, 6))
     if found.measured:
         cells = [
-            [f"{one.score:.4f}", f"{one.gap:+.4f}", f"{one.lost:+.1%}", str(one.recipe.size), str(one.recipe)]
-            for one in found.measured
+            [str(i), f"{one.score:.4f}", f"{one.gap:+.4f}", f"{one.lost:+.1%}", str(one.recipe.size)]
+            for i, one in enumerate(found.measured, start=1)
         ]
-        columns = ["real soup", "minus ensemble", "lost", "size", "recipe"]
-        output().print(table("verified soups, scores on the selection data", columns, cells, numbers=range(4)))
+        title, columns = (
+            "verified soups, scores on the selection data",
+            ["", "real soup", "minus ensemble", "lost", "size"],
+        )
+        print_table(title, columns, cells, numbers=range(5), recipes=[str(one.recipe) for one in found.measured])
     click.echo(found.verdict)
     for reason in found.reasons:
         click.echo(f"- {reason}")

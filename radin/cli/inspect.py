@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from radin.cli.console import json_option, output, pool_options, print_json, size, table
+from radin.cli.console import json_option, pool_options, print_json, print_table, size
 from radin.errors import IncompatibleError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def command(checkpoints: tuple[str, ...], weights: str | None, prefix: str | Non
 def show(pool: Pool, rows: list[dict[str, Any]], dtypes: list[str]) -> None:
     """Prints a row for each checkpoint, what was taken of the files, and what is infinite."""
     cells = [[row["name"], row["path"], row["sha256"][:12]] for row in rows]
-    output().print(table("ingredients", ["name", "file", "sha256"], cells))
+    print_table("ingredients", ["name", "file", "sha256"], cells)
     for taken in dict.fromkeys(map(_taken, rows)):
         named = [row["name"] for row in rows if _taken(row) == taken]
         click.echo(f"taken from {'each file' if len(named) == len(rows) else ', '.join(named)}: {taken}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from radin.cli.console import Bars, json_option, output, pairs, print_json, searcher_options, table
+from radin.cli.console import Bars, json_option, pairs, print_json, print_table, searcher_options
 from radin.errors import InputError
 
 
@@ -95,12 +95,11 @@ def command(
             f"{row[surrogate.metric.name]:.4f}",
             f"{sign * candidate.score:.4f}",
             str(row["size"]),
-            str(candidate.recipe),
         ]
         for i, (row, candidate) in enumerate(zip(rows, found, strict=True), start=1)
     ]
-    columns = ["", f"{surrogate.metric.name} of averaged logits", "with prior", "size", "recipe"]
-    output().print(table("shortlist", columns, cells, numbers=(0, 1, 2, 3)))
+    columns = ["", f"{surrogate.metric.name} of averaged logits", "with prior", "size"]
+    print_table("shortlist", columns, cells, numbers=range(4), recipes=[str(one.recipe) for one in found])
     click.echo(f"Best single ingredient: {single['name']}, {single[surrogate.metric.name]:.4f}.")
     click.echo(f"{found.charged:,} candidates scored, {found.seconds:.1f} s, stopped: {found.stopped}.")
     if found.note:

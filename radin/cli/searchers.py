@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from radin.cli.console import json_option, output, print_json, table
+from radin.cli.console import json_option, print_json, print_table
 
 
 @click.command("searchers", epilog="Example: radin searchers --json")
@@ -34,6 +34,6 @@ def command(as_json: bool) -> None:
     for one in found.values():
         options = [f"{o.name}: {o.type} = {o.default!r}" for o in one.options.values()]
         rows.append([one.name, one.summary, "\n".join(options), one.owner])
-    output().print(table("searchers", ["name", "summary", "options (-p KEY=VALUE)", "from"], rows))
+    print_table("searchers", ["name", "summary", "options (-p KEY=VALUE)", "from"], rows)
     for broken_one in found.broken:
         click.secho(f"broken: {broken_one.plugin} of {broken_one.owner}: {broken_one.reason}", fg="yellow")

@@ -13,13 +13,12 @@ from radin.cli.console import (
     check_several,
     duration,
     json_option,
-    output,
     pairs,
     pool_options,
     print_json,
+    print_table,
     searcher_options,
     size,
-    table,
     task_from,
     task_options,
 )
@@ -152,7 +151,7 @@ def show_plan(planned: Plan) -> None:
         ["disk", f"about {size(planned.disk_bytes)} of logits, distances and soup"],
         ["time", f"about {duration(planned.seconds)}, and the search on the logits and a reading of all files"],
     ]
-    output().print(table("plan", ["what", "how much"], rows))
+    print_table("plan", ["what", "how much"], rows)
     click.echo("Nothing was charged or written. Run the same command without --plan to start.")
 
 
@@ -170,12 +169,11 @@ def show_result(result: Result, target: str | None = None) -> None:
             f"{entry.score:.4f}",
             f"{entry.ensemble:.4f}" if entry.recipe.size > 1 else "",
             str(entry.recipe.size),
-            str(entry.recipe),
         ]
-        for place, entry in enumerate(result.leaderboard[:SHOWN], start=1)
+        for place, entry in enumerate(shown, start=1)
     ]
-    columns = ["", result.metric, "averaged logits", "size", "recipe"]
-    output().print(table("leaderboard, on the selection data", columns, rows, numbers=(0, 1, 2, 3)))
+    columns, recipes = ["", result.metric, "averaged logits", "size"], [str(entry.recipe) for entry in shown]
+    print_table("leaderboard, on the selection data", columns, rows, numbers=range(4), recipes=recipes)
     spent = result.spent
     click.echo(result.verdict())
     if gap := result.surrogate_gap():
@@ -230,7 +228,7 @@ def show_tests(result: Result) -> list[str]:
     rows.append(["p", *("" if one.p_value is None else f"{one.p_value:.3g}" for one in reports), ""])
     rows.append(["samples", *(f"{one.n_samples:,}" for one in reports), ""])
     columns = [f"{result.metric} on", *values[0]]
-    output().print(table("test sets", columns, rows, numbers=range(1, len(columns))))
+    print_table("test sets", columns, rows, numbers=range(1, len(columns)))
     few = [name for name, one in result.tests.items() if one.is_small]
     small = [f"the samples of {', '.join(few)} are few: intervals are too wide to decide much"] if few else []
     return [note for one in reports for note in one.notes] + small
