@@ -13,7 +13,7 @@ from radin.averaging import average
 from radin.budget import Budget, Ledger
 from radin.calibration import calibrated, dispersions, gap_of
 from radin.diagnosis import findings_of
-from radin.driver import Shortlist, as_searcher, search
+from radin.driver import Shortlist, search
 from radin.errors import InputError
 from radin.files import digest_of, write_json
 from radin.metrics import losses
@@ -23,9 +23,9 @@ from radin.problem import Problem, Proposals
 from radin.progress import SILENT, Progress
 from radin.recipe import Recipe
 from radin.result import Estimate, Report, Result, Spent, VerifiedSoup
+from radin.settings import check_settings
 from radin.significance import interval, paired_p_value, paired_test_name
 from radin.surrogate import Surrogate
-from radin.surrogate.prior import validate_strength
 from radin.tasks.task import Task
 from radin.verify import Verifier
 
@@ -137,18 +137,6 @@ def make_soup(
         )
         _publish(result, pool, verifier, shortlist, statistics)
     return result
-
-
-def check_settings(
-    searcher: str | Searcher | SearchFunction, options: Mapping[str, Any] | None, budget: Budget, lam: float
-) -> tuple[Searcher, int]:
-    """Finds fault with the settings of a run before anything is spent; returns the searcher and B."""
-    if budget.soups is None:
-        raise InputError("make_soup needs a number of soups to verify: Budget(soups=4), for example")
-    validate_strength(lam)
-    chosen = as_searcher(searcher)
-    chosen.validate(options or {})
-    return chosen, budget.soups
 
 
 def in_order(shortlist: Shortlist) -> SearchFunction:

@@ -177,8 +177,8 @@ class Result:
         settings: searcher, options, λ, seed and caps.
         run_dir: the run's folder.
         findings: what speaks against this pool, its ingredients or the search, in the words of `radin diagnose`.
-        earlier: the winners of other settings that stood in this run folder before, oldest first: recipe, score, and the
-            settings that bring it back at no cost.
+        earlier: the winners of other settings that stood in this run folder before, oldest first: recipe, score, and
+            the settings that bring it back at no cost.
     """
 
     best: VerifiedSoup

@@ -53,13 +53,20 @@ def command(
 
     Compares weights, logits if there is a task, and the soups that were verified in the run folder.
     """
-    from radin.diagnosis import diagnose
-    from radin.picture import draw_diagnosis
+    from radin.adapters import parse_task
     from radin.pool import Pool
+    from radin.settings import check_run_dir
 
+    if spec:
+        parse_task(spec)
+        check_run_dir(run_dir)
     pool = Pool(checkpoints, weights=weights, prefix=prefix)
     check_several(pool)
     start = Pool(pretrained, prefix=prefix) if pretrained else None
+
+    from radin.diagnosis import diagnose  # brings torch along, which takes seconds: what is wrong above is said at once
+    from radin.picture import draw_diagnosis
+
     task = task_from(spec, arguments, split, changes) if spec else None
     with Bars() as bars:
         found = diagnose(pool, task, run_dir, pretrained=start, soups=soups, batchnorm=batchnorm, progress=bars)

@@ -90,11 +90,11 @@ def command(
     Every checkpoint is run once; recipes are ranked by averaged logits; the B best are built and evaluated. A run that
     is killed goes on with the same command.
     """
+    from radin.adapters import parse_task
     from radin.budget import Budget
-    from radin.planning import plan
     from radin.pool import Pool
-    from radin.procedure import check_settings, make_soup
     from radin.result import check_soup_file
+    from radin.settings import check_run_dir, check_settings
 
     if logits_only and (only_plan or target):
         raise InputError("--logits-only builds no soup, so --plan and --output do not go with it; leave them out")
@@ -103,9 +103,16 @@ def command(
     budget = Budget(candidates=candidates, soups=soups, seconds=seconds)
     options = pairs(parameters, "-p")
     check_settings(searcher, options, budget, lam)
+    parse_task(spec)
+    if not only_plan:
+        check_run_dir(run_dir)
     pool = Pool(checkpoints, weights=weights, prefix=prefix)
     if not logits_only:
         check_several(pool)
+
+    from radin.planning import plan  # brings torch along, which takes seconds: what is wrong above is said at once
+    from radin.procedure import make_soup
+
     task = task_from(spec, arguments, split, changes)
     with Bars() as bars:
         if only_plan:

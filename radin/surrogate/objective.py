@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float64, Int64
 from radin.errors import InputError
 from radin.metrics import Metric, get_metric
 from radin.objective import Proposal
+from radin.prior import prior_terms, validate_strength
 from radin.recipe import (
     as_proposals,
     effective_sizes,
@@ -27,7 +28,6 @@ from radin.surrogate.halves import range_hits
 from radin.surrogate.likelihood import LikelihoodKernel
 from radin.surrogate.margins import prepare
 from radin.surrogate.moves import step_hits, swap_hits
-from radin.surrogate.prior import prior_terms, validate_strength
 
 if TYPE_CHECKING:
     import torch

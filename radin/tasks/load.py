@@ -14,11 +14,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from radin.adapters import ADAPTERS, LISTINGS, listing, parse_task
 from radin.errors import InputError, RadinError, TaskError
 from radin.files import digest_of, file_digest
 from radin.near import nearest
 from radin.options import describe
-from radin.tasks.spec import ADAPTERS, LISTINGS, listing, parse_task
 from radin.tasks.task import Task
 
 #: What the types of arguments are called.

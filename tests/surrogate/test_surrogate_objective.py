@@ -9,8 +9,8 @@ from radin.errors import InputError
 from radin.logits import LogitBank
 from radin.metrics import METRICS, get_metric
 from radin.objective import HasGradient, HasNeighbours, HasTieBreak, Objective
+from radin.prior import validate_strength
 from radin.surrogate import Surrogate
-from radin.surrogate.prior import validate_strength
 
 DEVICES = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
 

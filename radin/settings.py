@@ -1,0 +1,41 @@
+"""What can be found wrong with a run before anything heavy is imported, and long before anything is spent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from radin.budget import Budget
+from radin.driver import as_searcher
+from radin.errors import InputError, RunDirError, StorageError
+from radin.plugins import Searcher, SearchFunction
+from radin.prior import validate_strength
+
+
+def check_settings(
+    searcher: str | Searcher | SearchFunction, options: Mapping[str, Any] | None, budget: Budget, lam: float
+) -> tuple[Searcher, int]:
+    """Finds fault with the settings of a run before anything is spent; returns the searcher and B."""
+    if budget.soups is None:
+        raise InputError("make_soup needs a number of soups to verify: Budget(soups=4), for example")
+    validate_strength(lam)
+    chosen = as_searcher(searcher)
+    chosen.validate(options or {})
+    return chosen, budget.soups
+
+
+def check_run_dir(folder: str | os.PathLike[str]) -> None:
+    """Finds fault with a run folder before it is made.
+
+    Raises:
+        RunDirError: there is a file in its place, or in that of a folder above.
+        StorageError: it, or the folder that it would be made in, cannot be written to.
+    """
+    place = Path(folder).absolute()
+    nearest = next(path for path in (place, *place.parents) if path.exists())
+    if not nearest.is_dir():
+        raise RunDirError(f"{folder}: expected a folder for the run, got the file {nearest}; choose another")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise StorageError(f"{folder}: the folder {nearest} cannot be written to; choose another run folder")

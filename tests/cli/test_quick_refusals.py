@@ -1,0 +1,64 @@
+"""What can be found wrong without torch is found before it is imported."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import SMALL
+
+from radin.errors import RunDirError, StorageError
+from radin.settings import check_run_dir
+
+PROGRAM = """
+import sys
+from radin.cli import main
+
+checkpoint, task, folder = sys.argv[1:]
+soup = ["soup", checkpoint, f"{folder}/gone.safetensors", "--task", task]
+for given in (
+    soup,
+    ["soup", checkpoint, "--task", task],
+    ["diagnose", f"{folder}/*.safetensors"],
+    ["average", f"{folder}/*.safetensors", "-o", "x.safetensors"],
+    ["inspect", checkpoint, f"{folder}/gone.safetensors"],
+    [*soup, "--soups", "0"],
+    [*soup, "--lam", "-1"],
+    [*soup, "--searcher", "gredy"],
+    [*soup, "--run-dir", f"{task.partition(':')[0]}/run"],
+    [*soup, "-o", "soup.pt"],
+    ["soup", checkpoint, "--task", f"{folder}/gone.py:task"],
+    ["soup", checkpoint, "--task", "tim"],
+):
+    try:
+        main(given)
+    except SystemExit as ended:
+        assert ended.code == 2, given
+    assert "torch" not in sys.modules, given
+"""
+
+
+def test_mistakes_are_said_before_torch_is_imported(checkpoints: list[Path], tmp_path: Path) -> None:
+    arguments = [str(checkpoints[0]), f"{SMALL}:task", str(tmp_path)]
+    ended = subprocess.run([sys.executable, "-c", PROGRAM, *arguments], check=False, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    for message in (
+        "no such checkpoint",
+        "soups must be",
+        "did you mean",
+        "is one checkpoint",
+        "got the file",
+        "gone.py",
+    ):
+        assert message in ended.stderr
+
+
+def test_a_run_folder_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_run_dir(tmp_path / "a" / "b")
+    assert not (tmp_path / "a").exists()
+    (tmp_path / "file").touch()
+    with pytest.raises(RunDirError, match="got the file"):
+        check_run_dir(tmp_path / "file" / "run")
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # a superuser may write anywhere
+    with pytest.raises(StorageError, match="cannot be written to"):
+        check_run_dir(tmp_path / "a")
