@@ -22,6 +22,7 @@ from radin.plugins import Searcher, SearchFunction, get_searcher
 from radin.problem import Problem
 from radin.progress import SILENT, Advance, Progress
 from radin.recipe import Recipe, as_proposals
+from radin.wording import counted
 
 Stopped = StopReason | Literal["finished"]
 
@@ -94,7 +95,9 @@ class Shortlist(Sequence[Candidate]):
         """Why the shortlist is empty, in a sentence; empty if it is not."""
         if self.candidates:
             return ""
-        spent = f"{self.proposed} proposals, {self.charged} {self.unit}s charged, stopped: {self.stopped}"
+        spent = (
+            f"{counted(self.proposed, 'proposal')}, {counted(self.charged, self.unit)} charged, stopped: {self.stopped}"
+        )
         return f"searcher {self.searcher!r} found no recipe of at least two ingredients ({spent})"
 
 

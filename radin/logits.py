@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from radin.errors import DataError, MissingFileError
 from radin.stored import SPLIT, load_array, selecting_rows
+from radin.wording import counted
 
 #: Samples read at a time where a whole `[M, C]` array is checked or copied.
 BLOCK = 8192
@@ -155,7 +156,8 @@ class LogitBank:
         return len(self.names)
 
     def __repr__(self) -> str:
-        return f"LogitBank({len(self)} ingredients, {self.n_samples} samples, {self.n_classes} classes)"
+        counts = (len(self), "ingredient"), (self.n_samples, "sample"), (self.n_classes, "class", "classes")
+        return f"LogitBank({', '.join(counted(*count) for count in counts)})"
 
     def read(self, i: int, start: int, stop: int) -> Float[np.ndarray, "rows C"]:
         """Rows `[start, stop)` of ingredient `i`, in the stored dtype; bfloat16 comes as float32."""

@@ -134,19 +134,17 @@ def get_metric(metric: str | Metric | Callable[..., Any]) -> Metric:
             `(logits[m, c], labels[m]) -> m numbers or one number` over numpy arrays, higher is better; or a `Metric`.
 
     Raises:
-        InputError: no metric has this name; the message says which are near.
+        InputError: no metric has exactly this name; the message says which are near.
     """
     if isinstance(metric, Metric):
         return metric
     if callable(metric):
         return _from_callable(metric)
-    key = str(metric).lower().replace("_", "-")
-    key = {"top-5": "top5", "acc": "accuracy"}.get(key, key)
-    if key not in METRICS:
-        near = difflib.get_close_matches(key, METRICS, n=3, cutoff=0.4)
+    if metric not in METRICS:
+        near = difflib.get_close_matches(str(metric).lower().replace("_", "-"), METRICS, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}? " if near else ""
         raise InputError(f"unknown metric {metric!r}; {hint}known are {', '.join(METRICS)}, and any callable in Python")
-    return METRICS[key]
+    return METRICS[metric]
 
 
 def label_ranks(logits: Logits, labels: Labels) -> Int64[np.ndarray, " m"]:

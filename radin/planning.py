@@ -48,8 +48,9 @@ class Plan:
         batch_size: samples per forward pass.
         seconds_fill: time to fill and prepare the network with one ingredient, measured.
         seconds_per_sample: time of the forward pass, measured on one batch after one that warmed up.
-        seconds: all passes, from these two, and what recomputes BatchNorm's statistics. The search on the logits comes
-            on top, usually seconds, and one reading of all files that compares the ingredients' weights.
+        seconds: all passes, from these two, and what recomputes BatchNorm's statistics. On top of it come start-up (a
+            few seconds of imports, the task, the data), the search on the logits, usually seconds, and one reading of
+            all files that compares the ingredients' weights.
         memory_bytes: peak memory of the device after a batch (of this process, on the CPU), plus one ingredient's
             selected logits as they are scored.
         disk_bytes: logits that will be written, the soup, and the matrices of distances between ingredients.

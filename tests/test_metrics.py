@@ -132,10 +132,16 @@ def test_callables_that_return_something_else_are_refused(result):
 
 
 def test_names():
-    assert get_metric("accuracy") is get_metric("Accuracy") is get_metric(get_metric("accuracy"))
-    assert get_metric("top-5") is get_metric("top5")
-    assert get_metric("macro_f1") is get_metric("macro-f1")
-    with pytest.raises(InputError, match="accuracy"):
-        get_metric("acuracy")
+    assert get_metric("accuracy") is get_metric(get_metric("accuracy"))
+    assert get_metric("top5").top == 5
+    for near, name in {
+        "acuracy": "accuracy",
+        "acc": "accuracy",
+        "Accuracy": "accuracy",
+        "top-5": "top5",
+        "macro_f1": "macro-f1",
+    }.items():
+        with pytest.raises(InputError, match=f"unknown metric '{near}'; did you mean {name}"):
+            get_metric(near)
     with pytest.raises(InputError, match=r"known are.*nll"):
         get_metric("zzz")

@@ -125,7 +125,7 @@ class Bars:
         if total == 0:
             yield lambda done: None
             return
-        bar = self._progress.add_task(name, total=total, unit=f"{unit}s")
+        bar = self._progress.add_task(name, total=total, unit=unit if total == 1 else f"{unit}s")
         self._depth += 1
         try:
             yield lambda done: self._progress.advance(bar, done)

@@ -12,6 +12,7 @@ import click
 
 from radin import __version__
 from radin.errors import RadinError
+from radin.near import nearest
 
 #: Command to the module that holds it, and its one-line help; the module is imported when the command is called.
 COMMANDS = {
@@ -38,6 +39,14 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = import_module(f"radin.cli.{name}").command
         return command
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is called; of another name it says which are near."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            context.fail(f"No such command {args[0]!r}; {nearest(args[0], COMMANDS)}")
+        return super().resolve_command(context, args)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the list of commands without importing them."""

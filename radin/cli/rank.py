@@ -9,6 +9,7 @@ import click
 
 from radin.cli.console import Bars, json_option, pairs, print_json, print_table, searcher_options
 from radin.errors import InputError
+from radin.wording import counted
 
 
 @click.command(
@@ -101,7 +102,7 @@ def command(
     columns = ["", f"{surrogate.metric.name} of averaged logits", "with prior", "size"]
     print_table("shortlist", columns, cells, numbers=range(4), recipes=[str(one.recipe) for one in found])
     click.echo(f"Best single ingredient: {single['name']}, {single[surrogate.metric.name]:.4f}.")
-    click.echo(f"{found.charged:,} candidates scored, {found.seconds:.1f} s, stopped: {found.stopped}.")
+    click.echo(f"{counted(found.charged, 'candidate')} scored, {found.seconds:.1f} s, stopped: {found.stopped}.")
     if found.note:
         click.echo(f"Note: {found.note}.")
     held_back = any((Path(folder) / SPLIT).exists() for folder in folders)

@@ -23,6 +23,7 @@ from radin.cli.console import (
     task_options,
 )
 from radin.errors import InputError
+from radin.wording import counted
 
 if TYPE_CHECKING:
     from radin.planning import Plan
@@ -126,7 +127,9 @@ def command(
         print_json(planned.to_json()) if as_json else show_plan(planned)
         return
     if logits_only:
-        print_json(collected) if as_json else click.echo("Logits: {logits} ({passes} passes)".format(**collected))
+        print_json(collected) if as_json else click.echo(
+            "Logits: {} ({})".format(collected["logits"], counted(collected["passes"], "pass", "passes"))
+        )
         return
     if target:
         result.save(target)
@@ -156,7 +159,11 @@ def show_plan(planned: Plan) -> None:
         ["device", f"{planned.device}, batches of {planned.batch_size}"],
         ["memory", f"about {size(planned.memory_bytes)} at the peak"],
         ["disk", f"about {size(planned.disk_bytes)} of logits, distances and soup"],
-        ["time", f"about {duration(planned.seconds)}, and the search on the logits and a reading of all files"],
+        [
+            "time",
+            f"about {duration(planned.seconds)} for passes and soups; on top of that start-up, a reading of all files, "
+            "and the search on the logits",
+        ],
     ]
     print_table("plan", ["what", "how much"], rows)
     click.echo("Nothing was charged or written. Run the same command without --plan to start.")
@@ -190,15 +197,17 @@ def show_result(result: Result, target: str | None = None) -> None:
     remarks = show_tests(result) if len(result.tests) > 1 else show_report(result.report)
     for remark in dict.fromkeys(remarks):
         click.echo(f"Note: {remark}.")
-    lost = f", {spent.lost} evaluations lost to interruptions" if spent.lost else ""
+    lost = f", {counted(spent.lost, 'evaluation')} lost to interruptions" if spent.lost else ""
     sets = "test sets" if len(result.tests) > 1 else "the test set"
-    tests = f", {spent.test_passes} passes over {sets}" if spent.test_passes else ""
+    tests = f", {counted(spent.test_passes, 'pass', 'passes')} over {sets}" if spent.test_passes else ""
     if spent.statistics:
-        tests += f", BatchNorm statistics {spent.statistics} times on {spent.statistics_samples:,} samples in all"
+        times, samples = counted(spent.statistics, "time"), counted(spent.statistics_samples, "sample")
+        tests += f", BatchNorm statistics {times} on {samples} in all"
     click.echo(
-        f"Spent on this result: {spent.candidates:,} candidates ({duration(spent.seconds_search)}), {spent.soups} real "
-        f"soups ({duration(spent.seconds_soups)}); in this folder: {spent.passes} ingredient passes "
-        f"({duration(spent.seconds_passes)}){tests}{lost}."
+        f"Spent on this result: {counted(spent.candidates, 'candidate')} ({duration(spent.seconds_search)}), "
+        f"{counted(spent.soups, 'real soup')} ({duration(spent.seconds_soups)}); in this folder: "
+        f"{counted(spent.passes, 'ingredient pass', 'ingredient passes')} ({duration(spent.seconds_passes)})"
+        f"{tests}{lost}."
     )
     if result.earlier:
         click.echo(_replaced(result.earlier[-1]))
@@ -219,7 +228,7 @@ def _replaced(earlier: Mapping[str, Any]) -> str:
 def show_report(report: Report) -> list[str]:
     """Prints what the winner and the best ingredient are worth on data that selected nothing; returns remarks."""
     where = {"test": "test set", "held-back": "held-back data", "selection": "selection data"}[report.data]
-    line = f"On the {where} ({report.n_samples:,} samples): winner {report.winner}"
+    line = f"On the {where} ({counted(report.n_samples, 'sample')}): winner {report.winner}"
     if report.p_value is not None:
         line += f", best ingredient {report.best_ingredient}; {report.test}: p = {report.p_value:.3g}"
     click.echo(line)

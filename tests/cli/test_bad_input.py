@@ -236,7 +236,8 @@ def test_averaging_has_no_data_to_recompute_with(
 
 
 def test_an_unknown_command_or_option(capsys: pytest.CaptureFixture) -> None:
-    assert "No such command" in refused(capsys, "stew")
+    assert "No such command 'stew'; known are: demo, soup" in refused(capsys, "stew")
+    assert "did you mean soup?" in refused(capsys, "sup")
     assert "--task" in refused(capsys, "soup", "x.safetensors")
 
 

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -47,11 +48,20 @@ def test_soup_takes_globs_and_folders(capsys: pytest.CaptureFixture, checkpoints
         assert json.loads(out)["spent"]["passes"] == 5
 
 
+def test_one_is_not_many(capsys: pytest.CaptureFixture, soup: list, tmp_path: Path) -> None:
+    everything = ["--searcher", "monte-carlo", "-p", "p=1", "--candidates", 1, "--soups", 1]
+    code, out, errors = run(capsys, *soup, *everything, "--limit", 5)
+    assert code == 0
+    assert "1 candidate (" in out and "1 real soup (" in out
+    assert not re.findall(r"\b1 (?:\w+ )?\w*(?:soups|candidates|passes|samples)\b", out + errors)
+
+
 def test_a_plan_spends_nothing(capsys: pytest.CaptureFixture, soup: list, tmp_path: Path) -> None:
     code, out, _ = run(capsys, *soup, "--plan")
     assert code == 0
     assert "ingredient passes" in out
     assert "Nothing was charged or written" in out
+    assert "on top of that start-up" in " ".join(out.replace("│", " ").split())
     assert not (tmp_path / "run").exists()
     assert json.loads(run(capsys, *soup, "--plan", "--json")[1])["passes"] == 5
 
