@@ -61,15 +61,15 @@ def bind_inputs(
     settings = settings or {}
     known = ledger.fact("inputs")
     if known is not None:
-        why = _why(known.get("settings"), settings)
+        before = known.get("settings")
         where = f"{folder} was made with other inputs"
         for name in task:
             if task[name] != known["task"].get(name, task[name]):
-                raise RunDirError(f"{where}: the {name} differs{why}")
+                raise RunDirError(f"{where}: the {name} differs{_why(before, settings, name)}")
         old = known["ingredients"]
         changed = sorted(name for name in ingredients.keys() & old.keys() if ingredients[name] != old[name])
         if changed:
-            raise RunDirError(f"{where}: the contents of {', '.join(changed)} have changed{why}")
+            raise RunDirError(f"{where}: the contents of {', '.join(changed)} have changed{_why(before, settings)}")
         if not (ingredients.keys() <= old.keys() or old.keys() <= ingredients.keys()):
             raise RunDirError(
                 f"{where}: its pool was {', '.join(old)}; models may be added to it or left out, not both; {ADVICE}"
@@ -79,11 +79,13 @@ def bind_inputs(
     ledger.set_fact("inputs", kept)
 
 
-def _why(before: Mapping[str, str] | None, now: Mapping[str, str]) -> str:
-    """Which settings changed, before and after, and what brings the earlier ones back."""
+def _why(before: Mapping[str, str] | None, now: Mapping[str, str], what: str = "") -> str:
+    """Which settings changed, before and after, and what brings the earlier ones back; test sets explain themselves."""
     if before is None or not {**before, **now}:  # a folder of an earlier version, or a task made in Python
         return f"; {ADVICE}"
     options = [option for option in {**before, **now} if before.get(option) != now.get(option)]
+    if not what.startswith("test"):
+        options = [option for option in options if option != "--task-arg test"]
     if not options:
         return f", though the options are the same; {ADVICE}"
     changes = ", ".join(f"{one} ({_value(before.get(one))} before, {_value(now.get(one))} now)" for one in options)

@@ -31,7 +31,8 @@ def load_task(spec: str, arguments: Mapping[str, str] | None = None, **changes: 
     Arguments:
         spec: `FILE.py:function`, `package.module:function`, or a key of `ADAPTERS`.
         arguments: keyword arguments of that function as text. Each is converted to its annotated type; without an
-            annotation, what reads as a Python literal becomes one and anything else stays text.
+            annotation, what reads as a Python literal becomes one and anything else stays text. One called `test`
+            names what reports, and nothing else may depend on it.
         changes: fields of the task to replace, such as `metric` or `device`; those that are None are left alone.
 
     Returns:
@@ -61,8 +62,8 @@ def load_task(spec: str, arguments: Mapping[str, str] | None = None, **changes: 
         raise TaskError(f"{spec} must return a radin.Task, got {type(task).__name__}")
     kept = {name: value for name, value in changes.items() if value is not None}
     # The function's own `source` covers what the arguments only name, such as the contents of files. That of an adapter
-    # covers all that they decide, so another test set leaves the logits on the data as they are.
-    decisive = [] if spec in ADAPTERS else sorted(given.items())
+    # covers all that they decide. `test` names what reports, so another one leaves the logits on the data as they are.
+    decisive = [] if spec in ADAPTERS else sorted((name, value) for name, value in given.items() if name != "test")
     source = digest_of(file_digest(str(module.__file__)), function_name, decisive, task.source)
     origin = {"--task": spec} | {f"--task-arg {name}": value for name, value in given.items()}
     return replace(task, source=source, origin=origin, **kept)

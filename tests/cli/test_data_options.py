@@ -105,6 +105,9 @@ def test_several_sets_and_images_left_out(capsys: pytest.CaptureFixture, tmp_pat
     assert (planned["samples"], planned["test_passes"], planned["test_samples"]) == (7, 4, 16)
     code, out, _ = soup(capsys, tmp_path / "x", task_file, files, *arguments, "--task-arg", "corrupt=skip", "--plan")
     assert (code, "2: cat, dog" in out) == (0, True)
+    alone = [arguments[0], arguments[1], "--task-arg", "corrupt=skip", "--json"]
+    code, out, _ = soup(capsys, tmp_path / "skip", task_file, files, *alone)  # the test sets are left out again
+    assert (code, json.loads(out)["spent"]["passes"], json.loads(out)["report"]["data"]) == (0, 3, "held-back")
     code, _, err = soup(capsys, tmp_path / "x", task_file, files, *arguments, "--task-arg", "corrupt=ignore")
     assert (code, "argument 'corrupt' should be stop or skip, got 'ignore'" in err) == (2, True)
 
