@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 from typing import Any, Literal, get_args, overload
 
 import numpy as np
@@ -222,8 +224,16 @@ def _blames(searcher: Searcher, account: Account, where: str) -> Iterator[None]:
         ):
             raise
         raise PluginError(
-            f"searcher {searcher.name!r} of {searcher.owner} {where}: {type(error).__name__}: {error}"
+            f"searcher {searcher.name!r} of {searcher.owner} {where}: {type(error).__name__}: {error}{_place(error)}"
         ) from error
+
+
+def _place(error: BaseException) -> str:
+    """File and line of the searcher's own code at which an error was raised; nothing if it was not raised there."""
+    frames = traceback.extract_tb(error.__traceback__)
+    outside = [frame for frame in frames if not Path(frame.filename).is_relative_to(Path(__file__).parent)]
+    own = [frame for frame in outside if frame.filename == outside[0].filename]  # not of a library that it called
+    return f" ({own[-1].filename}, line {own[-1].lineno}: {own[-1].line})" if own else ""
 
 
 class _Report:

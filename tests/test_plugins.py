@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 import pytest
 from annotated_types import Ge, Lt
 from pydantic import Field
@@ -220,6 +221,20 @@ def test_the_guide_shows_the_example_as_it_is():
     guide = (ROOT / "docs/plugins.md").read_text()
     for name in ("radin_annealing.py", "pyproject.toml", "test_annealing.py"):
         assert f"\n{(ROOT / 'docs/examples/radin-annealing' / name).read_text()}```\n" in guide
+
+
+def test_the_guide_s_snippets_run_as_they_stand():
+    """In their order, in one session that has a surrogate."""
+    guide = (ROOT / "docs/plugins.md").read_text()
+    rng = np.random.default_rng(0)
+    bank = radin.LogitBank.from_arrays(rng.normal(size=(6, 40, 3)), rng.integers(3, size=40))
+    session = {"__name__": "guide", "surrogate": radin.Surrogate(bank)}
+    blocks = [block.split("```")[0] for block in guide.split("```python\n")[1:]]
+    assert len(blocks) == 5
+    for block in blocks:
+        exec(block, session)
+    assert session["found"].reported["gap"] < 1e-5
+    assert "passed documented" in str(session["check_searcher"](session["annealing"]))
 
 
 def test_the_guide_s_options_and_name_work():

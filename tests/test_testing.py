@@ -124,6 +124,18 @@ def test_an_exemption_for_one_pool_size_leaves_the_others_checked():
         check_searcher(picky, exempt=exempt)
 
 
+def clumsy(problem):
+    """Fails in its own code, inside a library."""
+    yield problem.random_subsets(1)
+    yield np.stack([])
+
+
+def test_the_line_of_the_plugin_s_own_code_is_named():
+    line = clumsy.__code__.co_firstlineno + 3
+    with pytest.raises(ContractError, match=rf"ValueError: .*test_testing\.py, line {line}: yield np\.stack"):
+        check_searcher(clumsy)
+
+
 def test_global_states_are_put_back():
     random.seed(1)
     np.random.seed(1)  # noqa: NPY002 (what is watched)
