@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable
 from contextlib import closing
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,12 +15,10 @@ from jaxtyping import Float32
 
 from radin.batchnorm import recompute_statistics, restore_statistics, statistics_of, statistics_rows
 from radin.budget import Kind, Ledger
-from radin.complaints import Complaints
-from radin.errors import DataError, IncompatibleError, TaskError
+from radin.errors import DataError, TaskError
 from radin.files import digest_of, remove_leftovers
 from radin.filling import Filler, names_in
-from radin.finite import check_no_nan
-from radin.inputs import bind_inputs, task_inputs
+from radin.inputs import bind_inputs, digests_of, task_inputs
 from radin.logits import LogitBank, check_labels, check_logits
 from radin.pool import Pool
 from radin.progress import SILENT, Advance, Progress
@@ -74,33 +71,8 @@ class Evaluator:
 
     @cached_property
     def digests(self) -> tuple[str, ...]:
-        """A digest of every ingredient, in pool order: SHA-256 of its file, or of its shards and what is taken of them.
-
-        Raises:
-            CheckpointError: NaN in some of them; names all.
-            IncompatibleError: two files with the same contents.
-        """
-        memory = self.ledger.fact("digests", {})
-        complaints = Complaints("checkpoints")
-        with self.progress.stage("reading checkpoints", len(self.pool), "file") as advance:
-            digests = []
-            for i in range(len(self.pool)):
-                digests.append(self.pool.digest(i, memory))
-                known_as = f"finite\0{digests[-1]}"
-                if known_as not in memory:
-                    with complaints.noting():
-                        check_no_nan(self.pool, i)
-                    memory[known_as] = ""
-                advance(1)
-        complaints.settle()
-        self.ledger.set_fact("digests", memory)
-        for (one, i), (other, j) in pairwise(sorted((digest, i) for i, digest in enumerate(digests))):
-            if one == other:
-                raise IncompatibleError(
-                    f"{self.pool.paths[i]} and {self.pool.paths[j]} have the same contents: one model given twice "
-                    "would count double in every soup; leave one out"
-                )
-        return tuple(digests)
+        """A digest of every ingredient, in pool order; see `radin.inputs.digests_of`."""
+        return digests_of(self.pool, self.ledger, self.progress)
 
     def key(self, recipe: Recipe, rows: Rows) -> str:
         """Digest of everything that a recipe's logits on some rows depend on."""

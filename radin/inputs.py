@@ -1,19 +1,56 @@
-"""A run folder belongs to the inputs that it was made with."""
+"""What a run is made from, and the run folder that belongs to it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radin.budget import Ledger
-from radin.errors import DataError, RunDirError
+from radin.complaints import Complaints
+from radin.errors import DataError, IncompatibleError, RunDirError
+from radin.finite import check_no_nan
+from radin.pool import Pool
+from radin.progress import Progress
 
 if TYPE_CHECKING:
     from radin.tasks.task import Task
 
 #: What to do about a folder of other inputs, where nothing better is known.
 ADVICE = "choose another run folder, or delete this one"
+
+
+def digests_of(pool: Pool, ledger: Ledger, progress: Progress) -> tuple[str, ...]:
+    """A digest of every ingredient, in pool order: SHA-256 of its file, or of its shards and what is taken of them.
+
+    Files that are read for it are looked through for NaN on the way. The ledger remembers both.
+
+    Raises:
+        CheckpointError: NaN in some of them; names all.
+        IncompatibleError: two files with the same contents.
+    """
+    memory = ledger.fact("digests", {})
+    complaints = Complaints("checkpoints")
+    with progress.stage("reading checkpoints", len(pool), "file") as advance:
+        digests = []
+        for i in range(len(pool)):
+            digests.append(pool.digest(i, memory))
+            known_as = f"finite\0{digests[-1]}"
+            if known_as not in memory:
+                with complaints.noting():
+                    check_no_nan(pool, i)
+                memory[known_as] = ""
+            advance(1)
+    complaints.settle()
+    ledger.set_fact("digests", memory)
+    for (one, i), (other, j) in pairwise(sorted((digest, i) for i, digest in enumerate(digests))):
+        if one == other:
+            raise IncompatibleError(
+                f"{pool.paths[i]} and {pool.paths[j]} have the same contents: one model given twice "
+                "would count double in every soup; leave one out"
+            )
+    return tuple(digests)
 
 
 def task_inputs(task: Task) -> dict[str, str]:
