@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from types import SimpleNamespace
 from typing import Any
 
@@ -253,10 +254,12 @@ def test_a_file_written_over_while_it_is_read_is_refused(
     for i in range(2):
         save_file(linear(i).state_dict(), tmp_path / f"{i}.safetensors")
     pool = Pool(sorted(tmp_path.glob("*.safetensors")))
-    tile = Mixer.tile
+    tile, turn, written = Mixer.tile, Lock(), []
 
     def interrupted(mixer: Mixer, *arguments: Any, **more: Any) -> Any:
-        write_over(pool.paths[0], linear(7).state_dict())
+        with turn:  # several threads average, and none may find the file half written
+            if not written:
+                written.append(write_over(pool.paths[0], linear(7).state_dict()))
         return tile(mixer, *arguments, **more)
 
     monkeypatch.setattr(Mixer, "tile", interrupted)
