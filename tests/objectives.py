@@ -83,3 +83,13 @@ def subsets(n, *members):
     for mask, chosen in zip(masks, members, strict=True):
         mask[list(chosen)] = True
     return masks
+
+
+def run(searcher, objective, cap=None, **more):
+    """A search with one cap on whatever the objective counts."""
+    return radin.search(searcher, objective, radin.Budget(candidates=cap, soups=cap), **more)
+
+
+def listed(shortlist):
+    """Members and score of each entry, in order."""
+    return [(candidate.recipe.members, candidate.score) for candidate in shortlist]
