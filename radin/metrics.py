@@ -8,7 +8,6 @@ in two ways.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,6 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
 
 from radin.errors import InputError
+from radin.near import did_you_mean
 
 #: What is taken of each sample: whether the label is among the `top` largest logits, the predicted class, the
 #: negative log-likelihood, or all its logits (for metrics that are callables of one's own).
@@ -141,9 +141,8 @@ def get_metric(metric: str | Metric | Callable[..., Any]) -> Metric:
     if callable(metric):
         return _from_callable(metric)
     if metric not in METRICS:
-        near = difflib.get_close_matches(str(metric).lower().replace("_", "-"), METRICS, n=3, cutoff=0.4)
-        hint = f"did you mean {' or '.join(near)}? " if near else ""
-        raise InputError(f"unknown metric {metric!r}; {hint}known are {', '.join(METRICS)}, and any callable in Python")
+        hint = did_you_mean(str(metric), METRICS)
+        raise InputError(f"unknown metric {metric!r}{hint}; known are {', '.join(METRICS)}, and any callable in Python")
     return METRICS[metric]
 
 

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 #: Of names that are not near, a message shows so many.
 SHOWN = 8
 
 
-def nearest(name: str, known: Collection[str]) -> str:
-    """What to say of a name that is not known: which of those that are known are near, whatever their case."""
+def near(name: str, known: Iterable[str]) -> list[str]:
+    """Up to three of the known names that may have been meant, the nearest first, whatever their case."""
     lower = {one.lower(): one for one in known}
-    near = [lower[one] for one in difflib.get_close_matches(name.lower(), lower, n=3)]
-    if near:
-        return f"did you mean {' or '.join(near)}?"
+    return [lower[one] for one in difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.5)]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A clause in brackets that names those that are near, or nothing."""
+    found = near(name, known)
+    return f" (did you mean {' or '.join(map(repr, found))}?)" if found else ""
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """What to say of a name that is not known: those that are near, or else what is known."""
+    found = near(name, known)
+    if found:
+        return f"did you mean {' or '.join(found)}?"
     if len(known) <= SHOWN:
         return f"known are: {', '.join(known) or 'none'}"
     return f"{len(known)} are known, such as {', '.join(list(known)[-3:])}"

@@ -6,7 +6,6 @@ A plugin is a module with `@radin.hookimpl def register_searchers(register)`, na
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 import re
@@ -20,6 +19,7 @@ import numpy as np
 import pluggy
 
 from radin.errors import PluginError, UnknownSearcherError
+from radin.near import did_you_mean
 from radin.options import Option, read_options
 
 #: The name of the pluggy project and of the entry point group.
@@ -192,12 +192,6 @@ def get_searcher(name: str) -> Searcher:
             with suppress(Exception, SystemExit):  # `searchers` meets it again, and says what is wrong
                 return _load(entry, _owner(entry))[name]
     return searchers()[name]
-
-
-def did_you_mean(name: str, known: Mapping[str, Any]) -> str:
-    """A clause that names the known names near this one, or nothing."""
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    return f" (did you mean {' or '.join(repr(n) for n in near)}?)" if near else ""
 
 
 def _load(entry: metadata.EntryPoint, owner: str) -> dict[str, Searcher]:

@@ -16,6 +16,7 @@ from radin.compatibility import check_compatible, common_classes
 from radin.complaints import Complaints
 from radin.errors import InputError, MissingFileError
 from radin.files import digest_of, file_digest
+from radin.wording import counted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -95,7 +96,8 @@ class Pool:
         return len(self._checkpoints)
 
     def __repr__(self) -> str:
-        return f"Pool({len(self)} ingredients, {len(self.tensors)} tensors, {self.nbytes / 1e6:.1f} MB each)"
+        held = f"{counted(len(self), 'ingredient')}, {counted(len(self.tensors), 'tensor')}"
+        return f"Pool({held}, {self.nbytes / 1e6:.1f} MB each)"
 
     @property
     def nbytes(self) -> int:

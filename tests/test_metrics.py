@@ -141,7 +141,7 @@ def test_names():
         "top-5": "top5",
         "macro_f1": "macro-f1",
     }.items():
-        with pytest.raises(InputError, match=f"unknown metric '{near}'; did you mean {name}"):
+        with pytest.raises(InputError, match=rf"unknown metric '{near}' \(did you mean '{name}'"):
             get_metric(near)
     with pytest.raises(InputError, match=r"known are.*nll"):
         get_metric("zzz")
