@@ -33,7 +33,7 @@ from radin.surrogate.settling import Candidates, Settler
 
 _BLOCK_VALUES = 1 << 17  # logits of one ingredient looked at together: 512 KiB in float32
 _PRUNE_VALUES = 1 << 22  # logits of rivals that are pruned together: 16 MiB in float32
-_SPANS_PER_THREAD = 4
+_SPANS_PER_THREAD = 2
 
 
 @dataclass(frozen=True)
