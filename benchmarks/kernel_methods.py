@@ -186,7 +186,8 @@ def same_selection(chances: np.ndarray, labels: np.ndarray, size: int, seed: int
         regrets = 1 - surrogate.additions(counts)
         if rounded:
             regrets = regrets.round(6)
-        ties = np.flatnonzero(np.isclose(regrets, regrets.min(), atol=0, rtol=1e-12))
+        least = regrets.min()
+        ties = np.flatnonzero(regrets - least <= 1e-12 * abs(least))
         used = ties[counts[ties] > 0]
         best = int(random.choice(used if len(ties) > 1 and len(used) else ties))
         if not order and regrets[best] > 1e-4:

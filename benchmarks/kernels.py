@@ -251,9 +251,7 @@ def _selection(case: Case, bank: LogitBank, rounds: int, about: dict[str, Any]) 
         return Method(name, work, "radin, selection", whole=False)
 
     ways = [way("radin, selection", same_selection), way("AutoGluon", autogluon_selection)]
-    for row in _timed(
-        case, ways, np.ones((1, len(bank)), dtype=bool), min(rounds, 3), {}, {**about, "k": case.selection}
-    ):
+    for row in _timed(case, ways, np.ones((1, len(bank)), dtype=bool), rounds, {}, {**about, "k": case.selection}):
         if "AutoGluon" in answers:
             row["exact"] = answers["AutoGluon"] == answers["radin, selection"]
         yield row

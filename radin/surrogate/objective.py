@@ -137,7 +137,7 @@ class Surrogate:
             scores[filled] = self(moved[filled])
             return scores
         hits = step_hits(self.kernel, row.astype(np.float64), np.where(row, -1.0, 1.0))
-        return self._from_hits(hits) + self.prior(moved)
+        return self._from_hits(hits) + self._prior(moved)
 
     def swaps(self, mask: Any, /) -> tuple[Bool[np.ndarray, "k n"], Float64[np.ndarray, " k"]]:
         """All subsets in which one member is exchanged for one non-member, and their scores."""
@@ -146,7 +146,7 @@ class Surrogate:
         if self.metric.statistic != "correct" or not len(moved):
             return moved, self(moved)
         hits = swap_hits(self.kernel, row.astype(np.float64), np.flatnonzero(row), np.flatnonzero(~row))
-        return moved, self._from_hits(hits) + self.prior(moved)
+        return moved, self._from_hits(hits) + self._prior(moved)
 
     def additions(self, counts: Any, /) -> Float64[np.ndarray, " n"]:
         """Scores of the `n` recipes that arise when ingredient `i` is taken once more, for selection with replacement.
@@ -164,7 +164,7 @@ class Surrogate:
         if self.metric.statistic != "correct":
             return self(weights)
         hits = step_hits(self.kernel, base.astype(np.float64), np.ones(len(base)), _coefficients(weights))
-        return self._from_hits(hits) + self.prior(weights)
+        return self._from_hits(hits) + self._prior(weights)
 
     def subset_range(self, start: int, stop: int, /) -> Float64[np.ndarray, " k"]:
         """Scores of the subsets `start` to `stop − 1`; ingredient `i` is in subset `s` iff bit `i` of `s` is set.
@@ -175,7 +175,7 @@ class Surrogate:
         if self.metric.statistic != "correct":
             return self(masks)
         hits = range_hits(self.kernel, start, masks.astype(np.float64))
-        return self._from_hits(hits) + self.prior(masks)
+        return self._from_hits(hits) + self._prior(masks)
 
     def _mask(self, mask: Any) -> Bool[np.ndarray, " n"]:
         row = np.asarray(mask)
