@@ -14,10 +14,14 @@ from radin.errors import StorageError
 
 
 @contextmanager
-def written_aside(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+def written_aside(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator[IO[bytes]]:
     """Opens a temporary file beside `path` for writing, and renames it to `path` when the block ends without error.
 
     A reader sees the old file or the complete new one, never a part. On any error the temporary file is removed.
+
+    Arguments:
+        path: the file.
+        durable: wait until the disk has it, so that the same is true after a power cut.
 
     Raises:
         StorageError: the disk is full, or the folder cannot be written to.
@@ -29,7 +33,8 @@ def written_aside(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         with aside.open("wb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         aside.replace(target)
     except OSError as error:
         if isinstance(error, StorageError):

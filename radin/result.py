@@ -230,7 +230,7 @@ class Result:
             StorageError: the disk is full, or the folder cannot be written to.
         """
         check_soup_file(path)
-        with (self.run_dir / "soup.safetensors").open("rb") as source, written_aside(path) as target:
+        with (self.run_dir / "soup.safetensors").open("rb") as source, written_aside(path, durable=False) as target:
             shutil.copyfileobj(source, target)
         return Path(path)
 

@@ -15,7 +15,7 @@ from radin.steps import Step
 from radin.tiling import TILE, Workspace
 
 #: Elements that travel at once (4 MB in float32): long enough for the bus, short enough to keep several in flight.
-CHUNK = 16 * TILE
+CHUNK = 4 * TILE
 
 #: Chunks in flight: threads read files into some while others are on the bus.
 SLOTS = 8
