@@ -30,7 +30,8 @@ import radin
 from benchmarks.comparison.rows import Row, Rows
 from benchmarks.comparison.runs import described, versions
 from benchmarks.processes import machine
-from radin.cli.console import Bars, pairs, print_table
+from radin.cli.console import pairs
+from radin.cli.screen import Bars, print_table
 from radin.errors import MissingFileError, RadinError
 from radin.files import digest_of
 from radin.procedure import assess, merit

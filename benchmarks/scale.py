@@ -24,7 +24,7 @@ from benchmarks.comparison.runs import versions
 from benchmarks.comparison.tables import markdown
 from benchmarks.processes import machine
 from benchmarks.synthetic import Fleet
-from radin.cli.console import Bars
+from radin.cli.screen import Bars
 
 SAMPLES, CLASSES = 1000, 10
 

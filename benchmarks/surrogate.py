@@ -25,7 +25,7 @@ from benchmarks.comparison.pictures import panels
 from benchmarks.comparison.runs import described, versions
 from benchmarks.comparison.store import Store
 from benchmarks.comparison.tables import markdown
-from radin.cli.console import Bars
+from radin.cli.screen import Bars
 from radin.files import written_aside
 from radin.metrics import losses
 from radin.progress import SILENT, Progress

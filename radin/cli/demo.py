@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from radin.cli.console import Bars, json_option, print_json, print_table
+from radin.cli.console import json_option, print_json
+from radin.cli.screen import Bars, print_table
 
 #: The B for which the demo runs the whole procedure.
 SOUPS = (1, 2, 4)

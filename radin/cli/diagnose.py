@@ -7,16 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from radin.cli.console import (
-    Bars,
-    check_several,
-    json_option,
-    pool_options,
-    print_json,
-    print_table,
-    task_from,
-    task_options,
-)
+from radin.cli.console import check_several, json_option, pool_options, print_json, task_from, task_options
+from radin.cli.screen import Bars, print_table
 
 if TYPE_CHECKING:
     from radin.diagnosis import Diagnosis

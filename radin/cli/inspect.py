@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from radin.cli.console import json_option, pool_options, print_json, print_table, size
+from radin.cli.console import json_option, pool_options, print_json, size
+from radin.cli.screen import print_table
 from radin.errors import IncompatibleError
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from radin.cli.console import Bars, json_option, pairs, print_json, print_table, searcher_options
+from radin.cli.console import json_option, pairs, print_json, searcher_options
+from radin.cli.screen import Bars, print_table
 from radin.errors import InputError
 from radin.wording import counted
 

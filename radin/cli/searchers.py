@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from radin.cli.console import json_option, print_json, print_table
+from radin.cli.console import json_option, print_json
+from radin.cli.screen import print_table
 
 
 @click.command("searchers", epilog="Example: radin searchers --json")

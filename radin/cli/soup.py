@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from radin.cli.console import (
-    Bars,
     check_several,
     duration,
     json_option,
     pairs,
     pool_options,
     print_json,
-    print_table,
     searcher_options,
     size,
     task_from,
     task_options,
 )
+from radin.cli.screen import Bars, print_table
 from radin.errors import InputError
 from radin.wording import counted
 

@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from radin.cli import console
-from radin.cli.console import Bars, folded, print_table
+from radin.cli import screen
+from radin.cli.screen import Bars, folded, print_table
 
 COLUMNS, ROWS = ["", "accuracy", "size"], [["1", "0.9100", "30"], ["2", "0.9000", "2"]]
 LONG, SHORT = " + ".join(f"run-{i:02d}" for i in range(30)), "run-00 + run-01"
@@ -16,8 +16,8 @@ LONG, SHORT = " + ".join(f"run-{i:02d}" for i in range(30)), "run-00 + run-01"
 def width(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """Of what is printed to: a file or a pipe, or a terminal of 80 columns."""
     if request.param:
-        monkeypatch.setattr(console, "output", lambda: Console(width=80, force_terminal=True, color_system=None))
-    return 80 if request.param else console.PLAIN_WIDTH
+        monkeypatch.setattr(screen, "output", lambda: Console(width=80, force_terminal=True, color_system=None))
+    return 80 if request.param else screen.PLAIN_WIDTH
 
 
 def test_short_recipes_stand_in_the_table(capsys: pytest.CaptureFixture, width: int) -> None:
@@ -58,13 +58,13 @@ def test_a_name_longer_than_a_line_is_kept_whole() -> None:
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_bars_keep_what_they_are_about_and_how_far_they_are(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    screen = io.StringIO()
-    monkeypatch.setattr(console, "Console", lambda **_: Console(file=screen, width=width))
+    shown = io.StringIO()
+    monkeypatch.setattr(screen, "Console", lambda **_: Console(file=shown, width=width))
     name = "search: calibrated-verification"
     with Bars() as bars, bars.stage(name, 34_662_620, "byte") as advance:
         advance(34_662_620)
-    (line,) = screen.getvalue().splitlines()
+    (line,) = shown.getvalue().splitlines()
     assert line.startswith(name)
-    assert ("100%" in line) == (width < console.WIDE)
-    assert ("34662620/34662620 bytes" in line) == (width >= console.WIDE)
+    assert ("100%" in line) == (width < screen.WIDE)
+    assert ("34662620/34662620 bytes" in line) == (width >= screen.WIDE)
     assert "…" not in line
