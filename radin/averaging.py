@@ -111,6 +111,15 @@ def _check_target(target: Path, files: Sequence[Path], pool: Pool) -> None:
         )
     if not target.absolute().parent.is_dir():
         raise MissingFileError(f"no such folder: {target.parent}. Make it first.")
+    refuse_ingredients(files, pool)
+
+
+def refuse_ingredients(files: Sequence[Path], pool: Pool) -> None:
+    """Refuses to write a soup over what it is made from.
+
+    Raises:
+        InputError: one of the files belongs to an ingredient, under whatever name.
+    """
     ingredients = {(stat.st_dev, stat.st_ino) for stat in (path.stat() for path in pool.files if path.exists())}
     for file in files:
         if file.exists() and (file.stat().st_dev, file.stat().st_ino) in ingredients:

@@ -91,6 +91,7 @@ def command(
     is killed goes on with the same command.
     """
     from radin.adapters import parse_task
+    from radin.averaging import refuse_ingredients
     from radin.budget import Budget
     from radin.pool import Pool
     from radin.result import check_soup_file
@@ -102,13 +103,15 @@ def command(
         check_soup_file(target)
     budget = Budget(candidates=candidates, soups=soups, seconds=seconds)
     options = pairs(parameters, "-p")
-    check_settings(searcher, options, budget, lam)
+    check_settings(searcher, options, budget, lam, seed)
     parse_task(spec)
     if not only_plan:
         check_run_dir(run_dir)
     pool = Pool(checkpoints, weights=weights, prefix=prefix)
     if not logits_only:
         check_several(pool)
+    if target:
+        refuse_ingredients([Path(target)], pool)
 
     from radin.planning import plan  # brings torch along, which takes seconds: what is wrong above is said at once
     from radin.procedure import make_soup

@@ -244,3 +244,15 @@ def test_an_unknown_command_or_option(capsys: pytest.CaptureFixture) -> None:
 def test_the_network_is_the_one_of_the_pool() -> None:
     """What the tests above change by name is there."""
     assert set(Network().state_dict()) == {f"layers.{i}.{kind}" for i in (0, 3) for kind in ("weight", "bias")}
+
+
+def test_a_soup_is_not_written_over_an_ingredient(
+    pool: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    before, link = pool[1].read_bytes(), tmp_path / "link.safetensors"
+    link.hardlink_to(pool[1])
+    for target in (pool[1], link):
+        message = refused(capsys, "soup", *pool, "--task", f"{SMALL}:task", "--run-dir", tmp_path / "run", "-o", target)
+        assert "belongs to one of the ingredients" in message
+    assert pool[1].read_bytes() == before
+    assert not (tmp_path / "run").exists()
