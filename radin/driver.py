@@ -272,9 +272,18 @@ def _check(objective: Any, seed: Any, top: Any) -> None:
             f"expected an objective (callable, with `unit`, `names` and `solo`), got {type(objective).__name__};"
             " a radin.Surrogate or a radin.Verifier is one"
         )
-    for name, value, least in (("seed", seed, 0), ("top", top, 1)):
-        if not isinstance(value, int | np.integer) or value < least:
-            raise InputError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    check_whole("seed", seed, 0)
+    check_whole("top", top, 1)
+
+
+def check_whole(name: str, value: Any, least: int) -> None:
+    """Refuses what is no whole number, or too small a one.
+
+    Raises:
+        InputError: names it.
+    """
+    if not isinstance(value, int | np.integer) or value < least:
+        raise InputError(f"{name} must be a whole number of at least {least}, got {value!r}")
 
 
 def _key(searcher: str, options: Mapping[str, Any], seed: int, objective: Objective, budget: Budget, scope: str) -> str:

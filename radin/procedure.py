@@ -94,7 +94,7 @@ def make_soup(
             "a pool of files is radin.Pool(files)"
         )
     budget = budget or Budget()
-    chosen, soups = check_settings(searcher, options, budget, lam)
+    chosen, soups = check_settings(searcher, options, budget, lam, seed)
     run = Path(run_dir)
     with Ledger(run / "ledger.db") as ledger:
         verifier = Verifier(pool, task, run, ledger=ledger, batchnorm=batchnorm, progress=progress)

@@ -86,8 +86,9 @@ class Task:
             raise InputError(f"build_model must be a function that returns the network, got {self.build_model!r}")
         if not 0 <= self.holdback < 1:
             raise InputError(f"holdback must be at least 0 and below 1, got {self.holdback!r}")
-        if self.batch_size < 1:
-            raise InputError(f"batch_size must be at least 1, got {self.batch_size!r}")
+        for name, least in (("batch_size", 1), ("split_seed", 0), ("workers", 0)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name} must be at least {least}, got {getattr(self, name)!r}")
         if self.autocast not in (None, "bfloat16", "float16"):
             raise InputError(f"autocast must be 'bfloat16', 'float16' or None, got {self.autocast!r}")
         if self.device not in ("auto", "cpu", "cuda"):

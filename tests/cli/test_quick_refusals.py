@@ -27,6 +27,7 @@ for given in (
     [*soup, "--searcher", "gredy"],
     [*soup, "--run-dir", f"{task.partition(':')[0]}/run"],
     [*soup, "-o", "soup.pt"],
+    [*soup, "--seed", "-1"],
     ["soup", checkpoint, "--task", f"{folder}/gone.py:task"],
     ["soup", checkpoint, "--task", "tim"],
 ):
@@ -49,6 +50,7 @@ def test_mistakes_are_said_before_torch_is_imported(checkpoints: list[Path], tmp
         "is one checkpoint",
         "got the file",
         "gone.py",
+        "seed must be",
     ):
         assert message in ended.stderr
 
@@ -59,6 +61,8 @@ def test_a_run_folder_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "file").touch()
     with pytest.raises(RunDirError, match="got the file"):
         check_run_dir(tmp_path / "file" / "run")
+    with pytest.raises(StorageError, match="cannot be a run folder"):
+        check_run_dir(tmp_path / ("x" * 5000))
     monkeypatch.setattr("os.access", lambda path, mode: False)  # a superuser may write anywhere
     with pytest.raises(StorageError, match="cannot be written to"):
         check_run_dir(tmp_path / "a")

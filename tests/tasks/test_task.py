@@ -85,6 +85,8 @@ def test_a_forward_pass_that_gives_no_logits_is_refused(forward, message: str) -
     [
         {"holdback": 1.0},
         {"holdback": -0.1},
+        {"split_seed": -1},
+        {"workers": -1},
         {"batch_size": 0},
         {"autocast": "float8"},
         {"device": "tpu"},
