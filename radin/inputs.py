@@ -40,10 +40,10 @@ def digests_of(pool: Pool, ledger: Ledger, progress: Progress) -> tuple[str, ...
             if known_as not in memory:
                 with complaints.noting():
                     check_no_nan(pool, i)
-                memory[known_as] = ""
+                    memory[known_as] = ""
             advance(1)
+    ledger.set_fact("digests", memory)  # also of sound files beside others: they need not be read again
     complaints.settle()
-    ledger.set_fact("digests", memory)
     for (one, i), (other, j) in pairwise(sorted((digest, i) for i, digest in enumerate(digests))):
         if one == other:
             raise IncompatibleError(
