@@ -9,7 +9,8 @@ from radin.wording import counted
 if TYPE_CHECKING:
     from radin.result import Result, VerifiedSoup
 
-#: A soup that is this far from its ensemble says that its ingredients do not average, whatever the ensemble is worth.
+#: A soup that is so much worse than its ensemble says that its ingredients do not average, whatever the ensemble is
+#: worth.
 FAR_OFF = 0.05
 
 #: Two-sided p-value of the paired test from which on a difference is called noise.
@@ -90,7 +91,7 @@ def _no_soup(result: Result, name: str, value: str) -> str:
 
 def _why_not(result: Result, soup: VerifiedSoup) -> str:
     sign = 1 if result.higher_is_better else -1
-    if abs(soup.gap) > FAR_OFF or any(one.kind == "gap" for one in result.findings):
+    if -sign * soup.gap > FAR_OFF or any(one.kind == "gap" for one in result.findings):
         return (
             "The soups fall short of their ensembles: the ingredients may lie too far apart in weight space for "
             "averaging; check that they were fine-tuned from one and the same model."

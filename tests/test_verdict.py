@@ -55,6 +55,23 @@ def test_of_lower_is_better_the_sign_is_minded(won: Result) -> None:
     assert "it is better, too (-0.1000" in verdict
 
 
+@pytest.mark.parametrize(
+    ("single", "soup", "ensemble", "higher", "reason"),
+    [
+        (0.9, 0.7, 0.8, True, "The soups fall short of their ensembles"),
+        (0.9, 0.8, 0.7, True, "Even the averaged logits are no better"),
+        (0.9, 0.89, 0.91, True, "The averaged logits were better, by less than the soup lost"),
+        (0.5, 0.7, 0.6, False, "The soups fall short of their ensembles"),
+        (0.5, 0.6, 0.7, False, "Even the averaged logits are no better"),
+    ],
+)
+def test_why_no_soup_won(won: Result, single: float, soup: float, ensemble: float, higher: bool, reason: str) -> None:
+    alone = replace(won.best_ingredient, score=single, ensemble=single)
+    mixed = replace(won.best, score=soup, ensemble=ensemble)
+    lost = replace(won, best=alone, leaderboard=[alone, mixed], verified=[mixed], findings=(), higher_is_better=higher)
+    assert reason in lost.verdict()
+
+
 def test_scores_that_are_all_the_same_decide_nothing(checkpoints: list[Path], tmp_path: Path) -> None:
     inputs, _ = clouds(2000, 1)
     networks = []
