@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from radin.errors import InputError
+from radin.checkpoints import open_checkpoint
+from radin.errors import InputError, RunDirError
 from radin.files import written_aside
 from radin.findings import Finding
 from radin.recipe import Recipe
@@ -227,10 +228,18 @@ class Result:
 
         Raises:
             InputError: the name does not end in `.safetensors`.
+            RunDirError: a later run in the same folder has replaced the soup.
             StorageError: the disk is full, or the folder cannot be written to.
         """
         check_soup_file(path)
-        with (self.run_dir / "soup.safetensors").open("rb") as source, written_aside(path, durable=False) as target:
+        soup = self.run_dir / "soup.safetensors"
+        held = open_checkpoint(soup).metadata
+        if (held.get("radin.recipe"), held.get("radin.batchnorm")) != (self.best.recipe.dumps(), self.batchnorm):
+            raise RunDirError(
+                f"{soup} is another soup by now, {held.get('radin.recipe')}, since a later run in this folder replaced "
+                "it; run with this result's settings again, which evaluates nothing anew, and save then"
+            )
+        with soup.open("rb") as source, written_aside(path, durable=False) as target:
             shutil.copyfileobj(source, target)
         return Path(path)
 

@@ -41,6 +41,19 @@ def test_the_soup_reproduces_its_score_in_a_plain_network(pool: radin.Pool, tmp_
         assert json.loads(opened.metadata()["radin.recipe"]) == result.best.recipe.to_json()
 
 
+def test_a_soup_that_was_replaced_is_not_saved_as_if_it_stood(pool: radin.Pool, tmp_path: Path) -> None:
+    first = radin.make_soup(pool, task(), run_dir=tmp_path / "run")
+    part = radin.Pool(pool.paths[:2])
+    second = radin.make_soup(part, task(), run_dir=tmp_path / "run")
+    assert first.best.recipe != second.best.recipe
+    with pytest.raises(RunDirError, match="is another soup by now"):
+        first.save(tmp_path / "soup.safetensors")
+    assert not (tmp_path / "soup.safetensors").exists()
+    assert second.save(tmp_path / "soup.safetensors").exists()
+    again = radin.make_soup(pool, task(), run_dir=tmp_path / "run")
+    assert first.save(tmp_path / "soup.safetensors").read_bytes() == (again.run_dir / "soup.safetensors").read_bytes()
+
+
 def test_the_ledger_counts_what_was_run(pool: radin.Pool, tmp_path: Path) -> None:
     batches = []
 
