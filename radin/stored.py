@@ -13,7 +13,7 @@ from urllib.parse import quote
 import numpy as np
 from jaxtyping import Float, Int64
 
-from radin.errors import DataError
+from radin.errors import DataError, RunDirError
 from radin.files import write_json, written_aside
 
 #: What says, beside the logits of a run, which samples selected.
@@ -85,7 +85,12 @@ class LogitFolder:
         Arguments:
             labels: of all samples.
             selecting: indices of those that select; by default all do.
+
+        Raises:
+            RunDirError: somebody else's arrays are there, which would be lost.
         """
+        if not self._index_file.exists() and not (self.folder / SPLIT).exists() and any(self.folder.glob("*.npy")):
+            raise RunDirError(f"{self.folder} holds arrays that are of no run of radin's; choose another run folder")
         with written_aside(self.folder / "labels.npy") as file:
             np.save(file, labels)
         rows = np.arange(len(labels)) if selecting is None else selecting

@@ -256,3 +256,14 @@ def test_a_soup_is_not_written_over_an_ingredient(
         assert "belongs to one of the ingredients" in message
     assert pool[1].read_bytes() == before
     assert not (tmp_path / "run").exists()
+
+
+def test_logits_of_somebody_else_are_not_lost(
+    checkpoints: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    mine = tmp_path / "run" / "logits"
+    mine.mkdir(parents=True)
+    np.save(mine / "labels.npy", np.arange(3))
+    assert "choose another run folder" in refused(capsys, *soup(tmp_path, *checkpoints))
+    assert [path.name for path in mine.iterdir()] == ["labels.npy"]
+    assert np.load(mine / "labels.npy").tolist() == [0, 1, 2]
