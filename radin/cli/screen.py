@@ -119,4 +119,5 @@ class Bars:
             if self._depth:
                 self._progress.remove_task(bar)
             else:  # a search may end before its cap; then no time is left all the same
-                self._progress.update(bar, total=self._progress.tasks[-1].completed)
+                (done,) = (task.completed for task in self._progress.tasks if task.id == bar)
+                self._progress.update(bar, total=done)

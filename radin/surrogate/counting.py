@@ -200,7 +200,7 @@ class MarginKernel:
 
         k, largest = len(limits), max(tile.rows for tile in work.tiles)
         margins, spare = scratch = self._scratch(largest * k)
-        hits = torch.zeros(self.n_groups, k, device=self.device)
+        hits = torch.zeros(self.n_groups, k, dtype=torch.int64, device=self.device)
         none = np.zeros(0, dtype=np.int64)
         doubts = [(none, none)]
         for tile in work.tiles:
@@ -220,12 +220,12 @@ class MarginKernel:
                 right = tile.right(deciding)
                 right[s, columns[c]] = 0.0
             if tile.groups is None:
-                hits[0] += right.sum(dim=0)
+                hits[0] += right.sum(dim=0).long()
             else:
-                hits.index_add_(0, tile.groups, right)
+                hits += right.new_zeros(hits.shape).index_add_(0, tile.groups, right).long()
         self._unused.append(scratch)
         samples, recipes = (np.concatenate(part) for part in zip(*doubts, strict=True))
-        return hits.T.to(torch.int64).cpu().numpy(), samples, recipes
+        return hits.T.cpu().numpy(), samples, recipes
 
 
 def _shares(tiles: list[Tile], number: int) -> list[list[Tile]]:
