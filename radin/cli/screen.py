@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import click
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -23,8 +24,11 @@ from rich.table import Table
 
 from radin.progress import Advance
 
-#: Width where the output is no terminal; a table of numbers that needs more gets it, since a log cuts nothing off.
+#: Width where the output is no terminal. A table that needs more gets it, on a terminal too: nothing is cut off.
 PLAIN_WIDTH = 100
+
+#: Characters that a column of words has at least, if it needs as many.
+NARROWEST = 30
 
 #: Terminals that are narrower get progress bars with less around them.
 WIDE = 100
@@ -62,8 +66,7 @@ def print_table(
     least = console.measure(made, options=console.options.update(width=10_000)).minimum
     if recipes and not fits:
         below = [folded(f"{row[0]}: {recipe}", console.width) for row, recipe in zip(rows, recipes, strict=True)]
-    if not console.is_terminal:
-        console.width = max(console.width, least)
+    console.width = max(console.width, least)
     console.print(made)
     for lines in below:
         click.echo(lines)
@@ -73,7 +76,10 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], nu
     made = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
     for i, column in enumerate(columns):
         right = i in numbers
-        made.add_column(column, justify="right" if right else "left", no_wrap=right, overflow="fold")
+        longest = max(cell_len(cell) for cell in [column, *(row[i] for row in rows)])
+        # A column of words may be folded, but not until nothing can be read.
+        least = longest if right else min(NARROWEST, longest)
+        made.add_column(column, justify="right" if right else "left", no_wrap=right, overflow="fold", min_width=least)
     for row in rows:
         made.add_row(*row)
     return made
