@@ -10,8 +10,8 @@ from radin.tasks.labelled import Images
 from radin.tasks.readers.request import Reader, Request
 from radin.tasks.readers.wordnet import titles_of
 
-#: Names that folders of splits have, those to select on first. A folder that holds nothing else, and folders in those,
-#: holds splits, not classes.
+#: Names that folders of splits have, those to select on first. A folder that holds two of them, or nothing else, and
+#: folders in those, holds splits, not classes.
 SPLIT_NAMES = ("val", "valid", "validation", "dev", "holdout", "train", "training", "test", "testing")
 
 
@@ -27,12 +27,13 @@ def read(request: Request) -> Images:
 
 def _refuse_splits(request: Request, folders: Sequence[str]) -> None:
     root = request.path
-    if not all(name.lower() in SPLIT_NAMES for name in folders):
+    splits = [name for name in folders if name.lower() in SPLIT_NAMES]
+    if len(splits) < min(2, len(folders)):  # one class among others may be called so
         return
-    if any(one.is_dir() and not one.name.startswith(".") for name in folders for one in (root / name).iterdir()):
-        usual = min(folders, key=lambda name: SPLIT_NAMES.index(name.lower()))
+    if any(one.is_dir() and not one.name.startswith(".") for name in splits for one in (root / name).iterdir()):
+        usual = min(splits, key=lambda name: SPLIT_NAMES.index(name.lower()))
         choose = f"choose one with --split {usual} (split={usual}), or give" if request.role == "data" else "give one,"
-        raise InputError(f"{root}: holds the splits {', '.join(folders)}, not classes; {choose} {root / usual}")
+        raise InputError(f"{root}: holds the splits {', '.join(splits)}, not classes; {choose} {root / usual}")
 
 
 READERS: dict[str, Reader] = {"folder": read}

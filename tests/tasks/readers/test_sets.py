@@ -65,6 +65,12 @@ def test_a_folder_of_splits_is_not_taken_for_classes(pets: Path) -> None:
         open_data(pets, split="other")
 
 
+def test_splits_are_seen_beside_other_folders(pets: Path) -> None:
+    (pets / "notes").mkdir()
+    with pytest.raises(InputError, match=r"holds the splits train, val, not classes"):
+        open_data(pets)
+
+
 def test_classes_may_be_called_as_splits_are(tmp_path: Path) -> None:
     for name in ("train", "test"):
         paint(tmp_path / name / "1.png", 5)
