@@ -14,21 +14,21 @@ from radin.columns import described, reordering
 from radin.dispersion import Gram, stored_logit_gram, stored_weight_gram, weight_gram
 from radin.errors import InputError
 from radin.findings import (
-    SURE,
+    LOST,
     Finding,
-    Measured,
     chance_findings,
     falls_short,
     home_group,
-    measure_soups,
     medoid,
     search_findings,
     soup_findings,
     weight_findings,
 )
+from radin.measured import SURE, Measured, measure_soups
 from radin.pool import Pool
 from radin.progress import SILENT, Progress
 from radin.recipe import Recipe
+from radin.steps import has_statistics
 from radin.stored import LogitFolder
 from radin.wording import counted, enumerated
 
@@ -93,7 +93,10 @@ class Diagnosis:
             also = f", even{without}" if without else ""
             return f"This pool does not soup{also}: real soups lose {mean:.0%} of what their averaged logits know."
         soups = counted(len(self.sound), "real soup keeps", "real soups keep")
-        return f"This pool soups{without}: {soups} {1 - mean:.1%} of what averaged logits know, {self._lead()}."
+        kept = f"{1 - mean:.1%} of what averaged logits know"
+        if mean < -LOST:  # then it is not averaging that makes the difference
+            soups, kept = counted(len(self.sound), "real soup knows", "real soups know"), "more than averaged logits"
+        return f"This pool soups{without}: {soups} {kept}, {self._lead()}."
 
     def _lead(self) -> str:
         """How the best sound soup compares with the best ingredient; no word of better within noise."""
@@ -209,7 +212,7 @@ def diagnose(
         recipes, before = verified_recipes(verifier), verifier.ledger.count("soup")
         planned = [one for one in _probes(gram, suspects) if one not in recipes]
         measured = measure_soups(verifier, surrogate, [*recipes, *planned[:soups]])
-        findings += soup_findings(measured, [name for name in pool.names if name in suspects])
+        findings += soup_findings(measured, [name for name in pool.names if name in suspects], _statistics(verifier))
         findings += search_findings(verifier.ledger.fact("search"))
         sign = 1 if task.scored_by.higher_is_better else -1
         return Diagnosis(
@@ -231,12 +234,16 @@ def findings_of(
     findings = weight_findings(stored_weight_gram(verifier))
     findings += _logit_findings(verifier)
     suspects = [one.ingredient for one in findings if one.ingredient and one.kind != "far"]
-    findings += soup_findings(measure_soups(verifier, surrogate, verified), suspects)
+    findings += soup_findings(measure_soups(verifier, surrogate, verified), suspects, _statistics(verifier))
     improved = int(shortlist.trace[0][-1]) if len(shortlist.trace[0]) else 0
     about = {"searcher": shortlist.searcher, "charged": shortlist.charged, "stopped": shortlist.stopped}
     search = about | {"improved": improved}
     verifier.ledger.set_fact("search", search)
     return (*findings, *search_findings(search))
+
+
+def _statistics(verifier: Verifier) -> str | None:
+    return verifier.evaluator.batchnorm if has_statistics(verifier.pool) else None
 
 
 def _logit_findings(verifier: Verifier) -> list[Finding]:

@@ -7,22 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from radin.calibration import gap_of
 from radin.dispersion import Gram
 from radin.logits import LogitBank
+from radin.measured import Measured, against_chance
 from radin.metrics import Metric
-from radin.recipe import Recipe
-from radin.significance import paired_error
 from radin.wording import counted
-
-if TYPE_CHECKING:
-    from radin.surrogate import Surrogate
-    from radin.verify import Verifier
 
 #: An ingredient that lies further from the others than this times the usual distance is an outlier. In the sweeps of
 #: `benchmarks/zoos`, with learning rates that span a factor of up to 30, no sound one exceeds 3.3.
@@ -33,18 +27,17 @@ FAR = 4.0
 #: independent starts lose nearly everything.
 LOST = 0.05
 
-#: Standard errors of a paired difference below which nothing is said.
-SURE = 3.0
+#: Standard deviations above chance that show that a network knows something: one in 30 000 that knows nothing passes.
+ABOVE_CHANCE = 4.0
 
-#: Samples and shufflings of the labels that say what a network scores by chance, and standard deviations above it that
-#: show that it is not chance: at 4, one network in 30 000 that knows nothing passes.
-CHANCE_SAMPLES, CHANCE_SHUFFLES, ABOVE_CHANCE = 1_000, 20, 4.0
+#: One that is no further above it than this, where others are, is called no better than chance.
+AT_CHANCE = 2.0
 
 #: A search that found its best candidate within this last share of its evaluations may have found better ones later. An
 #: undirected search that is going nowhere does so in one run of ten.
 LATE = 0.1
 
-Kind = Literal["diverged", "elsewhere", "far", "classes", "chance", "barrier", "gap", "search"]
+Kind = Literal["diverged", "elsewhere", "far", "classes", "chance", "barrier", "gap", "statistics", "search"]
 
 
 @dataclass(frozen=True)
@@ -52,8 +45,8 @@ class Finding:
     """One thing that speaks against souping this pool, or one of its ingredients.
 
     Attributes:
-        kind: `diverged`, `elsewhere`, `far`, `chance` and `barrier` are about one ingredient, `classes`, `gap` and
-            `search` about the pool; so is `chance` where it holds for all.
+        kind: `diverged`, `elsewhere`, `far`, `chance` and `barrier` are about one ingredient, `classes`, `gap`,
+            `statistics` and `search` about the pool; so is `chance` where it holds for all.
         ingredient: its name, or None.
         text: the whole sentence.
     """
@@ -61,33 +54,6 @@ class Finding:
     kind: Kind
     ingredient: str | None
     text: str
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A verified soup beside its ensemble and its parts, on the selection data; all scores, higher is better.
-
-    Attributes:
-        recipe: what was verified.
-        score: of the soup.
-        gap: the soup's score minus its ensemble's.
-        lost: the share of what the ensemble knows beyond chance that the soup does not; negative if it knows more.
-        sure: whether the gap exceeds `SURE` standard errors of the paired difference.
-        barrier: for two in equal parts, the share of what the parts know on average that the soup does not; else None.
-        barrier_sure: whether that exceeds the larger of `SURE` paired errors against either part.
-        ahead: the soup's score minus the best ingredient's.
-        ahead_error: standard error of that paired difference.
-    """
-
-    recipe: Recipe
-    score: float
-    gap: float
-    lost: float
-    sure: bool
-    barrier: float | None = None
-    barrier_sure: bool = False
-    ahead: float = 0.0
-    ahead_error: float = 0.0
 
 
 def weight_findings(gram: Gram) -> list[Finding]:
@@ -153,78 +119,34 @@ def medoid(gram: Gram) -> int:
 
 
 def chance_findings(bank: LogitBank, metric: Metric) -> list[Finding]:
-    """Ingredients that score no better on the true labels than on shuffled ones; one finding if none is better."""
-    found = []
-    for i, name in enumerate(bank.names):
+    """Ingredients that do not score clearly better on the true labels than on shuffled ones; one finding if all."""
+    above = []  # chance, in standard deviations
+    for i in range(len(bank)):
         score, mean, spread = against_chance(bank, metric, i)
-        if score <= mean + ABOVE_CHANCE * spread + 1e-9 * max(1.0, abs(mean)):
-            text = f"{name} is at chance level: it scores no better on the true labels than on shuffled ones."
-            found.append(Finding("chance", name, text))
-    if len(found) == len(bank) > 1:
+        above.append((score - mean) / max(spread, 1e-9 * max(1.0, abs(mean))))
+    known = counted(bank.n_samples, "sample")
+    if len(bank) > 1 and max(above) <= ABOVE_CHANCE:
         text = (
-            f"All {len(bank)} ingredients are at chance level: none scores better on the true labels than on shuffled "
-            "ones. Check the labels, the order of the classes and how the inputs are prepared."
+            f"No ingredient can be told from chance: on {known} none of {len(bank)} scores clearly better than on "
+            "shuffled labels. Check the labels, the order of the classes and how the inputs are prepared."
         )
         return [Finding("chance", None, text)]
-    return found
+    return [
+        Finding("chance", name, f"{name} is no better than chance: on {known} it scores as on shuffled labels.")
+        for name, deviations in zip(bank.names, above, strict=True)
+        if deviations <= (AT_CHANCE if len(bank) > 1 else ABOVE_CHANCE)
+    ]
 
 
-def against_chance(bank: LogitBank, metric: Metric, i: int) -> tuple[float, float, float]:
-    """Score of one ingredient on some samples, and mean and standard deviation of its scores on shuffled labels."""
-    rng = np.random.default_rng(0)
-    # A metric of one's own may be undefined on a part, as an area under the ROC curve is without positives.
-    m = bank.n_samples if metric.statistic == "logits" else min(CHANCE_SAMPLES, bank.n_samples)
-    some = bank.take(np.sort(rng.permutation(bank.n_samples)[:m]))
-    logits, labels = some.read(i, 0, m), some.labels
-    shuffled = [metric.score(logits, rng.permutation(labels)) for _ in range(CHANCE_SHUFFLES)]
-    return metric.score(logits, labels), float(np.mean(shuffled)), float(np.std(shuffled, ddof=1))
-
-
-def measure_soups(verifier: Verifier, surrogate: Surrogate, recipes: Sequence[Recipe]) -> list[Measured]:
-    """Verified recipes beside their ensembles; what is in the run folder is read, the rest is evaluated and charged."""
-    bank, metric, labels = verifier.bank, verifier.task.scored_by, verifier.bank.labels
-    solo = verifier.solo
-    leader = int(solo.argmax())
-    chance = against_chance(bank, metric, leader)[1]
-    single = metric.measure(bank.read(leader, 0, bank.n_samples), labels)
-    observe = gap_of(surrogate, verifier.selection_logits)
-
-    def share(difference: float, score: float) -> float:
-        return difference / max(score - chance, 1e-12)
-
-    measured = []
-    for recipe in recipes:
-        gap, error = observe(recipe)
-        soup = metric.measure(verifier.selection_logits(recipe), labels)
-        score = metric.score_of(soup, labels)
-        barrier, barrier_sure = None, False
-        if recipe.size == 2 and recipe.is_subset:
-            parts = [metric.measure(bank.read(i, 0, bank.n_samples), labels) for i in recipe.members]
-            below = float(np.mean([metric.score_of(part, labels) for part in parts])) - score
-            barrier = share(below, score + below)
-            barrier_sure = below > SURE * max(paired_error(metric, soup, part, labels) for part in parts)
-        measured.append(
-            Measured(
-                recipe,
-                score,
-                gap,
-                lost=share(-gap, score - gap),
-                sure=abs(gap) > SURE * error,
-                barrier=barrier,
-                barrier_sure=barrier_sure,
-                ahead=score - float(solo[leader]),
-                ahead_error=paired_error(metric, soup, single, labels),
-            )
-        )
-    return measured
-
-
-def soup_findings(measured: Sequence[Measured], suspects: Sequence[str] = ()) -> list[Finding]:
+def soup_findings(
+    measured: Sequence[Measured], suspects: Sequence[str] = (), statistics: str | None = None
+) -> list[Finding]:
     """What verified soups say against the pool: parts whose midpoint is worse than both, and soups far from ensembles.
 
     Arguments:
         measured: the verified soups.
         suspects: ingredients that something else speaks against; soups with them say nothing about the rest.
+        statistics: the policy for the soups' BatchNorm statistics; None where there are none.
     """
     found = []
     walls = [m for m in measured if m.barrier is not None and m.barrier_sure and m.barrier > LOST]
@@ -246,8 +168,27 @@ def soup_findings(measured: Sequence[Measured], suspects: Sequence[str] = ()) ->
             f"{lost:.0%} of what the averaged logits know, so the ingredients lie too far apart for averaging; check "
             "that they were fine-tuned from one and the same model, and try lower learning rates or shorter training."
         )
+        if statistics not in (None, "recompute"):
+            text += " Or it is their BatchNorm statistics: try --batchnorm recompute first."
         found.append(Finding("gap", None, text))
+    if statistics == "recompute" and exceeds(measured):
+        gain = float(np.mean([m.gap for m in measured]))
+        text = (
+            f"Soups score {gain:+.4f} beside their averaged logits, more than averaging explains: their BatchNorm "
+            "statistics were recomputed on this data, and those that the ingredients were saved with do not fit it. "
+            "What a soup is ahead of an ingredient may come from that alone. Recompute the ingredients' statistics "
+            "before, or compare with --batchnorm average."
+        )
+        found.append(Finding("statistics", None, text))
     return found
+
+
+def exceeds(measured: Sequence[Measured]) -> bool:
+    """Whether soups know more than their ensembles by over `LOST`, on average, and most of them surely do."""
+    if not measured:
+        return False
+    surely = sum(m.sure and m.gap > 0 for m in measured)
+    return float(np.mean([m.lost for m in measured])) < -LOST and 2 * surely > len(measured)
 
 
 def falls_short(measured: Sequence[Measured]) -> bool:

@@ -16,6 +16,9 @@ FAR_OFF = 0.05
 #: Two-sided p-value of the paired test from which on a difference is called noise.
 NOISE = 0.05
 
+#: Metrics of which 1 is the most.
+PERFECT = ("accuracy", "top5", "balanced-accuracy", "macro-f1")
+
 WHERE = {"test": "the test set", "held-back": "the held-back data", "selection": "the selection data"}
 
 
@@ -30,9 +33,10 @@ def verdict(result: Result) -> str:
             f"little. The best ingredient, {name}, has {value} on the selection data."
         )
     if any(one.kind == "chance" and one.ingredient is None for one in result.findings):
+        won = f"the winner {best.score:.4f}" if result.soup_won else "no soup has more"
         return (
-            f"Nothing is decided: all ingredients are at chance level. The best, {name}, has {value} on the selection "
-            f"data, and {'the winner ' + format(best.score, '.4f') if result.soup_won else 'no soup has more'}."
+            f"Nothing is decided: no ingredient can be told from chance. The best, {name}, has {value} on the "
+            f"selection data, and {won}."
         )
     if not result.verified:
         return f"No soup was verified, so the best ingredient, {name}, stands: {value}."
@@ -52,6 +56,8 @@ def verdict(result: Result) -> str:
         f"{result.metric} {best.score:.4f} on the selection data, {single.score:.4f} for the best ingredient, {name}."
     )
     how, confirmed = _elsewhere(result)
+    if any(one.kind == "statistics" for one in result.findings):
+        how, confirmed = f"{how} How much of that is due to averaging is open: see the warning on BatchNorm.", False
     return f"A soup of {size} ingredients {'wins' if confirmed else 'leads'}: {found} {how}"
 
 
@@ -91,6 +97,9 @@ def _no_soup(result: Result, name: str, value: str) -> str:
 
 def _why_not(result: Result, soup: VerifiedSoup) -> str:
     sign = 1 if result.higher_is_better else -1
+    single = result.best_ingredient
+    if single.score == 1.0 and result.metric in PERFECT:
+        return "Nothing can be better on these data."
     if -sign * soup.gap > FAR_OFF or any(one.kind == "gap" for one in result.findings):
         return (
             "The soups fall short of their ensembles: the ingredients may lie too far apart in weight space for "

@@ -16,7 +16,8 @@ from radin.cli.main import cli
 from radin.diagnosis import diagnose
 from radin.dispersion import Gram, weight_gram
 from radin.errors import InputError
-from radin.findings import home_group, search_findings, weight_findings
+from radin.findings import home_group, search_findings, soup_findings, weight_findings
+from radin.measured import Measured
 
 
 @pytest.fixture(scope="module")
@@ -154,3 +155,18 @@ def test_the_command_prints_verdict_and_draws(checkpoints: list[Path], tmp_path:
     full = CliRunner().invoke(cli, ["diagnose", *map(str, checkpoints), *more], catch_exceptions=False)
     assert json.loads(full.stdout)["evaluated"] == 1
     assert (tmp_path / "run" / "diagnosis.png").exists()
+
+
+def test_soups_that_know_more_than_their_ensembles_point_to_batchnorm_statistics() -> None:
+    recipes = [radin.Recipe.subset("abc", [0, i]) for i in (1, 2)]
+    ahead = [Measured(recipe, score=0.96, gap=0.4, lost=-1.2, sure=True) for recipe in recipes]
+    (found,) = soup_findings(ahead, statistics="recompute")
+    assert found.kind == "statistics"
+    assert "+0.4000 beside their averaged logits" in found.text
+    assert not soup_findings(ahead, statistics="average")
+    within = [Measured(recipe, score=0.96, gap=0.01, lost=-0.02, sure=False) for recipe in recipes]
+    assert not soup_findings(within, statistics="recompute")
+    behind = [Measured(recipe, score=0.5, gap=-0.4, lost=0.8, sure=True) for recipe in recipes]
+    for policy, advised in (("average", True), ("recompute", False), (None, False)):
+        (found,) = soup_findings(behind, statistics=policy)
+        assert ("--batchnorm recompute" in found.text) == advised

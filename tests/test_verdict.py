@@ -99,9 +99,9 @@ def test_at_chance_nothing_is_decided(checkpoints: list[Path], tmp_path: Path) -
     guess = radin.Task(Network, (inputs, labels), device="cpu")
     pool = radin.Pool(checkpoints)
     result = radin.make_soup(pool, guess, run_dir=tmp_path)
-    assert result.verdict().startswith("Nothing is decided: all ingredients are at chance level.")
-    assert result.warnings[0].startswith("All 5 ingredients are at chance level")
-    assert diagnose(pool, guess, tmp_path).verdict.startswith("Nothing can be said of this pool yet. All 5")
+    assert result.verdict().startswith("Nothing is decided: no ingredient can be told from chance.")
+    assert result.warnings[0].startswith("No ingredient can be told from chance: on")
+    assert diagnose(pool, guess, tmp_path).verdict.startswith("Nothing can be said of this pool yet. No ingredient")
 
 
 def test_a_lead_within_noise_is_none_to_a_diagnosis(checkpoints: list[Path], tmp_path: Path) -> None:
