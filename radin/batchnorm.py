@@ -1,24 +1,52 @@
-"""BatchNorm statistics computed anew for a soup, from unlabelled samples."""
+"""BatchNorm statistics computed anew for a soup, from unlabelled samples, and kept."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Int64
+from safetensors.numpy import load_file, save
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from radin.errors import TaskError
+from radin.files import written_aside
 from radin.tasks.data import concatenate, map_tensors, n_samples
 from radin.tasks.task import Task
 
 #: Samples that give the statistics; they are held in memory at once. The relative error of a variance from so many is
 #: about sqrt(2 / 1024), 4 %, for a layer without spatial positions, and smaller with them.
 SAMPLES = 1024
+
+
+class StatisticsFolder:
+    """Statistics on disk, one file for each soup, named by the digest of what they depend on."""
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+
+    def keys(self) -> set[str]:
+        """Digests of what is stored."""
+        return {file.stem for file in self.folder.glob("*.safetensors")}
+
+    def get(self, key: str) -> dict[str, np.ndarray] | None:
+        """What `statistics_of` gave, if it was stored."""
+        file = self._file(key)
+        return load_file(file) if file.exists() else None
+
+    def store(self, key: str, statistics: dict[str, np.ndarray]) -> None:
+        """Keeps what `statistics_of` gave."""
+        with written_aside(self._file(key)) as file:
+            file.write(save(statistics))
+
+    def _file(self, key: str) -> Path:
+        return self.folder / f"{key}.safetensors"
 
 
 def statistics_rows(task: Task) -> Int64[np.ndarray, " s"]:

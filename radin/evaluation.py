@@ -13,7 +13,13 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
-from radin.batchnorm import recompute_statistics, restore_statistics, statistics_of, statistics_rows
+from radin.batchnorm import (
+    StatisticsFolder,
+    recompute_statistics,
+    restore_statistics,
+    statistics_of,
+    statistics_rows,
+)
 from radin.budget import Kind, Ledger
 from radin.errors import DataError, TaskError
 from radin.files import digest_of, remove_leftovers
@@ -42,8 +48,8 @@ class Evaluator:
     Arguments:
         pool: the ingredients.
         task: what they are run on.
-        folder: holds `logits/` (ingredients), `soups/` and `test/` (either, on the test set; one of several test sets
-            has a folder in it).
+        folder: holds `logits/` (ingredients), `soups/`, `test/` (either, on the test set; one of several test sets has
+            a folder in it) and `statistics/` (recomputed ones of soups).
         ledger: charged with every evaluation; what a killed process left running in it is settled here.
         batchnorm: policy for BatchNorm statistics of soups, see `radin.make_soup`.
         progress: watches the passes.
@@ -66,7 +72,7 @@ class Evaluator:
         self._ingredients = LogitFolder(root / "logits")
         self._soups = LogitFolder(root / "soups")
         self._tests = {name: LogitFolder(root / "test" / ("" if name == "test" else name)) for name in task.tests}
-        self._statistics: dict[str, dict[str, np.ndarray]] = {}  # recomputed ones, of the soups of this process
+        self._statistics = StatisticsFolder(root / "statistics")
         self.batch_size: int = min(task.batch_size, ledger.fact("batch_size", task.batch_size))
 
     @cached_property
@@ -133,9 +139,9 @@ class Evaluator:
     def _settle(self) -> None:
         """Clears up after a process that was killed: its ledger entries, and what it left half-written."""
         folders = (self._ingredients, self._soups, *self._tests.values())
-        complete = set().union(*(logits.keys() for logits in folders))
+        complete = self._statistics.keys().union(*(logits.keys() for logits in folders))
         self.ledger.recover(lambda key: key in complete)
-        for folder in (self.folder, *(logits.folder for logits in folders)):
+        for folder in (self.folder, self._statistics.folder, *(logits.folder for logits in folders)):
             remove_leftovers(folder)
 
     def logits(
@@ -177,26 +183,32 @@ class Evaluator:
         """The network of the task, filled with the soup of a recipe; the same network each time."""
         self._filler.fill(recipe)
         if self.batchnorm == "recompute" and recipe.size > 1:
-            self._recompute(recipe, self.key(recipe, self.task.rows))
+            self._recompute(recipe)
         return self._network
 
-    def _recompute(self, recipe: Recipe, key: str) -> None:
-        if key in self._statistics:
-            restore_statistics(self._network, self._statistics[key])
+    def _recompute(self, recipe: Recipe) -> None:
+        key = self._key_of_statistics(recipe)
+        known = self._statistics.get(key)
+        if known is not None:
+            restore_statistics(self._network, known)
         elif statistics_of(self._network):
             with self.ledger.charge("statistics", key, str(recipe), len(statistics_rows(self.task))):
                 self._halving(str(recipe), lambda size: recompute_statistics(self._network, self.task, size))
-            self._statistics[key] = statistics_of(self._network)
+                self._statistics.store(key, statistics_of(self._network))
+
+    def _key_of_statistics(self, recipe: Recipe) -> str:
+        """Another than that of the soup's logits: after a kill, the ledger tells by keys which of the two are there."""
+        return digest_of("statistics", self.key(recipe, self.task.rows))
 
     def recomputed(self, recipe: Recipe) -> dict[str, np.ndarray]:
         """BatchNorm statistics that a soup has beside the average of its members; empty unless they are recomputed."""
         if self.batchnorm != "recompute" or recipe.size == 1:
             return {}
-        key = self.key(recipe, self.task.rows)
-        if key not in self._statistics:
+        key = self._key_of_statistics(recipe)
+        if self._statistics.get(key) is None:
             self.fill(recipe)
         names = names_in(self.pool, self._network)
-        return {names[name]: values for name, values in self._statistics.get(key, {}).items()}
+        return {names[name]: values for name, values in (self._statistics.get(key) or {}).items()}
 
     @cached_property
     def _network(self) -> torch.nn.Module:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from small import make_pool
 
 import radin
 
@@ -72,6 +73,21 @@ def test_killed_in_every_stage_it_ends_as_an_undisturbed_run(checkpoints: list[P
     assert 1 <= lost <= len(stages)  # a kill between two evaluations loses none
     assert evaluations(calm) == (5, B, 0)
     assert not list(run.glob("**/*.part"))
+
+
+def test_killed_in_a_soup_it_keeps_the_statistics_that_it_has_recomputed(tmp_path: Path) -> None:
+    paths, run = make_pool(tmp_path / "pool", 3, batchnorm=True), tmp_path / "run"
+    call = [*command(paths, run, pause=0.1), "--task-arg", "batchnorm=true"]
+    process = start(call)
+    wait_for(lambda: any((run / "statistics").glob("*.safetensors")), process)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    subprocess.run(call, check=True, capture_output=True)
+    with radin.Ledger(run / "ledger.db") as ledger:
+        done = [ledger.count(kind) for kind in ("soup", "statistics")]
+        lost = [ledger.count(kind, "lost") for kind in ("soup", "statistics")]
+    assert done == [B, B]
+    assert lost == [1, 0]
 
 
 def test_interrupted_it_says_how_to_go_on(checkpoints: list[Path], tmp_path: Path) -> None:
