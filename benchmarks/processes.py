@@ -32,10 +32,18 @@ class Cost:
     error: str | None
 
 
+def environment() -> dict[str, str]:
+    """That of this process, but for what keeps Python from storing the bytecode of modules, which is faster to import.
+
+    Not every installer stores it; then the first run does, which is never timed.
+    """
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def run(command: Sequence[str]) -> Cost:
     """Runs a command to its end."""
     start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
     peak = 0
     while process.poll() is None:
         peak = max(peak, _private_kb(process.pid))

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.processes import machine
+from benchmarks.processes import environment, machine
 
 HELP = "from radin.cli import main; main(['--help'])"
 CASES = {
@@ -35,12 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for _ in range(given.rounds + 1):
         for case, code in CASES.items():
             begun = time.perf_counter()
-            subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+            subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, env=environment())
             seconds[case].append(time.perf_counter() - begun)
     base = statistics.median(seconds["import numpy"][1:])
     failed = False
     for case, code in CASES.items():
-        median = statistics.median(seconds[case][1:])  # the first round warms the file cache
+        median = statistics.median(seconds[case][1:])  # the first round warms the file cache, and stores bytecode
         loaded = _heavy(code)
         failed |= bool(loaded)
         print(f"{case:42} {median:.3f} s  {', '.join(loaded) or 'nothing heavy'}")
