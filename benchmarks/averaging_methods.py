@@ -16,7 +16,7 @@ PIECE = 1 << 18
 
 
 def floor(out: Path, inputs: list[Path]) -> None:
-    """Reads every byte into one buffer and writes as many as one file has: no way of averaging can be faster."""
+    """Reads every byte into one buffer and writes as many as one file has: what no single thread can be faster than."""
     buffer = memoryview(bytearray(PIECE))
     for path in inputs:
         with path.open("rb", buffering=0) as file:
