@@ -128,13 +128,26 @@ def _check_fit(tensors: dict[str, Tensor], pool: Pool) -> None:
             raise IncompatibleError(
                 f"tensor {name!r} is in the network, but not in {file}. Build the network as it was for fine-tuning."
             )
-        if name in present:
-            expected = pool.tensors[pool.aliases.get(name, name)].shape
-            if expected != tuple(tensor.shape):
-                raise IncompatibleError(
-                    f"tensor {name!r}: shape {list(expected)} in {file}, but {list(tensor.shape)} in the network. "
-                    f"Build the network with the ingredients' architecture and number of classes."
-                )
+    shapes = {name: (pool.tensors[pool.aliases.get(name, name)].shape, tuple(tensors[name].shape)) for name in present}
+    wrong = {name: shapes[name] for name in tensors if name in present and shapes[name][0] != shapes[name][1]}
+    if wrong:
+        name, (expected, got) = next(iter(wrong.items()))
+        raise IncompatibleError(
+            f"tensor {name!r}: shape {list(expected)} in {file}, but {list(got)} in the network. {_remedy(wrong)}"
+        )
+
+
+def _remedy(wrong: dict[str, tuple[tuple[int, ...], tuple[int, ...]]]) -> str:
+    """What to do about shapes that differ, those of the file first: only the number of classes may be another."""
+    first = {(*expected[:1], *got[:1]) for expected, got in wrong.values()}
+    if len(first) > 1 or any(not (a and b) or a[1:] != b[1:] for a, b in wrong.values()):
+        return "Build the network with the ingredients' architecture (arch=... of a ready task)."
+    there, here = first.pop()
+    return (
+        f"Nothing else differs, so these may be heads of {there} and of {here} classes: build the network for {there}. "
+        "A ready task has as many classes as its data, unless told with classes=FILE, a list of all that the head has, "
+        f"in the order of its outputs, or with num_classes={there}."
+    )
 
 
 def _advice(tensors: dict[str, Tensor], pool: Pool) -> str:

@@ -192,8 +192,9 @@ def linear(seed: int) -> nn.Module:
         (nn.Sequential(nn.Linear(3, 4, bias=False)), r"'0\.bias' is in .*0\.safetensors, but not in the network"),
         (
             nn.Sequential(nn.Linear(3, 5)),
-            r"'0\.weight': shape \[4, 3\] in .*0\.safetensors, but \[5, 3\] in the network",
+            r"'0\.weight': shape \[4, 3\] in .*0\.safetensors, but \[5, 3\] in the network.*num_classes=4\.",
         ),
+        (nn.Sequential(nn.Linear(2, 4)), r"\[4, 3\] in .*, but \[4, 2\] in the network.*architecture"),
     ],
 )
 def test_a_network_that_does_not_fit_is_refused(tmp_path: Path, network: nn.Module, message: str) -> None:
