@@ -105,8 +105,8 @@ def restore_statistics(network: nn.Module, statistics: Mapping[str, np.ndarray])
 
 
 def _layers(network: nn.Module) -> list[tuple[str, _BatchNorm]]:
-    """The layers that keep running statistics, with their names."""
-    named = network.named_modules()
+    """The layers that keep running statistics, with their names; one that is used twice has two."""
+    named = network.named_modules(remove_duplicate=False)
     return [(name, layer) for name, layer in named if isinstance(layer, _BatchNorm) and layer.track_running_stats]
 
 

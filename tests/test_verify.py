@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
-from small import SAMPLES, Network, clouds, make_pool, task
+from safetensors.torch import load_file, save_file
+from small import CLASSES, FEATURES, SAMPLES, Network, clouds, make_pool, task, train
 
 import radin
 from radin.errors import IncompatibleError, InputError
@@ -96,6 +96,37 @@ def test_batchnorm_policies_reach_network_and_file(policy: str, tmp_path: Path, 
     assert bool(statistics) == (policy == "recompute")
     radin.average(pool, recipe, tmp_path / "soup.safetensors", batchnorm=policy, replace=statistics)
     network = Network(batchnorm=True).eval()
+    network.load_state_dict(load_file(tmp_path / "soup.safetensors"))
+    with torch.inference_mode():
+        np.testing.assert_allclose(network(one.data[0]).numpy(), logits, rtol=1e-4, atol=1e-5)
+
+
+class Twice(torch.nn.Module):
+    """Uses one BatchNorm layer under two names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = torch.nn.BatchNorm1d(FEATURES)
+        self.again = self.norm
+        self.head = torch.nn.Linear(FEATURES, CLASSES)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.again(self.norm(x).relu()))
+
+
+def test_a_layer_under_two_names_has_its_statistics_recomputed_under_both(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{seed}.safetensors" for seed in range(2)]
+    for seed, path in enumerate(paths):
+        torch.manual_seed(seed)
+        network = Twice()
+        train(network, seed, steps=5, rate=0.1)
+        save_file({name: tensor.clone() for name, tensor in network.state_dict().items()}, path)  # tied no more
+    pool, one = radin.Pool(paths), radin.Task(Twice, clouds(SAMPLES, 1), device="cpu")
+    with radin.Verifier(pool, one, tmp_path / "run") as verifier:
+        recipe = radin.Recipe.uniform(pool.names)
+        logits, statistics = verifier.logits(recipe), verifier.evaluator.recomputed(recipe)
+    radin.average(pool, recipe, tmp_path / "soup.safetensors", batchnorm="recompute", replace=statistics)
+    network = Twice().eval()
     network.load_state_dict(load_file(tmp_path / "soup.safetensors"))
     with torch.inference_mode():
         np.testing.assert_allclose(network(one.data[0]).numpy(), logits, rtol=1e-4, atol=1e-5)
