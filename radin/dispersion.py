@@ -136,7 +136,9 @@ def weight_gram(pool: Pool, pretrained: Pool | None = None, *, progress: Progres
                 if len(info.shape) > 1:
                     moving = values[:, ~shared]
                     absolute += moving @ moving.T
-                values -= values.sum(axis=0) / max(good.sum(), 1) if origin is None else np.nan_to_num(origin)
+                if origin is None:
+                    origin = values.sum(axis=0) / max(good.sum(), 1)
+                values -= np.nan_to_num(origin, posinf=0.0, neginf=0.0)  # else a mask's would outweigh all
                 values[~good] = 0.0
                 total += values @ values.T
             advance(values.size * info.kind.itemsize)

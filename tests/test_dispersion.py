@@ -120,6 +120,17 @@ def test_what_is_not_finite_is_nan_and_spoils_nothing_else(tmp_path: Path) -> No
     assert np.isnan(spread[1])
 
 
+def test_a_mask_of_infinities_is_no_difference_from_the_start(tmp_path: Path) -> None:
+    """As in the causal masks that some transformers keep as a buffer."""
+    mask = torch.full((3, 3), -torch.inf).triu(1)
+    points = [torch.tensor([[0.0, 0.0]]), torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 2.0]])]
+    for i, point in enumerate(points):
+        save_file({"weight": point, "mask": mask}, tmp_path / f"{i}.safetensors")
+    start, *paths = sorted(tmp_path.glob("*"))
+    gram = weight_gram(radin.Pool(paths), radin.Pool(start))
+    assert gram.matrix.tolist() == [[1.0, 1.0], [1.0, 5.0]]
+
+
 def test_another_architecture_is_no_start_of_these(tmp_path: Path) -> None:
     paths = make_pool(tmp_path / "pool", 2)
     save_file({"layers.0.weight": torch.zeros(3, 3)}, tmp_path / "other.safetensors")
