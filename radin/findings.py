@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float64
 
 from radin.dispersion import Gram
 from radin.logits import LogitBank
-from radin.measured import Measured, against_chance
+from radin.measured import Measured, against_chance, chance_samples
 from radin.metrics import Metric
 from radin.wording import counted
 
@@ -124,7 +124,7 @@ def chance_findings(bank: LogitBank, metric: Metric) -> list[Finding]:
     for i in range(len(bank)):
         score, mean, spread = against_chance(bank, metric, i)
         above.append((score - mean) / max(spread, 1e-9 * max(1.0, abs(mean))))
-    known = counted(bank.n_samples, "sample")
+    known = counted(chance_samples(bank, metric), "sample")
     if len(bank) > 1 and max(above) <= ABOVE_CHANCE:
         text = (
             f"No ingredient can be told from chance: on {known} none of {len(bank)} scores clearly better than on "

@@ -91,11 +91,15 @@ def measure_soups(verifier: Verifier, surrogate: Surrogate, recipes: Sequence[Re
     return measured
 
 
+def chance_samples(bank: LogitBank, metric: Metric) -> int:
+    """How many samples `against_chance` looks at."""
+    # A metric of one's own may be undefined on a part, as an area under the ROC curve is without positives.
+    return bank.n_samples if metric.statistic == "logits" else min(CHANCE_SAMPLES, bank.n_samples)
+
+
 def against_chance(bank: LogitBank, metric: Metric, i: int) -> tuple[float, float, float]:
     """Score of one ingredient on some samples, and mean and standard deviation of its scores on shuffled labels."""
-    rng = np.random.default_rng(0)
-    # A metric of one's own may be undefined on a part, as an area under the ROC curve is without positives.
-    m = bank.n_samples if metric.statistic == "logits" else min(CHANCE_SAMPLES, bank.n_samples)
+    rng, m = np.random.default_rng(0), chance_samples(bank, metric)
     some = bank.take(np.sort(rng.permutation(bank.n_samples)[:m]))
     logits, labels = some.read(i, 0, m), some.labels
     shuffled = [metric.score(logits, rng.permutation(labels)) for _ in range(CHANCE_SHUFFLES)]
