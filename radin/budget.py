@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS evaluations (
     id INTEGER PRIMARY KEY,
     kind TEXT NOT NULL,        -- pass: an ingredient, soup: a real soup, test: a network on the test set,
-                               -- statistics: a soup's BatchNorm statistics computed anew, within the other two
+                               -- statistics: a soup's BatchNorm statistics computed anew
     key TEXT NOT NULL,         -- digest of everything the logits depend on
     label TEXT NOT NULL,       -- the ingredient's name, or the recipe
     state TEXT NOT NULL,       -- running, done, lost
@@ -71,6 +71,8 @@ class Budget:
             cap = getattr(self, name)
             if cap is not None and (isinstance(cap, bool) or not isinstance(cap, Integral) or cap < 1):
                 raise InputError(f"budget: {name} must be a whole number of at least 1, got {cap!r}")
+            if cap is not None:
+                object.__setattr__(self, name, int(cap))  # numpy's numbers are none that JSON can hold
         if self.seconds is not None and not (isinstance(self.seconds, int | float) and 0 < self.seconds < math.inf):
             raise InputError(f"budget: seconds must be above 0 and finite, got {self.seconds!r}")
 

@@ -109,7 +109,7 @@ def plan(
         fill, per_sample, classes = _timed_batch(evaluator)
     samples, test_samples = len(task.rows), sum(map(len, task.tests.values()))
     rows = (missing + soups) * samples + TESTED * test_samples
-    # A soup's statistics are kept while the process lives.
+    # A soup's statistics are computed once: the run folder keeps them.
     statistics = soups * len(statistics_rows(task)) if evaluator.batchnorm == "recompute" else 0
     return Plan(
         ingredients=len(pool),

@@ -68,7 +68,7 @@ _ZOOS = {
         Zoo(
             "broken", "the 13 of digits, one that diverged, one from another start, one with permuted classes; seconds"
         ),
-        Zoo("fashion-mnist", "16 fine-tunings of a small vision transformer on Fashion-MNIST; 10 minutes on 2 cores"),
+        Zoo("fashion-mnist", "16 fine-tunings of a small vision transformer on Fashion-MNIST; minutes"),
         Zoo("convnet", "12 fine-tunings of a small convolutional network with BatchNorm on Fashion-MNIST; 2 minutes"),
         Zoo(
             "clip-fashion",

@@ -186,7 +186,7 @@ def build(
     jobs: int = 2,
     progress: Progress = SILENT,
 ) -> list[Path]:
-    """Trains the pool, or what is missing of it: about 10 minutes on 2 cores.
+    """Trains the pool, or what is missing of it: minutes; `docs/zoos.md` says how many.
 
     Arguments:
         out: where `run-00.safetensors` and on go.

@@ -1,7 +1,7 @@
 """The loops of `lookup`, compiled by numba. Importing this takes a moment, so it is imported when it pays.
 
 Machine code is kept beside this file or, where that cannot be written, in the user's cache folder; compiling takes
-about two seconds, loading what was kept a tenth of that.
+about two seconds, loading what was kept a fifth of that.
 """
 
 from __future__ import annotations
