@@ -147,6 +147,7 @@ def search(
     settings = chosen.validate(options or {})
     budget = budget or Budget()
     _check(objective, seed, top)
+    seed, top = int(seed), int(top)
     key = _key(chosen.name, settings, seed, objective, budget, scope)
     cap, limit, past = budget.cap(objective.unit), budget.seconds, None
     if ledger is not None:

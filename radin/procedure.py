@@ -95,6 +95,7 @@ def make_soup(
         )
     budget = budget or Budget()
     chosen, soups = check_settings(searcher, options, budget, lam, seed)
+    lam, seed = float(lam), int(seed)  # numpy's numbers are none that JSON can hold
     run = Path(run_dir)
     with Ledger(run / "ledger.db") as ledger:
         verifier = Verifier(pool, task, run, ledger=ledger, batchnorm=batchnorm, progress=progress)
@@ -177,7 +178,7 @@ def merit(task: Task) -> Callable[[VerifiedSoup], tuple[Any, ...]]:
 def report_on(recipe: Recipe, single: Recipe, verifier: Verifier, on: str | None = None) -> Report:
     """A recipe beside the best ingredient, on a test set, else the held-back part, else the selection data."""
     splits = verifier.ledger.fact("splits", [])
-    split = [verifier.task.holdback, verifier.task.split_seed]
+    split = [float(verifier.task.holdback), int(verifier.task.split_seed)]
     if split not in splits:
         verifier.ledger.set_fact("splits", [*splits, split])
     data, labels, ours = verifier.unseen_logits(recipe, on)

@@ -1,6 +1,8 @@
 """The whole procedure on a small real pool: what it finds, what it spends, what it says."""
 
 import json
+import subprocess
+import sys
 from itertools import combinations
 from pathlib import Path
 
@@ -210,6 +212,29 @@ def test_wrong_settings_cost_nothing(
     with pytest.raises(error, match=message):
         radin.make_soup(pool, task(), run_dir=tmp_path / "run", **settings)
     assert not (tmp_path / "run").exists()
+
+
+NUMPYS = """
+import sys
+import numpy as np
+import radin
+from small import task
+pool, run = radin.Pool(sys.argv[2:]), sys.argv[1]
+for whole, real in (int, float), (np.int64, np.float32):
+    one = task(split_seed=whole(1), holdback=real(0.25))
+    budget = radin.Budget(candidates=whole(30), soups=whole(2))
+    result = radin.make_soup(pool, one, budget=budget, lam=real(0.5), seed=whole(3), run_dir=run)
+    print(result.settings, result.spent.passes, [str(entry.recipe) for entry in result.leaderboard])
+"""
+
+
+def test_numbers_of_numpy_are_as_good_as_any(checkpoints: list[Path], tmp_path: Path) -> None:
+    """In a process without type checks, which would refuse them."""
+    call = [sys.executable, "-c", NUMPYS, str(tmp_path / "run"), *map(str, checkpoints)]
+    run = subprocess.run(call, check=False, capture_output=True, text=True, cwd=Path(__file__).parent)
+    assert run.returncode == 0, run.stderr
+    plain, numpys = run.stdout.splitlines()
+    assert plain == numpys
 
 
 def test_what_was_evaluated_survives_an_error(pool: radin.Pool, tmp_path: Path) -> None:
