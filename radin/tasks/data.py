@@ -14,6 +14,7 @@ from jaxtyping import Int64
 from torch.utils.data import DataLoader, Dataset, IterableDataset, RandomSampler, SequentialSampler
 
 from radin.errors import DataError, TaskError
+from radin.files import digest_of
 from radin.progress import Progress
 from radin.tasks.labelled import Columns, Images
 from radin.tasks.limit import limited
@@ -66,16 +67,16 @@ class Rows:
         dataset = self.dataset
         if isinstance(dataset, Fingerprinted):
             return np.asarray(dataset.labels, dtype=np.int64), dataset.fingerprint()
-        digest = hashlib.sha256()
+        digest = _Digest()
         labels = []
         for inputs, batch_labels in self._batches():
-            _feed(digest.update, inputs)
+            digest.feed(inputs)
             labels.append(label_array(batch_labels, self.what))
         if not labels or not sum(map(len, labels)):
             raise DataError(f"{self.what}: expected at least one labelled sample, got none")
         joined = np.concatenate(labels)
-        digest.update(joined.tobytes())
-        return joined, digest.hexdigest()
+        digest.feed(torch.from_numpy(joined), "labels")
+        return joined, digest.value()
 
     @property
     def dataset(self) -> Any:
@@ -139,9 +140,9 @@ class Rows:
             raise DataError(f"{self.what}: this pass gave {done} samples, the first one {len(self)}")
 
     def _compare_first_samples(self, inputs: Any) -> None:
-        digest = hashlib.sha256()
-        _feed(digest.update, map_tensors(itemgetter(slice(SAMPLES_COMPARED)), inputs))
-        seen, self._first_samples = self._first_samples, digest.hexdigest()
+        digest = _Digest()
+        digest.feed(map_tensors(itemgetter(slice(SAMPLES_COMPARED)), inputs))
+        seen, self._first_samples = self._first_samples, digest.value()
         if seen not in (None, self._first_samples):
             raise DataError(
                 f"{self.what}: the first samples differ from those of the pass before; "
@@ -256,18 +257,39 @@ def label_array(labels: Any, what: str) -> Int64[np.ndarray, " b"]:
     return array.astype(np.int64)
 
 
-def _feed(update: Callable[[Any], None], inputs: Any) -> None:
-    """Feeds a digest with a batch: structure and scalars by `repr`, tensors by dtype, shape and bytes."""
-    if isinstance(inputs, torch.Tensor):
-        tensor = inputs.detach().cpu().contiguous()
-        update(repr((tensor.dtype, tuple(tensor.shape[1:]))).encode())
-        update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    elif isinstance(inputs, Mapping):
-        for name, value in inputs.items():
-            update(repr(name).encode())
-            _feed(update, value)
-    elif isinstance(inputs, list | tuple):
-        for value in inputs:
-            _feed(update, value)
-    else:
-        update(repr(inputs).encode())
+class _Digest:
+    """A digest of inputs that come in batches, whatever the size of these: each tensor in the structure has its own."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, Any] = {}
+        self._kinds: dict[str, str] = {}
+
+    def feed(self, inputs: Any, place: str = "inputs") -> None:
+        """Takes one more batch: tensors by dtype, shape and bytes, the rest by `repr`.
+
+        Arguments:
+            inputs: a tensor, a dict, list or tuple of them, or something else.
+            place: where in the structure they stand.
+        """
+        if isinstance(inputs, Mapping):
+            for name, value in inputs.items():
+                self.feed(value, f"{place}[{name!r}]")
+        elif isinstance(inputs, list | tuple):
+            for i, value in enumerate(inputs):
+                self.feed(value, f"{place}[{i}]")
+        elif isinstance(inputs, torch.Tensor):
+            tensor = inputs.detach().cpu().contiguous()
+            part, kind = self._part(place), repr((tensor.dtype, tuple(tensor.shape[1:])))
+            if self._kinds.get(place) != kind:
+                part.update(kind.encode())
+            self._kinds[place] = kind
+            part.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+        else:
+            self._part(place).update(repr(inputs).encode())
+
+    def _part(self, place: str) -> Any:
+        return self._parts.setdefault(place, hashlib.sha256())
+
+    def value(self) -> str:
+        """The digest of all that was taken so far."""
+        return digest_of({place: part.hexdigest() for place, part in self._parts.items()})

@@ -60,6 +60,22 @@ def test_contents_and_nothing_else_make_the_fingerprint() -> None:
     assert Rows((X, (Y + 1) % 3), batch_size=6).fingerprint != same
 
 
+def test_the_size_of_batches_does_not_change_the_fingerprint() -> None:
+    several = {"ids": X, "more": [X > 3, X.long()]}
+    for data in ((X, Y), (several, Y), Points()):
+        assert len({Rows(data, batch_size=size).fingerprint for size in (1, 6, 7, 50)}) == 1
+    loaders = [DataLoader(TensorDataset(X, Y), batch_size=size) for size in (6, 7)]
+    assert len({Rows(loader, batch_size=8).fingerprint for loader in loaders}) == 1
+
+
+def test_what_stands_elsewhere_in_the_structure_is_other_data() -> None:
+    def fingerprint(inputs: object) -> str:
+        return Rows((inputs, Y), batch_size=6).fingerprint
+
+    structures = [X, {"a": X}, {"b": X}, [X, X], {"a": X, "b": X + 1}, {"a": X + 1, "b": X}, X.reshape(20, 1, -1)]
+    assert len({fingerprint(one) for one in structures}) == len(structures)
+
+
 def test_inputs_may_be_a_dict() -> None:
     rows = Rows(({"ids": X, "mask": X > 3}, Y), batch_size=8)
     batches = list(rows.batches())
