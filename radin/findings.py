@@ -132,7 +132,9 @@ def chance_findings(bank: LogitBank, metric: Metric) -> list[Finding]:
         )
         return [Finding("chance", None, text)]
     return [
-        Finding("chance", name, f"{name} is no better than chance: on {known} it scores no better than on shuffled labels.")
+        Finding(
+            "chance", name, f"{name} is no better than chance: on {known} it scores no better than on shuffled labels."
+        )
         for name, deviations in zip(bank.names, above, strict=True)
         if deviations <= (AT_CHANCE if len(bank) > 1 else ABOVE_CHANCE)
     ]

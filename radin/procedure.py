@@ -68,7 +68,7 @@ def make_soup(
             1 lets a soup of everything be one standard error worse and still be tried. The default, 0, is no prior: in
             `docs/results.md` no λ is better on all pools, and those above 0 are worse where ingredients are unequal.
         seed: of the searcher's randomness.
-        run_dir: holds logits, ledger, `soup.safetensors`, `leaderboard.json` and `score-against-budget.png`.
+        run_dir: holds logits, BatchNorm statistics, ledger, `soup.safetensors`, `leaderboard.json` and a picture.
         calibrate: learn from each verified soup how far real soups fall from their averaged logits, and choose the next
             one accordingly from the best `SHORTLIST` candidates, see `radin.calibration`. False verifies the B best in
             order. The first soup is the same.
