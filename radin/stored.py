@@ -19,6 +19,12 @@ from radin.files import write_json, written_aside
 #: What says, beside the logits of a run, which samples selected.
 SPLIT = "split.json"
 
+#: What stands in a file's name as it is.
+PLAIN = " !#$&'()+,;=@[]{}~"
+
+#: Most systems allow 255 bytes; the rest is for the suffix, and for what a file is called while it is written.
+LONGEST = 220
+
 
 class LogitFolder:
     """Logits on disk, one `.npy` file per network, each valid for one key only.
@@ -34,7 +40,7 @@ class LogitFolder:
         self.folder = Path(folder)
         self._index_file = self.folder / "index.json"
         self._index: dict[str, dict[str, Any]] = (
-            json.loads(self._index_file.read_text()) if self._index_file.exists() else {}
+            json.loads(self._index_file.read_text(encoding="utf-8")) if self._index_file.exists() else {}
         )
 
     def keys(self) -> set[str]:
@@ -98,7 +104,9 @@ class LogitFolder:
 
     def _file(self, name: str) -> Path:
         """Names become file names one to one: `a/b` is `a%2Fb.npy`, and no ingredient takes the labels' file."""
-        plain = quote(name, safe=" !#$&'()+,;=@[]{}~")
+        plain = quote(name, safe=PLAIN)
+        if len(plain) > LONGEST:  # letters beyond ASCII are three times as long in quotes
+            plain = "".join(quote(letter, safe=PLAIN) if letter.isascii() else letter for letter in name)
         return self.folder / ("%6Cabels.npy" if plain == "labels" else f"{plain}.npy")
 
 

@@ -193,7 +193,8 @@ def test_logits_written_in_batches_are_found_by_name_and_key(tmp_path):
 
 
 def test_the_folder_is_a_bank_whatever_the_ingredients_are_called(tmp_path):
-    names = sorted(["labels", "a/b", "a%2Fb", ".hidden", "index", "lr=1e-3, é", "..", "x.npy", "LABELS"])
+    strange = ["labels", "a/b", "a%2Fb", ".hidden", "index", "lr=1e-3, é", "..", "x.npy", "LABELS"]
+    names = sorted([*strange, *("模" * 70 + end for end in ("", "%20", "/ "))])
     folder = LogitFolder(tmp_path)
     for i, name in enumerate(names):
         store(folder, name, f"key{i}", LOGITS[0] + np.float32(i))
@@ -203,6 +204,15 @@ def test_the_folder_is_a_bank_whatever_the_ingredients_are_called(tmp_path):
     for i, name in enumerate(names):
         np.testing.assert_array_equal(folder.get(name, f"key{i}"), LOGITS[0] + np.float32(i))
         np.testing.assert_array_equal(all_rows(bank, bank.names.index(name)), LOGITS[0] + np.float32(i))
+
+
+def test_the_index_is_read_as_it_was_written_whatever_the_locale(tmp_path):
+    store(LogitFolder(tmp_path), "é", "key", LOGITS[0])
+    code = "import sys; from radin.stored import LogitFolder; print(*LogitFolder(sys.argv[1]).keys())"
+    command = [sys.executable, "-X", "utf8=0", "-c", code, str(tmp_path)]
+    ascii_alone = os.environ | {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
+    run = subprocess.run(command, check=False, capture_output=True, text=True, env=ascii_alone)
+    assert run.stdout == "key\n", run.stderr
 
 
 def test_an_error_while_writing_leaves_the_old_logits(tmp_path):
