@@ -250,3 +250,10 @@ def _check_names(names: tuple[str, ...], paths: tuple[Path, ...]) -> None:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise InputError(f"two ingredients are called {twice!r}; names must differ")
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(
+                f"the name {name!a} cannot be written in UTF-8; rename the file, or choose names yourself"
+            ) from error

@@ -7,11 +7,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file, save_model
 from torch import Tensor, nn
 
+from radin.averaging import average
 from radin.checkpoints import TensorInfo
 from radin.errors import CheckpointError, IncompatibleError, InputError, MissingFileError
 from radin.pool import Pool
@@ -77,6 +79,15 @@ def test_names_can_be_given(tmp_path: Path) -> None:
         Pool(files, names=["x"])
     with pytest.raises(InputError, match="called 'x'"):
         Pool(files, names=["x", "x"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere files cannot have such names")
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    file = save(tmp_path / os.fsdecode(b"r\xff.safetensors"))
+    with pytest.raises(InputError, match=r"the name 'r\\udcff' cannot be written"):
+        Pool([file])
+    pool = Pool([file], names=["r"])
+    average(pool, np.array([True]), tmp_path / "soup.safetensors")
 
 
 def test_an_empty_pool_is_refused(tmp_path: Path) -> None:
