@@ -85,8 +85,9 @@ def draw_diagnosis(found: Diagnosis, path: Path) -> None:
     figure.colorbar(shown, ax=left, shrink=0.8)
     left.set_title("distance of weights", fontsize=10)
     if len(found.names) <= 40:  # more would not be legible
-        left.set_xticks(range(len(found.names)), found.names, rotation=90, fontsize=6)
-        left.set_yticks(range(len(found.names)), found.names, fontsize=6)
+        names = [name.replace("$", r"\$") for name in found.names]  # else what is between two of them is a formula
+        left.set_xticks(range(len(names)), names, rotation=90, fontsize=6)
+        left.set_yticks(range(len(names)), names, fontsize=6)
     sound = found.sound
     for soups, colour, label in ((sound, BLUE, "soup"), (found.measured, ORANGE, "with a suspect")):
         rest = [one for one in soups if soups is sound or one not in sound]

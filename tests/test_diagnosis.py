@@ -18,6 +18,7 @@ from radin.dispersion import Gram, weight_gram
 from radin.errors import InputError
 from radin.findings import home_group, search_findings, soup_findings, weight_findings
 from radin.measured import Measured
+from radin.picture import draw_diagnosis
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +156,12 @@ def test_the_command_prints_verdict_and_draws(checkpoints: list[Path], tmp_path:
     full = CliRunner().invoke(cli, ["diagnose", *map(str, checkpoints), *more], catch_exceptions=False)
     assert json.loads(full.stdout)["evaluated"] == 1
     assert (tmp_path / "run" / "diagnosis.png").exists()
+
+
+def test_names_that_look_like_formulas_are_drawn(checkpoints: list[Path], tmp_path: Path) -> None:
+    names = ["$\\frac$", "a$", "_{", "50 %", "x^2"]
+    draw_diagnosis(diagnose(radin.Pool(checkpoints, names)), tmp_path / "seen.png")
+    assert (tmp_path / "seen.png").exists()
 
 
 def test_soups_that_know_more_than_their_ensembles_point_to_batchnorm_statistics() -> None:
