@@ -22,6 +22,9 @@ Groups = Mapping[Any, Sequence[Row]]
 #: Baselines without B that a picture of B shows as lines.
 LINES = {"best single": ":", "uniform": "-.", "greedy soup": "-", "model stock": (0, (1, 4)), "ensemble": "--"}
 
+#: Of pools that share a panel.
+MARKERS = "osv^DPX*"
+
 #: λ = 0 has a place on a logarithmic axis left of the smallest other λ.
 _LAM_TICKS = (0, 0.25, 0.5, 1, 2, 4, 10)
 
@@ -133,9 +136,10 @@ def _lambdas(settings: Mapping[Setting, Sequence[Row]]) -> Figure | None:
         panel.set_ylabel("held out, points over the greedy soup")
     for panel, field in zip(axes[len(shown) :], ("share", "overlap"), strict=True):
         for number, (setting, methods) in enumerate(shown.items()):
+            style = {"color": f"C{number % 10}", "marker": MARKERS[number % len(MARKERS)], "markersize": 4}
             method = DEFAULT[0] if DEFAULT[0] in methods else next(iter(methods))
             rows = [row | {"share": row["sizes"] / setting.n} for row in methods[method] if row["sizes"] is not None]
-            curve(panel, grouped(rows, "lam"), field, band=False, label=setting.zoo, color=f"C{number}", marker=".")
+            curve(panel, grouped(rows, "lam"), field, band=False, label=setting.zoo, **style)
         panel.set_title("mean size of the verified soups / n" if field == "share" else "their mean overlap", fontsize=9)
     axes[len(shown)].legend(fontsize=7, frameon=False)
     for panel in axes:
