@@ -68,7 +68,7 @@ def average(
     """
     target = Path(path).expanduser()
     shards = [pool.tensors] if max_shard_size is None else shares(pool.tensors, max_shard_size)
-    _check_target(target, written_for(target, len(shards)), pool)
+    _check_target(target, written_for(target, len(shards)), pool.files)
     recipe = as_recipe(pool, recipe)
     notes = _metadata(recipe, batchnorm, metadata or {}, pool)
     with Mixer(pool, recipe, batchnorm=batchnorm, replace=replace) as mixer, ExitStack() as stack:
@@ -104,25 +104,29 @@ class _Writer:
             output.write(result.data, offset + start * step.info.kind.itemsize)
 
 
-def _check_target(target: Path, files: Sequence[Path], pool: Pool) -> None:
+def _check_target(target: Path, files: Sequence[Path], ingredients: Sequence[Path]) -> None:
     if target.suffix != ".safetensors":
         raise InputError(
             f"soups are written as safetensors: expected a path ending in .safetensors, got {str(target)!r}"
         )
     if not target.absolute().parent.is_dir():
         raise MissingFileError(f"no such folder: {target.parent}. Make it first.")
-    refuse_ingredients(files, pool)
+    refuse_ingredients(files, ingredients)
 
 
-def refuse_ingredients(files: Sequence[Path], pool: Pool) -> None:
+def refuse_ingredients(files: Sequence[Path], ingredients: Sequence[Path]) -> None:
     """Refuses to write a soup over what it is made from.
+
+    Arguments:
+        files: that are to be written.
+        ingredients: all files of the pool.
 
     Raises:
         InputError: one of the files belongs to an ingredient, under whatever name.
     """
-    ingredients = {(stat.st_dev, stat.st_ino) for stat in (path.stat() for path in pool.files if path.exists())}
+    known = {(stat.st_dev, stat.st_ino) for stat in (path.stat() for path in ingredients if path.exists())}
     for file in files:
-        if file.exists() and (file.stat().st_dev, file.stat().st_ino) in ingredients:
+        if file.exists() and (file.stat().st_dev, file.stat().st_ino) in known:
             raise InputError(f"{file} belongs to one of the ingredients; writing the soup there would lose it")
 
 

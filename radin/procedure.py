@@ -9,7 +9,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from radin.averaging import average
+from radin.averaging import average, refuse_ingredients
 from radin.budget import Budget, Ledger
 from radin.calibration import calibrated, dispersions, gap_of
 from radin.diagnosis import findings_of
@@ -22,7 +22,7 @@ from radin.pool import Pool
 from radin.problem import Problem, Proposals
 from radin.progress import SILENT, Progress
 from radin.recipe import Recipe
-from radin.result import Estimate, Report, Result, Spent, VerifiedSoup
+from radin.result import SOUP, Estimate, Report, Result, Spent, VerifiedSoup
 from radin.settings import check_settings
 from radin.significance import interval, paired_p_value, paired_test_name
 from radin.surrogate import Surrogate
@@ -82,7 +82,7 @@ def make_soup(
         the winner, the leaderboard, and the winner's score on data that selected nothing.
 
     Raises:
-        InputError: an argument out of range.
+        InputError: an argument out of range, or an ingredient in the place of the soup in the run folder.
         PluginError: no such searcher or option.
         RunDirError: the run folder was made with other inputs, or is in use.
         IncompatibleError, CheckpointError, DataError, TaskError: see `Pool` and `Task`.
@@ -97,6 +97,7 @@ def make_soup(
     chosen, soups = check_settings(searcher, options, budget, lam, seed)
     lam, seed = float(lam), int(seed)  # numpy's numbers are none that JSON can hold
     run = Path(run_dir)
+    refuse_ingredients([run / SOUP], pool.files)
     with Ledger(run / "ledger.db") as ledger:
         verifier = Verifier(pool, task, run, ledger=ledger, batchnorm=batchnorm, progress=progress)
         surrogate = Surrogate(verifier.bank, task.metric, lam)
@@ -134,6 +135,7 @@ def make_soup(
             | asdict(budget),
             run_dir=run,
             earlier=_earlier(verifier, leaderboard[0].recipe),
+            ingredients=pool.files,
             findings=findings_of(verifier, surrogate, shortlist, [one.recipe for one in tried]),
         )
         _publish(result, pool, verifier, shortlist, statistics)
@@ -235,8 +237,9 @@ def _publish(
     from radin.picture import draw_run
 
     about = {"radin.metric": result.metric, "radin.score": repr(result.best.score)}
-    soup = result.run_dir / "soup.safetensors"
-    average(pool, result.best.recipe, soup, batchnorm=result.batchnorm, metadata=about, replace=statistics)
+    average(
+        pool, result.best.recipe, result.run_dir / SOUP, batchnorm=result.batchnorm, metadata=about, replace=statistics
+    )
     write_json(result.run_dir / "leaderboard.json", result.to_json())
     kept = result.best.to_json() | {"text": str(result.best.recipe), "metric": result.metric}
     kept |= {"batchnorm": verifier.evaluator.batchnorm, "settings": result.settings}

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from radin.averaging import refuse_ingredients
 from radin.checkpoints import open_checkpoint
 from radin.errors import InputError, RunDirError
 from radin.files import written_aside
@@ -19,6 +20,9 @@ from radin.wording import counted
 
 #: Under this many samples a 95 % interval of an accuracy near 0.9 is wider than 5 points.
 FEW_SAMPLES = 500
+
+#: The winner's file in the run folder.
+SOUP = "soup.safetensors"
 
 
 def check_soup_file(path: str | os.PathLike[str]) -> None:
@@ -180,6 +184,7 @@ class Result:
         findings: what speaks against this pool, its ingredients or the search, in the words of `radin diagnose`.
         earlier: the winners of other settings that stood in this run folder before, oldest first: recipe, score, and
             the settings that bring it back at no cost.
+        ingredients: the pool's files, which `save` does not write over.
     """
 
     best: VerifiedSoup
@@ -195,6 +200,7 @@ class Result:
     run_dir: Path
     findings: tuple[Finding, ...] = ()
     earlier: Sequence[Mapping[str, Any]] = ()
+    ingredients: Sequence[Path] = ()
 
     def __repr__(self) -> str:
         return f"Result({self.verdict()!r}, run_dir={str(self.run_dir)!r})"
@@ -227,12 +233,13 @@ class Result:
             path: the file; replaced if it is there, once the new one is complete.
 
         Raises:
-            InputError: the name does not end in `.safetensors`.
+            InputError: the name does not end in `.safetensors`, or is that of one of the ingredients.
             RunDirError: a later run in the same folder has replaced the soup.
             StorageError: the disk is full, or the folder cannot be written to.
         """
         check_soup_file(path)
-        soup = self.run_dir / "soup.safetensors"
+        refuse_ingredients([Path(path)], self.ingredients)
+        soup = self.run_dir / SOUP
         held = open_checkpoint(soup).metadata
         if (held.get("radin.recipe"), held.get("radin.batchnorm")) != (self.best.recipe.dumps(), self.batchnorm):
             raise RunDirError(

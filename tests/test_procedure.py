@@ -214,6 +214,21 @@ def test_wrong_settings_cost_nothing(
     assert not (tmp_path / "run").exists()
 
 
+def test_no_ingredient_is_written_over(tmp_path: Path) -> None:
+    paths = make_pool(tmp_path / "pool", 3)
+    first = radin.make_soup(radin.Pool(paths), task(), run_dir=tmp_path / "run")
+    before = paths[0].read_bytes()
+    with pytest.raises(InputError, match="belongs to one of the ingredients"):
+        first.save(paths[0])
+    assert paths[0].read_bytes() == before
+    more = radin.Pool([*paths, tmp_path / "run" / "soup.safetensors"])
+    with pytest.raises(InputError, match="belongs to one of the ingredients"):
+        radin.make_soup(more, task(), run_dir=tmp_path / "run")
+    with radin.Ledger(tmp_path / "run" / "ledger.db") as ledger:
+        assert ledger.count("pass") == 3
+    radin.make_soup(more, task(), run_dir=tmp_path / "another")
+
+
 NUMPYS = """
 import sys
 import numpy as np

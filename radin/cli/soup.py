@@ -111,7 +111,7 @@ def command(
     if not logits_only:
         check_several(pool)
     if target:
-        refuse_ingredients([Path(target)], pool)
+        refuse_ingredients([Path(target)], pool.files)
 
     from radin.planning import plan  # brings torch along, which takes seconds: what is wrong above is said at once
     from radin.procedure import make_soup
