@@ -17,6 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from radin.errors import TaskError
 from radin.files import written_aside
+from radin.steps import STATISTICS
 from radin.tasks.data import concatenate, map_tensors, n_samples
 from radin.tasks.task import Task
 
@@ -62,7 +63,8 @@ def recompute_statistics(network: nn.Module, task: Task, batch_size: int) -> Non
     The mean of the members' statistics is not the statistic of the mean of the members' weights. This is the update of
     stochastic weight averaging (Izmailov et al. 2018, arXiv 1803.05407), on `SAMPLES` samples that select, in batches
     of nearly equal size whose order is shuffled: data often come sorted by class, and the variance between classes is
-    part of the variance. Held-back samples and labels are not touched.
+    part of the variance. Held-back samples and labels are not touched. A layer that inference does not reach, such as
+    one of an auxiliary head, keeps the statistics that it has.
 
     Arguments:
         network: changed in place; left ready for inference.
@@ -76,7 +78,7 @@ def recompute_statistics(network: nn.Module, task: Task, batch_size: int) -> Non
     if not layers:
         return
     task.prepare_network(network)  # the forward pass may need what follows from the weights
-    momenta = [layer.momentum for layer in layers]
+    momenta, before = [layer.momentum for layer in layers], statistics_of(network)
     for layer in layers:
         layer.reset_running_stats()
         layer.momentum = None  # a cumulative average over batches
@@ -88,6 +90,9 @@ def recompute_statistics(network: nn.Module, task: Task, batch_size: int) -> Non
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
             layer.eval()
+        for name, layer in _layers(network):
+            if not layer.num_batches_tracked:
+                restore_statistics(layer, {one: before[f"{name}.{one}" if name else one] for one in STATISTICS})
 
 
 def statistics_of(network: nn.Module) -> dict[str, np.ndarray]:
@@ -114,7 +119,7 @@ def _buffers(network: nn.Module) -> dict[str, torch.Tensor]:
     return {
         f"{name}.{statistic}" if name else statistic: getattr(layer, statistic)
         for name, layer in _layers(network)
-        for statistic in ("running_mean", "running_var")
+        for statistic in STATISTICS
     }
 
 

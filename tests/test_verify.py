@@ -101,6 +101,36 @@ def test_batchnorm_policies_reach_network_and_file(policy: str, tmp_path: Path, 
         np.testing.assert_allclose(network(one.data[0]).numpy(), logits, rtol=1e-4, atol=1e-5)
 
 
+class Auxiliary(Network):
+    """Has a second head, which training alone uses, as Inception has."""
+
+    def __init__(self) -> None:
+        super().__init__(batchnorm=True)
+        self.head = torch.nn.Sequential(torch.nn.BatchNorm1d(FEATURES), torch.nn.Linear(FEATURES, CLASSES))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x) + (self.head(x) if self.training else 0.0)
+
+
+def test_a_layer_that_inference_does_not_reach_keeps_its_average(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{seed}.safetensors" for seed in range(2)]
+    for seed, path in enumerate(paths):
+        network = Auxiliary()
+        train(network, seed, steps=5, rate=0.1)
+        save_file(network.state_dict(), path)
+    pool, one = radin.Pool(paths), radin.Task(Auxiliary, clouds(SAMPLES, 1), device="cpu")
+    recipe = radin.Recipe.uniform(pool.names)
+    with radin.Verifier(pool, one, tmp_path / "run") as verifier:
+        statistics = verifier.evaluator.recomputed(recipe)
+    averaged, recomputed = (
+        load_file(radin.average(pool, recipe, tmp_path / "soup.safetensors", replace=given))
+        for given in ({}, statistics)
+    )
+    for statistic in ("running_mean", "running_var"):
+        assert torch.equal(recomputed[f"head.0.{statistic}"], averaged[f"head.0.{statistic}"])
+        assert not torch.equal(recomputed[f"layers.1.{statistic}"], averaged[f"layers.1.{statistic}"])
+
+
 class Twice(torch.nn.Module):
     """Uses one BatchNorm layer under two names."""
 
