@@ -216,7 +216,9 @@ class Account:
         return not self.board.mixtures and self.n < 63 and self.board.subsets == 2**self.n - 1
 
     def _count(self, proposals: int, any_new: bool) -> None:
-        """Counts proposals, new or not; ends a search that goes on after it was stopped, or goes nowhere."""
+        """Counts proposals, new or not; ends a search that goes on after it was stopped, or failed, or goes nowhere."""
+        if self.failure is not None:  # recipes were numbered that have no scores
+            raise self.failure
         if self.stopped is not None:
             raise SearchStopped(self.stopped)
         self.proposed += proposals

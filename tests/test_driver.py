@@ -265,6 +265,21 @@ def test_a_failing_objective_is_not_blamed_on_the_searcher():
         run(propose(subsets(4, (0, 1))), NotANumber(WORTH))
 
 
+def test_a_failing_objective_ends_a_search_whose_searcher_goes_on():
+    class Fails(Capable):
+        def neighbours(self, mask):
+            raise ArithmeticError("objective")
+
+    def goes_on(problem):
+        try:
+            problem.neighbours(subsets(4, (0, 1))[0])
+        except ArithmeticError:
+            yield subsets(4, (0, 1, 2), (1, 2), (2, 3))
+
+    with pytest.raises(ArithmeticError, match="objective"):
+        run(goes_on, Fails(WORTH))
+
+
 @pytest.mark.parametrize("more", [{"seed": -1}, {"top": 0}])
 def test_arguments_out_of_range(more):
     with pytest.raises(InputError, match=next(iter(more))):
