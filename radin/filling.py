@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import torch
 from numpy.typing import ArrayLike
@@ -17,6 +17,12 @@ from radin.recipe import Recipe
 from radin.steps import Step, as_recipe, check_policy
 from radin.streaming import stream
 from radin.tiling import TILE, Workspace, share_out, spans, tiles
+
+#: What to do about a network that does not fit the files, where nothing better is known.
+REBUILD = (
+    "Build the network as it was for fine-tuning: in a task of your own, change the function that builds it; of a "
+    "ready task, change arch=... (of open_clip also head=... and layout=...), or take another ready task."
+)
 
 
 class Filler:
@@ -126,7 +132,7 @@ def _check_fit(tensors: dict[str, Tensor], pool: Pool) -> None:
     for name, tensor in tensors.items():
         if name not in present and _memory(name, tensor) not in covered:
             raise IncompatibleError(
-                f"tensor {name!r} is in the network, but not in {file}. Build the network as it was for fine-tuning."
+                f"tensor {name!r} is in the network, but not in {file}. {_of_clip(tensors, pool) or REBUILD}"
             )
     shapes = {name: (pool.tensors[pool.aliases.get(name, name)].shape, tuple(tensors[name].shape)) for name in present}
     wrong = {name: shapes[name] for name in tensors if name in present and shapes[name][0] != shapes[name][1]}
@@ -141,7 +147,7 @@ def _remedy(wrong: dict[str, tuple[tuple[int, ...], tuple[int, ...]]]) -> str:
     """What to do about shapes that differ, those of the file first: only the number of classes may be another."""
     first = {(*expected[:1], *got[:1]) for expected, got in wrong.values()}
     if len(first) > 1 or any(not (a and b) or a[1:] != b[1:] for a, b in wrong.values()):
-        return "Build the network with the ingredients' architecture (arch=... of a ready task)."
+        return REBUILD
     there, here = first.pop()
     return (
         f"Nothing else differs, so these may be heads of {there} and of {here} classes: build the network for {there}. "
@@ -152,12 +158,37 @@ def _remedy(wrong: dict[str, tuple[tuple[int, ...], tuple[int, ...]]]) -> str:
 
 def _advice(tensors: dict[str, Tensor], pool: Pool) -> str:
     """What to do about a file with other names than the network's: all of these may stand under one prefix."""
+    of_clip = _of_clip(tensors, pool)
+    if of_clip:
+        return of_clip
     known = pool.tensors.keys() | pool.aliases.keys()
     first = next(iter(tensors), "")
     for prefix in (name.removesuffix(first) for name in known if name.endswith(f".{first}")):
         if all(prefix + name in known for name in tensors):
             return f"All that the network has is in the file under {prefix!r}: say --prefix {prefix}"
-    return "Build the network as it was for fine-tuning."
+    return REBUILD
+
+
+def _of_clip(tensors: dict[str, Tensor], pool: Pool) -> str:
+    """What to do about weights of a CLIP that the task open_clip takes, but with other options; nothing if not so."""
+    there, here = _clip_options(pool.tensors.keys() | pool.aliases.keys()), _clip_options(tensors)
+    if not there or not here or there == here:
+        return ""
+    return (
+        f"The file has the names of a task open_clip with {there}, the network those of one with {here}: say {there}."
+    )
+
+
+def _clip_options(names: Collection[str]) -> str:
+    """With which `head` and `layout` the task open_clip builds a network of such names; nothing if with none."""
+    clip = {name for name in names if not name.startswith("classification_head.")}
+    head, top = ("zero-shot", "") if len(clip) == len(names) else ("checkpoint", "model.")
+    if not any(name.startswith(f"{top}visual.") for name in clip):
+        return ""
+    if all(name.startswith(f"{top}visual.") for name in clip):
+        return f"head={head} layout=image"
+    partial = top and not any(name.startswith(f"{top}transformer.") for name in clip)
+    return f"head={head} layout={'model-soups' if partial else 'whole'}"
 
 
 _HostJob = tuple[Step, Tensor, list[tuple[int, int]]]

@@ -194,8 +194,10 @@ def test_data_that_do_not_fit_are_refused(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_checkpoints_of_the_other_kind_are_refused(lab: Lab, tmp_path: Path) -> None:
-    with pytest.raises(IncompatibleError, match="in the network"):
+    with pytest.raises(IncompatibleError, match=r"in the network.*: say head=zero-shot layout=whole"):
         radin.make_soup(radin.Pool(lab.clips), lab.task(), run_dir=tmp_path / "run")
+    with pytest.raises(IncompatibleError, match=r"in the network.*: say head=checkpoint layout=model-soups"):
+        radin.make_soup(radin.Pool(lab.classifiers), lab.task(head="zero-shot"), run_dir=tmp_path / "run")
 
 
 def test_logits_are_kept_apart_when_a_file_that_arguments_name_changes(lab: Lab, tmp_path: Path) -> None:
