@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -124,7 +125,19 @@ class Images(Dataset[tuple[Any, int]], ABC):
         self._digests = [digest for digest, complaint in found if not complaint]
 
     def _digested(self, row: int) -> tuple[str, str]:
-        return self.contents(row, self._memory), ""
+        with self._saying_how_to_skip():
+            return self.contents(row, self._memory), ""
+
+    @contextmanager
+    def _saying_how_to_skip(self) -> Iterator[None]:
+        """Adds to the error of an image that cannot be read how to go on without all such images."""
+        try:
+            yield
+        except DataError as error:
+            if self.corrupt == "skip":
+                raise
+            how = "corrupt='skip', --task-arg corrupt=skip on the command line"
+            raise DataError(f"{error}; or leave out all that cannot be read: {how}") from error
 
     def _complaint(self, row: int) -> tuple[str, str]:
         """Contents of an image, and why it cannot be read, or nothing. What was tried before is not tried again."""
@@ -189,7 +202,9 @@ class Images(Dataset[tuple[Any, int]], ABC):
 
     def __getitem__(self, index: int) -> tuple[Any, int]:
         row = int(self.rows[index])
-        return (self.transform or _as_tensor)(self.open(row)), int(self.listed[row])
+        with self._saying_how_to_skip():
+            image = self.open(row)
+        return (self.transform or _as_tensor)(image), int(self.listed[row])
 
     def __getstate__(self) -> dict[str, Any]:
         self.rows  # noqa: B018  # a worker process is to hear which images are left out, not to look itself

@@ -187,8 +187,13 @@ def test_a_damaged_image_is_named(tmp_path: Path, keep: int) -> None:
     path = tmp_path / "cat" / "broken.png"
     paint(path, 1, size=(16, 16))
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(DataError, match=r"broken\.png: cannot be read as an image .*replace the file or remove it"):
+    with pytest.raises(
+        DataError, match=r"broken\.png: cannot be read as an image .*replace the file or remove it"
+    ) as met:
         ImageFolder(tmp_path)[0]
+    assert str(met.value).endswith(
+        "or leave out all that cannot be read: corrupt='skip', --task-arg corrupt=skip on the command line"
+    )
 
 
 def test_a_file_that_vanished_is_named(root: Path) -> None:
@@ -196,3 +201,8 @@ def test_a_file_that_vanished_is_named(root: Path) -> None:
     (root / "cat" / "1.png").unlink()
     with pytest.raises(DataError, match=r"1\.png: could not be read"):
         images.fingerprint()
+
+
+def test_what_is_left_out_is_not_said_to_leave_out(root: Path) -> None:
+    (root / "cat" / "1.png").write_bytes(b"no image")
+    assert "corrupt=skip" not in ImageFolder(root, corrupt="skip").remarks[0]
