@@ -175,7 +175,7 @@ def checked(
 ) -> dict[str, Any]:
     """Compares the soup's file with averages in float64, and its score with that of open_clip and PyTorch alone."""
     pool = radin.Pool(paths)
-    recipe = radin.Recipe.of(pool.names, [best["recipe"].get(name, 0.0) for name in pool.names])
+    recipe = radin.Recipe.of(pool.names, best["recipe"])
     members = [torch.load(paths[i], mmap=True, weights_only=True) for i in recipe.members]
     made, error = network(arch), 0.0
     with safe_open(run / "soup.safetensors", "pt") as soup:

@@ -8,8 +8,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import ArrayLike
-
 from radin import __version__
 from radin.checkpoints.output import Output
 from radin.checkpoints.safetensors import encode_header
@@ -18,14 +16,14 @@ from radin.errors import InputError, MissingFileError
 from radin.files import written_aside
 from radin.mixing import Mixer
 from radin.pool import Pool
-from radin.recipe import Recipe
+from radin.recipe import Recipe, RecipeLike
 from radin.steps import Step, as_recipe
 from radin.tiling import Workspace, share_out, spans
 
 
 def average(
     pool: Pool,
-    recipe: Recipe | ArrayLike,
+    recipe: Recipe | RecipeLike,
     path: str | os.PathLike[str],
     *,
     batchnorm: str = "average",
@@ -46,7 +44,8 @@ def average(
 
     Arguments:
         pool: the ingredients.
-        recipe: a recipe over the pool, or `n` weights that sum to 1, or a mask of `n` booleans.
+        recipe: a recipe over the pool, or `n` weights that sum to 1, or a mask of `n` booleans, or `{name: weight}` as
+            `leaderboard.json` has it, or names of ingredients, which are then taken in equal parts.
         path: the `.safetensors` file to write; one that exists is replaced.
         batchnorm: what becomes of BatchNorm's running mean and variance from two members on: `average` (the default),
             `keep` those of the member with the largest weight (the first of them in pool order), or `recompute`, which

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from radin.checkpoints import Reader
@@ -13,7 +12,7 @@ from radin.checkpoints.names import normalise
 from radin.errors import IncompatibleError
 from radin.mixing import Mixer
 from radin.pool import Pool
-from radin.recipe import Recipe
+from radin.recipe import Recipe, RecipeLike
 from radin.steps import Step, as_recipe, check_policy
 from radin.streaming import stream
 from radin.tiling import TILE, Workspace, share_out, spans, tiles
@@ -48,7 +47,7 @@ class Filler:
         _check_fit(_tensors(network, pool), pool)
         self._readers: dict[int, Reader] = {}
 
-    def fill(self, recipe: Recipe | ArrayLike) -> None:
+    def fill(self, recipe: Recipe | RecipeLike) -> None:
         """Gives the network the weights of the recipe's soup, bit for bit those of the file that `average` writes.
 
         Where the network's dtype is not the stored one, values are cast as `load_state_dict` casts them.

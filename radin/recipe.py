@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,14 @@ from jaxtyping import Bool, Float64, Int64
 from numpy.typing import ArrayLike
 
 from radin.errors import InputError
+from radin.near import nearest
 
 #: How far a row of mixing weights may be from summing to 1 before it is refused rather than divided by its sum:
 #: the rounding error of a float32 softmax over a few thousand ingredients stays below it.
 SUM_TOLERANCE = 1e-5
+
+#: What `Recipe.of` makes a recipe of: a mask `bool[n]`, weights `float[n]`, weights by name, or the members' names.
+RecipeLike = ArrayLike | Sequence[str] | Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,18 @@ class Recipe:
         object.__setattr__(self, "weights", tuple(row.tolist()))
 
     @classmethod
-    def of(cls, names: Sequence[str], weights: ArrayLike) -> Recipe:
-        """The recipe of one row of proposals: a mask `bool[n]` or weights `float[n]`."""
-        row = as_proposals(np.asarray(weights)[None], len(names))
+    def of(cls, names: Sequence[str], weights: RecipeLike) -> Recipe:
+        """A recipe over a pool, from any way to write one.
+
+        Arguments:
+            names: the ingredients' names, in pool order, `n` of them.
+            weights: a mask `bool[n]`; weights `float[n]`; weights by name, as `to_json` and `leaderboard.json` give
+                them, 0 for those that are left out; or the names of a subset's members.
+
+        Raises:
+            InputError: no recipe, or a name that no ingredient has.
+        """
+        row = as_proposals(_row(names, weights)[None], len(names))
         return cls(tuple(names), tuple(mixing_weights(row)[0].tolist()))
 
     @classmethod
@@ -108,6 +121,33 @@ class Recipe:
     def dumps(self) -> str:
         """The recipe as JSON text, exact to the last bit (`float.__repr__` round-trips)."""
         return json.dumps(self.to_json())
+
+
+def _row(names: Sequence[str], given: RecipeLike) -> np.ndarray:
+    """One row of proposals, yet to be checked, with names brought to their places."""
+    if isinstance(given, Mapping):
+        try:
+            weights = np.array(list(given.values()), dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"expected a number for each name of a recipe, got {dict(given)!r}") from error
+        row = np.zeros(len(names))
+        row[_places(names, list(given))] = weights
+        return row
+    array = np.asarray(given)
+    if array.dtype.kind != "U":
+        return array
+    return np.isin(np.arange(len(names)), _places(names, array.ravel().tolist()))
+
+
+def _places(names: Sequence[str], chosen: Sequence[str]) -> list[int]:
+    """Where the chosen names stand in the pool; each is to be chosen once."""
+    places = {name: i for i, name in enumerate(names)}
+    for name in chosen:
+        if name not in places:
+            raise InputError(f"no ingredient is called {name!r}; {nearest(str(name), places)}")
+        if chosen.count(name) > 1:
+            raise InputError(f"{name!r} stands twice in a list of names; give unequal weights as {{name: weight}}")
+    return [places[name] for name in chosen]
 
 
 def as_proposals(proposals: Any, n: int) -> Bool[np.ndarray, "k n"] | Float64[np.ndarray, "k n"]:

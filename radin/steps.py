@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Literal, NoReturn, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from radin.checkpoints import Reader, TensorInfo
 from radin.errors import IncompatibleError, InputError
 from radin.pool import Pool
-from radin.recipe import Recipe
+from radin.recipe import Recipe, RecipeLike
 from radin.tiling import TILE
 
 #: What becomes of BatchNorm's running mean and variance: their average; those of the member with the largest weight; or
@@ -59,8 +58,8 @@ def has_statistics(pool: Pool) -> bool:
     return any(name.rpartition(".")[2] in STATISTICS for name in pool.tensors)
 
 
-def as_recipe(pool: Pool, recipe: Recipe | ArrayLike) -> Recipe:
-    """A recipe over the pool, from one or from what `Recipe.of` takes: a mask `bool[n]` or weights `float[n]`.
+def as_recipe(pool: Pool, recipe: Recipe | RecipeLike) -> Recipe:
+    """A recipe over the pool, from one or from what `Recipe.of` takes.
 
     Raises:
         InputError: it is over other ingredients, or no recipe.

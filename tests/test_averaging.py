@@ -294,6 +294,8 @@ def test_metadata_hold_the_recipe(tmp_path: Path) -> None:
         notes = file.metadata()
     assert json.loads(notes.pop("radin.recipe")) == {"000": 0.1, "002": 0.9}
     assert notes == {"format": "pt", "note": "mine", "radin.version": radin.__version__, "radin.batchnorm": "keep"}
+    by_name = average(pool, {"002": 0.9, "000": 0.1}, tmp_path / "t.safetensors", batchnorm="keep")
+    assert load_file(by_name)["w"].equal(load_file(path)["w"])
 
 
 def test_arguments_that_cannot_be_are_refused(tmp_path: Path) -> None:

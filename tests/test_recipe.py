@@ -56,8 +56,13 @@ def test_unequal_weights_say_how_much_of_each():
 def test_json_text_is_exact(rows):
     names = [f"m{i}" for i in range(rows.shape[1])]
     recipe = Recipe.of(names, rows[0])
-    back = json.loads(recipe.dumps())
-    assert Recipe.of(names, [back.get(name, 0.0) for name in names]) == recipe
+    assert Recipe.of(names, json.loads(recipe.dumps())) == recipe
+
+
+def test_names_stand_for_places_in_the_pool():
+    assert Recipe.of(NAMES, {"d": 0.25, "b": 0.75}) == Recipe.of(NAMES, [0, 0.75, 0, 0.25])
+    assert Recipe.of(NAMES, {"c": 1}) == Recipe.of(NAMES, ["c"]) == Recipe.subset(NAMES, [2])
+    assert Recipe.of(NAMES, ("d", "a")) == Recipe.of(NAMES, np.array(["a", "d"])) == Recipe.subset(NAMES, [0, 3])
 
 
 @pytest.mark.parametrize(
@@ -71,6 +76,12 @@ def test_json_text_is_exact(rows):
         ([1, 0, 0, 0], "float"),
         ([0.5, 0.5], r"shape \[k, 4\]"),
         ([False] * 4, "empty subset"),
+        (["a", "e"], "no ingredient is called 'e'; known are: a, b, c, d"),
+        ({"A": 0.5, "b": 0.5}, "no ingredient is called 'A'; did you mean a?"),
+        (["b", "c", "b"], "'b' stands twice"),
+        ({"a": 0.5, "b": 0.6}, "sum 1.1"),
+        ({"a": 0.5, "b": "half"}, "expected a number for each name .*'half'"),
+        ({}, "sum 0"),
     ],
 )
 def test_what_is_no_recipe_is_refused(weights, message):
