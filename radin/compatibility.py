@@ -4,30 +4,39 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import TypeVar
 
 from radin.checkpoints import Checkpoint
 from radin.checkpoints.names import LORA
 from radin.complaints import Complaints
 from radin.errors import IncompatibleError
 
+C = TypeVar("C", bound=Checkpoint)
+
 #: What to do with models that are no pool.
 ENSEMBLES = "run `radin soup --logits-only` on each group, then `radin rank --logits A/logits --logits B/logits`."
 
 
-def check_compatible(checkpoints: Sequence[Checkpoint], complaints: Complaints) -> None:
+def check_compatible(checkpoints: Sequence[C], complaints: Complaints) -> list[C]:
     """Compares every checkpoint with what most of them have; of equally many, with the first.
 
     Arguments:
         checkpoints: at least one.
         complaints: take note of IncompatibleErrors: names, shapes or dtypes of tensors that differ, and factors of
             low-rank adapters.
+
+    Returns:
+        the checkpoints that fit.
     """
     headers = [frozenset((name, one.info(name)) for name in one.names) for one in checkpoints]
     usual = checkpoints[headers.index(Counter(headers).most_common(1)[0][0])]
+    fitting = []
     for checkpoint in checkpoints:
         with complaints.noting():
             _refuse_adapters(checkpoint)
             _compare(usual, checkpoint)
+            fitting.append(checkpoint)
+    return fitting
 
 
 def _refuse_adapters(checkpoint: Checkpoint) -> None:

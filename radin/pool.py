@@ -45,6 +45,8 @@ class Pool:
             both. There is no default for those: the two make different soups.
         prefix: the network is what stands under this prefix, which is taken off; tensors elsewhere, such as those of a
             loss or a teacher, are left out. By default all tensors are the network's.
+        complaints: takes note of what is wrong with files, which are left out then, instead of an error for all. At
+            least one has to be sound.
 
     Attributes:
         names: the ingredients' names.
@@ -68,17 +70,18 @@ class Pool:
         *,
         weights: str | None = None,
         prefix: str | None = None,
+        complaints: Complaints | None = None,
     ) -> None:
-        complaints = Complaints("checkpoints")
-        self.paths = _resolve(paths, complaints)
+        noted = Complaints("checkpoints") if complaints is None else complaints
         opened = []
-        for path in self.paths:
-            with complaints.noting():
+        for path in _resolve(paths, noted):
+            with noted.noting():
                 opened.append(open_checkpoint(path, weights=weights, prefix=prefix))
-        if opened:
-            check_compatible(opened, complaints)
-        complaints.settle()
-        self._checkpoints = tuple(opened)
+        fitting = check_compatible(opened, noted) if opened else []
+        if complaints is None or not fitting:
+            noted.settle()
+        self._checkpoints = tuple(fitting)
+        self.paths = tuple(one.path for one in fitting)
         self.names = tuple(names) if names is not None else _names(self.paths)
         _check_names(self.names, self.paths)
         self._weights, self._prefix = weights, prefix

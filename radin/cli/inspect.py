@@ -27,8 +27,8 @@ def command(checkpoints: tuple[str, ...], weights: str | None, prefix: str | Non
     from radin.finite import not_finite, refuse_nan
     from radin.pool import Pool
 
-    pool = Pool(checkpoints, weights=weights, prefix=prefix)
     complaints = Complaints("checkpoints")
+    pool = Pool(checkpoints, weights=weights, prefix=prefix, complaints=complaints)
     seen: dict[str, str] = {}
     rows: list[dict[str, Any]] = []
     for i, (name, path) in enumerate(zip(pool.names, pool.paths, strict=True)):

@@ -133,6 +133,19 @@ def test_inspect_says_all_that_is_wrong(capsys: pytest.CaptureFixture, pool: lis
     assert "twin and run0 have the same contents" in captured.err
 
 
+def test_inspect_reads_the_files_beside_those_that_cannot_be_read(
+    capsys: pytest.CaptureFixture, pool: list[Path], tmp_path: Path
+) -> None:
+    pool[0].write_bytes(b"nothing")
+    changed(pool[1], layers__3__weight=torch.zeros(4, 12), layers__3__bias=torch.zeros(4))
+    changed(pool[3], layers__0__weight=torch.full((12, 6), torch.nan))
+    error = refused(capsys, "inspect", *pool, tmp_path / "gone.safetensors")
+    assert "these 4 checkpoints cannot be used:" in error
+    for said in ("no such checkpoint", "run0.safetensors", "run1.safetensors", "run3.safetensors: tensor"):
+        assert said in error
+    refused(capsys, "inspect", pool[0])
+
+
 def test_one_checkpoint_makes_no_soup(capsys: pytest.CaptureFixture, pool: list[Path], tmp_path: Path) -> None:
     for command in (soup(tmp_path, pool[0]), ["diagnose", pool[0]]):
         assert "run0.safetensors is one checkpoint, so there is nothing to average" in refused(capsys, *command)
