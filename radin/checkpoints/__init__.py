@@ -20,6 +20,9 @@ SUFFIXES = (".safetensors", *PICKLED)
 #: Old scripts of PyTorch end names so; archives do, too, so such a file counts only where it is named itself.
 NAMED_ONLY = ".tar"
 
+#: How the text begins that Git LFS leaves in a clone in place of a file that it has not fetched.
+POINTER = b"version https://git-lfs.github.com/spec/v1"
+
 
 def open_checkpoint(path: Path, *, weights: str | None = None, prefix: str | None = None) -> NetworkCheckpoint:
     """Reads the header of one checkpoint; the suffix says which format it has.
@@ -83,6 +86,12 @@ def _open_file(path: Path, *, weights: str | None) -> Checkpoint:
         raise CheckpointError(
             f"{path}: cannot tell the format from the suffix {suffix!r}; known: {', '.join(SUFFIXES)}"
         )
+    with path.open("rb") as file:
+        if file.read(len(POINTER)) == POINTER:
+            raise CheckpointError(
+                f"{path} is a pointer of Git LFS, not the checkpoint itself. Fetch that: run `git lfs pull` in its "
+                f"repository."
+            )
     if suffix == ".safetensors":
         if weights == "ema":
             raise CheckpointError(

@@ -122,6 +122,14 @@ def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
         open_checkpoint(tmp_path / "x.pt")
 
 
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+def test_a_pointer_of_git_lfs_says_how_to_fetch_the_file(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"x{suffix}"
+    path.write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 346293720\n")
+    with pytest.raises(CheckpointError, match=rf"x\{suffix} is a pointer of Git LFS.*`git lfs pull`"):
+        open_checkpoint(path)
+
+
 @pytest.mark.filterwarnings("ignore:Validating sparse tensor invariants")
 def test_sparse_tensors_are_refused(tmp_path: Path) -> None:
     torch.save({"a": torch.eye(3).to_sparse()}, tmp_path / "x.pt")
