@@ -179,9 +179,9 @@ def _refusal(path: Path, error: Exception) -> CheckpointError:
         )
     known = isinstance(error, RuntimeError | EOFError | pickle.UnpicklingError)
     useful = known and text and "weights_only" not in text  # torch's advice there is to run the file's code
-    reason = text.splitlines()[0].rstrip(".") if useful else "it is not in PyTorch's format"
+    clause = f" (PyTorch: {text.splitlines()[0].partition('. ')[0].rstrip('.')})" if useful else ""
     return CheckpointError(
-        f"{path} is no complete PyTorch checkpoint: {reason}. Expected what torch.save writes; copy or save it again."
+        f"{path} is no complete PyTorch checkpoint. Expected what torch.save writes; copy or save it again{clause}."
     )
 
 

@@ -111,8 +111,10 @@ def test_a_truncated_file_is_refused(tmp_path: Path, zipped: bool, cut: int) -> 
     path = tmp_path / "x.pt"
     torch.save({"a": torch.randn(200)}, path, _use_new_zipfile_serialization=zipped)
     path.write_bytes(path.read_bytes()[:-cut])
-    with pytest.raises(CheckpointError, match=r"x\.pt is no complete PyTorch checkpoint"):
+    with pytest.raises(CheckpointError, match=r"x\.pt is no complete PyTorch checkpoint") as refused:
         open_checkpoint(path)
+    assert "copy or save it again" in str(refused.value)
+    assert len(str(refused.value).split()) < 30  # PyTorch's own words on this fill a paragraph
 
 
 @pytest.mark.parametrize("content", [b"", b"hello world", b"<html>not found</html>", b"\x80\x02."])
