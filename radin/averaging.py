@@ -13,7 +13,7 @@ from radin.checkpoints.output import Output
 from radin.checkpoints.safetensors import encode_header
 from radin.checkpoints.sharding import index_of, shard_paths, shares, written_for
 from radin.errors import InputError, MissingFileError
-from radin.files import written_aside
+from radin.files import check_place, written_aside
 from radin.mixing import Mixer
 from radin.pool import Pool
 from radin.recipe import Recipe, RecipeLike
@@ -108,6 +108,8 @@ def _check_target(target: Path, files: Sequence[Path], ingredients: Sequence[Pat
         raise InputError(
             f"soups are written as safetensors: expected a path ending in .safetensors, got {str(target)!r}"
         )
+    for file in files:
+        check_place(file)
     if not target.absolute().parent.is_dir():
         raise MissingFileError(f"no such folder: {target.parent}. Make it first.")
     refuse_ingredients(files, ingredients)

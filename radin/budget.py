@@ -236,7 +236,10 @@ def _storage_errors(path: Path) -> Iterator[None]:
             raise RunDirError(
                 f"{path.parent}: another process is using this run folder; wait for it, or choose another"
             ) from error
-        raise StorageError(f"{path}: could not write the ledger: {error}; free some space and run again") from error
+        # A file that may not grow, and so a full quota, is an I/O error to SQLite.
+        full = getattr(error, "sqlite_errorname", "").startswith(("SQLITE_FULL", "SQLITE_IOERR"))
+        what_to_do = "free some space and run again" if full else "make it writable, or choose another run folder"
+        raise StorageError(f"{path}: could not write the ledger: {error}; {what_to_do}") from error
     except sqlite3.DatabaseError as error:
         raise RunDirError(f"{path}: this is no ledger of radin ({error}); choose another run folder") from error
     except (FileExistsError, NotADirectoryError) as error:

@@ -59,3 +59,6 @@ class RunDirError(RadinError, FileExistsError):
 
 class StorageError(RadinError, OSError):
     """Writing failed, most often because the disk is full. What was complete before is still there."""
+
+    def __str__(self) -> str:
+        return str(self.args[-1])  # without the number that OSError writes before it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -11,6 +12,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from radin.errors import StorageError
+
+#: What the system says where there is no room; whatever else it says is about the place.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -24,10 +28,10 @@ def written_aside(path: str | os.PathLike[str], *, durable: bool = True) -> Iter
         durable: wait until the disk has it, so that the same is true after a power cut.
 
     Raises:
-        StorageError: the disk is full, or the folder cannot be written to.
+        StorageError: the disk is full, or there can be no such file.
     """
     target = Path(path)
-    aside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    aside = _aside(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with aside.open("wb") as file:
@@ -39,12 +43,57 @@ def written_aside(path: str | os.PathLike[str], *, durable: bool = True) -> Iter
     except OSError as error:
         if isinstance(error, StorageError):
             raise
-        raise StorageError(
-            error.errno, f"{target}: could not be written ({error.strerror}); free some space, or write elsewhere"
-        ) from error
+        said = f"{target}: could not be written ({error.strerror}); free some space, or write elsewhere"
+        if error.errno not in FULL:
+            said = f"{target}: could not be written: {_fault(target) or error.strerror or error}; write elsewhere"
+        raise StorageError(error.errno, said) from error
     finally:
         with suppress(OSError):  # the error that matters is the first
             aside.unlink(missing_ok=True)
+
+
+def check_place(path: str | os.PathLike[str]) -> None:
+    """Finds fault with the place of a file before any work is done for it; leaves nothing there.
+
+    Raises:
+        StorageError: there can be no such file; says why.
+    """
+    target = Path(path)
+    if fault := _fault(target):
+        raise StorageError(f"{target}: cannot be written: {fault}; write elsewhere")
+
+
+def _fault(target: Path) -> str:
+    """Why there can be no file at a place; empty if there can be one."""
+    try:
+        if target.is_dir():
+            return "it is a folder"
+        nearest = nearest_there(target.parent)
+        if not nearest.is_dir():
+            return f"{nearest} is a file, and would have to be a folder"
+        trial = nearest / _aside(target).name
+    except OSError as error:  # a name that is too long, or a folder that may not be looked into
+        return str(error.strerror)
+    try:
+        trial.touch()  # what permissions say is not all: some systems of files take none from anybody
+        trial.unlink()
+    except OSError as error:
+        return f"the folder {nearest} takes no such file ({error.strerror})"
+    return ""
+
+
+def nearest_there(path: Path) -> Path:
+    """A path, or the nearest above it that there is.
+
+    Raises:
+        OSError: a name in it is too long, or a folder may not be looked into.
+    """
+    place = path.absolute()
+    return next(one for one in (place, *place.parents) if one.exists())
+
+
+def _aside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.{os.getpid()}.part")
 
 
 def remove_leftovers(folder: Path) -> None:

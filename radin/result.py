@@ -12,7 +12,7 @@ from typing import Any, Literal
 from radin.averaging import refuse_ingredients
 from radin.checkpoints import open_checkpoint
 from radin.errors import InputError, RunDirError
-from radin.files import written_aside
+from radin.files import check_place, written_aside
 from radin.findings import Finding
 from radin.recipe import Recipe
 from radin.verdict import verdict
@@ -26,13 +26,15 @@ SOUP = "soup.safetensors"
 
 
 def check_soup_file(path: str | os.PathLike[str]) -> None:
-    """Refuses a file for a soup whose name does not say what it is.
+    """Finds fault with a file for a soup, before anything is spent on what it is to hold.
 
     Raises:
         InputError: the name does not end in `.safetensors`.
+        StorageError: there can be no such file.
     """
     if Path(path).suffix != ".safetensors":
         raise InputError(f"{path}: a soup is written as .safetensors; give the file that ending")
+    check_place(path)
 
 
 @dataclass(frozen=True)

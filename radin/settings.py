@@ -10,6 +10,7 @@ from typing import Any
 from radin.budget import Budget
 from radin.driver import as_searcher, check_whole
 from radin.errors import InputError, RunDirError, StorageError
+from radin.files import nearest_there
 from radin.plugins import Searcher, SearchFunction
 from radin.prior import validate_strength
 
@@ -34,9 +35,8 @@ def check_run_dir(folder: str | os.PathLike[str]) -> None:
         RunDirError: there is a file in its place, or in that of a folder above.
         StorageError: it, or the folder that it would be made in, cannot be written to, or its name is too long.
     """
-    place = Path(folder).absolute()
     try:
-        nearest = next(path for path in (place, *place.parents) if path.exists())
+        nearest = nearest_there(Path(folder))
     except OSError as error:  # a name that is too long, or a folder that may not be looked into
         raise StorageError(f"{folder}: cannot be a run folder ({error.strerror}); choose another") from error
     if not nearest.is_dir():

@@ -201,6 +201,13 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
         Ledger(tmp_path / "file" / "ledger.db")
 
 
+def test_a_ledger_that_cannot_be_opened_takes_no_space_to_mend(tmp_path):
+    (tmp_path / "ledger.db").mkdir()
+    with pytest.raises(StorageError, match="unable to open database file; make it writable, or choose another") as met:
+        Ledger(tmp_path / "ledger.db")
+    assert "space" not in str(met.value)
+
+
 def test_a_full_disk_is_named_and_what_was_there_stays(tmp_path):
     # SQLite reports a file that may not grow as it reports a full disk.
     path = tmp_path / "ledger.db"

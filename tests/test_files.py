@@ -4,14 +4,16 @@ import errno
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from radin.errors import StorageError
-from radin.files import digest_of, file_digest, write_json, written_aside
+from radin.files import check_place, digest_of, file_digest, write_json, written_aside
 
 
 def test_a_file_appears_when_the_block_ends_and_not_before(tmp_path):
@@ -47,17 +49,46 @@ def test_a_full_disk_is_named_and_leaves_the_old_file(tmp_path, monkeypatch, cal
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("radin.files.os.fsync" if call == "fsync" else "pathlib.Path.replace", full)
-    with pytest.raises(StorageError, match=r"file\.bin: could not be written \(No space left") as caught:
+    full_disk = r"^[^\[]*file\.bin: could not be written \(No space left on device\); free some space"
+    with pytest.raises(StorageError, match=full_disk) as caught:
         write_json(path, {"a": 1})
     assert caught.value.errno == errno.ENOSPC
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path):
-    (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(StorageError, match="could not be written"):
-        write_json(tmp_path / "file" / "below.json", {})
+def impossible(folder):
+    """Places where there can be no file, and why."""
+    (folder / "file").write_bytes(b"")
+    (folder / "folder.bin").mkdir()
+    places = [
+        (folder / "file" / "below.bin", "file is a file, and would have to be a folder"),
+        (folder / "folder.bin", "it is a folder"),
+        (folder / ("x" * 300), "File name too long"),
+        (folder / ("x" * 250), "takes no such file (File name too long)"),  # the name that it has while it is written
+    ]
+    if sys.platform == "linux":  # where not even a superuser makes a file
+        places.append((Path("/proc/radin/file.bin"), "the folder /proc takes no such file"))
+    return places
+
+
+def test_a_place_that_cannot_be_written_to_is_said_before_and_after(tmp_path):
+    for path, reason in impossible(tmp_path):
+        with pytest.raises(StorageError, match=re.escape(reason)) as before:
+            check_place(path)
+        assert str(before.value).startswith(f"{path}: cannot be written: ")
+        with pytest.raises(StorageError, match=re.escape(reason)) as after:
+            write_json(path, {})
+        assert str(after.value).startswith(f"{path}: could not be written: ")
+        assert "space" not in str(after.value)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.bin"]
+
+
+def test_a_place_that_can_be_written_to_is_left_as_it_is(tmp_path):
+    (tmp_path / "old.bin").write_bytes(b"old")
+    for path in (tmp_path / "new.bin", tmp_path / "old.bin", tmp_path / "new" / "folder" / "file.bin"):
+        check_place(path)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
 
 
 FILLED = """

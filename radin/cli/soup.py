@@ -21,7 +21,7 @@ from radin.cli.console import (
     task_options,
 )
 from radin.cli.screen import Bars, print_table
-from radin.errors import InputError
+from radin.errors import InputError, RadinError
 from radin.wording import counted
 
 if TYPE_CHECKING:
@@ -133,9 +133,15 @@ def command(
             "Logits: {} ({})".format(collected["logits"], counted(collected["passes"], "pass", "passes"))
         )
         return
+    unsaved: RadinError | None = None
     if target:
-        result.save(target)
+        try:
+            result.save(target)
+        except RadinError as error:  # what was found is worth seeing all the same
+            unsaved, target = error, None
     print_json(result.to_json()) if as_json else show_result(result, target)
+    if unsaved:
+        raise unsaved
 
 
 def collect_logits(pool: Pool, task: Task, run_dir: str, *, progress: Progress) -> dict[str, Any]:

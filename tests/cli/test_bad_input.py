@@ -271,6 +271,17 @@ def test_a_soup_is_not_written_over_an_ingredient(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_soup_that_cannot_be_written_costs_nothing(
+    pool: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / "folder.safetensors").mkdir()
+    below = pool[0] / "soup.safetensors"
+    for target, message in ((tmp_path / "folder.safetensors", "it is a folder"), (below, "would have to be a folder")):
+        for command in (soup(tmp_path, *pool), ["average", *pool]):
+            assert message in refused(capsys, *command, "-o", target)
+    assert not (tmp_path / "run").exists()
+
+
 def test_logits_of_somebody_else_are_not_lost(
     checkpoints: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:

@@ -1,5 +1,6 @@
 """The command line on real files: what it prints, and how it ends."""
 
+import errno
 import inspect
 import json
 import re
@@ -12,6 +13,7 @@ from safetensors.torch import load_file
 
 from radin.budget import Budget
 from radin.cli.soup import command as soup_command
+from radin.errors import StorageError
 from radin.procedure import make_soup
 
 
@@ -27,6 +29,23 @@ def test_soup_prints_a_leaderboard_and_a_verdict(capsys: pytest.CaptureFixture, 
     for text in ("leaderboard", "on the selection data", "held-back data (60 samples)", "5 ingredient passes"):
         assert text in out
     assert load_file(tmp_path / "mine.safetensors").keys() == load_file(tmp_path / "run/soup.safetensors").keys()
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]], ids=["tables", "json"])
+def test_a_soup_that_is_not_saved_elsewhere_is_shown_all_the_same(
+    capsys: pytest.CaptureFixture, soup: list, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: list[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise StorageError(errno.ENOSPC, "mine.safetensors: could not be written")
+
+    monkeypatch.setattr("radin.result.Result.save", full)
+    code, out, err = run(capsys, *soup, "--soups", 1, "-o", tmp_path / "mine.safetensors", *form)
+    assert (code, err.splitlines()[-1]) == (2, "error: mine.safetensors: could not be written")
+    if form:
+        assert json.loads(out)["best"]
+    else:
+        assert "leaderboard, on the selection data" in out
+        assert f"Soup: {tmp_path / 'run' / 'soup.safetensors'}" in out
 
 
 def test_soup_as_json_is_the_leaderboard_file(capsys: pytest.CaptureFixture, soup: list, tmp_path: Path) -> None:
