@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
-from pathlib import Path
 from typing import Any, Literal, get_args, overload
 
 import numpy as np
@@ -20,8 +18,9 @@ from radin.account import Account, SearchStopped, StopReason
 from radin.budget import Budget, Ledger
 from radin.errors import AbilityError, InputError, PluginError, RadinError
 from radin.objective import Objective, Unit
+from radin.places import place_of_error, place_of_yield
 from radin.plugins import Searcher, SearchFunction, get_searcher
-from radin.problem import Problem
+from radin.problem import Problem, Proposals
 from radin.progress import SILENT, Advance, Progress
 from radin.recipe import Recipe, as_proposals
 from radin.wording import counted
@@ -193,7 +192,7 @@ def _drive(searcher: Searcher, problem: Problem, options: Mapping[str, Any], acc
     answer: Any = None
     try:
         for number in count(1):
-            with _blames(searcher, account, f"failed in batch {number}"):
+            with _blames(searcher, proposals, account, f"failed in batch {number}"):
                 batch = as_proposals(proposals.send(answer), problem.n)
             answer = account.score(batch)
     except StopIteration:
@@ -201,14 +200,14 @@ def _drive(searcher: Searcher, problem: Problem, options: Mapping[str, Any], acc
     except SearchStopped:
         pass
     finally:
-        with _blames(searcher, account, "failed while it was closed"):
+        with _blames(searcher, proposals, account, "failed while it was closed"):
             proposals.close()
     return account.stopped or "finished"
 
 
 @contextmanager
-def _blames(searcher: Searcher, account: Account, where: str) -> Iterator[None]:
-    """Makes a failure of the searcher's own code an error that names it.
+def _blames(searcher: Searcher, proposals: Proposals, account: Account, where: str) -> Iterator[None]:
+    """Makes a failure of the searcher's own code an error that names it and the place.
 
     Those of the objective pass unchanged, and so do those of files, data and tasks that a searcher reads through radin,
     as the calibrated one does.
@@ -224,17 +223,10 @@ def _blames(searcher: Searcher, account: Account, where: str) -> Iterator[None]:
             isinstance(error, RadinError) and not isinstance(error, InputError | PluginError)
         ):
             raise
+        place = place_of_error(error) or place_of_yield(proposals)
         raise PluginError(
-            f"searcher {searcher.name!r} of {searcher.owner} {where}: {type(error).__name__}: {error}{_place(error)}"
+            f"searcher {searcher.name!r} of {searcher.owner} {where}: {type(error).__name__}: {error}{place}"
         ) from error
-
-
-def _place(error: BaseException) -> str:
-    """File and line of the searcher's own code at which an error was raised; nothing if it was not raised there."""
-    frames = traceback.extract_tb(error.__traceback__)
-    outside = [frame for frame in frames if not Path(frame.filename).is_relative_to(Path(__file__).parent)]
-    own = [frame for frame in outside if frame.filename == outside[0].filename]  # not of a library that it called
-    return f" ({own[-1].filename}, line {own[-1].lineno}: {own[-1].line})" if own else ""
 
 
 class _Report:

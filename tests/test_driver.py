@@ -226,6 +226,19 @@ def test_what_is_no_batch_of_recipes_names_the_plugin(batch, says):
     assert caught.value.__cause__ is not None
 
 
+def test_the_yield_that_gave_no_batch_is_named():
+    def two(problem):
+        yield subsets(4, (0, 1))
+        yield np.ones((3, 5), dtype=bool)
+
+    def selfish(problem):
+        yield from two(problem)
+
+    line = two.__code__.co_firstlineno + 2
+    with pytest.raises(PluginError, match=rf"got shape \[3, 5\] \(.*test_driver\.py, line {line}: yield np\.ones"):
+        run(selfish, Additive(WORTH))
+
+
 def test_a_searcher_that_fails_is_named_and_the_cause_kept():
     def clumsy(problem):
         yield subsets(4, (0, 1))
@@ -240,7 +253,7 @@ def test_a_searcher_that_fails_is_named_and_the_cause_kept():
         except GeneratorExit:
             yield problem.random_subsets(5)
 
-    with pytest.raises(PluginError, match=r"'stubborn' .* failed while it was closed"):
+    with pytest.raises(PluginError, match=r"'stubborn' .* failed while it was closed: .*test_driver\.py, line"):
         run(stubborn, Additive(WORTH), 2)
 
 

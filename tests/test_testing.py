@@ -136,6 +136,17 @@ def test_the_line_of_the_plugin_s_own_code_is_named():
         check_searcher(clumsy)
 
 
+def selfish(problem):
+    """Thinks of one ingredient more than there is."""
+    yield np.ones((3, problem.n + 1), dtype=bool)
+
+
+def test_the_yield_of_a_wrong_batch_is_named():
+    line = selfish.__code__.co_firstlineno + 2
+    with pytest.raises(ContractError, match=rf"got shape \[3, 2\] \(.*test_testing\.py, line {line}: yield np\.ones"):
+        check_searcher(selfish)
+
+
 def test_global_states_are_put_back():
     random.seed(1)
     np.random.seed(1)  # noqa: NPY002 (what is watched)

@@ -1,0 +1,36 @@
+"""Where in someone else's code something went wrong: a searcher's, or a task's."""
+
+from __future__ import annotations
+
+import linecache
+import traceback
+from types import FrameType, GeneratorType
+
+#: Packages between whose calls nobody looks for a mistake of their own. Under test jaxtyping wraps radin's functions.
+PASSED_THROUGH = frozenset({"radin", "torch", "jaxtyping"})
+
+
+def place_of_error(error: BaseException) -> str:
+    """File and line, in brackets, of the code that radin called when an error was raised; nothing if it called none.
+
+    Of libraries that this code calls in turn nothing is said: what counts is its own last line.
+    """
+    calls = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__) if _own(frame)]
+    lines = [line for file, line in calls if file == calls[0][0]]
+    return _shown(calls[0][0], lines[-1]) if calls else ""
+
+
+def place_of_yield(waiting: object) -> str:
+    """File and line, in brackets, of the `yield` at which a generator waits; nothing if it is radin's own."""
+    frame = None
+    while isinstance(waiting, GeneratorType):
+        frame, waiting = waiting.gi_frame, waiting.gi_yieldfrom
+    return _shown(frame.f_code.co_filename, frame.f_lineno) if frame is not None and _own(frame) else ""
+
+
+def _own(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).partition(".")[0] not in PASSED_THROUGH
+
+
+def _shown(file: str, line: int) -> str:
+    return f" ({file}, line {line}: {linecache.getline(file, line).strip()})"
