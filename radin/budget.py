@@ -17,7 +17,7 @@ from typing import Any, Literal
 from radin.errors import InputError, RadinError, RunDirError, StorageError
 from radin.objective import Unit
 
-Kind = Literal["pass", "soup", "test", "statistics"]
+Kind = Literal["pass", "soup", "test", "statistics", "control"]
 
 #: Tells SQLite files of radin from those of other programs: "RADN".
 APPLICATION_ID = 0x5241444E
@@ -143,7 +143,7 @@ class Ledger:
 
         Arguments:
             kind: `pass` for an ingredient, `soup` for a real soup, `test` for either on the test set, `statistics` for
-                computing a soup's BatchNorm statistics anew.
+                computing a soup's BatchNorm statistics anew, `control` for an ingredient with such statistics.
             key: digest of everything that the resulting logits depend on.
             label: how a person would call it.
             rows: samples evaluated.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -107,8 +107,8 @@ class Diagnosis:
             return "and the best of them ties with the best ingredient"
         if abs(best.ahead) <= SURE * best.ahead_error:
             return (
-                f"and the best of them differs from the best ingredient by no more than noise ({best.ahead:+.4f}, "
-                f"with a standard error of {best.ahead_error:.4f})"
+                f"and the best of them differs from the best ingredient by less than {SURE:g} standard errors "
+                f"({best.ahead:+.4f} ± {best.ahead_error:.4f}), too little to be sure on data that chose it"
             )
         return (
             "and the best of them beats the best ingredient" if best.ahead > 0 else "but none beats the best ingredient"
@@ -208,11 +208,11 @@ def diagnose(
     with Verifier(pool, task, run_dir, batchnorm=batchnorm, progress=progress) as verifier:
         surrogate = Surrogate(verifier.bank, task.metric)
         findings += _logit_findings(verifier)
-        suspects = {one.ingredient for one in findings if one.kind != "far"}
+        suspects = _suspects(findings)
         recipes, before = verified_recipes(verifier), verifier.ledger.count("soup")
         planned = [one for one in _probes(gram, suspects) if one not in recipes]
         measured = measure_soups(verifier, surrogate, [*recipes, *planned[:soups]])
-        findings += soup_findings(measured, [name for name in pool.names if name in suspects], _statistics(verifier))
+        findings += _soup_findings(verifier, measured, findings)
         findings += search_findings(verifier.ledger.fact("search"))
         sign = 1 if task.scored_by.higher_is_better else -1
         return Diagnosis(
@@ -233,8 +233,7 @@ def findings_of(
     """What a run should warn of, as the diagnosis finds it: its ingredients, its soups, its search."""
     findings = weight_findings(stored_weight_gram(verifier))
     findings += _logit_findings(verifier)
-    suspects = [one.ingredient for one in findings if one.ingredient and one.kind != "far"]
-    findings += soup_findings(measure_soups(verifier, surrogate, verified), suspects, _statistics(verifier))
+    findings += _soup_findings(verifier, measure_soups(verifier, surrogate, verified), findings)
     improved = int(shortlist.trace[0][-1]) if len(shortlist.trace[0]) else 0
     about = {"searcher": shortlist.searcher, "charged": shortlist.charged, "stopped": shortlist.stopped}
     search = about | {"improved": improved}
@@ -242,8 +241,17 @@ def findings_of(
     return (*findings, *search_findings(search))
 
 
-def _statistics(verifier: Verifier) -> str | None:
-    return verifier.evaluator.batchnorm if has_statistics(verifier.pool) else None
+def _suspects(findings: Sequence[Finding]) -> list[str]:
+    """Ingredients that had better be left out, by these findings."""
+    return [one.ingredient for one in findings if one.ingredient and one.kind != "far"]
+
+
+def _soup_findings(verifier: Verifier, measured: Sequence[Measured], known: Sequence[Finding]) -> list[Finding]:
+    """What soups say, beside what is known; nothing where no ingredient knows anything that they could lose."""
+    if any(one.kind in ("classes", "chance") and not one.ingredient for one in known):
+        return []
+    statistics = verifier.evaluator.batchnorm if has_statistics(verifier.pool) else None
+    return soup_findings(measured, _suspects(known), statistics)
 
 
 def _logit_findings(verifier: Verifier) -> list[Finding]:
@@ -268,7 +276,7 @@ def verified_recipes(verifier: Verifier) -> list[Recipe]:
     return recipes
 
 
-def _probes(gram: Gram, suspects: set[str | None]) -> list[Recipe]:
+def _probes(gram: Gram, suspects: Collection[str]) -> list[Recipe]:
     """Soups that tell most about a pool: the sound ingredients together, then midpoints with the central one."""
     n, centre = len(gram.names), medoid(gram)
     sound = [i for i, name in enumerate(gram.names) if name not in suspects]

@@ -49,7 +49,7 @@ class Evaluator:
         pool: the ingredients.
         task: what they are run on.
         folder: holds `logits/` (ingredients), `soups/`, `test/` (either, on the test set; one of several test sets has
-            a folder in it) and `statistics/` (recomputed ones of soups).
+            a folder in it), `statistics/` (recomputed ones) and `controls/` (an ingredient that has them).
         ledger: charged with every evaluation; what a killed process left running in it is settled here.
         batchnorm: policy for BatchNorm statistics of soups, see `radin.make_soup`.
         progress: watches the passes.
@@ -72,6 +72,7 @@ class Evaluator:
         self._ingredients = LogitFolder(root / "logits")
         self._soups = LogitFolder(root / "soups")
         self._tests = {name: LogitFolder(root / "test" / ("" if name == "test" else name)) for name in task.tests}
+        self._controls = LogitFolder(root / "controls")
         self._statistics = StatisticsFolder(root / "statistics")
         self.batch_size: int = min(task.batch_size, ledger.fact("batch_size", task.batch_size))
 
@@ -80,10 +81,10 @@ class Evaluator:
         """A digest of every ingredient, in pool order; see `radin.inputs.digests_of`."""
         return digests_of(self.pool, self.ledger, self.progress)
 
-    def key(self, recipe: Recipe, rows: Rows) -> str:
-        """Digest of everything that a recipe's logits on some rows depend on."""
+    def key(self, recipe: Recipe, rows: Rows, *, control: bool = False) -> str:
+        """Digest of everything that a recipe's logits on some rows depend on; `control` is as for `fill`."""
         parts = [(self.digests[i], recipe.weights[i]) for i in recipe.members]
-        return digest_of(self.task.key(rows), parts, self._statistics_key if recipe.size > 1 else None)
+        return digest_of(self.task.key(rows), parts, self._statistics_key if control or recipe.size > 1 else None)
 
     @cached_property
     def _statistics_key(self) -> list[Any]:
@@ -138,7 +139,7 @@ class Evaluator:
 
     def _settle(self) -> None:
         """Clears up after a process that was killed: its ledger entries, and what it left half-written."""
-        folders = (self._ingredients, self._soups, *self._tests.values())
+        folders = (self._ingredients, self._soups, self._controls, *self._tests.values())
         complete = self._statistics.keys().union(*(logits.keys() for logits in folders))
         self.ledger.recover(lambda key: key in complete)
         for folder in (self.folder, self._statistics.folder, *(logits.folder for logits in folders)):
@@ -151,18 +152,19 @@ class Evaluator:
 
         Arguments:
             recipe: over the pool of this evaluator.
-            kind: `pass` for an ingredient or `soup` for a soup, on the task's data; `test` for either on a test set.
-            on: which test set; the first by default.
+            kind: `pass` for an ingredient or `soup` for a soup, on the task's data; `test` for either on a test set;
+                `control` for an ingredient with recomputed BatchNorm statistics, on the data or on a test set.
+            on: which test set; for `test`, the first by default.
             advance: told the samples that are done; by default a forward pass is a stage of its own.
         """
-        folder, rows = self._place(kind, on)
-        key = self.key(recipe, rows)
-        name = _stored_as(recipe, key)
+        (folder, rows), control = self._place(kind, on), kind == "control"
+        key = self.key(recipe, rows, control=control)
+        name = f"control-{key[:16]}" if control else _stored_as(recipe, key)
         logits = folder.get(name, key)
         if logits is None:
             _ = self._filler  # made before anything is charged: a network that does not fit costs nothing
             with self.ledger.charge(kind, key, str(recipe), len(rows)):
-                self.fill(recipe)
+                self.fill(recipe, control=control)
                 if advance is not None:
                     self._run(folder, name, key, recipe, rows, advance)
                 else:
@@ -179,12 +181,17 @@ class Evaluator:
         key = self.key(recipe, rows)
         return folder.get(_stored_as(recipe, key), key) is not None
 
-    def fill(self, recipe: Recipe) -> torch.nn.Module:
-        """The network of the task, filled with the soup of a recipe; the same network each time."""
+    def fill(self, recipe: Recipe, *, control: bool = False) -> torch.nn.Module:
+        """The task's one network, filled with a soup; `control` recomputes an ingredient's statistics like a soup's."""
         self._filler.fill(recipe)
-        if self.batchnorm == "recompute" and recipe.size > 1:
+        if self.batchnorm == "recompute" and (control or recipe.size > 1):
             self._recompute(recipe)
         return self._network
+
+    @property
+    def recomputes(self) -> bool:
+        """Whether soups get statistics of their own, so that they are fairly compared with controls only."""
+        return self.batchnorm == "recompute" and bool(statistics_of(self._network))
 
     def _recompute(self, recipe: Recipe) -> None:
         key = self._key_of_statistics(recipe)
@@ -198,7 +205,7 @@ class Evaluator:
 
     def _key_of_statistics(self, recipe: Recipe) -> str:
         """Another than that of the soup's logits: after a kill, the ledger tells by keys which of the two are there."""
-        return digest_of("statistics", self.key(recipe, self.task.rows))
+        return digest_of("statistics", self.key(recipe, self.task.rows, control=True))
 
     def recomputed(self, recipe: Recipe) -> dict[str, np.ndarray]:
         """BatchNorm statistics that a soup has beside the average of its members; empty unless they are recomputed."""
@@ -231,6 +238,8 @@ class Evaluator:
         if kind == "test":
             name = on or next(iter(self.task.tests))  # callers ask for test logits only where there is a test set
             return self._tests[name], self.task.tests[name]
+        if kind == "control":
+            return self._controls, self.task.tests[on] if on else self.task.rows
         return self._ingredients if kind == "pass" else self._soups, self.task.rows
 
     def _run(self, folder: LogitFolder, name: str, key: str, recipe: Recipe, rows: Rows, advance: Advance) -> None:

@@ -178,8 +178,7 @@ def soup_findings(
         text = (
             f"Soups score {gain:+.4f} beside their averaged logits, more than averaging explains: their BatchNorm "
             "statistics were recomputed on this data, and those that the ingredients were saved with do not fit it. "
-            "What a soup is ahead of an ingredient may come from that alone. Recompute the ingredients' statistics "
-            "before, or compare with --batchnorm average."
+            "Only an ingredient with recomputed statistics is a fair comparison."
         )
         found.append(Finding("statistics", None, text))
     return found

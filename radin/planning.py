@@ -44,6 +44,8 @@ class Plan:
         classes: outputs of the network.
         class_names: the first few classes of the data, in label order, where the data name them.
         test_passes: passes over test sets: the winner's and the best ingredient's over each.
+        controls: passes of the best ingredient with recomputed BatchNorm statistics, over the data and each test set,
+            for a fair comparison with a soup that has them.
         test_samples: labelled samples in all test sets together.
         batch_size: samples per forward pass.
         seconds_fill: time to fill and prepare the network with one ingredient, measured.
@@ -65,6 +67,7 @@ class Plan:
     class_names: tuple[str, ...]
     test_passes: int
     test_samples: int
+    controls: int
     batch_size: int
     seconds_fill: float
     seconds_per_sample: float
@@ -107,10 +110,11 @@ def plan(
         evaluator.bind()
         missing = _missing_passes(evaluator)
         fill, per_sample, classes = _timed_batch(evaluator)
+        recomputes = evaluator.recomputes
     samples, test_samples = len(task.rows), sum(map(len, task.tests.values()))
-    rows = (missing + soups) * samples + TESTED * test_samples
-    # A soup's statistics are computed once: the run folder keeps them.
-    statistics = soups * len(statistics_rows(task)) if evaluator.batchnorm == "recompute" else 0
+    rows = (missing + soups + recomputes) * samples + (TESTED + recomputes) * test_samples
+    # Statistics are computed once for each soup and for the control: the run folder keeps them.
+    statistics = (soups + 1) * len(statistics_rows(task)) if recomputes else 0
     return Plan(
         ingredients=len(pool),
         passes=missing,
@@ -120,6 +124,7 @@ def plan(
         class_names=next(iter(task.rows.class_names), ())[:NAMED],
         test_passes=TESTED * len(task.tests),
         test_samples=test_samples,
+        controls=1 + len(task.tests) if recomputes else 0,
         batch_size=evaluator.batch_size,
         seconds_fill=fill,
         seconds_per_sample=per_sample,

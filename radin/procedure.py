@@ -22,9 +22,9 @@ from radin.pool import Pool
 from radin.problem import Problem, Proposals
 from radin.progress import SILENT, Progress
 from radin.recipe import Recipe
-from radin.result import SOUP, Estimate, Report, Result, Spent, VerifiedSoup
+from radin.report import control_score, report_on
+from radin.result import SOUP, Result, Spent, VerifiedSoup
 from radin.settings import check_settings
-from radin.significance import interval, paired_p_value, paired_test_name
 from radin.surrogate import Surrogate
 from radin.tasks.task import Task
 from radin.verify import Verifier
@@ -114,13 +114,15 @@ def make_soup(
         leaderboard = sorted([*tried, *singles], key=merit(task), reverse=True)
         pair = leaderboard[0].recipe, next(entry.recipe for entry in leaderboard if entry.recipe.size == 1)
         tests = {name: report_on(*pair, verifier, name) for name in task.tests}
+        report = next(iter(tests.values())) if tests else report_on(*pair, verifier)
         statistics = verifier.evaluator.recomputed(leaderboard[0].recipe)  # before what was spent is counted
         result = Result(
             best=leaderboard[0],
             leaderboard=leaderboard,
             verified=tried,
-            report=next(iter(tests.values())) if tests else report_on(*pair, verifier),
+            report=report,
             tests=tests,
+            control=None if report.control is None else control_score(pair[1], verifier),
             spent=_spent(verifier, shortlist, verified),
             metric=task.scored_by.name,
             higher_is_better=task.scored_by.higher_is_better,
@@ -177,29 +179,6 @@ def merit(task: Task) -> Callable[[VerifiedSoup], tuple[Any, ...]]:
     return lambda one: (sign * one.score, -one.nll, one.recipe.size, [-member for member in one.recipe.members])
 
 
-def report_on(recipe: Recipe, single: Recipe, verifier: Verifier, on: str | None = None) -> Report:
-    """A recipe beside the best ingredient, on a test set, else the held-back part, else the selection data."""
-    splits = verifier.ledger.fact("splits", [])
-    split = [float(verifier.task.holdback), int(verifier.task.split_seed)]
-    if split not in splits:
-        verifier.ledger.set_fact("splits", [*splits, split])
-    data, labels, ours = verifier.unseen_logits(recipe, on)
-    _, _, theirs = verifier.unseen_logits(single, on)
-    metric = verifier.task.scored_by
-    mine, other = metric.measure(ours, labels), metric.measure(theirs, labels)
-    return Report(
-        data=data,
-        n_samples=len(labels),
-        winner=Estimate(metric.value_of(mine, labels), *interval(metric, mine, labels)),
-        ingredient=single.member_names[0],
-        best_ingredient=Estimate(metric.value_of(other, labels), *interval(metric, other, labels)),
-        p_value=None if recipe == single else paired_p_value(metric, mine, other, labels),
-        test=paired_test_name(metric),
-        selected_before=any(one != split for one in splits),
-        notes=tuple(f"{rows.what}: {note}" for rows in verifier.task.rows_of(on) for note in rows.remarks),
-    )
-
-
 def _left(budget: Budget, shortlist: Shortlist) -> Budget:
     """The budget that the search has left for verification; at least a moment, so that verification can say so."""
     if budget.seconds is None:
@@ -215,12 +194,13 @@ def _spent(verifier: Verifier, shortlist: Shortlist, verified: Shortlist) -> Spe
         soups=verified.charged,
         candidates=shortlist.charged,
         test_passes=ledger.count("test"),
-        lost=sum(ledger.count(kind, "lost") for kind in ("pass", "soup", "test")),
+        lost=sum(ledger.count(kind, "lost") for kind in ("pass", "soup", "test", "control")),
         seconds_passes=ledger.seconds("pass"),
         seconds_search=shortlist.seconds,
         seconds_soups=ledger.seconds("soup", soups),
         statistics=ledger.count("statistics"),
         statistics_samples=ledger.rows("statistics"),
+        controls=ledger.count("control"),
     )
 
 

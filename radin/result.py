@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from radin.averaging import refuse_ingredients
 from radin.checkpoints import open_checkpoint
@@ -15,11 +15,8 @@ from radin.errors import InputError, RunDirError
 from radin.files import check_place, written_aside
 from radin.findings import Finding
 from radin.recipe import Recipe
+from radin.report import Report
 from radin.verdict import verdict
-from radin.wording import counted
-
-#: Under this many samples a 95 % interval of an accuracy near 0.9 is wider than 5 points.
-FEW_SAMPLES = 500
 
 #: The winner's file in the run folder.
 SOUP = "soup.safetensors"
@@ -73,74 +70,6 @@ class VerifiedSoup:
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A metric's value on some samples, with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
-
-
-@dataclass(frozen=True)
-class Report:
-    """The winner beside the best ingredient, on data that selected nothing wherever there are such data.
-
-    Attributes:
-        data: `test`, `held-back`, or `selection` if there was nothing else.
-        n_samples: how many samples that is.
-        winner: value and interval of the winner.
-        ingredient: name of the best ingredient, by the selection data.
-        best_ingredient: its value and interval on the same samples.
-        p_value: two-sided paired test of the two; None if the winner is that ingredient.
-        test: which test that was.
-        selected_before: whether another split of the data was used in this run folder before, so that samples which
-            are held back now have selected then.
-        notes: what the readers of the data said of them, such as how many images were left out.
-    """
-
-    data: Literal["test", "held-back", "selection"]
-    n_samples: int
-    winner: Estimate
-    ingredient: str
-    best_ingredient: Estimate
-    p_value: float | None
-    test: str
-    selected_before: bool = False
-    notes: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """All of it as JSON holds it."""
-        return asdict(self) | {"remarks": self.remarks}
-
-    @property
-    def is_small(self) -> bool:
-        """Whether the samples are so few that the interval decides little."""
-        return self.n_samples < FEW_SAMPLES
-
-    @property
-    def remarks(self) -> list[str]:
-        """What a reader should know before trusting these numbers."""
-        remarks = list(self.notes)
-        if self.data == "selection":
-            remarks.append(
-                "these are the data that selected the winner, so its score is a little too good; "
-                "give a test set, or hold some data back"
-            )
-        if self.selected_before and self.data == "held-back":
-            remarks.append(
-                "another split was used in this run folder before, so some of these samples have selected then"
-            )
-        if self.is_small:
-            remarks.append(
-                f"{counted(self.n_samples, 'sample is', 'samples are')} few: the interval is too wide to decide much"
-            )
-        return remarks
-
-
-@dataclass(frozen=True)
 class Spent:
     """What a run has spent, over all restarts.
 
@@ -151,8 +80,9 @@ class Spent:
         test_passes: networks that were run over the test set, if there is one: winners and best ingredients.
         lost: evaluations that a kill or an interruption cut short; they are repeated and count nowhere else.
         seconds_passes, seconds_search, seconds_soups: wall-clock time of each stage.
-        statistics, statistics_samples: how often a soup's BatchNorm statistics were computed anew, and on how many
-            samples in all; their time is part of the soups'.
+        statistics, statistics_samples: how often BatchNorm statistics were computed anew, and on how many samples in
+            all; their time is part of the soups'.
+        controls: passes of best ingredients with recomputed BatchNorm statistics, over the data and over test sets.
     """
 
     passes: int
@@ -165,6 +95,7 @@ class Spent:
     seconds_soups: float
     statistics: int = 0
     statistics_samples: int = 0
+    controls: int = 0
 
 
 @dataclass(frozen=True)
@@ -180,6 +111,8 @@ class Result:
         spent: passes, soups and candidates.
         metric: the metric's name.
         higher_is_better: whether a larger value of it is better.
+        control: the best ingredient's value on the selection data with its BatchNorm statistics recomputed as those of
+            soups are; None if no soup won, or they were not recomputed.
         batchnorm: the policy for BatchNorm statistics that the soups were built with.
         settings: searcher, options, λ, seed and caps.
         run_dir: the run's folder.
@@ -203,6 +136,7 @@ class Result:
     findings: tuple[Finding, ...] = ()
     earlier: Sequence[Mapping[str, Any]] = ()
     ingredients: Sequence[Path] = ()
+    control: float | None = None
 
     def __repr__(self) -> str:
         return f"Result({self.verdict()!r}, run_dir={str(self.run_dir)!r})"
@@ -277,6 +211,7 @@ class Result:
         return {
             "best": self.best.to_json(),
             "soup_won": self.soup_won,
+            "control": self.control,
             "verdict": self.verdict(),
             "surrogate_gap": self.surrogate_gap(),
             "warnings": list(self.warnings),

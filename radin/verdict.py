@@ -33,7 +33,7 @@ def verdict(result: Result) -> str:
             f"little. The best ingredient, {name}, has {value} on the selection data."
         )
     if any(one.kind == "chance" and one.ingredient is None for one in result.findings):
-        won = f"the winner {best.score:.4f}" if result.soup_won else "no soup has more"
+        won = f"the winner {best.score:.4f}" if result.soup_won else "no soup is better"
         return (
             f"Nothing is decided: no ingredient can be told from chance. The best, {name}, has {value} on the "
             f"selection data, and {won}."
@@ -52,27 +52,31 @@ def verdict(result: Result) -> str:
     if best.score == single.score:
         tied = f"ties with the best ingredient, {name}, at {value} on the selection data"
         return f"A soup of {size} ingredients {tied}. {_taken(result)}"
+    alike = f", {result.control:.4f} with its BatchNorm statistics recomputed like the soup's" if result.control else ""
     found = (
-        f"{result.metric} {best.score:.4f} on the selection data, {single.score:.4f} for the best ingredient, {name}."
+        f"{result.metric} {best.score:.4f} on the selection data, {single.score:.4f} for the best ingredient, "
+        f"{name}{alike}."
     )
     how, confirmed = _elsewhere(result)
-    if any(one.kind == "statistics" for one in result.findings):
-        how, confirmed = f"{how} How much of that is due to averaging is open: see the warning on BatchNorm.", False
     return f"A soup of {size} ingredients {'wins' if confirmed else 'leads'}: {found} {how}"
 
 
 def _elsewhere(result: Result) -> tuple[str, bool]:
-    """What data that selected nothing say of the lead, and whether they confirm it."""
+    """What data that selected nothing say of the lead, and whether they confirm it; over the control if there is."""
     report = result.report
     where = WHERE[report.data] if len(result.tests) < 2 else f"the test set {next(iter(result.tests))}"
     if report.data == "selection":
         return "No data are left that did not select, so whether it is better elsewhere is open.", False
-    difference = report.winner.value - report.best_ingredient.value
-    p = f"{difference:+.4f}, p = {report.p_value:.2g}"
-    if report.p_value is None or report.p_value >= NOISE:
-        return f"On {where} the two differ by no more than noise ({p}).", False
+    rival, p_value = report.rival
+    difference = report.winner.value - rival.value
+    p = f"{difference:+.4f}, p = {p_value:.2g}"
+    against = "" if report.control is None else f" than {report.ingredient} with recomputed statistics"
+    if p_value is None or p_value >= NOISE:
+        two = "the two" if report.control is None else f"it and {report.ingredient} with recomputed statistics"
+        return f"On {where} {two} differ by no more than noise ({p}).", False
     better = (difference > 0) == result.higher_is_better
-    return f"On {where} it is {'better, too' if better else 'worse'} ({p}).", better
+    how = f"better{against}, too" if better else f"worse{against}"
+    return f"On {where} it is {how} ({p}).", better
 
 
 def _taken(result: Result) -> str:
@@ -100,11 +104,14 @@ def _why_not(result: Result, soup: VerifiedSoup) -> str:
     single = result.best_ingredient
     if single.score == 1.0 and result.metric in PERFECT:
         return "Nothing can be better on these data."
-    if -sign * soup.gap > FAR_OFF or any(one.kind == "gap" for one in result.findings):
+    gap = sum(sign * one.gap for one in result.verified) / len(result.verified)
+    if min(gap, sign * soup.gap) < -FAR_OFF or any(one.kind == "gap" for one in result.findings):
+        other = "" if result.batchnorm == "recompute" else "; or try --batchnorm recompute, where there is BatchNorm"
         return (
             "The soups fall short of their ensembles: the ingredients may lie too far apart in weight space for "
-            "averaging; check that they were fine-tuned from one and the same model."
+            f"averaging; check that they were fine-tuned from one and the same model{other}."
         )
-    if sign * soup.ensemble > sign * result.best_ingredient.score:
-        return "The averaged logits were better, by less than the soup lost against them."
+    if any(sign * one.ensemble > sign * single.score for one in result.verified):
+        whose = "The" if sign * soup.ensemble > sign * single.score else "Other"
+        return f"{whose} averaged logits were better, by less than the soup lost against them."
     return "Even the averaged logits are no better: these ingredients make the same mistakes, or one leads by far."

@@ -120,7 +120,7 @@ class Verifier:
         return np.array(means, dtype=np.float64)
 
     def unseen_logits(
-        self, recipe: Recipe, on: str | None = None
+        self, recipe: Recipe, on: str | None = None, *, control: bool = False
     ) -> tuple[UnseenData, Int64[np.ndarray, " M"], Float32[np.ndarray, "M C"]]:
         """Logits of one recipe on data that selected nothing: the test set, else the held-back part of the data.
 
@@ -129,6 +129,7 @@ class Verifier:
         Arguments:
             recipe: over the pool.
             on: which of several test sets; the first by default.
+            control: of an ingredient, with its BatchNorm statistics recomputed as those of soups are.
 
         Returns:
             which data, their labels, and the logits: those of its own classes, on a test set that has a part of them.
@@ -142,18 +143,20 @@ class Verifier:
         if self.task.tests:
             name = on or next(iter(self.task.tests))
             tested = self.task.tests[name]
-            logits = self.evaluator.logits(recipe, "test", on=name)
+            logits = self.evaluator.logits(recipe, "control" if control else "test", on=name)
             return "test", tested.labels, scored_columns(logits, tested.columns)
         which: UnseenData = "held-back" if len(self.held_back_rows) else "selection"
         rows = self.held_back_rows if len(self.held_back_rows) else self.selection_rows
-        return which, self.all_rows.labels[rows], self.logits(recipe)[rows]
+        return which, self.all_rows.labels[rows], self.logits(recipe, control=control)[rows]
 
-    def selection_logits(self, recipe: Recipe) -> Float32[np.ndarray, "m C"]:
-        """Logits of one recipe on the selection data, the rows of `bank`."""
-        return self.logits(recipe)[self.selection_rows]
+    def selection_logits(self, recipe: Recipe, *, control: bool = False) -> Float32[np.ndarray, "m C"]:
+        """Logits of one recipe on the selection data, the rows of `bank`; `control` is as for `unseen_logits`."""
+        return self.logits(recipe, control=control)[self.selection_rows]
 
-    def logits(self, recipe: Recipe) -> Float32[np.ndarray, "M C"]:
+    def logits(self, recipe: Recipe, *, control: bool = False) -> Float32[np.ndarray, "M C"]:
         """Logits of one recipe on all rows of the task's data, those held back included, in the data's order."""
+        if control:
+            return self.evaluator.logits(recipe, "control")
         if recipe.size == 1:
             return self.all_rows.read(recipe.members[0], 0, self.all_rows.n_samples)
         return self.evaluator.logits(recipe, "soup")

@@ -9,7 +9,8 @@ from small import Network, clouds, make_pool, task
 
 import radin
 from radin.diagnosis import diagnose
-from radin.result import Estimate, Report, Result
+from radin.report import Estimate, Report
+from radin.result import Result
 from radin.wording import counted, enumerated
 
 
@@ -50,6 +51,23 @@ def test_a_soup_wins_only_where_unseen_data_say_so(won: Result, report: tuple, s
     assert verdict.endswith(end)
 
 
+@pytest.mark.parametrize(
+    ("p_value", "start", "end"),
+    [
+        (0.001, "wins", "it is better than run0 with recomputed statistics, too (+0.0300, p = 0.001)."),
+        (0.3, "leads", "it and run0 with recomputed statistics differ by no more than noise (+0.0300, p = 0.3)."),
+    ],
+)
+def test_a_soup_with_recomputed_statistics_is_held_against_the_like(
+    won: Result, p_value: float, start: str, end: str
+) -> None:
+    fair = replace(reporting("test", 0.9, 0.7, 0.0001), control=Estimate(0.87, 0.8, 0.9), control_p_value=p_value)
+    verdict = replace(won, report=fair, control=0.88).verdict()
+    assert verdict.startswith(f"A soup of {won.best.recipe.size} ingredients {start}: accuracy ")
+    assert "0.8800 with its BatchNorm statistics recomputed like the soup's" in verdict
+    assert verdict.endswith(end)
+
+
 def test_of_lower_is_better_the_sign_is_minded(won: Result) -> None:
     verdict = replace(won, report=reporting("held-back", 0.2, 0.3, 0.001), higher_is_better=False).verdict()
     assert "it is better, too (-0.1000" in verdict
@@ -70,6 +88,17 @@ def test_why_no_soup_won(won: Result, single: float, soup: float, ensemble: floa
     mixed = replace(won.best, score=soup, ensemble=ensemble)
     lost = replace(won, best=alone, leaderboard=[alone, mixed], verified=[mixed], findings=(), higher_is_better=higher)
     assert reason in lost.verdict()
+
+
+def test_why_no_soup_won_is_asked_of_all_soups(won: Result) -> None:
+    alone = replace(won.best_ingredient, score=0.9, ensemble=0.9)
+    best, better = replace(won.best, score=0.8, ensemble=0.8), replace(won.best, score=0.78, ensemble=0.92)
+    lost = replace(won, best=alone, leaderboard=[alone, best, better], verified=[best, better], findings=())
+    assert "The soups fall short of their ensembles" in lost.verdict()
+    assert "try --batchnorm recompute" not in lost.verdict()
+    assert "try --batchnorm recompute" in replace(lost, batchnorm="keep").verdict()
+    nearer = replace(won.best, score=0.88, ensemble=0.92)
+    assert "Other averaged logits were better" in replace(lost, verified=[best, nearer]).verdict()
 
 
 def test_scores_that_are_all_the_same_decide_nothing(checkpoints: list[Path], tmp_path: Path) -> None:
@@ -109,7 +138,7 @@ def test_a_lead_within_noise_is_none_to_a_diagnosis(checkpoints: list[Path], tmp
     (soup,) = found.measured
     assert 0 < abs(soup.ahead) < 3 * soup.ahead_error
     assert f"1 real soup keeps {1 - soup.lost:.1%} of what averaged logits know" in found.verdict
-    assert "differs from the best ingredient by no more than noise" in found.verdict
+    assert "differs from the best ingredient by less than 3 standard errors (+" in found.verdict
 
 
 def test_numbers_and_names_in_sentences() -> None:

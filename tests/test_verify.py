@@ -228,8 +228,10 @@ def test_statistics_are_recomputed_once_for_verification_tests_and_file_and_kept
     settings = {"run_dir": tmp_path / "run", "budget": budget, "batchnorm": "recompute", "lam": 5.0}
     result = radin.make_soup(radin.Pool(paths), one, **settings)
     assert result.soup_won
-    assert result.spent.statistics == result.spent.soups == 2
-    assert result.spent.statistics_samples == 2 * SAMPLES
+    assert result.spent.soups == 2
+    assert result.spent.statistics == 3  # of two soups, and of the ingredient that they are compared with
+    assert result.spent.statistics_samples == 3 * SAMPLES
+    assert result.spent.controls == 3  # over the data and two test sets
     with radin.Ledger(tmp_path / "run" / "ledger.db") as ledger:
         assert ledger.count("statistics") == result.spent.statistics
     network = Network(batchnorm=True).eval()

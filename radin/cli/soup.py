@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from radin.planning import Plan
     from radin.pool import Pool
     from radin.progress import Progress
-    from radin.result import Report, Result
+    from radin.report import Report
+    from radin.result import Result
     from radin.tasks.task import Task
 
 #: Rows of the leaderboard on the screen; `leaderboard.json` has them all.
@@ -101,6 +102,8 @@ def command(
         raise InputError("--logits-only builds no soup, so --plan and --output do not go with it; leave them out")
     if target:
         check_soup_file(target)
+    if soups < 1:
+        raise InputError(f"--soups must be at least 1, got {soups}; to build none, give --logits-only instead")
     budget = Budget(candidates=candidates, soups=soups, seconds=seconds)
     options = pairs(parameters, "-p")
     check_settings(searcher, options, budget, lam, seed)
@@ -160,10 +163,8 @@ def show_plan(planned: Plan) -> None:
         ["real soups", f"at most {planned.soups}"],
         ["samples a pass", f"{planned.samples:,}"],
         ["classes", _counted(planned.classes, planned.class_names)],
-        [
-            "test passes",
-            f"2 over each test set, {planned.test_samples:,} samples in all" if planned.test_passes else "none",
-        ],
+        ["test passes", _test_passes(planned)],
+        *[["passes with BatchNorm recomputed", f"{planned.controls}"]] * bool(planned.controls),
         ["device", f"{planned.device}, batches of {planned.batch_size}"],
         ["memory", f"about {size(planned.memory_bytes)} at the peak"],
         ["disk", f"about {size(planned.disk_bytes)} of logits, distances and soup"],
@@ -175,6 +176,16 @@ def show_plan(planned: Plan) -> None:
     ]
     print_table("plan", ["what", "how much"], rows)
     click.echo("Nothing was charged or written. Run the same command without --plan to start.")
+
+
+def _test_passes(planned: Plan) -> str:
+    """How many passes over test sets, and how many samples each takes."""
+    from radin.planning import TESTED
+
+    sets, samples = planned.test_passes // TESTED, counted(planned.test_samples, "sample")
+    if sets < 2:
+        return f"{TESTED} of {samples} each" if sets else "none"
+    return f"{TESTED} over each of {sets} test sets, which hold {samples} together"
 
 
 def _counted(count: int, names: Sequence[str]) -> str:
@@ -211,6 +222,8 @@ def show_result(result: Result, target: str | None = None) -> None:
     if spent.statistics:
         times, samples = counted(spent.statistics, "time"), counted(spent.statistics_samples, "sample")
         tests += f", BatchNorm statistics {times} on {samples} in all"
+    if spent.controls:
+        tests += f", {counted(spent.controls, 'pass', 'passes')} of ingredients with recomputed ones"
     click.echo(
         f"Spent on this result: {counted(spent.candidates, 'candidate')} ({duration(spent.seconds_search)}), "
         f"{counted(spent.soups, 'real soup')} ({duration(spent.seconds_soups)}); in this folder: "
@@ -237,8 +250,11 @@ def show_report(report: Report) -> list[str]:
     """Prints what the winner and the best ingredient are worth on data that selected nothing; returns remarks."""
     where = {"test": "test set", "held-back": "held-back data", "selection": "selection data"}[report.data]
     line = f"On the {where} ({counted(report.n_samples, 'sample')}): winner {report.winner}"
-    if report.p_value is not None:
-        line += f", best ingredient {report.best_ingredient}; {report.test}: p = {report.p_value:.3g}"
+    rival, p_value = report.rival
+    if p_value is not None:
+        line += f", best ingredient {report.best_ingredient}"
+        line += f", with BatchNorm statistics recomputed like the winner's {rival}" if report.control else ""
+        line += f"; {report.test}{' with the latter' if report.control else ''}: p = {p_value:.3g}"
     click.echo(line)
     return report.remarks
 
@@ -249,7 +265,12 @@ def show_tests(result: Result) -> list[str]:
     names = ["winner", f"best ingredient, {result.best_ingredient.recipe}"]
     rows = [[name, *(f"{value:.4f}" for value in row.values())] for name, row in zip(names, values, strict=True)]
     reports = result.tests.values()
-    rows.append(["p", *("" if one.p_value is None else f"{one.p_value:.3g}" for one in reports), ""])
+    rivals = [one.rival for one in reports]
+    if all(one.control for one in reports):
+        alike = [rival.value for rival, _ in rivals]
+        recomputed = (f"{value:.4f}" for value in [*alike, sum(alike) / len(alike)])
+        rows.append(["the same, BatchNorm statistics recomputed", *recomputed])
+    rows.append(["p, winner and row above", *("" if p is None else f"{p:.3g}" for _, p in rivals), ""])
     rows.append(["samples", *(f"{one.n_samples:,}" for one in reports), ""])
     columns = [f"{result.metric} on", *values[0]]
     print_table("test sets", columns, rows, numbers=range(1, len(columns)))
