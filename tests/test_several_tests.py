@@ -11,7 +11,7 @@ from small import clouds, task
 from torch import nn
 
 import radin
-from radin.cli.soup import show_result
+from radin.cli.soup import show_plan, show_result
 from radin.errors import DataError, InputError
 from radin.planning import plan
 from radin.tasks.readers import open_sets
@@ -55,13 +55,17 @@ def test_each_set_is_a_column_and_their_mean_another(pool: radin.Pool, tmp_path:
     assert "near" in shown
 
 
-def test_a_set_that_is_added_later_is_all_that_is_run(pool: radin.Pool, tmp_path: Path) -> None:
+def test_a_set_that_is_added_later_is_all_that_is_run(pool: radin.Pool, tmp_path: Path, capsys) -> None:
     settings = {"run_dir": tmp_path / "run", "budget": radin.Budget(soups=2)}
     first = radin.make_soup(pool, task(test={"near": clouds(90, 5)}), **settings)
     assert first.on_tests(first.best.recipe) == {}  # one set is what the report is about
     both = {"near": clouds(90, 5), "far": clouds(60, 6)}
     planned = plan(pool, task(test=both), radin.Budget(soups=2), tmp_path / "run")
     assert (planned.passes, planned.test_passes, planned.test_samples) == (0, 4, 150)
+    show_plan(planned)
+    assert "2 over each of 2 test sets, which hold 150 samples together" in capsys.readouterr().out
+    show_plan(plan(pool, task(test=clouds(90, 5)), run_dir=tmp_path / "other"))
+    assert "2 of 90 samples each" in capsys.readouterr().out
     second = radin.make_soup(pool, task(test=both), **settings)
     assert second.tests["near"] == first.report
     assert second.spent.test_passes == 2 * first.spent.test_passes

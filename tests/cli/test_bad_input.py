@@ -178,7 +178,7 @@ def test_tasks_that_cannot_be_used(
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (["--soups", 0], "soups must be a whole number of at least 1"),
+        (["--soups", 0], "--soups must be at least 1, got 0; to build none, give --logits-only"),
         (["--candidates", -5], "candidates must be a whole number of at least 1"),
         (["--lam", -1], "-1"),
         (["--lam", "nan"], "nan"),
