@@ -19,6 +19,7 @@ from radin.errors import InputError, RadinError, TaskError
 from radin.files import digest_of, file_digest
 from radin.near import nearest
 from radin.options import describe
+from radin.places import place_of_error
 from radin.tasks.task import Task
 
 #: What the types of arguments are called.
@@ -57,7 +58,7 @@ def load_task(spec: str, arguments: Mapping[str, str] | None = None, **changes: 
     except RadinError:
         raise
     except Exception as error:
-        raise TaskError(f"{spec} raised {type(error).__name__}: {error}{_where(error, module)}") from error
+        raise TaskError(f"{spec} raised {type(error).__name__}: {error}{place_of_error(error)}") from error
     if not isinstance(task, Task):
         raise TaskError(f"{spec} must return a radin.Task, got {type(task).__name__}")
     kept = {name: value for name, value in changes.items() if value is not None}
@@ -138,13 +139,3 @@ def _literal(text: str) -> Any:
 def _functions(module: Any) -> list[str]:
     own = [n for n, f in vars(module).items() if inspect.isfunction(f) and f.__module__ == module.__name__]
     return sorted(own) or ["nothing"]
-
-
-def _where(error: BaseException, module: Any) -> str:
-    """File and line of the task's own code where an error came from."""
-    trace, line = error.__traceback__, None
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == module.__file__:
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return f" ({module.__file__}, line {line})" if line else ""

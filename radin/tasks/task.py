@@ -16,6 +16,7 @@ from jaxtyping import Float32, Int64
 from radin.errors import InputError, RadinError, TaskError
 from radin.files import digest_of
 from radin.metrics import Metric, get_metric
+from radin.places import place_of_error
 from radin.tasks.code import source_of
 from radin.tasks.data import Rows, map_tensors, n_samples
 from radin.tasks.split import split_rows
@@ -235,12 +236,30 @@ class Task:
         except Exception as error:
             if is_out_of_memory(error):
                 raise
-            raise TaskError(f"the task's {what} raised {type(error).__name__}: {error}") from error
+            raise TaskError(
+                f"the task's {what} raised {type(error).__name__}: {error}{place_of_error(error)}{_given(arguments)}"
+            ) from error
+
+
+#: How allocators say it that raise a plain RuntimeError: that of the CPU, the CUDA runtime, cuBLAS and cuDNN.
+OUT_OF_MEMORY = ("can't allocate memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that the device's, or the machine's, memory ran out."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY)
+
+
+def _given(arguments: tuple[Any, ...]) -> str:
+    """Dtype and shape of the tensors that a function of the task was given."""
+    found: list[str] = []
+    map_tensors(
+        lambda tensor: found.append(f"{str(tensor.dtype).removeprefix('torch.')} of shape {list(tensor.shape)}"),
+        arguments,
+    )
+    return f"; its inputs were {', '.join(found)}" if found else ""
 
 
 def _call(network: torch.nn.Module, inputs: Any) -> Any:

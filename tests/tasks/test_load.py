@@ -70,7 +70,7 @@ def test_a_module_by_its_dotted_name() -> None:
         ("{file}:typed", {"samples": "9", "scale": "x"}, InputError, "'scale' should be a number, got 'x'"),
         ("openclip", {}, InputError, "did you mean open_clip"),
         ("{file}:typed", {"samples": "9", "smaples": "9"}, InputError, "no argument 'smaples'; did you mean samples"),
-        ("{file}:fails", {}, TaskError, r"raised KeyError: 'data' \(.*line 13\)"),
+        ("{file}:fails", {}, TaskError, r"raised KeyError: 'data' \(.*tasks_of_mine\.py, line 13: "),
         ("{file}:wrong", {}, TaskError, r"must return a radin\.Task, got str"),
         ("no_such_module:task", {}, TaskError, "could not be imported"),
     ],

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -78,6 +79,28 @@ def test_a_forward_pass_that_gives_no_logits_is_refused(forward, message: str) -
     one = task(forward=forward)
     with pytest.raises(TaskError, match=message):
         all_logits(one, one.network())
+
+
+class Hidden(torch.nn.Module):
+    """Fails in a library, below its own code."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(2, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x)
+
+
+def test_a_forward_pass_that_fails_says_where_and_on_what() -> None:
+    one = radin.Task(Hidden, (torch.zeros(5, 2).double(), torch.zeros(5, dtype=torch.long)), device="cpu")
+    line = Hidden.forward.__code__.co_firstlineno + 1
+    place = rf"test_task\.py, line {line}: return self\.layer\(x\)\); its inputs were float64 of shape \[5, 2\]"
+    with pytest.raises(TaskError, match=rf"forward pass raised RuntimeError: .*{place}"):
+        all_logits(one, one.network())
+    with pytest.raises(TaskError, match=r"forward pass raised RuntimeError: [^()]*; its inputs were float64"):
+        bare = replace(one, build_model=lambda: torch.nn.Linear(2, 3))
+        all_logits(bare, bare.network())
 
 
 @pytest.mark.parametrize(
