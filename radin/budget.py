@@ -116,6 +116,7 @@ class Ledger:
                 self._db.execute(statement)
             self._db.execute("COMMIT")
             undo.pop_all()
+        self._open = True
 
     def _refuse_others(self) -> None:
         """Marks an empty database as a ledger, and refuses one that another program has filled."""
@@ -133,6 +134,7 @@ class Ledger:
 
     def close(self) -> None:
         """Lets go of the file; another process may open it then."""
+        self._open = False
         self._db.close()
 
     # Evaluations: what costs a forward pass over the data.
@@ -157,7 +159,13 @@ class Ledger:
             state = "done"
         finally:
             seconds = time.perf_counter() - begun
-            self._execute("UPDATE evaluations SET state = ?, seconds = ? WHERE id = ?", state, seconds, row)
+            # Ctrl-C may leave this block to the garbage collector, after the ledger: `recover` settles the entry then.
+            if self._open:
+                self._execute("UPDATE evaluations SET state = ?, seconds = ? WHERE id = ?", state, seconds, row)
+
+    def has_results(self) -> bool:
+        """Whether any evaluation was completed."""
+        return bool(self._execute("SELECT count(*) FROM evaluations WHERE state = 'done'").fetchone()[0])
 
     def recover(self, finished: Callable[[str], bool]) -> None:
         """Settles what a killed process left running: `done` if its result is complete on disk, `lost` if not."""
@@ -208,13 +216,21 @@ class Ledger:
         row = self._execute("SELECT value FROM facts WHERE name = ?", name).fetchone()
         return default if row is None else json.loads(row[0])
 
-    def adopt_facts(self, path: Path) -> None:
-        """Copies the facts of another ledger, if it is there, without writing to it."""
+    def adopt(self, path: Path) -> None:
+        """Copies facts and evaluations of another ledger, if it is there, without writing to it."""
         if not path.exists():
             return
         with _storage_errors(path), closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as other:
-            for name, value in other.execute("SELECT name, value FROM facts").fetchall():
-                self.set_fact(name, json.loads(value))
+            for table, places in (("facts", "?, ?"), ("evaluations", "?, ?, ?, ?, ?, ?, ?, ?")):
+                self._db.executemany(f"INSERT INTO {table} VALUES ({places})", other.execute(f"SELECT * FROM {table}"))
+
+    def start_over(self, keep: Collection[str]) -> None:
+        """Forgets all evaluations and searches, and all facts but some, which hold whatever is evaluated."""
+        self._execute("DELETE FROM evaluations")
+        self._execute("DELETE FROM searches")
+        for (name,) in self._execute("SELECT name FROM facts").fetchall():
+            if name not in keep:
+                self._execute("DELETE FROM facts WHERE name = ?", name)
 
     def set_fact(self, name: str, value: Any) -> None:
         """Records a value that JSON can hold."""

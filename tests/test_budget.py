@@ -1,5 +1,6 @@
 """Budgets, and ledgers that outlive their process."""
 
+import gc
 import math
 import os
 import signal
@@ -231,3 +232,17 @@ def test_another_programs_database_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(path) as other:
         assert [name for (name,) in other.execute("SELECT name FROM sqlite_master")] == ["notes"]
     other.close()
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_an_evaluation_that_outlives_its_ledger_is_settled_by_the_next(tmp_path: Path) -> None:
+    """As an interruption leaves it that strikes between two instructions of a `with` statement."""
+    ledger = Ledger(tmp_path / "ledger.db")
+    left = ledger.charge("pass", "key", "a pass", 10)
+    left.__enter__()
+    ledger.close()
+    del left
+    gc.collect()
+    with Ledger(tmp_path / "ledger.db") as again:
+        again.recover(lambda key: False)
+        assert again.count("pass", "lost") == 1
