@@ -133,12 +133,23 @@ def test_labels_out_of_range_are_refused(checkpoints: list[Path], run: Path, led
         Evaluator(radin.Pool(checkpoints), wrong, run, ledger).collect()
 
 
-def test_the_batch_halves_itself_and_is_remembered(checkpoints: list[Path], run: Path, ledger: radin.Ledger) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:114] DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
+    ids=["cuda", "cpu", "cublas"],
+)
+def test_the_batch_halves_itself_and_is_remembered(
+    checkpoints: list[Path], run: Path, ledger: radin.Ledger, error: RuntimeError
+) -> None:
     largest = []
 
     def forward(network: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
         if len(x) > 40:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise error
         largest.append(len(x))
         return network(x)
 
