@@ -70,6 +70,7 @@ class LogitBank:
             raise DataError(f"expected {len(given)} different names, one per ingredient, got {list(chosen)}")
         arrays = [_as_float_array(one, name) for one, name in zip(given, chosen, strict=True)]
         checked = _as_labels(labels)
+        _check_count(checked, arrays, "labels")
         n_classes = int(arrays[0].shape[-1])
         check_labels(checked, n_classes, chosen[0])
         with (
@@ -114,8 +115,9 @@ class LogitBank:
             raise MissingFileError(
                 f"{labels_file}: expected the labels, an int array [samples]; name another with --labels"
             )
-        arrays = [load_array(file) for file in files]
-        bank = cls.from_arrays(arrays, load_array(labels_file), [unquote(file.stem) for file in files])
+        arrays, given = [load_array(file) for file in files], load_array(labels_file)
+        _check_count(given, arrays, str(labels_file))
+        bank = cls.from_arrays(arrays, given, [unquote(file.stem) for file in files])
         rows = selecting_rows(root / SPLIT, bank.n_samples) if samples == "selection" else None
         return bank if rows is None else bank.take(rows)
 
@@ -198,6 +200,14 @@ def check_labels(labels: Int64[np.ndarray, " M"], n_classes: int, name: str) -> 
             f"label {labels[row]} of sample {row} is out of range: {name} gives {n_classes} classes, "
             f"so labels must be between 0 and {n_classes - 1}; do yours start at 1?"
         )
+
+
+def _check_count(labels: np.ndarray, logits: Sequence[np.ndarray], name: str) -> None:
+    """Refuses labels where all logits are of one other number of samples, naming the labels."""
+    counts = {len(array) if array.ndim == 2 else None for array in logits}
+    n_rows = counts.pop()
+    if not counts and n_rows is not None and labels.ndim == 1 and len(labels) != n_rows:
+        raise DataError(f"{name}: expected {n_rows} labels, one for each sample of the logits, got {len(labels)}")
 
 
 def _same_rows(one: np.ndarray | None, other: np.ndarray | None) -> bool:

@@ -3,6 +3,7 @@
 import json
 import mmap
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -100,7 +101,7 @@ def spoilt(value, row=9):
         (LOGITS, np.where(np.arange(M) == 5, 4, LABELS), "label 4 of sample 5 is out of range.*between 0 and 3"),
         (LOGITS, np.where(np.arange(M) == 5, -1, LABELS), "label -1 of sample 5 is out of range"),
         (LOGITS[:, :0], LABELS[:0], "got no data"),
-        (LOGITS, LABELS[:10], r"alpha: expected logits of shape \[10, 4\]"),
+        (LOGITS, LABELS[:10], "labels: expected 11 labels, one for each sample of the logits, got 10"),
         (LOGITS, LABELS.astype(float), "labels as integers"),
         (LOGITS, LABELS[None], "labels as integers of shape"),
     ],
@@ -149,6 +150,17 @@ def test_labels_may_lie_elsewhere_or_have_another_name(tmp_path):
     np.save(tmp_path / "logits" / "truth.npy", LABELS)
     bank = LogitBank.from_folder(tmp_path / "logits", tmp_path / "logits" / "truth.npy")
     assert bank.names == ("a",)
+
+
+def test_labels_that_no_logits_agree_with_are_blamed_by_their_file(tmp_path):
+    for name, logits in zip("abc", LOGITS, strict=True):
+        np.save(tmp_path / f"{name}.npy", logits)
+    np.save(tmp_path / "labels.npy", LABELS[:-1])
+    with pytest.raises(DataError, match=rf"{re.escape(str(tmp_path))}/labels\.npy: expected {M} labels.* got {M - 1}"):
+        LogitBank.from_folder(tmp_path)
+    np.save(tmp_path / "b.npy", LOGITS[1][:-1])
+    with pytest.raises(DataError, match="a: expected logits of shape"):
+        LogitBank.from_folder(tmp_path)
 
 
 def test_folders_that_hold_no_bank_are_named(tmp_path):
