@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,9 +20,10 @@ from radin.batchnorm import (
     statistics_rows,
 )
 from radin.budget import Kind, Ledger
-from radin.errors import DataError, TaskError
+from radin.errors import DataError
 from radin.files import digest_of, remove_leftovers
 from radin.filling import Filler, names_in
+from radin.halving import BatchSize
 from radin.inputs import bind_inputs, digests_of, task_inputs
 from radin.logits import LogitBank, check_labels, check_logits
 from radin.pool import Pool
@@ -33,13 +33,12 @@ from radin.steps import check_policy, has_statistics
 from radin.stored import LogitFolder
 from radin.tasks.classes import check_classes
 from radin.tasks.data import Rows
-from radin.tasks.task import Task, is_out_of_memory
-
-T = TypeVar("T")
+from radin.tasks.task import Task
 
 #: Largest difference, relative to the largest logit, at which stored logits and a fresh first batch count as the same.
-#: Kernels of another batch size or library version differ by about 1e-5 in float32; other weights by far more.
-SAME_LOGITS = {None: 1e-3, "bfloat16": 5e-2, "float16": 1e-2}
+#: Kernels of another batch size or library version differ by about 1e-5 in float32; other weights by far more. By the
+#: least precise dtype that the network computes in.
+SAME_LOGITS = {torch.float64: 1e-3, torch.float32: 1e-3, torch.float16: 1e-2, torch.bfloat16: 5e-2}
 
 
 class Evaluator:
@@ -74,7 +73,12 @@ class Evaluator:
         self._tests = {name: LogitFolder(root / "test" / ("" if name == "test" else name)) for name in task.tests}
         self._controls = LogitFolder(root / "controls")
         self._statistics = StatisticsFolder(root / "statistics")
-        self.batch_size: int = min(task.batch_size, ledger.fact("batch_size", task.batch_size))
+        self._batch = BatchSize(task.batch_size, ledger)
+
+    @property
+    def batch_size(self) -> int:
+        """Samples per forward pass, at most those of the task."""
+        return self._batch.value
 
     @cached_property
     def digests(self) -> tuple[str, ...]:
@@ -103,8 +107,8 @@ class Evaluator:
         """
         rows = self.task.rows
         _ = self._filler  # before the folder is tied to these inputs: a network that does not fit leaves it as it is
+        self._settle()  # what was completed decides whether the folder takes other inputs
         self.bind()
-        self._settle()
         singles = [Recipe.subset(self.pool.names, [i]) for i in range(len(self.pool))]
         stored = [self._ingredients.get(recipe.member_names[0], self.key(recipe, rows)) for recipe in singles]
         known = next((i for i, logits in enumerate(stored) if logits is not None), None)
@@ -200,7 +204,7 @@ class Evaluator:
             restore_statistics(self._network, known)
         elif statistics_of(self._network):
             with self.ledger.charge("statistics", key, str(recipe), len(statistics_rows(self.task))):
-                self._halving(str(recipe), lambda size: recompute_statistics(self._network, self.task, size))
+                self._batch.halving(str(recipe), lambda size: recompute_statistics(self._network, self.task, size))
                 self._statistics.store(key, statistics_of(self._network))
 
     def _key_of_statistics(self, recipe: Recipe) -> str:
@@ -232,7 +236,7 @@ class Evaluator:
             with closing(self.task.logits(self._network, self.task.rows, size)) as batches:
                 return next(batches)
 
-        return self._halving("the first batch", run)
+        return self._batch.halving("the first batch", run)
 
     def _place(self, kind: Kind, on: str | None = None) -> tuple[LogitFolder, Rows]:
         if kind == "test":
@@ -259,26 +263,7 @@ class Evaluator:
                 advance(-done)
                 raise
 
-        self._halving(name, run)
-
-    def _halving(self, what: str, run: Callable[[int], T]) -> T:
-        """Calls a function with the batch size, which is halved, and recorded, each time that memory runs out.
-
-        Raises:
-            TaskError: a single sample does not fit.
-        """
-        while True:
-            try:
-                return run(self.batch_size)
-            except Exception as error:
-                if not is_out_of_memory(error):
-                    raise
-                if self.batch_size == 1:
-                    raise TaskError(
-                        f"{what}: memory ran out on a single sample; use a smaller network, or the CPU"
-                    ) from error
-                self.batch_size //= 2
-                self.ledger.set_fact("batch_size", self.batch_size)
+        self._batch.halving(name, run)
 
     def _check_unchanged(self, recipe: Recipe, stored: Float32[np.ndarray, "M C"] | None) -> None:
         """Runs the first batch of a stored ingredient again: what its key cannot see may have changed all the same."""
@@ -288,12 +273,20 @@ class Evaluator:
         expected = stored[: len(fresh)]
         scale = max(1.0, float(np.abs(expected).max()))
         difference = float(np.abs(fresh - expected).max()) if fresh.shape == expected.shape else np.inf
-        if not difference <= SAME_LOGITS[self.task.autocast] * scale:
+        if not difference <= self._tolerance() * scale:
             raise DataError(
                 f"{recipe}: the logits stored in {self._ingredients.folder} differ by {difference:.3g} from what the "
                 "network gives now, for the same checkpoint, data and task code. Either the network is not "
                 "deterministic, or it reads something else that changed; then use another run folder"
             )
+
+    def _tolerance(self) -> float:
+        dtypes = {tensor.dtype for tensor in self._network.parameters()}
+        if self.task.autocast:
+            dtypes.add(getattr(torch, self.task.autocast))
+        if self.task.torch_device.type != "cpu":
+            dtypes.add(torch.float16)  # convolutions may compute in TF32, which has as many bits
+        return max((SAME_LOGITS[dtype] for dtype in dtypes & SAME_LOGITS.keys()), default=SAME_LOGITS[torch.float32])
 
 
 def _stored_as(recipe: Recipe, key: str) -> str:

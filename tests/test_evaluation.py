@@ -74,6 +74,37 @@ def test_other_data_or_code_are_another_run(
     assert ledger.count("pass") == len(checkpoints)
 
 
+def test_a_folder_without_a_completed_pass_takes_other_inputs_and_forgets_the_first(
+    tmp_path: Path, run: Path, ledger: radin.Ledger
+) -> None:
+    def forward(network: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+        if len(x) > 40:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        raise ValueError("not yet written")
+
+    paths = make_pool(tmp_path / "pool", 4)
+    with pytest.raises(TaskError, match="not yet written"):
+        evaluator(paths[:3], run, ledger, forward=forward).collect()
+    assert (ledger.count("pass", "lost"), ledger.fact("batch_size")) == (1, 32)
+    known = ledger.fact("digests")
+    mended = evaluator(paths[1:], run, ledger, samples=SAMPLES - 1)
+    assert mended.collect().n_samples == SAMPLES - 1
+    assert mended.batch_size == task().batch_size
+    assert (ledger.count("pass"), ledger.count("pass", "lost")) == (3, 0)
+    assert known.items() <= ledger.fact("digests").items()
+    with pytest.raises(RunDirError, match="made with other inputs"):
+        evaluator(paths[:3], run, ledger, forward=forward).collect()
+
+
+def test_a_pass_that_was_complete_when_its_process_was_killed_binds_the_folder(
+    checkpoints: list[Path], run: Path, ledger: radin.Ledger
+) -> None:
+    evaluator(checkpoints[:1], run, ledger).collect()
+    ledger._execute("UPDATE evaluations SET state = 'running'")
+    with pytest.raises(RunDirError, match="the data differs"):
+        evaluator(checkpoints, run, ledger, samples=SAMPLES - 1).collect()
+
+
 def test_a_changed_checkpoint_is_another_run(tmp_path: Path, run: Path, ledger: radin.Ledger) -> None:
     paths = make_pool(tmp_path / "pool", 3)
     evaluator(paths, run, ledger).collect()
@@ -103,6 +134,32 @@ def test_a_change_that_no_key_can_see_is_caught(
     monkeypatch.setenv("SCALE", "1.5")
     with pytest.raises(DataError, match=r"run0: the logits stored in .* differ by"):
         evaluator(checkpoints, run, ledger, forward=forward).collect()
+
+
+@pytest.mark.parametrize("precision", ["float32", "autocast", "bfloat16"])
+def test_a_change_within_rounding_is_none(
+    checkpoints: list[Path], run: Path, ledger: radin.Ledger, monkeypatch: pytest.MonkeyPatch, precision: str
+) -> None:
+    def forward(network: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+        logits = network(x.to(next(network.parameters()).dtype))
+        return float(os.environ["SCALE"]) * logits.float()
+
+    def build() -> torch.nn.Module:
+        return Network().to(torch.bfloat16 if precision == "bfloat16" else torch.float32)
+
+    def collect() -> None:
+        autocast = "bfloat16" if precision == "autocast" else None
+        one = radin.Task(build, clouds(100, 1), forward=forward, autocast=autocast, device="cpu", source="1")
+        Evaluator(radin.Pool(checkpoints), one, run, ledger).collect()
+
+    monkeypatch.setenv("SCALE", "1.0")
+    collect()
+    monkeypatch.setenv("SCALE", "1.01")
+    if precision == "float32":
+        with pytest.raises(DataError, match=r"run0: the logits stored in .* differ by"):
+            collect()
+    else:
+        collect()
 
 
 def test_one_model_under_two_names_is_refused(tmp_path: Path, run: Path, ledger: radin.Ledger) -> None:
