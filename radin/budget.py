@@ -228,9 +228,7 @@ class Ledger:
         """Forgets all evaluations and searches, and all facts but some, which hold whatever is evaluated."""
         self._execute("DELETE FROM evaluations")
         self._execute("DELETE FROM searches")
-        for (name,) in self._execute("SELECT name FROM facts").fetchall():
-            if name not in keep:
-                self._execute("DELETE FROM facts WHERE name = ?", name)
+        self._execute(f"DELETE FROM facts WHERE name NOT IN ({', '.join('?' * len(keep))})", *keep)
 
     def set_fact(self, name: str, value: Any) -> None:
         """Records a value that JSON can hold."""

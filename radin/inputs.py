@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from radin.budget import Ledger
 from radin.complaints import Complaints
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 #: What to do about a folder of other inputs, where nothing better is known.
 ADVICE = "choose another run folder, or delete this one"
+
+#: Facts of a ledger that are about files, by their contents, and so hold for whatever is made of these.
+OF_FILES = ("digests", "digests of data")
 
 
 def digests_of(pool: Pool, ledger: Ledger, progress: Progress) -> tuple[str, ...]:
@@ -82,6 +85,9 @@ def bind_inputs(
 ) -> None:
     """Ties a run folder to its inputs, and refuses it for others.
 
+    A folder in which nothing has been completed takes any: they may have been mended since. The ledger then forgets
+    what it knows of those before.
+
     Ingredients may be added to the pool, or left out, and so may test sets: what stands in the folder stays true. Other
     data, other code of the task, or other contents under an ingredient's name are another run.
 
@@ -97,23 +103,31 @@ def bind_inputs(
     """
     settings = settings or {}
     known = ledger.fact("inputs")
-    if known is not None:
-        before = known.get("settings")
-        where = f"{folder} was made with other inputs"
-        for name in task:
-            if task[name] != known["task"].get(name, task[name]):
-                raise RunDirError(f"{where}: the {name} differs{_why(before, settings, name)}")
-        old = known["ingredients"]
-        changed = sorted(name for name in ingredients.keys() & old.keys() if ingredients[name] != old[name])
-        if changed:
-            raise RunDirError(f"{where}: the contents of {', '.join(changed)} have changed{_why(before, settings)}")
-        if not (ingredients.keys() <= old.keys() or old.keys() <= ingredients.keys()):
-            raise RunDirError(
-                f"{where}: its pool was {', '.join(old)}; models may be added to it or left out, not both; {ADVICE}"
-            )
+    difference = known and _difference(known, ingredients, task, settings)
+    if difference and ledger.has_results():
+        raise RunDirError(f"{folder} was made with other inputs: {difference}")
+    if difference:
+        ledger.start_over(keep=OF_FILES)
+    elif known:
         task = known["task"] | dict(task)
     kept = {"task": dict(task), "ingredients": dict(ingredients), "settings": dict(settings)}
     ledger.set_fact("inputs", kept)
+
+
+def _difference(
+    known: Mapping[str, Any], ingredients: Mapping[str, str], task: Mapping[str, str], settings: Mapping[str, str]
+) -> str:
+    """What makes inputs another run than those that are known, and which settings changed; empty for the same run."""
+    before, old = known.get("settings"), known["ingredients"]
+    for name in task:
+        if task[name] != known["task"].get(name, task[name]):
+            return f"the {name} differs{_why(before, settings, name)}"
+    changed = sorted(name for name in ingredients.keys() & old.keys() if ingredients[name] != old[name])
+    if changed:
+        return f"the contents of {', '.join(changed)} have changed{_why(before, settings)}"
+    if not (ingredients.keys() <= old.keys() or old.keys() <= ingredients.keys()):
+        return f"its pool was {', '.join(old)}; models may be added to it or left out, not both; {ADVICE}"
+    return ""
 
 
 def _why(before: Mapping[str, str] | None, now: Mapping[str, str], what: str = "") -> str:

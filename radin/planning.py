@@ -105,12 +105,12 @@ def plan(
         raise InputError("a plan needs a number of soups to verify: Budget(soups=4), for example")
     run = Path(run_dir)
     with tempfile.TemporaryDirectory() as scratch, Ledger(Path(scratch) / "ledger.db") as ledger:
-        ledger.adopt_facts(run / "ledger.db")
+        ledger.adopt(run / "ledger.db")
         evaluator = Evaluator(pool, task, run, ledger, batchnorm=batchnorm, progress=progress)
         evaluator.bind()
         missing = _missing_passes(evaluator)
         fill, per_sample, classes = _timed_batch(evaluator)
-        recomputes = evaluator.recomputes
+        recomputes, batch_size = evaluator.recomputes, evaluator.batch_size
     samples, test_samples = len(task.rows), sum(map(len, task.tests.values()))
     rows = (missing + soups + recomputes) * samples + (TESTED + recomputes) * test_samples
     # Statistics are computed once for each soup and for the control: the run folder keeps them.
@@ -125,7 +125,7 @@ def plan(
         test_passes=TESTED * len(task.tests),
         test_samples=test_samples,
         controls=1 + len(task.tests) if recomputes else 0,
-        batch_size=evaluator.batch_size,
+        batch_size=batch_size,
         seconds_fill=fill,
         seconds_per_sample=per_sample,
         seconds=missing * fill + soups * len(pool) * fill / 2 + (rows + statistics) * per_sample,

@@ -104,6 +104,21 @@ def test_facts_have_defaults_and_are_replaced(tmp_path):
             assert ledger.fact("digests") == value
 
 
+def test_a_ledger_takes_over_what_another_knows_and_starts_over(tmp_path):
+    with Ledger(tmp_path / "one.db") as one, one.charge("pass", "key", "a", rows=10):
+        one.set_fact("digests", {"a": "1"})
+        one.set_fact("batch_size", 64)
+    with Ledger(tmp_path / "other.db") as other:
+        other.adopt(tmp_path / "none.db")
+        assert not other.has_results()
+        other.adopt(tmp_path / "one.db")
+        assert (other.has_results(), other.count("pass"), other.fact("batch_size")) == (True, 1, 64)
+        other.begin_search("key", searcher="greedy", options={}, seed=0, unit="soup")
+        other.start_over(keep=("digests",))
+        assert (other.has_results(), other.searches()) == (False, [])
+        assert (other.fact("digests"), other.fact("batch_size")) == ({"a": "1"}, None)
+
+
 def test_searches_add_up_over_restarts(tmp_path):
     def begin(ledger, key, seed=0):
         return ledger.begin_search(key, searcher="greedy", options={"accept": "ties"}, seed=seed, unit="candidate")

@@ -92,13 +92,16 @@ def test_several_sets_and_images_left_out(capsys: pytest.CaptureFixture, tmp_pat
     arguments = ["--task-arg", f"data={tmp_path / 'val'}", "--task-arg", test]
     code, _, err = soup(capsys, tmp_path / "run", task_file, files, *arguments)
     assert (code, "val/dog/3.png: cannot be read as an image" in err) == (2, True)
-    code, out, _ = soup(capsys, tmp_path / "skip", task_file, files, *arguments, "--task-arg", "corrupt=skip")
+    code, out, _ = soup(capsys, tmp_path / "run", task_file, files, *arguments, "--task-arg", "corrupt=skip", "--plan")
     assert code == 0
+    code, out, _ = soup(capsys, tmp_path / "run", task_file, files, *arguments, "--task-arg", "corrupt=skip")
+    assert code == 0
+    assert "lost" not in out
     assert "accuracy on" in out
     assert all(name in out for name in ("near", "far", "mean"))
     assert "Note: data: 1 of 8 images cannot be read and are left out, such as" in out
     code, out, _ = soup(
-        capsys, tmp_path / "skip", task_file, files, *arguments, "--task-arg", "corrupt=skip", "--plan", "--json"
+        capsys, tmp_path / "run", task_file, files, *arguments, "--task-arg", "corrupt=skip", "--plan", "--json"
     )
     planned = json.loads(out)
     assert (planned["classes"], planned["class_names"]) == (2, ["cat", "dog"])
@@ -106,7 +109,7 @@ def test_several_sets_and_images_left_out(capsys: pytest.CaptureFixture, tmp_pat
     code, out, _ = soup(capsys, tmp_path / "x", task_file, files, *arguments, "--task-arg", "corrupt=skip", "--plan")
     assert (code, "2: cat, dog" in out) == (0, True)
     alone = [arguments[0], arguments[1], "--task-arg", "corrupt=skip", "--json"]
-    code, out, _ = soup(capsys, tmp_path / "skip", task_file, files, *alone)  # the test sets are left out again
+    code, out, _ = soup(capsys, tmp_path / "run", task_file, files, *alone)  # the test sets are left out again
     assert (code, json.loads(out)["spent"]["passes"], json.loads(out)["report"]["data"]) == (0, 3, "held-back")
     code, _, err = soup(capsys, tmp_path / "x", task_file, files, *arguments, "--task-arg", "corrupt=ignore")
     assert (code, "argument 'corrupt' should be stop or skip, got 'ignore'" in err) == (2, True)
