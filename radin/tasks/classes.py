@@ -6,7 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+from jaxtyping import Int64
+
 from radin.errors import DataError
+from radin.near import SHOWN
 
 if TYPE_CHECKING:
     from radin.tasks.data import Rows
@@ -67,3 +71,20 @@ def check_class_order(
 
 def _first(names: Sequence[str], shown: int = 12) -> str:
     return ", ".join(names[:shown]) + (", ..." if len(names) > shown else "")
+
+
+def absent_classes(names: Sequence[Sequence[str]], labels: Int64[np.ndarray, " M"]) -> tuple[str, ...]:
+    """A remark on classes of which data have no sample, so that they say nothing of those; none if they have all.
+
+    Arguments:
+        names: what the data call their classes, in label order, as `Rows.class_names` has it.
+        labels: of all samples.
+    """
+    if not names:
+        return ()
+    present = set(labels.tolist())
+    absent = [name for label, name in enumerate(names[-1]) if label not in present]  # as people call them
+    if not absent:
+        return ()
+    shown = f": {', '.join(absent)}" if len(absent) <= SHOWN else f", such as {', '.join(absent[:3])}"
+    return (f"no sample of {len(absent)} of {len(names[-1])} classes{shown}",)

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, RandomSampler
 from radin.errors import DataError, TaskError
 from radin.files import digest_of
 from radin.progress import Progress
+from radin.tasks.classes import absent_classes
 from radin.tasks.labelled import Columns, Images
 from radin.tasks.limit import limited
 
@@ -107,7 +108,8 @@ class Rows:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What a reader of the results should know of these data."""
-        return self.dataset.remarks if isinstance(self.dataset, Images) else ()
+        own = self.dataset.remarks if isinstance(self.dataset, Images) else ()
+        return own + absent_classes(self.class_names, self.labels)
 
     @property
     def labels(self) -> Int64[np.ndarray, " M"]:

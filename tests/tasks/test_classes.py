@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from layouts import paint
 from safetensors.torch import save_file
@@ -9,7 +10,7 @@ from torch import nn
 
 import radin
 from radin.errors import DataError
-from radin.tasks.classes import check_class_order
+from radin.tasks.classes import absent_classes, check_class_order
 from radin.tasks.readers import open_data
 
 
@@ -78,3 +79,24 @@ def test_a_test_set_in_another_order_is_refused(tmp_path: Path) -> None:
     task = radin.Task(Tiny, open_data(tmp_path / "val"), test=open_data(tmp_path / "test"), device="cpu")
     with pytest.raises(DataError, match="'dog' is class 0 of the test set, but 1 of the data that select"):
         radin.make_soup(pool, task, run_dir=tmp_path / "run")
+
+
+def test_a_report_on_data_that_lack_classes_says_so(tmp_path: Path) -> None:
+    for i in range(2):
+        save_file(Tiny().state_dict(), tmp_path / f"{i}.safetensors")
+    for place in ("val/cat", "val/big_dog", "test/cat"):
+        for i in range(4):
+            paint(tmp_path / place / f"{i}.png", len(place) * 10 + i)
+    classes = ("big_dog", "cat")
+    data = open_data(tmp_path / "val", classes=classes)
+    test = open_data(tmp_path / "test", role="test", classes=classes)
+    task = radin.Task(Tiny, data, test=test, device="cpu")
+    result = radin.make_soup(radin.Pool(tmp_path), task, run_dir=tmp_path / "run")
+    said = [remark for remark in result.report.remarks if "no sample" in remark]
+    assert said == ["the test set: no sample of 1 of 2 classes: big dog"]
+
+
+def test_of_many_classes_without_samples_some_are_named() -> None:
+    names = tuple(f"c{i}" for i in range(20))
+    assert absent_classes([names], np.arange(20)) == absent_classes([], np.arange(3)) == ()
+    assert absent_classes([names], np.arange(4)) == ("no sample of 16 of 20 classes, such as c4, c5, c6",)
