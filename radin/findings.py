@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 from radin.dispersion import Gram
+from radin.driver import Shortlist
 from radin.logits import LogitBank
 from radin.measured import Measured, against_chance, chance_samples
 from radin.metrics import Metric
@@ -212,6 +213,25 @@ def _comes_second(name: str, partner: str, walls: Sequence[Measured]) -> bool:
     """Whether a name comes after its partner in pool order."""
     names = walls[0].recipe.names
     return names.index(name) > names.index(partner)
+
+
+def shortage_findings(found: Shortlist, verified: Shortlist, soups: int, n: int) -> list[Finding]:
+    """Whether fewer soups were verified than the budget allows, since the search had listed no more.
+
+    Arguments:
+        found: what the search listed.
+        verified: what was verified of it.
+        soups: how many the budget allows.
+        n: size of the pool, which has no more than 2ⁿ - n - 1 subsets of two or more.
+    """
+    if len(verified) >= min(soups, 2**n - n - 1) or "seconds" in (found.stopped, verified.stopped):
+        return []
+    if found.stopped == "budget":
+        why = f"{counted(found.charged, 'candidate')} held no more; allow {found.searcher} more of them"
+    else:
+        why = f"{found.searcher} proposed no more; try another searcher, or other options of this one"
+    text = f"Only {len(verified):,} of the {counted(soups, 'soup')} that the budget allows could be verified: {why}."
+    return [Finding("search", None, text)]
 
 
 def search_findings(search: dict[str, Any] | None) -> list[Finding]:

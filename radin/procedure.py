@@ -16,6 +16,7 @@ from radin.diagnosis import findings_of
 from radin.driver import Shortlist, search
 from radin.errors import InputError
 from radin.files import digest_of, write_json
+from radin.findings import shortage_findings
 from radin.metrics import losses
 from radin.plugins import Searcher, SearchFunction
 from radin.pool import Pool
@@ -138,7 +139,8 @@ def make_soup(
             run_dir=run,
             earlier=_earlier(verifier, leaderboard[0].recipe),
             ingredients=pool.files,
-            findings=findings_of(verifier, surrogate, shortlist, [one.recipe for one in tried]),
+            findings=findings_of(verifier, surrogate, shortlist, [one.recipe for one in tried])
+            + tuple(shortage_findings(shortlist, verified, soups, len(pool))),
         )
         _publish(result, pool, verifier, shortlist, statistics)
     return result

@@ -147,6 +147,24 @@ def test_a_pool_of_one(checkpoints: list[Path], tmp_path: Path) -> None:
     assert all(torch.equal(soup[name], ingredient[name]) for name in ingredient)
 
 
+def test_a_search_that_lists_fewer_soups_than_may_be_verified_is_named(pool: radin.Pool, tmp_path: Path) -> None:
+    def two(problem: Problem) -> Proposals:
+        """Two recipes, and no more."""
+        yield np.eye(problem.n, dtype=bool)[[0, 1]] | np.eye(problem.n, dtype=bool)[2]
+
+    def said(searcher: object, **budget: int) -> list[str]:
+        result = radin.make_soup(pool, task(), searcher, budget=radin.Budget(**budget), run_dir=tmp_path / "run")
+        assert list(result.warnings) == result.to_json()["warnings"]
+        return [text for text in result.warnings if text.startswith("Only ")]
+
+    (finished,) = said(two, soups=4)
+    assert finished.startswith("Only 2 of the 4 soups that the budget allows could be verified: two proposed no more;")
+    (capped,) = said("monte-carlo", soups=4, candidates=3)
+    assert capped.endswith("verified: 3 candidates held no more; allow monte-carlo more of them.")
+    assert said(two, soups=2) == []
+    assert said("monte-carlo", soups=30, candidates=2000) == []  # there are 26
+
+
 def test_the_gap_is_real_minus_promised(pool: radin.Pool, tmp_path: Path) -> None:
     result = radin.make_soup(pool, task(), run_dir=tmp_path / "run")
     bank = radin.LogitBank.from_folder(tmp_path / "run" / "logits")
