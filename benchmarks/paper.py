@@ -1,9 +1,10 @@
 """The paper's experiment (arXiv 2401.17790) on your own copies of its data, with your own fine-tuned CLIPs.
 
-Thirteen checkpoints of a CLIP ViT-B/32 there; any number of any open_clip architecture here. RADIN at every B and λ
-stands beside the best single checkpoint, the uniform soup, and the greedy soup at equal B and in full. Each winner is
-measured on every test set, the usual one and the shifted ones, each a column. Every row is a line in OUT/DATA.jsonl,
-written at once; the same command goes on where it was stopped, and tries again what failed.
+Thirteen checkpoints of a CLIP ViT-B/32 there; any number of any open_clip architecture here. RADIN at every B and λ,
+and `radin.make_soup` with its defaults, stand beside the best single checkpoint, the uniform soup, and the greedy soup
+at equal B and in full. Each winner is measured on every test set, the usual one and the shifted ones, each a column.
+Every row is a line in OUT/DATA.jsonl, written at once; the same command goes on where it was stopped, and tries again
+what failed.
 
 DATA is one of
   cifar10    FOLDER holds CIFAR-10's own files
@@ -23,18 +24,20 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import radin
 from benchmarks.comparison.rows import Row, Rows
 from benchmarks.comparison.runs import described, versions
+from benchmarks.comparison.tables import DEFAULT
 from benchmarks.processes import machine
 from radin.cli.console import pairs
 from radin.cli.screen import Bars, print_table
 from radin.errors import MissingFileError, RadinError
 from radin.files import digest_of
-from radin.procedure import assess, merit
+from radin.procedure import SHORTLIST, assess, corrected, merit
 from radin.tasks.load import load_task
 
 #: Folders of ImageNet's shifted test sets, by the kind that reads them.
@@ -68,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     say("--split", default="heldout", help="what selects: heldout, or a file that lists training images (heldout)")
     say("--domain", default="real", help="DomainNet's domain that selects (real)")
     say("--task-arg", action="append", default=[], metavar="KEY=VALUE", help="an argument of the task open_clip")
-    say("--searcher", default="exhaustive", help="on the surrogate; the default ranks all subsets of 13")
+    say("--searcher", default="exhaustive", help="of the paper's rows; the default ranks all subsets of 13")
     say("--soups", type=int, nargs="+", default=[1, 2, 4, 8], metavar="B", help="budgets of real soups (1 2 4 8)")
     say("--lam", type=float, nargs="+", default=[0.0, 1.0], metavar="λ", help="strengths of the prior (0 1)")
     say("--candidates", type=int, default=20_000, metavar="K", help="recipes scored from logits (20000)")
@@ -147,6 +150,7 @@ def carry_out(given: argparse.Namespace, verifier: radin.Verifier, rows: Rows, h
         ("uniform", None, partial(uniform, verifier), [None]),
         ("greedy soup", None, partial(greedy_soup, verifier, caps), [*caps, None]),
         *((f"RADIN, {name}", lam, play, list[int | None](caps)) for name, lam, play in searches),
+        ("make_soup, defaults", DEFAULT[1], partial(by_default, verifier, given, caps), list[int | None](caps)),
     ]
     for method, lam, play, budgets in methods:
         about = heading | {"method": method, "lam": lam, "candidates": given.candidates if lam is not None else None}
@@ -207,6 +211,17 @@ def radin_at(verifier: radin.Verifier, given: argparse.Namespace, lam: float, ca
     shortlist = [one.recipe for one in radin.search(given.searcher, surrogate, budget, top=max(caps))]
     for cap in caps:
         yield Winner(cap, winner_of(verifier, shortlist[:cap]), len(shortlist[:cap]))
+
+
+def by_default(verifier: radin.Verifier, given: argparse.Namespace, caps: Sequence[int]) -> Iterator[Winner]:
+    """What `radin.make_soup` finds: each verified soup has a say in which one is next."""
+    searcher, lam = DEFAULT[0].removeprefix("calibrated "), DEFAULT[1]
+    surrogate, most = radin.Surrogate(verifier.bank, verifier.task.metric, lam), max(caps)
+    shortlist = radin.search(searcher, surrogate, radin.Budget(candidates=given.candidates, soups=None), top=SHORTLIST)
+    found = radin.search(corrected(shortlist, verifier, surrogate), verifier, radin.Budget(soups=most), top=most)
+    in_turn = [one.recipe for one in sorted(found, key=attrgetter("number"))]
+    for cap in caps:
+        yield Winner(cap, winner_of(verifier, in_turn[:cap]), len(in_turn[:cap]))
 
 
 def winner_of(verifier: radin.Verifier, tried: Sequence[radin.Recipe]) -> radin.Recipe:

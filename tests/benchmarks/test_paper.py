@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 import radin
 from benchmarks.paper import main
 from radin.tasks.clip import Architecture
+from radin.tasks.load import load_task
 from radin.tasks.open_clip import Classifier
 from radin.tasks.readers import open_data
 
@@ -51,8 +52,9 @@ def test_cifar10_gives_every_row_once(tmp_path: Path, capsys: pytest.CaptureFixt
     expected = [("best single", None, None), ("uniform", None, None)]
     expected += [("greedy soup", None, cap) for cap in (1, 2, None)]
     expected += [("RADIN, exhaustive", lam, cap) for lam in (0.0, 1.0) for cap in (1, 2)]
+    expected += [("make_soup, defaults", 0.0, cap) for cap in (1, 2)]
     assert [(row["method"], row["lam"], row["soups"]) for row in rows] == expected
-    assert [row["soups_charged"] for row in rows] == [0, 1, 1, 2, 4, 1, 2, 1, 2]
+    assert [row["soups_charged"] for row in rows] == [0, 1, 1, 2, 4, 1, 2, 1, 2, 1, 2]
     assert all(row["samples_selecting"] == 30 and row["samples_reporting"] == {"cifar10": 60} for row in rows)
     assert "RADIN, exhaustive" in capsys.readouterr().out
 
@@ -88,11 +90,25 @@ def test_imagenet_has_a_column_for_every_shifted_set(tmp_path: Path) -> None:
     np.save(tmp_path / "minival.npy", np.arange(0, 60, 2))
     assert run(tmp_path, "imagenet", 1000, "--split", str(tmp_path / "minival.npy"), "--lam", "1") == 0
     rows = rows_of(tmp_path, "imagenet")
-    assert len(rows) == 7
+    assert len(rows) == 9
     for row in rows:
         assert list(row["tests"]) == ["imagenet", *SHIFTED]
         assert row["samples_selecting"] == 30
         assert row["mean"] == pytest.approx(np.mean(list(row["tests"].values())))
+
+
+def test_the_defaults_are_those_of_make_soup(tmp_path: Path) -> None:
+    layouts.cifar10(tmp_path / "data", n=300)
+    assert run(tmp_path, "cifar10", 10, "--lam", "0") == 0
+    found = {row["soups"]: row for row in rows_of(tmp_path, "cifar10") if row["method"] == "make_soup, defaults"}
+    data = f"cifar10:{tmp_path / 'data'}"
+    named = {"arch": str(tmp_path / "tiny.json"), "data": data, "split": "heldout", "test": data.replace(":", "/test:")}
+    task = load_task("open_clip", named, device="cpu")
+    pool = radin.Pool(tmp_path / "soups")
+    for soups, row in found.items():
+        result = radin.make_soup(pool, task, budget=radin.Budget(soups=soups), run_dir=tmp_path / f"run{soups}")
+        assert result.best.recipe.to_json() == row["recipe"]
+        assert result.report.winner.value == row["mean"]
 
 
 def test_domainnet_selects_on_one_domain_and_reports_on_all(tmp_path: Path) -> None:
