@@ -11,7 +11,7 @@ from typing import Any
 from radin import __version__
 from radin.checkpoints.output import Output
 from radin.checkpoints.safetensors import encode_header
-from radin.checkpoints.sharding import index_of, shard_paths, shares, written_for
+from radin.checkpoints.sharding import index_of, shard_paths, shares, superseded, written_for
 from radin.errors import InputError, MissingFileError
 from radin.files import check_place, written_aside
 from radin.mixing import Mixer
@@ -46,7 +46,7 @@ def average(
         pool: the ingredients.
         recipe: a recipe over the pool, or `n` weights that sum to 1, or a mask of `n` booleans, or `{name: weight}` as
             `leaderboard.json` has it, or names of ingredients, which are then taken in equal parts.
-        path: the `.safetensors` file to write; one that exists is replaced.
+        path: the `.safetensors` file to write; one that exists is replaced, and so are its shards and their index.
         batchnorm: what becomes of BatchNorm's running mean and variance from two members on: `average` (the default),
             `keep` those of the member with the largest weight (the first of them in pool order), or `recompute`, which
             needs data: `radin.make_soup` computes them and passes them as `replace`.
@@ -67,7 +67,8 @@ def average(
     """
     target = Path(path).expanduser()
     shards = [pool.tensors] if max_shard_size is None else shares(pool.tensors, max_shard_size)
-    _check_target(target, written_for(target, len(shards)), pool.files)
+    old = superseded(target, len(shards))
+    _check_target(target, [*written_for(target, len(shards)), *old], pool.files)
     recipe = as_recipe(pool, recipe)
     notes = _metadata(recipe, batchnorm, metadata or {}, pool)
     with Mixer(pool, recipe, batchnorm=batchnorm, replace=replace) as mixer, ExitStack() as stack:
@@ -87,6 +88,8 @@ def average(
         mixer.check_unchanged()
         if written != target:  # shards of an older soup are about to be replaced one by one
             written.unlink(missing_ok=True)
+    for path in old:
+        path.unlink(missing_ok=True)
     return written
 
 

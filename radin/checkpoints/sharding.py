@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from radin.checkpoints.dtypes import TensorInfo
-from radin.checkpoints.sharded import INDEX
-from radin.errors import InputError
+from radin.checkpoints.sharded import INDEX, SHARD, read_index
+from radin.errors import CheckpointError, InputError
 from radin.files import written_aside
 
 
@@ -46,6 +46,24 @@ def shard_paths(target: Path, count: int) -> list[Path]:
 def written_for(target: Path, count: int) -> list[Path]:
     """All files of a checkpoint: of several shards, their index too."""
     return [*shard_paths(target, count), *([_index_path(target)] if count > 1 else [])]
+
+
+def superseded(target: Path, count: int) -> list[Path]:
+    """Files of an earlier checkpoint of this name that writing the new one leaves there.
+
+    A reader would find both, one in a file and one in shards, and might take the old one.
+
+    Arguments:
+        target: what the checkpoint is called in one file.
+        count: shards of the new one; 1 for one file.
+    """
+    index, new = _index_path(target), written_for(target, count)
+    try:
+        shards = set(read_index(index)[0].values()) if index.exists() else set()
+    except CheckpointError:  # it is not for shards
+        shards = set()
+    own = [target.with_name(name) for name in sorted(shards) if SHARD.sub("", Path(name).stem) == target.stem]
+    return [path for path in (target, index, *own) if path.exists() and path not in new]
 
 
 def _index_path(target: Path) -> Path:

@@ -187,8 +187,25 @@ def test_a_sharded_soup_does_not_write_over_shards_of_an_ingredient(tmp_path: Pa
     pool = Pool(index)
     with pytest.raises(InputError, match=r"model-00001-of-00002\.safetensors belongs to one of the ingredients"):
         average(pool, [1.0], tmp_path / "model.safetensors", max_shard_size=12)
+    with pytest.raises(InputError, match=r"model\.safetensors\.index\.json belongs to one of the ingredients"):
+        average(pool, [1.0], tmp_path / "model.safetensors")  # a reader would find two checkpoints of one name
     assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
-    assert average(pool, [1.0], tmp_path / "model.safetensors").exists()  # one file, which is nobody's
+
+
+def test_of_two_soups_of_one_name_the_later_is_left_in_whatever_form(tmp_path: Path) -> None:
+    save_file({"a": torch.ones(3), "b": torch.ones(3), "c": torch.ones(3)}, tmp_path / "x.safetensors")
+    pool, soup = Pool(tmp_path / "x.safetensors"), tmp_path / "soup.safetensors"
+    (tmp_path / "soup-of-the-day.safetensors").write_bytes(b"another's")
+    kept = {"x.safetensors", "soup-of-the-day.safetensors"}
+    index = {"soup.safetensors.index.json"}
+    for most, expected in (
+        (10**9, {"soup.safetensors"}),
+        (12, index | {f"soup-{i:05}-of-00003.safetensors" for i in (1, 2, 3)}),
+        (24, index | {f"soup-{i:05}-of-00002.safetensors" for i in (1, 2)}),
+        (10**9, {"soup.safetensors"}),
+    ):
+        average(pool, [1.0], soup, max_shard_size=most)
+        assert {file.name for file in tmp_path.iterdir()} == kept | expected
 
 
 def test_a_sharded_soup_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
