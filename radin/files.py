@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from radin.errors import StorageError
+from radin.errors import MissingFileError, StorageError
 
 #: What the system says where there is no room; whatever else it says is about the place.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -120,9 +120,15 @@ def file_digest(path: str | os.PathLike[str], memory: MutableMapping[str, str] |
     Arguments:
         path: the file.
         memory: digests by path, size, modification time and inode; a file that agrees in all four is not read again.
+
+    Raises:
+        MissingFileError: there is no such file.
     """
     resolved = Path(path).resolve()
-    stat = resolved.stat()
+    try:
+        stat = resolved.stat()
+    except FileNotFoundError as error:
+        raise MissingFileError(f"{path} is not there any more; bring it back, or leave it out") from error
     known_as = f"{resolved}\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ino}"
     if memory is not None and known_as in memory:
         return memory[known_as]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from radin.errors import StorageError
+from radin.errors import MissingFileError, StorageError
 from radin.files import check_place, digest_of, file_digest, write_json, written_aside
 
 
@@ -93,7 +93,7 @@ def test_a_place_that_can_be_written_to_is_left_as_it_is(tmp_path):
 
 FILLED = """
 import resource, signal, sys
-from radin.errors import StorageError
+from radin.errors import MissingFileError, StorageError
 from radin.files import written_aside
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
@@ -153,6 +153,9 @@ def test_a_file_is_read_again_only_if_it_changed(tmp_path):
     memory[next(iter(memory))] = "remembered"
     assert file_digest(path, memory) == "remembered"
     assert file_digest(path) == hashlib.sha256(b"one").hexdigest()
+    path.unlink()
+    with pytest.raises(MissingFileError, match="is not there any more"):
+        file_digest(path, memory)
     write_json(path, 1)  # another inode
     assert file_digest(path, memory) == hashlib.sha256(b"1\n").hexdigest()
 
