@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pickle
 import re
+import zipfile
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def _stand_in(path: str) -> type[_Setting]:
     return type(name, (_Setting,), {"__module__": module, "__qualname__": name})
 
 
-STAND_INS = [_stand_in(path) for path in SETTINGS]
+STAND_INS: list[Any] = [_stand_in(path) for path in SETTINGS]
 
 
 class PickledCheckpoint(Checkpoint):
@@ -155,28 +156,34 @@ def _content(path: Path) -> Any:
     if not start:
         raise CheckpointError(f"{path} is empty, expected a PyTorch checkpoint. Copy or save it again.")
     mapped = start == b"PK\x03\x04"  # a zip archive, PyTorch's format since 1.6
+    if mapped:
+        _refuse_torchscript(path)
     try:
-        with _settings_allowed():
+        with torch.serialization.safe_globals(STAND_INS):
             return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except Exception as error:  # torch raises RuntimeError, UnpicklingError, EOFError, KeyError and more
         raise _refusal(path, error) from error
 
 
-def _settings_allowed() -> AbstractContextManager[Any]:
-    """Lets `torch.load` take `SETTINGS` for their stand-ins; PyTorch 2.4 cannot, and refuses such files."""
-    safe_globals = getattr(torch.serialization, "safe_globals", None)
-    return safe_globals(STAND_INS) if safe_globals is not None else nullcontext()
+def _refuse_torchscript(path: Path) -> None:
+    """Refuses programs of TorchScript, which some releases of PyTorch load although they are asked for weights only."""
+    with suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+        if any(name.endswith("/constants.pkl") for name in archive.namelist()):
+            raise _runs_code(path, "it is a TorchScript program")
+
+
+def _runs_code(path: Path, reason: str) -> CheckpointError:
+    return CheckpointError(
+        f"{path} holds more than tensors: loading it would run code, which radin never does ({reason}). If you trust "
+        f"the file, save its weights alone where it was made: torch.save(model.state_dict(), 'weights.pt')."
+    )
 
 
 def _refusal(path: Path, error: Exception) -> CheckpointError:
     text = str(error)
     called = re.search(r"GLOBAL ([\w.]+)", text) or re.search(r"Unsupported class ([\w.]+)", text)
-    if called or "TorchScript" in text:
-        return CheckpointError(
-            f"{path} holds more than tensors: loading it would run code, which radin never does "
-            f"({f'it calls {called[1]}' if called else 'it is a TorchScript program'}). If you trust the file, "
-            f"save its weights alone where it was made: torch.save(model.state_dict(), 'weights.pt')."
-        )
+    if called:
+        return _runs_code(path, f"it calls {called[1]}")
     known = isinstance(error, RuntimeError | EOFError | pickle.UnpicklingError)
     useful = known and text and "weights_only" not in text  # torch's advice there is to run the file's code
     clause = f" (PyTorch: {text.splitlines()[0].partition('. ')[0].rstrip('.')})" if useful else ""

@@ -69,7 +69,9 @@ def test_numpys_own_floats_keep_their_bytes(name: str) -> None:
 
 
 def test_widths_are_those_of_torch() -> None:
-    for dtype in DTYPES.values():
+    known = [dtype for dtype in DTYPES.values() if hasattr(torch, dtype.name)]  # the youngest came with PyTorch 2.7
+    assert len(known) >= len(DTYPES) - 1
+    for dtype in known:
         assert dtype.itemsize == getattr(torch, dtype.name).itemsize, dtype.name
 
 
