@@ -2,7 +2,8 @@
 
 The same random subsets are built under each of radin's policies (`average` the members' statistics, `recompute` them
 from the network's own activations, `keep` those of one member) and run on the selection data. Beside each real score
-stands what the averaged logits promised, which depends on no policy. `docs/zoos.md` quotes the table.
+stands what the averaged logits promised, which depends on no policy. The single ingredients with recomputed statistics
+say how much of what those gain has nothing to do with averaging. `docs/zoos.md` quotes the table.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from radin.metrics import get_metric
 
 POLICIES = ("average", "recompute", "keep")
 
+#: The row about ingredients.
+SINGLES = "recompute, single ingredients"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -31,25 +35,25 @@ class Row:
     Attributes:
         zoo: the pool.
         policy: of BatchNorm statistics.
-        subsets: how many were built; their sizes are spread evenly.
-        score: of the soups.
+        subsets: how many were built; their sizes are spread evenly. Or how many ingredients there are.
+        score: of the soups, or of the ingredients.
         gap: the soups' score less that of the averaged logits.
         gap_nll: the same of the negative log-likelihood; positive where the soups are worse.
-        better: the soups' score less that under `average`, subset by subset.
+        better: the soups' score less that under `average`, subset by subset; the ingredients' less that as saved.
         error: standard error of `better` over the subsets.
         rank_correlation: Spearman's, between soups and averaged logits.
-        seconds: of one soup.
+        seconds: of one soup, or of one ingredient.
     """
 
     zoo: str
     policy: str
     subsets: int
     score: float
-    gap: float
-    gap_nll: float
+    gap: float | None
+    gap_nll: float | None
     better: float
     error: float
-    rank_correlation: float
+    rank_correlation: float | None
     seconds: float
 
 
@@ -67,7 +71,7 @@ def draw_subsets(n: int, k: int, seed: int) -> np.ndarray:
 
 
 def measure(zoo: str, pool: radin.Pool, task: radin.Task, run: Path, *, subsets: int, seed: int) -> list[Row]:
-    """One row for each policy.
+    """One row for each policy, and one for the ingredients.
 
     Arguments:
         zoo: the pool's name.
@@ -106,23 +110,36 @@ def measure(zoo: str, pool: radin.Pool, task: radin.Task, run: Path, *, subsets:
                 seconds=seconds,
             )
         )
-    return rows
+    return [*rows, measure_singles(zoo, pool, task, run)]
+
+
+def measure_singles(zoo: str, pool: radin.Pool, task: radin.Task, run: Path) -> Row:
+    """The ingredients with recomputed statistics, beside themselves as they were saved; arguments as for `measure`."""
+    with radin.Verifier(pool, task, run, batchnorm="recompute") as verifier:
+        begun = time.perf_counter()
+        singles = [radin.Recipe.subset(pool.names, [i]) for i in range(len(pool))]
+        logits = [verifier.selection_logits(single, control=True) for single in singles]
+        seconds = (time.perf_counter() - begun) / len(pool)
+        scores = np.array([task.scored_by.score(one, verifier.bank.labels) for one in logits])
+        better = scores - verifier.solo
+    error = float(better.std(ddof=1) / np.sqrt(len(pool)))
+    return Row(zoo, SINGLES, len(pool), float(scores.mean()), None, None, float(better.mean()), error, None, seconds)
 
 
 def table(rows: Sequence[Row]) -> str:
     """The rows as a Markdown table; scores and gaps in points."""
     lines = [
-        "| pool | policy | soups | gap | gap, NLL | against average | rank correlation |",
+        "| pool | policy | accuracy | gap | gap, NLL | against average | rank correlation |",
         "|---|---|" + "---:|" * 5,
     ]
     for row in rows:
         paired = "" if row.policy == "average" else f"{100 * row.better:+.2f} ± {100 * row.error:.2f}"
         cells = [
             f"{100 * row.score:.2f}",
-            f"{100 * row.gap:+.2f}",
-            f"{row.gap_nll:+.4f}",
+            "" if row.gap is None else f"{100 * row.gap:+.2f}",
+            "" if row.gap_nll is None else f"{row.gap_nll:+.4f}",
             paired,
-            f"{row.rank_correlation:.2f}",
+            "" if row.rank_correlation is None else f"{row.rank_correlation:.2f}",
         ]
         lines.append("| " + " | ".join([row.zoo, row.policy, *cells]) + " |")
     return "\n".join(lines)

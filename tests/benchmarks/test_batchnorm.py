@@ -18,9 +18,14 @@ def test_policies_differ_where_there_is_batchnorm_and_agree_where_there_is_none(
         pool = radin.Pool(small.make_pool(folder / "pool", batchnorm=with_norm))
         task = small.task(batchnorm=with_norm)
         rows = batchnorm.measure("small", pool, task, folder / "run", subsets=6, seed=0)
-        assert [row.policy for row in rows] == ["average", "recompute", "keep"]
-        assert (len({row.gap_nll for row in rows}) == 3) is with_norm
-        assert rows[0].better == rows[0].error == 0
-        for row in rows:
-            assert np.isclose(row.score - rows[0].score, row.better)
-    assert batchnorm.table(rows).count("\n") == 4
+        *soups, singles = rows
+        assert [row.policy for row in soups] == ["average", "recompute", "keep"]
+        assert (len({row.gap_nll for row in soups}) == 3) is with_norm
+        assert soups[0].better == soups[0].error == 0
+        for row in soups:
+            assert np.isclose(row.score - soups[0].score, row.better)
+        assert singles.subsets == len(pool)
+        assert (singles.better != 0) is with_norm
+        with radin.Verifier(pool, task, folder / "run") as verifier:
+            assert np.isclose(singles.score - singles.better, verifier.solo.mean())
+    assert batchnorm.table(rows).count("\n") == 5
