@@ -8,8 +8,11 @@ from pathlib import Path  # noqa: E402 -- the hook has to come first
 
 import pytest  # noqa: E402 -- the hook has to come first
 import torch  # noqa: E402 -- the hook has to come first
+from hypothesis import settings  # noqa: E402 -- the hook has to come first
 
 torch.set_num_threads(1)  # the networks are tiny, and tests run side by side
+settings.register_profile("untimed", deadline=None)  # how long an example takes is the machine's affair
+settings.load_profile("untimed")
 
 #: The code must be right on CUDA although most machines have none.
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]

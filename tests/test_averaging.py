@@ -87,7 +87,7 @@ def pools(draw: st.DrawFn) -> tuple[list[dict[str, Tensor]], list[float]]:
     return states, weights.tolist()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(pools())
 def test_a_soup_is_the_weighted_sum_in_pool_order(case: tuple[list[dict[str, Tensor]], list[float]]) -> None:
     states, weights = case
@@ -99,7 +99,7 @@ def test_a_soup_is_the_weighted_sum_in_pool_order(case: tuple[list[dict[str, Ten
         assert soup[name].shape == states[0][name].shape
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(pools(), st.sampled_from(["pt", "safetensors"]), st.booleans())
 def test_formats_and_ways_of_reading_give_the_same_bytes(
     case: tuple[list[dict[str, Tensor]], list[float]], suffix: str, modern: bool

@@ -51,7 +51,7 @@ def test_dispersion_is_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     np.testing.assert_allclose(gram.distances, apart, rtol=1e-9, atol=1e-9)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 6), st.integers(0, 10**6))
 def test_dispersion_of_any_points(n: int, seed: int) -> None:
     points = np.random.default_rng(seed).normal(size=(n, 9))

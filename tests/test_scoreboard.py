@@ -1,7 +1,7 @@
 """The arrays that remember recipes, against dictionaries and sorted()."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from radin.distinct import DistinctRows
@@ -9,7 +9,6 @@ from radin.recipe import as_proposals, mixing_weights, subset_rows
 from radin.scoreboard import Scoreboard
 
 
-@settings(deadline=None)
 @given(
     batches=st.lists(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), max_size=30), max_size=6),
     spread=st.sampled_from([1, 2**32, 2**61]),
@@ -48,7 +47,6 @@ def random_batch(rng, n, k, kind):
     return as_proposals(weights / weights.sum(axis=1, keepdims=True), n)
 
 
-@settings(deadline=None)
 @given(n=st.sampled_from([1, 3, 8, 9, 64, 65]), kinds=st.lists(st.booleans(), max_size=5), seed=st.integers(0, 999))
 def test_recipes_are_remembered_whatever_they_are_written_as(n, kinds, seed):
     rng = np.random.default_rng(seed)
@@ -71,7 +69,6 @@ def test_recipes_are_remembered_whatever_they_are_written_as(n, kinds, seed):
         np.testing.assert_array_equal(board.sizes, (np.array(rows) > 0).sum(axis=1))
 
 
-@settings(deadline=None)
 @given(
     k=st.integers(0, 60),
     n=st.sampled_from([2, 4, 9]),

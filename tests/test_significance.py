@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -22,7 +22,6 @@ def labels(m):
 
 
 @given(st.integers(1, 10_000).flatmap(lambda m: st.tuples(st.integers(0, m), st.just(m))))
-@settings(deadline=None)
 def test_interval_of_a_proportion_is_wilsons(counts):
     right, m = counts
     low, high = interval(ACCURACY, np.arange(m) < right, labels(m))
@@ -50,7 +49,6 @@ def test_interval_of_a_mean_is_near_students(m):
 
 
 @given(st.integers(0, 2_000), st.integers(0, 2_000))
-@settings(deadline=None)
 def test_mcnemar_is_the_binomial_test_of_the_discordant_pairs(ours, theirs):
     expected = stats.binomtest(ours, ours + theirs, 0.5).pvalue if ours + theirs else 1.0
     assert exact_mcnemar(ours, theirs) == pytest.approx(expected, rel=1e-9)

@@ -89,7 +89,7 @@ def test_moves_are_those_of_real_arithmetic(name, dtype, shape, device):
         assert surrogate.additions(counts).tolist() == (truth @ 2.0 ** np.arange(shape[1])).tolist()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_accuracy_of_any_logits(data):
     n, m, c = data.draw(st.tuples(st.integers(1, 6), st.integers(1, 6), st.integers(2, 5)))

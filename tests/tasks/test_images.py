@@ -146,7 +146,7 @@ def test_given_classes_set_labels_and_may_lack_folders(root: Path) -> None:
     assert images.labels.tolist() == [0, 2, 2, 3, 3]
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(counts=st.dictionaries(st.text("abcxyz_", min_size=1, max_size=4), st.integers(0, 3), min_size=1, max_size=5))
 def test_labels_count_the_images_of_each_folder(
     tmp_path_factory: pytest.TempPathFactory, counts: dict[str, int]
