@@ -37,7 +37,8 @@ from radin.cli.console import pairs
 from radin.cli.screen import Bars, print_table
 from radin.errors import MissingFileError, RadinError
 from radin.files import digest_of
-from radin.procedure import SHORTLIST, assess, corrected, merit
+from radin.procedure import SHORTLIST, assess, merit, verify_best
+from radin.progress import SILENT
 from radin.tasks.load import load_task
 
 #: Folders of ImageNet's shifted test sets, by the kind that reads them.
@@ -218,7 +219,8 @@ def by_default(verifier: radin.Verifier, given: argparse.Namespace, caps: Sequen
     searcher, lam = DEFAULT[0].removeprefix("calibrated "), DEFAULT[1]
     surrogate, most = radin.Surrogate(verifier.bank, verifier.task.metric, lam), max(caps)
     shortlist = radin.search(searcher, surrogate, radin.Budget(candidates=given.candidates, soups=None), top=SHORTLIST)
-    found = radin.search(corrected(shortlist, verifier, surrogate), verifier, radin.Budget(soups=most), top=most)
+    budget = radin.Budget(soups=most)
+    found = verify_best(shortlist, verifier, surrogate, budget, learns=True, progress=SILENT)
     in_turn = [one.recipe for one in sorted(found, key=attrgetter("number"))]
     for cap in caps:
         yield Winner(cap, winner_of(verifier, in_turn[:cap]), len(in_turn[:cap]))

@@ -95,6 +95,11 @@ def recompute_statistics(network: nn.Module, task: Task, batch_size: int) -> Non
                 restore_statistics(layer, {one: before[f"{name}.{one}" if name else one] for one in STATISTICS})
 
 
+def keeps_statistics(network: nn.Module) -> bool:
+    """Whether any BatchNorm layer keeps running means and variances."""
+    return bool(_layers(network))
+
+
 def statistics_of(network: nn.Module) -> dict[str, np.ndarray]:
     """Running means and variances of all BatchNorm layers, by the names that a state dict gives them."""
     buffers = _buffers(network).items()

@@ -14,6 +14,7 @@ from jaxtyping import Float32
 
 from radin.batchnorm import (
     StatisticsFolder,
+    keeps_statistics,
     recompute_statistics,
     restore_statistics,
     statistics_of,
@@ -163,7 +164,7 @@ class Evaluator:
         """
         (folder, rows), control = self._place(kind, on), kind == "control"
         key = self.key(recipe, rows, control=control)
-        name = f"control-{key[:16]}" if control else _stored_as(recipe, key)
+        name = _stored_as(recipe, key, kind)
         logits = folder.get(name, key)
         if logits is None:
             _ = self._filler  # made before anything is charged: a network that does not fit costs nothing
@@ -183,29 +184,29 @@ class Evaluator:
         """Whether the logits of a recipe are on disk already."""
         folder, rows = self._place(kind)
         key = self.key(recipe, rows)
-        return folder.get(_stored_as(recipe, key), key) is not None
+        return folder.get(_stored_as(recipe, key, kind), key) is not None
 
     def fill(self, recipe: Recipe, *, control: bool = False) -> torch.nn.Module:
         """The task's one network, filled with a soup; `control` recomputes an ingredient's statistics like a soup's."""
         self._filler.fill(recipe)
-        if self.batchnorm == "recompute" and (control or recipe.size > 1):
+        if self.recomputes and (control or recipe.size > 1):
             self._recompute(recipe)
         return self._network
 
     @property
     def recomputes(self) -> bool:
         """Whether soups get statistics of their own, so that they are fairly compared with controls only."""
-        return self.batchnorm == "recompute" and bool(statistics_of(self._network))
+        return self.batchnorm == "recompute" and keeps_statistics(self._network)
 
     def _recompute(self, recipe: Recipe) -> None:
         key = self._key_of_statistics(recipe)
         known = self._statistics.get(key)
         if known is not None:
             restore_statistics(self._network, known)
-        elif statistics_of(self._network):
-            with self.ledger.charge("statistics", key, str(recipe), len(statistics_rows(self.task))):
-                self._batch.halving(str(recipe), lambda size: recompute_statistics(self._network, self.task, size))
-                self._statistics.store(key, statistics_of(self._network))
+            return
+        with self.ledger.charge("statistics", key, str(recipe), len(statistics_rows(self.task))):
+            self._batch.halving(str(recipe), lambda size: recompute_statistics(self._network, self.task, size))
+            self._statistics.store(key, statistics_of(self._network))
 
     def _key_of_statistics(self, recipe: Recipe) -> str:
         """Another than that of the soup's logits: after a kill, the ledger tells by keys which of the two are there."""
@@ -213,13 +214,13 @@ class Evaluator:
 
     def recomputed(self, recipe: Recipe) -> dict[str, np.ndarray]:
         """BatchNorm statistics that a soup has beside the average of its members; empty unless they are recomputed."""
-        if self.batchnorm != "recompute" or recipe.size == 1:
+        if not self.recomputes or recipe.size == 1:
             return {}
-        key = self._key_of_statistics(recipe)
-        if self._statistics.get(key) is None:
-            self.fill(recipe)
+        known = self._statistics.get(self._key_of_statistics(recipe))
+        if known is None:
+            known = statistics_of(self.fill(recipe))
         names = names_in(self.pool, self._network)
-        return {names[name]: values for name, values in (self._statistics.get(key) or {}).items()}
+        return {names[name]: values for name, values in known.items()}
 
     @cached_property
     def _network(self) -> torch.nn.Module:
@@ -289,5 +290,7 @@ class Evaluator:
         return max((SAME_LOGITS[dtype] for dtype in dtypes & SAME_LOGITS.keys()), default=SAME_LOGITS[torch.float32])
 
 
-def _stored_as(recipe: Recipe, key: str) -> str:
+def _stored_as(recipe: Recipe, key: str, kind: Kind) -> str:
+    if kind == "control":
+        return f"control-{key[:16]}"
     return recipe.member_names[0] if recipe.size == 1 else f"soup-{key[:16]}"

@@ -45,7 +45,8 @@ def written_aside(path: str | os.PathLike[str], *, durable: bool = True) -> Iter
             raise
         said = f"{target}: could not be written ({error.strerror}); free some space, or write elsewhere"
         if error.errno not in FULL:
-            said = f"{target}: could not be written: {_fault(target) or error.strerror or error}; write elsewhere"
+            why = fault_of_place(target) or error.strerror or error
+            said = f"{target}: could not be written: {why}; write elsewhere"
         raise StorageError(error.errno, said) from error
     finally:
         with suppress(OSError):  # the error that matters is the first
@@ -59,16 +60,17 @@ def check_place(path: str | os.PathLike[str]) -> None:
         StorageError: there can be no such file; says why.
     """
     target = Path(path)
-    if fault := _fault(target):
+    if fault := fault_of_place(target):
         raise StorageError(f"{target}: cannot be written: {fault}; write elsewhere")
 
 
-def _fault(target: Path) -> str:
-    """Why there can be no file at a place; empty if there can be one."""
+def fault_of_place(target: Path) -> str:
+    """Why there can be no file at a place, in a clause; empty if there can be one. Leaves nothing there."""
     try:
         if target.is_dir():
             return "it is a folder"
-        nearest = nearest_there(target.parent)
+        folder = target.absolute().parent
+        nearest = next(one for one in (folder, *folder.parents) if one.exists())
         if not nearest.is_dir():
             return f"{nearest} is a file, and would have to be a folder"
         trial = nearest / _aside(target).name
@@ -80,16 +82,6 @@ def _fault(target: Path) -> str:
     except OSError as error:
         return f"the folder {nearest} takes no such file ({error.strerror})"
     return ""
-
-
-def nearest_there(path: Path) -> Path:
-    """A path, or the nearest above it that there is.
-
-    Raises:
-        OSError: a name in it is too long, or a folder may not be looked into.
-    """
-    place = path.absolute()
-    return next(one for one in (place, *place.parents) if one.exists())
 
 
 def _aside(target: Path) -> Path:

@@ -187,18 +187,19 @@ def soup_findings(
 
 def exceeds(measured: Sequence[Measured]) -> bool:
     """Whether soups know more than their ensembles by over `LOST`, on average, and most of them surely do."""
-    if not measured:
-        return False
-    surely = sum(m.sure and m.gap > 0 for m in measured)
-    return float(np.mean([m.lost for m in measured])) < -LOST and 2 * surely > len(measured)
+    return _differs(measured, +1)
 
 
 def falls_short(measured: Sequence[Measured]) -> bool:
     """Whether soups lose more than `LOST` of what their ensembles know, on average, and most of them surely lose."""
+    return _differs(measured, -1)
+
+
+def _differs(measured: Sequence[Measured], sign: int) -> bool:
     if not measured:
         return False
-    surely = sum(m.sure and m.gap < 0 for m in measured)
-    return float(np.mean([m.lost for m in measured])) > LOST and 2 * surely > len(measured)
+    surely = sum(m.sure and sign * m.gap > 0 for m in measured)
+    return -sign * float(np.mean([m.lost for m in measured])) > LOST and 2 * surely > len(measured)
 
 
 def _blamed(name: str, partner: str, walls: Sequence[Measured], suspects: Sequence[str]) -> bool:

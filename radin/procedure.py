@@ -102,14 +102,11 @@ def make_soup(
     with Ledger(run / "ledger.db") as ledger:
         verifier = Verifier(pool, task, run, ledger=ledger, batchnorm=batchnorm, progress=progress)
         surrogate = Surrogate(verifier.bank, task.metric, lam)
-        recorded: dict[str, Any] = {"ledger": ledger, "scope": verifier.scope, "progress": progress}
         learns = calibrate and soups > 1
         top = max(SHORTLIST, soups) if learns else soups
+        recorded: dict[str, Any] = {"ledger": ledger, "scope": verifier.scope, "progress": progress}
         shortlist = search(chosen, surrogate, budget, seed=seed, top=top, options=options, **recorded)
-        verification = corrected(shortlist, verifier, surrogate) if learns else in_order(shortlist)
-        listed = [candidate.recipe.dumps() for candidate in shortlist]
-        recorded["scope"] = digest_of(verifier.scope, listed, *([lam] if learns else []))
-        verified = search(verification, verifier, _left(budget, shortlist), top=soups, **recorded)
+        verified = verify_best(shortlist, verifier, surrogate, budget, learns=learns, progress=progress)
         tried = [assess(one.recipe, verifier, surrogate) for one in sorted(verified, key=attrgetter("number"))]
         singles = [assess(Recipe.subset(pool.names, [i]), verifier, surrogate) for i in range(len(pool))]
         leaderboard = sorted([*tried, *singles], key=merit(task), reverse=True)
@@ -144,6 +141,26 @@ def make_soup(
         )
         _publish(result, pool, verifier, shortlist, statistics)
     return result
+
+
+def verify_best(
+    shortlist: Shortlist, verifier: Verifier, surrogate: Surrogate, budget: Budget, *, learns: bool, progress: Progress
+) -> Shortlist:
+    """Verifies recipes of a shortlist until the budget's soups, or the time that the search has left, are spent.
+
+    Arguments:
+        shortlist: what the search on the surrogate found.
+        verifier: charged with the soups, in its ledger.
+        surrogate: what the shortlist was ranked by.
+        budget: of the whole run.
+        learns: whether each soup has a say in which one is next; else the best are verified in order.
+        progress: watches the soups.
+    """
+    verification = corrected(shortlist, verifier, surrogate) if learns else in_order(shortlist)
+    listed = [candidate.recipe.dumps() for candidate in shortlist]
+    scope = digest_of(verifier.scope, listed, *([surrogate.lam] if learns else []))
+    recorded: dict[str, Any] = {"ledger": verifier.ledger, "scope": scope, "progress": progress}
+    return search(verification, verifier, _left(budget, shortlist), top=budget.soups or len(shortlist), **recorded)
 
 
 def in_order(shortlist: Shortlist) -> SearchFunction:

@@ -9,8 +9,8 @@ from typing import Any
 
 from radin.budget import Budget
 from radin.driver import as_searcher, check_whole
-from radin.errors import InputError, RunDirError, StorageError
-from radin.files import nearest_there
+from radin.errors import InputError, RunDirError
+from radin.files import fault_of_place
 from radin.plugins import Searcher, SearchFunction
 from radin.prior import validate_strength
 
@@ -29,17 +29,10 @@ def check_settings(
 
 
 def check_run_dir(folder: str | os.PathLike[str]) -> None:
-    """Finds fault with a run folder before it is made.
+    """Finds fault with a run folder before it is made; leaves nothing there.
 
     Raises:
-        RunDirError: there is a file in its place, or in that of a folder above.
-        StorageError: it, or the folder that it would be made in, cannot be written to, or its name is too long.
+        RunDirError: there can be no such folder, or nothing can be written to it; says why.
     """
-    try:
-        nearest = nearest_there(Path(folder))
-    except OSError as error:  # a name that is too long, or a folder that may not be looked into
-        raise StorageError(f"{folder}: cannot be a run folder ({error.strerror}); choose another") from error
-    if not nearest.is_dir():
-        raise RunDirError(f"{folder}: expected a folder for the run, got the file {nearest}; choose another")
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise StorageError(f"{folder}: the folder {nearest} cannot be written to; choose another run folder")
+    if fault := fault_of_place(Path(folder) / "ledger.db"):
+        raise RunDirError(f"{folder}: cannot be a run folder: {fault}; choose another")

@@ -120,31 +120,37 @@ def command(
     from radin.procedure import make_soup
 
     task = task_from(spec, arguments, split, changes)
-    with Bars() as bars:
-        if only_plan:
+    if only_plan:
+        with Bars() as bars:
             planned = plan(pool, task, budget, run_dir, batchnorm=batchnorm, progress=bars)
-        elif logits_only:
+        print_json(planned.to_json()) if as_json else show_plan(planned)
+    elif logits_only:
+        with Bars() as bars:
             collected = collect_logits(pool, task, run_dir, progress=bars)
-        else:
+        print_json(collected) if as_json else show_collected(collected)
+    else:
+        with Bars() as bars:
             how: dict[str, Any] = {"calibrate": calibrate, "batchnorm": batchnorm, "progress": bars}
             result = make_soup(pool, task, searcher, options, budget, lam, seed, run_dir, **how)
-    if only_plan:
-        print_json(planned.to_json()) if as_json else show_plan(planned)
-        return
-    if logits_only:
-        print_json(collected) if as_json else click.echo(
-            "Logits: {} ({})".format(collected["logits"], counted(collected["passes"], "pass", "passes"))
-        )
-        return
+        deliver(result, target, as_json)
+
+
+def deliver(result: Result, target: str | None, as_json: bool) -> None:
+    """Saves the soup where it is wanted as well, and prints what was found, also where saving it fails."""
     unsaved: RadinError | None = None
     if target:
         try:
             result.save(target)
-        except RadinError as error:  # what was found is worth seeing all the same
+        except RadinError as error:
             unsaved, target = error, None
     print_json(result.to_json()) if as_json else show_result(result, target)
     if unsaved:
         raise unsaved
+
+
+def show_collected(collected: Mapping[str, Any]) -> None:
+    """Prints where logits lie, and how many passes they took."""
+    click.echo(f"Logits: {collected['logits']} ({counted(collected['passes'], 'pass', 'passes')})")
 
 
 def collect_logits(pool: Pool, task: Task, run_dir: str, *, progress: Progress) -> dict[str, Any]:
@@ -164,7 +170,7 @@ def show_plan(planned: Plan) -> None:
         ["samples a pass", f"{planned.samples:,}"],
         ["classes", _counted(planned.classes, planned.class_names)],
         ["test passes", _test_passes(planned)],
-        *[["passes with BatchNorm recomputed", f"{planned.controls}"]] * bool(planned.controls),
+        ["passes with BatchNorm recomputed", f"{planned.controls or 'none'}"],
         ["device", f"{planned.device}, batches of {planned.batch_size}"],
         ["memory", f"about {size(planned.memory_bytes)} at the peak"],
         ["disk", f"about {size(planned.disk_bytes)} of logits, distances and soup"],
@@ -207,7 +213,6 @@ def show_result(result: Result, target: str | None = None) -> None:
     ]
     columns, recipes = ["", result.metric, "averaged logits", "size"], [str(entry.recipe) for entry in shown]
     print_table("leaderboard, on the selection data", columns, rows, numbers=range(4), recipes=recipes)
-    spent = result.spent
     click.echo(result.verdict())
     if gap := result.surrogate_gap():
         click.echo(gap)
@@ -216,24 +221,33 @@ def show_result(result: Result, target: str | None = None) -> None:
     remarks = show_tests(result) if len(result.tests) > 1 else show_report(result.report)
     for remark in dict.fromkeys(remarks):
         click.echo(f"Note: {remark}.")
-    lost = f", {counted(spent.lost, 'evaluation')} lost to interruptions" if spent.lost else ""
-    sets = "test sets" if len(result.tests) > 1 else "the test set"
-    tests = f", {counted(spent.test_passes, 'pass', 'passes')} over {sets}" if spent.test_passes else ""
-    if spent.statistics:
-        times, samples = counted(spent.statistics, "time"), counted(spent.statistics_samples, "sample")
-        tests += f", BatchNorm statistics {times} on {samples} in all"
-    if spent.controls:
-        tests += f", {counted(spent.controls, 'pass', 'passes')} of ingredients with recomputed ones"
-    click.echo(
-        f"Spent on this result: {counted(spent.candidates, 'candidate')} ({duration(spent.seconds_search)}), "
-        f"{counted(spent.soups, 'real soup')} ({duration(spent.seconds_soups)}); in this folder: "
-        f"{counted(spent.passes, 'ingredient pass', 'ingredient passes')} ({duration(spent.seconds_passes)})"
-        f"{tests}{lost}."
-    )
+    click.echo(_spent(result))
     if result.earlier:
         click.echo(_replaced(result.earlier[-1]))
     click.echo(f"Soup: {target or result.run_dir / 'soup.safetensors'}")
     click.echo(f"Leaderboard and picture: {Path(result.run_dir) / 'leaderboard.json'}, score-against-budget.png")
+
+
+def _spent(result: Result) -> str:
+    """What the result cost, and what all results in its folder cost."""
+    spent = result.spent
+    folder = [
+        f"{counted(spent.passes, 'ingredient pass', 'ingredient passes')} ({duration(spent.seconds_passes)})",
+    ]
+    if spent.test_passes:
+        sets = "test sets" if len(result.tests) > 1 else "the test set"
+        folder.append(f"{counted(spent.test_passes, 'pass', 'passes')} over {sets}")
+    if spent.statistics:
+        times, samples = counted(spent.statistics, "time"), counted(spent.statistics_samples, "sample")
+        folder.append(f"BatchNorm statistics {times} on {samples} in all")
+    if spent.controls:
+        folder.append(f"{counted(spent.controls, 'pass', 'passes')} of ingredients with recomputed ones")
+    if spent.lost:
+        folder.append(f"{counted(spent.lost, 'evaluation')} lost to interruptions")
+    return (
+        f"Spent on this result: {counted(spent.candidates, 'candidate')} ({duration(spent.seconds_search)}), "
+        f"{counted(spent.soups, 'real soup')} ({duration(spent.seconds_soups)}); in this folder: {', '.join(folder)}."
+    )
 
 
 def _replaced(earlier: Mapping[str, Any]) -> str:

@@ -30,15 +30,25 @@ class Bank(Protocol):
     """What the surrogate reads: a `radin.LogitBank`."""
 
     @property
-    def names(self) -> tuple[str, ...]: ...
+    def names(self) -> tuple[str, ...]:
+        """The ingredients' names, in pool order."""
+
     @property
-    def labels(self) -> np.ndarray: ...
+    def labels(self) -> np.ndarray:
+        """The class of every sample, `int64[M]`."""
+
     @property
-    def n_classes(self) -> int: ...
+    def n_classes(self) -> int:
+        """C, the columns of the logits."""
+
     @property
-    def n_samples(self) -> int: ...
+    def n_samples(self) -> int:
+        """M, the rows of the logits."""
+
     def __len__(self) -> int: ...
-    def read(self, i: int, start: int, stop: int, /) -> np.ndarray: ...
+
+    def read(self, i: int, start: int, stop: int, /) -> np.ndarray:
+        """Rows `[start, stop)` of ingredient `i`."""
 
 
 def sample_blocks(

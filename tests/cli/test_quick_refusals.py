@@ -1,5 +1,6 @@
 """What can be found wrong without torch is found before it is imported."""
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 from command_line import SMALL
 
-from radin.errors import RunDirError, StorageError
+from radin.errors import RunDirError
 from radin.settings import check_run_dir
 
 PROGRAM = """
@@ -48,7 +49,7 @@ def test_mistakes_are_said_before_torch_is_imported(checkpoints: list[Path], tmp
         "soups must be",
         "did you mean",
         "is one checkpoint",
-        "got the file",
+        "would have to be a folder",
         "gone.py",
         "seed must be",
     ):
@@ -59,10 +60,14 @@ def test_a_run_folder_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyP
     check_run_dir(tmp_path / "a" / "b")
     assert not (tmp_path / "a").exists()
     (tmp_path / "file").touch()
-    with pytest.raises(RunDirError, match="got the file"):
+    with pytest.raises(RunDirError, match=r"cannot be a run folder: .*file is a file, and would have to be a folder"):
         check_run_dir(tmp_path / "file" / "run")
-    with pytest.raises(StorageError, match="cannot be a run folder"):
+    with pytest.raises(RunDirError, match="cannot be a run folder: File name too long"):
         check_run_dir(tmp_path / ("x" * 5000))
-    monkeypatch.setattr("os.access", lambda path, mode: False)  # a superuser may write anywhere
-    with pytest.raises(StorageError, match="cannot be written to"):
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "touch", refuse)  # a superuser may write anywhere
+    with pytest.raises(RunDirError, match=r"takes no such file \(Permission denied\)"):
         check_run_dir(tmp_path / "a")
