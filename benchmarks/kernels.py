@@ -78,7 +78,7 @@ def cases(quick: bool, banks: Sequence[str]) -> list[Case]:
         for level, spread in {"low": 0.15, "mid": 0.32, "high": 0.6}.items()
     ]
     found.append(Case("wide", Fleet(72, 26_000, 1000, dtype="float16").bank_in, 2048))
-    found.append(Case("many", Fleet(1000, 2000, 100, dtype="float16").bank_in, 4096))
+    found.append(Case("thousand", Fleet(1000, 2000, 100, dtype="float16").bank_in, 4096))
     found += [Case(name, lambda folder, name=name: _zoo(name, folder), search=1_000_000) for name in zoos.names()]
     for text in banks:
         name, _, folder = text.partition("=")
