@@ -33,8 +33,8 @@ from benchmarks.comparison.runs import Plan, carry_out
 from benchmarks.comparison.trial import Replicate
 from radin.cli.console import pairs
 from radin.cli.screen import Bars, print_table
+from radin.common.files import written_aside
 from radin.errors import InputError, RadinError
-from radin.files import written_aside
 from radin.procedure import SHORTLIST
 
 #: What is set where nothing else is asked for, and what `--quick` sets instead.

@@ -9,62 +9,75 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from radin import errors as errors
     from radin import testing as testing
-    from radin.averaging import average as average
-    from radin.budget import Budget as Budget
-    from radin.budget import Ledger as Ledger
-    from radin.driver import Shortlist as Shortlist
-    from radin.driver import search as search
+    from radin.common.progress import Progress as Progress
     from radin.errors import RadinError as RadinError
-    from radin.logits import LogitBank as LogitBank
-    from radin.metrics import Metric as Metric
-    from radin.objective import Objective as Objective
-    from radin.planning import plan as plan
-    from radin.plugins import hookimpl as hookimpl
-    from radin.plugins import searchers as searchers
-    from radin.pool import Pool as Pool
-    from radin.problem import Problem as Problem
-    from radin.problem import Proposals as Proposals
+    from radin.evaluation.planning import plan as plan
+    from radin.evaluation.verifier import Verifier as Verifier
     from radin.procedure import make_soup as make_soup
     from radin.recipe import Recipe as Recipe
-    from radin.result import Result as Result
-    from radin.surrogate import Surrogate as Surrogate
-    from radin.tasks import Task as Task
-    from radin.verify import Verifier as Verifier
+    from radin.report.diagnosis import Diagnosis as Diagnosis
+    from radin.report.diagnosis import diagnose as diagnose
+    from radin.report.result import Result as Result
+    from radin.scoring.logit_bank import LogitBank as LogitBank
+    from radin.scoring.metrics import Metric as Metric
+    from radin.scoring.objective import Objective as Objective
+    from radin.scoring.surrogate import Surrogate as Surrogate
+    from radin.searching.budget import Budget as Budget
+    from radin.searching.budget import Ledger as Ledger
+    from radin.searching.driver import Shortlist as Shortlist
+    from radin.searching.driver import search as search
+    from radin.searching.plugins import Register as Register
+    from radin.searching.plugins import hookimpl as hookimpl
+    from radin.searching.plugins import searchers as searchers
+    from radin.searching.problem import Problem as Problem
+    from radin.searching.problem import Proposals as Proposals
+    from radin.tasks.task import Task as Task
+    from radin.weights.averaging import average as average
+    from radin.weights.pool import Pool as Pool
 
+#: The module that each public name comes from.
 _HOME = {
-    "Budget": "budget",
-    "Ledger": "budget",
-    "LogitBank": "logits",
-    "Metric": "metrics",
-    "Objective": "objective",
-    "Pool": "pool",
-    "Problem": "problem",
-    "Proposals": "problem",
-    "RadinError": "errors",
-    "Recipe": "recipe",
-    "Result": "result",
-    "Shortlist": "driver",
-    "Surrogate": "surrogate",
-    "Task": "tasks",
-    "Verifier": "verify",
-    "average": "averaging",
-    "hookimpl": "plugins",
-    "make_soup": "procedure",
-    "plan": "planning",
-    "search": "driver",
-    "searchers": "plugins",
+    "Budget": "radin.searching.budget",
+    "Diagnosis": "radin.report.diagnosis",
+    "Ledger": "radin.searching.budget",
+    "LogitBank": "radin.scoring.logit_bank",
+    "Metric": "radin.scoring.metrics",
+    "Objective": "radin.scoring.objective",
+    "Pool": "radin.weights.pool",
+    "Problem": "radin.searching.problem",
+    "Progress": "radin.common.progress",
+    "Proposals": "radin.searching.problem",
+    "RadinError": "radin.errors",
+    "Recipe": "radin.recipe",
+    "Register": "radin.searching.plugins",
+    "Result": "radin.report.result",
+    "Shortlist": "radin.searching.driver",
+    "Surrogate": "radin.scoring.surrogate",
+    "Task": "radin.tasks.task",
+    "Verifier": "radin.evaluation.verifier",
+    "average": "radin.weights.averaging",
+    "diagnose": "radin.report.diagnosis",
+    "hookimpl": "radin.searching.plugins",
+    "make_soup": "radin.procedure",
+    "plan": "radin.evaluation.planning",
+    "search": "radin.searching.driver",
+    "searchers": "radin.searching.plugins",
 }
 
-__all__ = [*sorted(_HOME), "testing"]
+#: Public modules.
+_MODULES = ("errors", "testing")
+
+__all__ = [*sorted(_HOME), *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "testing":
-        return import_module("radin.testing")
+    if name in _MODULES:
+        return import_module(f"radin.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'radin' has no attribute {name!r}")
-    value = getattr(import_module(f"radin.{_HOME[name]}"), name)
+    value = getattr(import_module(_HOME[name]), name)
     globals()[name] = value
     return value
 

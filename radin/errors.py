@@ -6,9 +6,44 @@ without knowing this library. A message says what was expected, what came, where
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Self
+
 
 class RadinError(Exception):
-    """Base of every error that radin raises on purpose."""
+    """Base of every error that radin raises on purpose.
+
+    An error says what went wrong in words that hold for every caller. Parameters that would mend it stand apart in
+    `mend`, so that each face writes them as its user would type them: `str(error)` as Python arguments, the command
+    line as flags.
+
+    Attributes:
+        mend: parameters with the values that would mend this; empty where there are none.
+    """
+
+    mend: Mapping[str, Any] = MappingProxyType({})
+
+    def mended_by(self, **settings: Any) -> Self:
+        """The same error, which names parameters that would mend it.
+
+            raise IncompatibleError("the file holds two sets of weights").mended_by(weights="ema")
+
+        Arguments:
+            settings: each parameter with the value to give it.
+        """
+        self.mend = settings
+        return self
+
+    @property
+    def message(self) -> str:
+        """What went wrong, without the parameters in `mend`."""
+        return super().__str__()
+
+    def __str__(self) -> str:
+        if not self.mend:
+            return self.message
+        return f"{self.message} Try {', '.join(f'{name}={value!r}' for name, value in self.mend.items())}."
 
 
 class InputError(RadinError, ValueError):
@@ -46,7 +81,10 @@ class ContractError(PluginError, AssertionError):
 class UnknownSearcherError(PluginError, KeyError):
     """No searcher has this name."""
 
-    __str__ = Exception.__str__  # KeyError's own would quote the message
+    @property
+    def message(self) -> str:
+        """What went wrong; KeyError's own text would be in quotes."""
+        return str(self.args[0])
 
 
 class AbilityError(RadinError, AttributeError):
@@ -60,5 +98,7 @@ class RunDirError(RadinError, FileExistsError):
 class StorageError(RadinError, OSError):
     """Writing failed, most often because the disk is full. What was complete before is still there."""
 
-    def __str__(self) -> str:
-        return str(self.args[-1])  # without the number that OSError writes before it
+    @property
+    def message(self) -> str:
+        """What went wrong, without the number that OSError writes before it."""
+        return str(self.args[-1])

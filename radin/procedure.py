@@ -9,26 +9,26 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from radin.averaging import average, refuse_ingredients
-from radin.budget import Budget, Ledger
-from radin.calibration import calibrated, dispersions, gap_of
-from radin.diagnosis import findings_of
-from radin.driver import Shortlist, search
+from radin.common.files import digest_of, write_json
+from radin.common.progress import SILENT, Progress
 from radin.errors import InputError
-from radin.files import digest_of, write_json
-from radin.findings import shortage_findings
-from radin.metrics import losses
-from radin.plugins import Searcher, SearchFunction
-from radin.pool import Pool
-from radin.problem import Problem, Proposals
-from radin.progress import SILENT, Progress
+from radin.evaluation.calibration import calibrated, dispersions, gap_of
+from radin.evaluation.settings import check_settings
+from radin.evaluation.verifier import Verifier
 from radin.recipe import Recipe
-from radin.report import control_score, report_on
-from radin.result import SOUP, Result, Spent, VerifiedSoup
-from radin.settings import check_settings
-from radin.surrogate import Surrogate
+from radin.report.diagnosis import findings_of
+from radin.report.findings import shortage_findings
+from radin.report.result import SOUP, Result, Spent, VerifiedSoup
+from radin.report.unseen_data import control_score, report_on
+from radin.scoring.metrics import losses
+from radin.scoring.surrogate import Surrogate
+from radin.searching.budget import Budget, Ledger
+from radin.searching.driver import Shortlist, search
+from radin.searching.plugins import Searcher, SearchFunction
+from radin.searching.problem import Problem, Proposals
 from radin.tasks.task import Task
-from radin.verify import Verifier
+from radin.weights.averaging import average, refuse_ingredients
+from radin.weights.pool import Pool
 
 #: Candidates that can be verified out of their turn. More changed nothing that was measured; they cost a second or so.
 SHORTLIST = 256
@@ -71,8 +71,8 @@ def make_soup(
         seed: of the searcher's randomness.
         run_dir: holds logits, BatchNorm statistics, ledger, `soup.safetensors`, `leaderboard.json` and a picture.
         calibrate: learn from each verified soup how far real soups fall from their averaged logits, and choose the next
-            one accordingly from the best `SHORTLIST` candidates, see `radin.calibration`. False verifies the B best in
-            order. The first soup is the same.
+            one accordingly from the best `SHORTLIST` candidates, see `radin.evaluation.calibration`. False verifies
+            the B best in order. The first soup is the same.
         batchnorm: policy for BatchNorm statistics of soups. `recompute`, the default, takes those of up to 1 024
             selecting samples, one more pass over them for each soup; `average` those of the members' mean, `keep`
             those of the member with the largest weight. On the pools of `docs/zoos.md` recomputed ones gave the best
@@ -233,7 +233,7 @@ def _publish(
     result: Result, pool: Pool, verifier: Verifier, shortlist: Shortlist, statistics: Mapping[str, Any]
 ) -> None:
     """Writes the run folder's soup, with the BatchNorm statistics that were recomputed, leaderboard and picture."""
-    from radin.picture import draw_run
+    from radin.report.picture import draw_run
 
     about = {"radin.metric": result.metric, "radin.score": repr(result.best.score)}
     average(

@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from numpy.typing import ArrayLike
 
+from radin.common.suggestions import nearest
 from radin.errors import InputError
-from radin.near import nearest
 
 #: How far a row of mixing weights may be from summing to 1 before it is refused rather than divided by its sum:
 #: the rounding error of a float32 softmax over a few thousand ingredients stays below it.

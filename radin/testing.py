@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from radin.budget import Budget
-from radin.driver import Shortlist, as_searcher, search
 from radin.errors import ContractError, InputError, RadinError
-from radin.objective import Proposal, Unit
-from radin.plugins import Searcher, SearchFunction
-from radin.problem import Problem, Proposals
 from radin.recipe import as_proposals, flips_of, mixing_weights, numbered_subsets, swaps_of
+from radin.scoring.objective import Proposal, Unit
+from radin.searching.budget import Budget
+from radin.searching.driver import Shortlist, as_searcher, search
+from radin.searching.plugins import Searcher, SearchFunction
+from radin.searching.problem import Problem, Proposals
 
 #: Pool sizes that every searcher must cope with, and how many evaluations it is given there.
 POOLS = {1: 30, 2: 30, 13: 30, 1000: 12}

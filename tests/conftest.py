@@ -21,7 +21,7 @@ DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 @pytest.fixture(scope="session")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Five small fine-tuned checkpoints; see `small.py`."""
-    from small import make_pool
+    from helpers.small import make_pool
 
     return make_pool(tmp_path_factory.mktemp("pool"))
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.small import SAMPLES, Network, clouds, make_pool, task
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from small import SAMPLES, Network, clouds, make_pool, task
 
 import radin
 from radin.errors import DataError, InputError, PluginError, RunDirError, UnknownSearcherError
-from radin.problem import Problem, Proposals
+from radin.searching.problem import Problem, Proposals
 
 
 @pytest.fixture
@@ -251,7 +251,7 @@ NUMPYS = """
 import sys
 import numpy as np
 import radin
-from small import task
+from helpers.small import task
 pool, run = radin.Pool(sys.argv[2:]), sys.argv[1]
 for whole, real in (int, float), (np.int64, np.float32):
     one = task(split_seed=whole(1), holdback=real(0.25))

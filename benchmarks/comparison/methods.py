@@ -15,9 +15,9 @@ import numpy as np
 import radin
 from benchmarks.comparison.model_stock import write_model_stock
 from benchmarks.comparison.trial import Trial, overlap
-from radin.calibration import calibrated, gap_of
-from radin.plugins import Searcher
+from radin.evaluation.calibration import calibrated, gap_of
 from radin.procedure import SHORTLIST
+from radin.searching.plugins import Searcher
 
 #: Seeds the random subsets of random-B apart from everything else that a replicate draws.
 _SUBSETS = 1

@@ -11,7 +11,7 @@ import numpy as np
 import radin
 from benchmarks.comparison.rows import Row
 from benchmarks.comparison.tables import DEFAULT, REFERENCE, Mean, Setting, by_setting
-from radin.files import written_aside
+from radin.common.files import written_aside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

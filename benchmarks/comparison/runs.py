@@ -18,8 +18,8 @@ from benchmarks.comparison.methods import Found, Method, SkippedError
 from benchmarks.comparison.rows import IDENTITY, Row, Rows
 from benchmarks.comparison.store import Store
 from benchmarks.comparison.trial import Replicate, Trial
-from benchmarks.processes import machine
-from radin.progress import SILENT, Progress
+from benchmarks.speed.processes import machine
+from radin.common.progress import SILENT, Progress
 
 
 @dataclass(frozen=True)

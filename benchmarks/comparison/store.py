@@ -16,13 +16,13 @@ from jaxtyping import Float32, Int64
 
 import radin
 from benchmarks.zoos import Zoo
-from radin.dispersion import Gram, weight_gram
+from radin.common.files import digest_of, file_digest, write_json
+from radin.common.progress import SILENT, Progress
 from radin.errors import InputError
-from radin.files import digest_of, file_digest, write_json
-from radin.filling import Filler
-from radin.progress import SILENT, Progress
-from radin.stored import LogitFolder
-from radin.tasks.data import concatenate, map_tensors, n_samples
+from radin.evaluation.gram import Gram, weight_gram
+from radin.scoring.logit_folder import LogitFolder
+from radin.tasks.batches import concatenate, map_tensors, n_samples
+from radin.weights.filler import Filler
 
 
 class Store:

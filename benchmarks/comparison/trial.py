@@ -12,10 +12,10 @@ from jaxtyping import Float64, Int64
 
 import radin
 from benchmarks.comparison.store import Store
-from radin.dispersion import Gram, logit_gram
-from radin.logits import LogitBank
-from radin.metrics import losses
+from radin.evaluation.gram import Gram, logit_gram
 from radin.recipe import as_proposals
+from radin.scoring.logit_bank import LogitBank
+from radin.scoring.metrics import losses
 from radin.tasks.split import split_rows
 
 #: The smallest sub-pool: with fewer ingredients there is little to search.

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks import zoos
+from radin.common.progress import Advance
 from radin.errors import RadinError
-from radin.progress import Advance
 
 
 class Lines:

@@ -16,12 +16,12 @@ from pathlib import Path
 from safetensors.torch import load_file
 from torch import nn
 
-from radin import digits
-from radin.digits import task
-from radin.files import file_digest
-from radin.progress import SILENT, Progress
-from radin.sweep import fine_tune, is_finished, pretrain, publish, train_pool
-from radin.training import Images, Settings
+from radin.common.files import file_digest
+from radin.common.progress import SILENT, Progress
+from radin.demo import digits
+from radin.demo.digits import task
+from radin.demo.sweep import fine_tune, is_finished, pretrain, publish, train_pool
+from radin.demo.training import Images, Settings
 
 __all__ = ["build", "task"]
 

@@ -22,12 +22,12 @@ from torch import Tensor, nn
 
 from benchmarks.zoos import fashion_mnist
 from benchmarks.zoos.fashion_mnist import CLASSES, DATA, NAMES
-from radin.progress import SILENT, Progress
-from radin.sweep import Ranges, Sweep, is_finished, publish, train_pool, untouched_torch_state
+from radin.common.progress import SILENT, Progress
+from radin.demo.sweep import Ranges, Sweep, is_finished, publish, train_pool, untouched_torch_state
+from radin.demo.training import Images, Settings
 from radin.tasks import Task
 from radin.tasks.clip import Architecture, import_open_clip
 from radin.tasks.open_clip import Classifier, zero_shot_classifier
-from radin.training import Images, Settings
 
 #: The network, as open_clip's own configs describe theirs.
 CONFIG = Path(__file__).with_name("clip-fashion.json")

@@ -8,10 +8,10 @@ from torch import nn
 
 from benchmarks.zoos import fashion_mnist
 from benchmarks.zoos.fashion_mnist import CLASSES, DATA, NAMES
-from radin.progress import SILENT, Progress
-from radin.sweep import Ranges, Sweep, train_pool
+from radin.common.progress import SILENT, Progress
+from radin.demo.sweep import Ranges, Sweep, train_pool
+from radin.demo.training import Settings
 from radin.tasks import Task
-from radin.training import Settings
 
 #: Training images; the rest would only make the build longer.
 TRAINING_IMAGES = 20_000

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from radin.common.files import written_aside
 from radin.errors import DataError, MissingFileError
-from radin.files import written_aside
 
 #: The classes, in label order: sections that tell of a subject, not of a language or a kind of file.
 SECTIONS = ("admin", "games", "graphics", "math", "net", "science", "sound", "text", "web", "x11")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from radin.digits import task, train_pool
-from radin.progress import SILENT, Progress
+from radin.common.progress import SILENT, Progress
+from radin.demo.digits import task, train_pool
 
 __all__ = ["build", "task"]
 
 
 def build(out: Path, n: int = 13, *, seed: int = 0, progress: Progress = SILENT) -> list[Path]:
-    """Trains the pool, or what is missing of it; see `radin.digits`."""
+    """Trains the pool, or what is missing of it; see `radin.demo.digits`."""
     return train_pool(out, n, seed, progress)

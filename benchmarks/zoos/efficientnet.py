@@ -17,11 +17,11 @@ from torch.nn.functional import interpolate
 from benchmarks.zoos import fashion_mnist
 from benchmarks.zoos.fashion_mnist import CLASSES, DATA, NAMES
 from benchmarks.zoos.packaged import packaged_file
-from radin.files import file_digest
-from radin.progress import SILENT, Progress
-from radin.sweep import Ranges, Sweep, is_finished, publish, train_pool, untouched_torch_state
+from radin.common.files import file_digest
+from radin.common.progress import SILENT, Progress
+from radin.demo.sweep import Ranges, Sweep, is_finished, publish, train_pool, untouched_torch_state
+from radin.demo.training import Settings
 from radin.tasks import Task
-from radin.training import Settings
 
 #: Training images; not all that there are, since a step takes long.
 TRAINING_IMAGES = 20_000

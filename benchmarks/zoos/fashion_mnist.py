@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from radin.common.progress import SILENT, Progress
+from radin.demo.sweep import Ranges, Sweep, train_pool
+from radin.demo.training import Images, Settings
 from radin.errors import DataError, MissingFileError
-from radin.progress import SILENT, Progress
-from radin.sweep import Ranges, Sweep, train_pool
 from radin.tasks import Task
-from radin.training import Images, Settings
 
 #: Where the Debian package puts the four files.
 DATA = Path("/usr/share/datasets/fashion-mnist")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from torch import nn
 
-from radin import digits
-from radin.progress import SILENT, Progress
-from radin.sweep import Sweep, train_pool
+from radin.common.progress import SILENT, Progress
+from radin.demo import digits
+from radin.demo.sweep import Sweep, train_pool
 from radin.tasks import Task
 
 

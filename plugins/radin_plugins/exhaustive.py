@@ -7,8 +7,6 @@ from typing import Annotated
 from annotated_types import Ge, Le
 
 import radin
-from radin.errors import InputError
-from radin.plugins import Register
 
 
 def exhaustive(
@@ -27,7 +25,7 @@ def exhaustive(
         InputError: more ingredients than `largest`.
     """
     if problem.n > largest:
-        raise InputError(
+        raise radin.errors.InputError(
             f"{problem.n} ingredients have {_count(problem.n)} subsets, too many to score all of them: expected a pool"
             f" of at most {largest} (option `largest`); use another searcher, such as local-search"
         )
@@ -45,5 +43,5 @@ def _count(n: int) -> str:
 
 
 @radin.hookimpl
-def register_searchers(register: Register) -> None:
+def register_searchers(register: radin.Register) -> None:
     register(exhaustive)

@@ -7,7 +7,6 @@ from typing import Annotated
 import numpy as np
 
 import radin
-from radin.plugins import Register
 from radin_plugins.moves import flips
 
 
@@ -36,5 +35,5 @@ def forward(
 
 
 @radin.hookimpl
-def register_searchers(register: Register) -> None:
+def register_searchers(register: radin.Register) -> None:
     register(forward)

@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 import numpy as np
 
 import radin
-from radin.plugins import Register
 
 
 def greedy(
@@ -32,5 +31,5 @@ def greedy(
 
 
 @radin.hookimpl
-def register_searchers(register: Register) -> None:
+def register_searchers(register: radin.Register) -> None:
     register(greedy)

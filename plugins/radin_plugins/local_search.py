@@ -10,7 +10,6 @@ from annotated_types import Ge
 from jaxtyping import Bool
 
 import radin
-from radin.plugins import Register
 from radin_plugins.moves import flips, swaps
 
 
@@ -60,5 +59,5 @@ def _climb(
 
 
 @radin.hookimpl
-def register_searchers(register: Register) -> None:
+def register_searchers(register: radin.Register) -> None:
     register(local_search)

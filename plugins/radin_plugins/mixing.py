@@ -9,7 +9,6 @@ from annotated_types import Ge, Gt
 from jaxtyping import Float64
 
 import radin
-from radin.plugins import Register
 
 #: A step is long enough to end, and short enough not to overshoot, where the slope along it has not turned to more
 #: than this part of what it was.
@@ -81,5 +80,5 @@ def _roundings(weights: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, "k n"]
 
 
 @radin.hookimpl
-def register_searchers(register: Register) -> None:
+def register_searchers(register: radin.Register) -> None:
     register(mixing)

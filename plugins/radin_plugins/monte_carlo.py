@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le
 
 import radin
-from radin.plugins import Register
 
 
 def monte_carlo(
@@ -28,5 +27,5 @@ def monte_carlo(
 
 
 @radin.hookimpl
-def register_searchers(register: Register) -> None:
+def register_searchers(register: radin.Register) -> None:
     register(monte_carlo)

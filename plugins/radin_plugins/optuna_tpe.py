@@ -10,7 +10,6 @@ import numpy as np
 from annotated_types import Ge
 
 import radin
-from radin.plugins import Register
 
 
 def optuna_tpe(
@@ -60,5 +59,5 @@ def _quiet() -> Iterator[None]:
 
 
 @radin.hookimpl
-def register_searchers(register: Register) -> None:
+def register_searchers(register: radin.Register) -> None:
     register(optuna_tpe)

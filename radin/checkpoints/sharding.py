@@ -9,8 +9,8 @@ from pathlib import Path
 
 from radin.checkpoints.dtypes import TensorInfo
 from radin.checkpoints.sharded import INDEX, SHARD, read_index
+from radin.common.files import written_aside
 from radin.errors import CheckpointError, InputError
-from radin.files import written_aside
 
 
 def shares(tensors: Mapping[str, TensorInfo], most: int) -> list[dict[str, TensorInfo]]:

@@ -37,9 +37,9 @@ def command(
     as_json: bool,
 ) -> None:
     """Average checkpoints into one .safetensors file, tensor by tensor, in little memory."""
-    from radin.averaging import average
-    from radin.pool import Pool
     from radin.recipe import Recipe
+    from radin.weights.averaging import average
+    from radin.weights.pool import Pool
 
     if batchnorm == "recompute":
         raise InputError(

@@ -12,8 +12,8 @@ import click
 from radin.errors import InputError
 
 if TYPE_CHECKING:
-    from radin.pool import Pool
     from radin.tasks.task import Task
+    from radin.weights.pool import Pool
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
 

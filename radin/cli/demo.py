@@ -13,7 +13,7 @@ from radin.cli.screen import Bars, print_table
 
 #: The B for which the demo runs the whole procedure.
 SOUPS = (1, 2, 4)
-TASK = "radin.digits:task"
+TASK = "radin.demo.digits:task"
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Row:
 @json_option
 def command(folder: str, seed: int, as_json: bool) -> None:
     """Train 13 small networks on scikit-learn's digits, then find their best soup: under two minutes."""
-    from radin.digits import train_pool
-    from radin.pool import Pool
+    from radin.demo.digits import train_pool
     from radin.tasks.load import load_task
+    from radin.weights.pool import Pool
 
     root = Path(folder)
     with Bars() as bars:
@@ -57,11 +57,11 @@ def compare(pool: Any, task: Any, run: Path, seed: int, bars: Bars) -> list[Row]
     """Best single ingredient, uniform soup and greedy soup beside the procedure at several B, in one run folder."""
     import numpy as np
 
-    from radin.budget import Budget
-    from radin.driver import search
+    from radin.evaluation.verifier import Verifier
     from radin.procedure import make_soup
     from radin.recipe import Recipe
-    from radin.verify import Verifier
+    from radin.searching.budget import Budget
+    from radin.searching.driver import search
 
     with Verifier(pool, task, run, progress=bars) as verifier:
 

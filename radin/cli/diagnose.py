@@ -11,7 +11,7 @@ from radin.cli.console import check_several, json_option, pool_options, print_js
 from radin.cli.screen import Bars, print_table
 
 if TYPE_CHECKING:
-    from radin.diagnosis import Diagnosis
+    from radin.report.diagnosis import Diagnosis
 
 
 @click.command(
@@ -45,9 +45,9 @@ def command(
 
     Compares weights, logits if there is a task, and the soups that were verified in the run folder.
     """
-    from radin.adapters import parse_task
-    from radin.pool import Pool
-    from radin.settings import check_run_dir
+    from radin.evaluation.settings import check_run_dir
+    from radin.tasks.adapters import parse_task
+    from radin.weights.pool import Pool
 
     if spec:
         parse_task(spec)
@@ -56,8 +56,10 @@ def command(
     check_several(pool)
     start = Pool(pretrained, prefix=prefix) if pretrained else None
 
-    from radin.diagnosis import diagnose  # brings torch along, which takes seconds: what is wrong above is said at once
-    from radin.picture import draw_diagnosis
+    from radin.report.diagnosis import (
+        diagnose,  # brings torch along, which takes seconds: what is wrong above is said at once
+    )
+    from radin.report.picture import draw_diagnosis
 
     task = task_from(spec, arguments, split, changes) if spec else None
     with Bars() as bars:

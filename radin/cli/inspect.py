@@ -12,7 +12,7 @@ from radin.cli.screen import print_table
 from radin.errors import IncompatibleError
 
 if TYPE_CHECKING:
-    from radin.pool import Pool
+    from radin.weights.pool import Pool
 
 
 @click.command("inspect", epilog="Example: radin inspect runs/*.safetensors")
@@ -23,9 +23,9 @@ def command(checkpoints: tuple[str, ...], weights: str | None, prefix: str | Non
 
     Exits with 2 if they cannot.
     """
-    from radin.complaints import Complaints
-    from radin.finite import not_finite, refuse_nan
-    from radin.pool import Pool
+    from radin.common.error_list import Complaints
+    from radin.weights.nan_check import not_finite, refuse_nan
+    from radin.weights.pool import Pool
 
     complaints = Complaints("checkpoints")
     pool = Pool(checkpoints, weights=weights, prefix=prefix, complaints=complaints)

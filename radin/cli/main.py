@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from radin import __version__
+from radin.common.suggestions import nearest
 from radin.errors import RadinError
-from radin.near import nearest
 
 #: Command to the module that holds it, and its one-line help; the module is imported when the command is called.
 COMMANDS = {

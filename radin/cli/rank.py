@@ -9,8 +9,8 @@ import click
 
 from radin.cli.console import json_option, pairs, print_json, searcher_options
 from radin.cli.screen import Bars, print_table
+from radin.common.wording import counted
 from radin.errors import InputError
-from radin.wording import counted
 
 
 @click.command(
@@ -59,11 +59,11 @@ def command(
 
     Models whose weights cannot be averaged, of several architectures for one, are ranked as ensembles of their logits.
     """
-    from radin.budget import Budget
-    from radin.driver import search
-    from radin.logits import LogitBank
-    from radin.stored import SPLIT
-    from radin.surrogate import Surrogate
+    from radin.scoring.logit_bank import LogitBank
+    from radin.scoring.logit_folder import SPLIT
+    from radin.scoring.surrogate import Surrogate
+    from radin.searching.budget import Budget
+    from radin.searching.driver import search
 
     budget = Budget(candidates=candidates, seconds=seconds)
     banks = {_title(folder): LogitBank.from_folder(folder, labels, samples=samples) for folder in folders}

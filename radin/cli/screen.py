@@ -22,7 +22,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from radin.progress import Advance
+from radin.common.progress import Advance
 
 #: Width where the output is no terminal. A table that needs more gets it, on a terminal too: nothing is cut off.
 PLAIN_WIDTH = 100

@@ -12,7 +12,7 @@ from radin.cli.screen import print_table
 @json_option
 def command(as_json: bool) -> None:
     """List the installed searchers: summary, options, the package they came from, and those that are broken."""
-    from radin.plugins import searchers
+    from radin.searching.plugins import searchers
 
     found = searchers()
     if as_json:

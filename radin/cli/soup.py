@@ -21,16 +21,16 @@ from radin.cli.console import (
     task_options,
 )
 from radin.cli.screen import Bars, print_table
+from radin.common.wording import counted
 from radin.errors import InputError, RadinError
-from radin.wording import counted
 
 if TYPE_CHECKING:
-    from radin.planning import Plan
-    from radin.pool import Pool
-    from radin.progress import Progress
-    from radin.report import Report
-    from radin.result import Result
+    from radin.common.progress import Progress
+    from radin.evaluation.planning import Plan
+    from radin.report.result import Result
+    from radin.report.unseen_data import Report
     from radin.tasks.task import Task
+    from radin.weights.pool import Pool
 
 #: Rows of the leaderboard on the screen; `leaderboard.json` has them all.
 SHOWN = 10
@@ -91,12 +91,12 @@ def command(
     Every checkpoint is run once; recipes are ranked by averaged logits; the B best are built and evaluated. A run that
     is killed goes on with the same command.
     """
-    from radin.adapters import parse_task
-    from radin.averaging import refuse_ingredients
-    from radin.budget import Budget
-    from radin.pool import Pool
-    from radin.result import check_soup_file
-    from radin.settings import check_run_dir, check_settings
+    from radin.evaluation.settings import check_run_dir, check_settings
+    from radin.report.result import check_soup_file
+    from radin.searching.budget import Budget
+    from radin.tasks.adapters import parse_task
+    from radin.weights.averaging import refuse_ingredients
+    from radin.weights.pool import Pool
 
     if logits_only and (only_plan or target):
         raise InputError("--logits-only builds no soup, so --plan and --output do not go with it; leave them out")
@@ -116,7 +116,9 @@ def command(
     if target:
         refuse_ingredients([Path(target)], pool.files)
 
-    from radin.planning import plan  # brings torch along, which takes seconds: what is wrong above is said at once
+    from radin.evaluation.planning import (
+        plan,  # brings torch along, which takes seconds: what is wrong above is said at once
+    )
     from radin.procedure import make_soup
 
     task = task_from(spec, arguments, split, changes)
@@ -155,7 +157,7 @@ def show_collected(collected: Mapping[str, Any]) -> None:
 
 def collect_logits(pool: Pool, task: Task, run_dir: str, *, progress: Progress) -> dict[str, Any]:
     """Runs the ingredients that have no logits in the run folder yet; no soup is built."""
-    from radin.verify import Verifier
+    from radin.evaluation.verifier import Verifier
 
     with Verifier(pool, task, run_dir, progress=progress) as verifier:
         return {"logits": str(verifier.evaluator.folder / "logits"), "passes": verifier.ledger.count("pass")}
@@ -186,7 +188,7 @@ def show_plan(planned: Plan) -> None:
 
 def _test_passes(planned: Plan) -> str:
     """How many passes over test sets, and how many samples each takes."""
-    from radin.planning import TESTED
+    from radin.evaluation.planning import TESTED
 
     sets, samples = planned.test_passes // TESTED, counted(planned.test_samples, "sample")
     if sets < 2:

@@ -3,36 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from jaxtyping import Int64
 
+from radin.common.suggestions import SHOWN
 from radin.errors import DataError
-from radin.near import SHOWN
-
-if TYPE_CHECKING:
-    from radin.tasks.data import Rows
-
-
-def check_classes(stated: Sequence[str] | None, data: Rows, tests: Mapping[str, Rows]) -> None:
-    """Refuses data that have the classes in another order than the checkpoints, or than the data that select.
-
-    Arguments:
-        stated: the classes in the order of the outputs, as the checkpoints' files say; None if they do not.
-        data: what selects.
-        tests: what reports.
-
-    Raises:
-        DataError: a class has two places; says which.
-    """
-    check_class_order(stated, data.class_names)
-    for rows in tests.values():
-        if rows.columns is None:  # those with columns say for each class where it stands
-            check_class_order(stated, rows.class_names, what=rows.what)
-            for names in data.class_names:
-                check_class_order(names, rows.class_names, whose="the data that select", what=rows.what)
 
 
 def check_class_order(

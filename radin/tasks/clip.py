@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from radin.common.files import file_digest
 from radin.errors import InputError, MissingFileError, TaskError
-from radin.files import file_digest
 from radin.tasks.libraries import import_library, unknown_architecture
 
 #: The file in which open_clip and the model hub keep a model's config.

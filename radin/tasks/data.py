@@ -6,35 +6,24 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from functools import cached_property
 from operator import itemgetter
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Int64
 from torch.utils.data import DataLoader, Dataset, IterableDataset, RandomSampler, SequentialSampler
 
-from radin.errors import DataError, TaskError
-from radin.files import digest_of
-from radin.progress import Progress
-from radin.tasks.classes import absent_classes
+from radin.common.files import digest_of
+from radin.common.progress import Progress
+from radin.errors import DataError
+from radin.tasks.batches import Fingerprinted, is_pair, label_array, map_tensors, n_samples
+from radin.tasks.classes import absent_classes, check_class_order
 from radin.tasks.labelled import Columns, Images
 from radin.tasks.limit import limited
 
 #: Samples whose inputs are compared on every pass. Random augmentation changes each one; a digest of a whole batch of
 #: images would cost a few per cent of a forward pass on a GPU.
 SAMPLES_COMPARED = 4
-
-
-@runtime_checkable
-class Fingerprinted(Protocol):
-    """A dataset that knows its labels and contents without being read through, as those that radin ships do."""
-
-    @property
-    def labels(self) -> Int64[np.ndarray, " M"]:
-        """The class of every sample."""
-
-    def fingerprint(self) -> str:
-        """A digest of everything that the samples depend on."""
 
 
 class Rows:
@@ -152,40 +141,27 @@ class Rows:
             )
 
 
+def check_classes(stated: Sequence[str] | None, data: Rows, tests: Mapping[str, Rows]) -> None:
+    """Refuses data that have the classes in another order than the checkpoints, or than the data that select.
+
+    Arguments:
+        stated: the classes in the order of the outputs, as the checkpoints' files say; None if they do not.
+        data: what selects.
+        tests: what reports.
+
+    Raises:
+        DataError: a class has two places; says which.
+    """
+    check_class_order(stated, data.class_names)
+    for rows in tests.values():
+        if rows.columns is None:  # those with columns say for each class where it stands
+            check_class_order(stated, rows.class_names, what=rows.what)
+            for names in data.class_names:
+                check_class_order(names, rows.class_names, whose="the data that select", what=rows.what)
+
+
 def _dataset_of(data: Any) -> Any:
     return data.dataset if isinstance(data, DataLoader) else data
-
-
-def map_tensors(function: Callable[[torch.Tensor], Any], inputs: Any) -> Any:
-    """Applies a function to every tensor in a tensor, or in a dict, list or tuple of them."""
-    if isinstance(inputs, torch.Tensor):
-        return function(inputs)
-    if isinstance(inputs, Mapping):
-        return {name: map_tensors(function, value) for name, value in inputs.items()}
-    if isinstance(inputs, list | tuple):
-        return [map_tensors(function, value) for value in inputs]
-    return inputs
-
-
-def concatenate(batches: Sequence[Any]) -> Any:
-    """One batch of several, of the structure that each of them has."""
-    first = batches[0]
-    if isinstance(first, torch.Tensor):
-        return torch.cat(list(batches))
-    if isinstance(first, Mapping):
-        return {name: concatenate([batch[name] for batch in batches]) for name in first}
-    if isinstance(first, list | tuple):
-        return [concatenate(parts) for parts in zip(*batches, strict=True)]
-    return first
-
-
-def n_samples(inputs: Any) -> int:
-    """Samples in a batch: the length of the first tensor found in it."""
-    sizes: list[int] = []
-    map_tensors(lambda tensor: sizes.append(len(tensor)), inputs)
-    if not sizes:
-        raise TaskError(f"expected a batch with at least one tensor of inputs, got {type(inputs).__name__}")
-    return sizes[0]
 
 
 def _batch_reader(data: Any, batch_size: int, workers: int, what: str) -> Callable[[], Iterator[tuple[Any, Any]]]:
@@ -237,26 +213,6 @@ def _tensor_batches(inputs: Any, labels: Any, size: int, what: str) -> Iterator[
     for start in range(0, len(labels), size):
         stop = start + size
         yield map_tensors(itemgetter(slice(start, stop)), inputs), labels[start:stop]
-
-
-def is_pair(data: Any) -> bool:
-    """Whether data are a pair `(inputs, labels)`, rather than a list of two samples."""
-    return isinstance(data, tuple | list) and len(data) == 2 and isinstance(data[1], np.ndarray | torch.Tensor)
-
-
-def label_array(labels: Any, what: str) -> Int64[np.ndarray, " b"]:
-    """Labels as radin holds them.
-
-    Raises:
-        DataError: they are not one integer for each sample.
-    """
-    array = np.asarray(labels.cpu() if isinstance(labels, torch.Tensor) else labels)
-    if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):
-        raise DataError(
-            f"{what}: expected one integer label per sample, got {array.dtype} labels of shape {list(array.shape)}; "
-            "one-hot labels become integers by argmax(1), floats by .long()"
-        )
-    return array.astype(np.int64)
 
 
 class _Digest:

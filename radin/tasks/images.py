@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from radin.common.files import file_digest
 from radin.errors import DataError, InputError, MissingFileError
-from radin.files import file_digest
 from radin.tasks.labelled import Images, Transform
 
 if TYPE_CHECKING:

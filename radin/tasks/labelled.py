@@ -15,9 +15,9 @@ import torch
 from jaxtyping import Float32, Int64
 from torch.utils.data import Dataset
 
+from radin.common.files import digest_of
+from radin.common.progress import SILENT, Progress
 from radin.errors import DataError, InputError
-from radin.files import digest_of
-from radin.progress import SILENT, Progress
 from radin.tasks.split import sample_rows
 
 if TYPE_CHECKING:

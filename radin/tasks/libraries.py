@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from radin.adapters import listing
+from radin.common.suggestions import nearest
 from radin.errors import TaskError
-from radin.near import nearest
+from radin.tasks.adapters import listing
 
 
 def import_library(name: str, package: str) -> Any:

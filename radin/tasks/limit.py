@@ -10,8 +10,9 @@ import torch
 from jaxtyping import Int64
 from torch.utils.data import DataLoader, Dataset, Subset
 
+from radin.common.files import digest_of
 from radin.errors import InputError
-from radin.files import digest_of
+from radin.tasks.batches import Fingerprinted, is_pair, label_array, map_tensors
 from radin.tasks.labelled import Images
 from radin.tasks.split import sample_rows
 
@@ -54,8 +55,6 @@ def limited(data: Any, n: int, what: str) -> Any:
         InputError: a DataLoader.
         DataError: labels that are no integers.
     """
-    from radin.tasks.data import Fingerprinted, is_pair, label_array, map_tensors
-
     if isinstance(data, DataLoader):
         raise InputError(f"{what}: a limit of {n} samples cannot be set on a DataLoader; pass its dataset, or a part")
     if isinstance(data, Images):

@@ -14,12 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from radin.adapters import ADAPTERS, LISTINGS, listing, parse_task
+from radin.common.code_location import place_of_error
+from radin.common.files import digest_of, file_digest
+from radin.common.suggestions import nearest
 from radin.errors import InputError, RadinError, TaskError
-from radin.files import digest_of, file_digest
-from radin.near import nearest
-from radin.options import describe
-from radin.places import place_of_error
+from radin.searching.options import describe
+from radin.tasks.adapters import ADAPTERS, LISTINGS, listing, parse_task
 from radin.tasks.task import Task
 
 #: What the types of arguments are called.

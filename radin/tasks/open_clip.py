@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
+from radin.common.files import digest_of, file_digest
 from radin.errors import InputError
-from radin.files import digest_of, file_digest
 from radin.tasks import zero_shot
 from radin.tasks.clip import Architecture, Tokenizer, Weights, import_open_clip, keep_image_tower
 from radin.tasks.labelled import Corrupt

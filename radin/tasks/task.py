@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Int64
 
+from radin.common.code_location import place_of_error
+from radin.common.files import digest_of
 from radin.errors import InputError, RadinError, TaskError
-from radin.files import digest_of
-from radin.metrics import Metric, get_metric
-from radin.places import place_of_error
+from radin.scoring.metrics import Metric, get_metric
+from radin.tasks.batches import map_tensors, n_samples
 from radin.tasks.code import source_of
-from radin.tasks.data import Rows, map_tensors, n_samples
+from radin.tasks.data import Rows
 from radin.tasks.split import split_rows
 
 #: What a test set may be called: the name is also a folder's.

@@ -10,8 +10,8 @@ from typing import Any
 
 from torch import nn
 
+from radin.common.files import digest_of, file_digest
 from radin.errors import InputError
-from radin.files import digest_of, file_digest
 from radin.tasks.labelled import Corrupt
 from radin.tasks.libraries import import_library, unknown_architecture
 from radin.tasks.prompts import read_lines

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.tiny_zoo import INGREDIENTS, TinyZoo
 from safetensors.torch import load_file
-from tiny_zoo import INGREDIENTS, TinyZoo
 
 import radin
 from benchmarks import compare, zoos
@@ -145,7 +145,7 @@ def test_what_fails_is_a_row_and_exit_code_1_and_is_tried_again(run, monkeypatch
         yield np.ones((1, problem.n), dtype=bool)
 
     installed = radin.searchers()
-    monkeypatch.setattr(radin, "searchers", lambda: {**installed, "moody": radin.plugins.Searcher.of(moody)})
+    monkeypatch.setattr(radin, "searchers", lambda: {**installed, "moody": radin.searching.plugins.Searcher.of(moody)})
     arguments = ("--searcher", "moody", "greedy", "--lam", "0", "--replicates", "2", "--soups", "1", "2")
     code, rows = run(*arguments)
     assert code == 1
@@ -175,7 +175,7 @@ def test_a_searcher_that_refuses_a_pool_is_passed_over_with_its_reason(run, zoo)
 
 def test_a_pool_that_cannot_be_built_leaves_the_others_alone(run, tmp_path: Path, monkeypatch) -> None:
     class Lost(TinyZoo):
-        def build(self, progress=radin.progress.SILENT):
+        def build(self, progress=radin.common.progress.SILENT):
             raise radin.errors.MissingFileError("its data are gone")
 
     monkeypatch.setitem(zoos._ZOOS, "lost", Lost(tmp_path / "lost"))
@@ -191,7 +191,7 @@ import sys, time; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
 from pathlib import Path
 from benchmarks import compare, zoos
 from benchmarks.comparison.rows import Rows
-from tiny_zoo import TinyZoo
+from helpers.tiny_zoo import TinyZoo
 zoos._ZOOS["tiny"] = TinyZoo(Path(sys.argv[1]))
 add = Rows.add
 Rows.add = lambda self, row: (add(self, row), time.sleep(0.1))

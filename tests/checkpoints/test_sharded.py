@@ -12,11 +12,11 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from radin.averaging import average
 from radin.checkpoints import TensorInfo, open_checkpoint
 from radin.checkpoints.sharding import shares
 from radin.errors import CheckpointError, InputError, MissingFileError
-from radin.pool import Pool
+from radin.weights.averaging import average
+from radin.weights.pool import Pool
 
 STATE = {
     "module.a": torch.arange(6.0).view(2, 3),

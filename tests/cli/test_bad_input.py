@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from command_line import SMALL
+from helpers.command_line import SMALL
+from helpers.small import Network
 from safetensors.torch import load_file, save_file
-from small import Network
 
 from radin.cli import main
 

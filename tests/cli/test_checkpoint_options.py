@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from command_line import SMALL, run
+from helpers.command_line import SMALL, run
+from helpers.small import CLASSES, FEATURES, Network, task
 from safetensors.torch import load_file
-from small import CLASSES, FEATURES, Network, task
 from torch import nn
 
 
@@ -95,7 +95,7 @@ def test_a_large_soup_comes_in_shards(capsys: pytest.CaptureFixture, checkpoints
 
 LINEAR = """
 import radin
-from small import CLASSES, FEATURES, SAMPLES, clouds
+from helpers.small import CLASSES, FEATURES, SAMPLES, clouds
 from torch import nn
 
 

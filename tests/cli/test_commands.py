@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import SMALL, run
+from helpers.command_line import SMALL, run
 from safetensors.torch import load_file
 
-from radin.budget import Budget
 from radin.cli.soup import command as soup_command
 from radin.errors import StorageError
 from radin.procedure import make_soup
+from radin.searching.budget import Budget
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_a_soup_that_is_not_saved_elsewhere_is_shown_all_the_same(
     def full(*_: object) -> None:
         raise StorageError(errno.ENOSPC, "mine.safetensors: could not be written")
 
-    monkeypatch.setattr("radin.result.Result.save", full)
+    monkeypatch.setattr("radin.report.result.Result.save", full)
     code, out, err = run(capsys, *soup, "--soups", 1, "-o", tmp_path / "mine.safetensors", *form)
     assert (code, err.splitlines()[-1]) == (2, "error: mine.safetensors: could not be written")
     if form:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from command_line import run as call
-from layouts import cifar10, paint
+from helpers.command_line import run as call
+from helpers.layouts import cifar10, paint
 from safetensors.torch import save_file
 from torch import nn
 

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_line import SMALL
+from helpers.command_line import SMALL
 
 from radin.errors import RunDirError
-from radin.settings import check_run_dir
+from radin.evaluation.settings import check_run_dir
 
 PROGRAM = """
 import sys

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from objectives import Additive, Capable
-from small import task
+from helpers.objectives import Additive, Capable
+from helpers.small import task
 
 import radin
 from radin.errors import PluginError
-from radin.metrics import get_metric
+from radin.scoring.metrics import get_metric
 from radin.testing import ToyObjective
 
 METRICS = ["accuracy", "top5", "balanced-accuracy", "macro-f1", "nll"]

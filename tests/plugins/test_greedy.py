@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from helpers.objectives import Additive
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from objectives import Additive
 
 import radin
 

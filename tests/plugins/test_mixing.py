@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from objectives import Additive
+from helpers.objectives import Additive
 from scipy.special import softmax
 
 import radin

@@ -5,7 +5,7 @@ import random
 
 import numpy as np
 import pytest
-from objectives import Additive
+from helpers.objectives import Additive
 
 import radin
 from radin.testing import ToyObjective

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from layouts import paint
+from helpers.layouts import paint
 from safetensors.torch import save_file
 from torch import nn
 

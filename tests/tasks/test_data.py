@@ -8,7 +8,8 @@ import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from radin.errors import DataError
-from radin.tasks.data import Rows, n_samples
+from radin.tasks.batches import n_samples
+from radin.tasks.data import Rows
 
 X, Y = torch.arange(40.0).reshape(20, 2), torch.arange(20) % 3
 

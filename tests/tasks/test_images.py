@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from radin.errors import DataError, InputError, MissingFileError
-from radin.tasks.data import Fingerprinted, Rows
+from radin.tasks.batches import Fingerprinted
+from radin.tasks.data import Rows
 from radin.tasks.images import ImageFolder
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from helpers.layouts import paint
+from helpers.small import clouds, task
 from hypothesis import given
 from hypothesis import strategies as st
-from layouts import paint
-from small import clouds, task
 from torch.utils.data import DataLoader, TensorDataset
 
 from radin.errors import DataError, InputError

@@ -3,12 +3,11 @@
 from pathlib import Path
 
 import pytest
+from helpers.paths import SMALL
 
 import radin
 from radin.errors import InputError, MissingFileError, RadinError, TaskError
 from radin.tasks.load import load_task
-
-SMALL = Path(__file__).parent.parent / "small.py"
 
 TASK_FILE = """
 import radin, small

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import torch
-from clip_lab import CONFIG, DIGITS, NAMES, TEMPLATE, Lab, make_lab, open_clip, plain_accuracy, plain_model
+from helpers.clip_lab import CONFIG, DIGITS, NAMES, TEMPLATE, Lab, make_lab, open_clip, plain_accuracy, plain_model
 from PIL import Image
 
 import radin
-from benchmarks.checkpoints import vit_b32
+from benchmarks.speed.checkpoints import vit_b32
 from radin.cli.main import main
 from radin.errors import DataError, IncompatibleError, InputError, MissingFileError
 from radin.tasks.clip import Architecture

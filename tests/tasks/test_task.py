@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small import SAMPLES, Network, clouds, task
+from helpers.small import SAMPLES, Network, clouds, task
 
 import radin
 from radin.errors import InputError, TaskError

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from clip_lab import CONFIG, NAMES, TEMPLATE, Lab, make_lab, open_clip, plain_model
+from helpers.clip_lab import CONFIG, NAMES, TEMPLATE, Lab, make_lab, open_clip, plain_model
 from safetensors.torch import load_file, save_file
 
 import radin

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from layouts import CIFAR10, cifar10, cifar100, cifar_arrays, python2_pickle
+from helpers.layouts import CIFAR10, cifar10, cifar100, cifar_arrays, python2_pickle
 
 from radin.errors import DataError, InputError, MissingFileError
 from radin.tasks.readers import open_data

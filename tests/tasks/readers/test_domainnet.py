@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from layouts import domainnet
+from helpers.layouts import domainnet
 
 from radin.errors import DataError, InputError, MissingFileError
 from radin.tasks.readers import open_data, open_sets

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from layouts import PLACES, imagenet, paint, wnids
+from helpers.layouts import PLACES, imagenet, paint, wnids
 
 from radin.errors import DataError, InputError, MissingFileError
 from radin.tasks.readers import open_data, wordnet

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from layouts import paint
+from helpers.layouts import paint
 
 from radin.errors import DataError, InputError, MissingFileError
 from radin.tasks.readers import open_data, open_sets, parse_tests

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from layouts import PLACES, by_wnid, imagenet_v2, objectnet, paint, wnids
+from helpers.layouts import PLACES, by_wnid, imagenet_v2, objectnet, paint, wnids
 from PIL import Image
 
 import radin

@@ -1,0 +1,1 @@
+"""Experiments on real pools that the documents quote."""

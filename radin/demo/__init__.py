@@ -1,0 +1,1 @@
+"""A small real pool and the training sweep that makes it."""

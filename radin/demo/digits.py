@@ -1,0 +1,89 @@
+"""The small real pool that `radin demo` trains: one small network, fine-tuned on scikit-learn's digits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from radin.common.progress import SILENT, Progress
+from radin.demo.sweep import Ranges, Sweep
+from radin.demo.sweep import train_pool as _train_pool
+from radin.demo.training import Images, Settings
+from radin.errors import InputError
+from radin.tasks import Task
+
+#: Training images; the rest of the 1 797 select and report. Few, so that models differ and intervals are narrow.
+TRAINING_IMAGES = 500
+
+
+def network() -> nn.Module:
+    """The network that is fine-tuned: two hidden layers of 64 units, logits of 10 classes from 8 × 8 pixels."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+
+
+SWEEP = Sweep(
+    name="digits",
+    build_network=network,
+    pretraining=Settings(learning_rate=2e-3, weight_decay=1e-2, epochs=30, part=0.4, noise=0.1),
+    ranges=Ranges(
+        learning_rate=(2e-3, 1e-2),
+        weight_decay=(1e-4, 1e-1),
+        epochs=(10, 20, 30),
+        part=(0.3, 0.5),
+        final_rate=(0.1, 0.5),
+        label_smoothing=(0.0, 0.05, 0.1),
+        mixup=(0.0, 0.0, 0.2),
+        noise=(0.0, 0.05, 0.1, 0.2),
+    ),
+    batch_size=16,
+)
+
+
+def images() -> tuple[Images, Images]:
+    """Training and validation images, `uint8[500, 8, 8]` and `uint8[1297, 8, 8]`; the split is always the same.
+
+    Raises:
+        InputError: scikit-learn, which brings the digits, is not installed.
+    """
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise InputError("the digits come with scikit-learn, which is missing: pip install 'radin[demo]'") from error
+    digits = load_digits()
+    pixels, labels = digits.images.astype(np.uint8), digits.target.astype(np.int64)
+    order = np.random.default_rng(0).permutation(len(labels))
+    every = Images(pixels, labels, brightest=16)
+    return every.part(order[:TRAINING_IMAGES]), every.part(order[TRAINING_IMAGES:])
+
+
+def train_pool(folder: str | Path, n: int = 13, seed: int = 0, progress: Progress = SILENT) -> list[Path]:
+    """Trains the pool, or what is missing of it, on the 500 training images.
+
+    Arguments:
+        folder: where `run-00.safetensors` and on go. Finished files are not trained again.
+        n: fine-tunings; 13 as in the paper.
+        seed: of everything that is random; the same seed writes the same bytes.
+        progress: is told of epochs.
+
+    Returns:
+        the files, in pool order.
+
+    Raises:
+        InputError: `n` below 1, or scikit-learn is not installed.
+        StorageError: a file could not be written.
+    """
+    return _train_pool(SWEEP, Path(folder), images()[0], n, seed=seed, progress=progress)
+
+
+def task(metric: str = "accuracy", holdback: float = 0.4, split_seed: int = 0) -> Task:
+    """What the pool is run on: the 1 297 images that trained nothing.
+
+    Arguments:
+        metric: what is selected for.
+        holdback: part of the images that selects nothing and reports; 0.4 leaves 519 of them.
+        split_seed: of that split.
+    """
+    data = images()[1].tensors()
+    return Task(network, data, metric=metric, holdback=holdback, split_seed=split_seed)

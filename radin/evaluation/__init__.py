@@ -1,0 +1,1 @@
+"""Real evaluations: the run folder, passes of ingredients and soups, calibration, planning."""

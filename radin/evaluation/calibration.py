@@ -1,0 +1,165 @@
+"""The calibrated surrogate: learns how far soups fall from their ensembles, from the soups as they are verified.
+
+To second order the gap of a recipe, real score minus score of the averaged logits, is linear in how far apart its
+members lie. So a regression on a few verified soups says which of the others promise too much:
+
+    gap(w) = β · x(w) + optimism + misfit + noise
+    x(w) = (Σ wᵢ‖θᵢ − θ̄‖², Σ wᵢ‖Lᵢ − L̄‖²), each over its mean on the shortlist
+
+There is no intercept in the correction β · x, since a recipe without dispersion has no gap. The prior of β is centred
+on no correction, N(0, σ²). Soup and ensemble are measured on the same samples, so the noise is that of their paired
+difference. The misfit of each soup is N(0, τ²). The optimism, N(0, ω²), is shared by the whole shortlist: it was picked
+for high ensemble scores out of thousands, and a part of those is luck that no soup repeats. It re-ranks nothing, but
+without it luck would be taken for dispersion. σ, τ and ω are not known either: the posterior is averaged over a grid of
+them, in units of the noise and zero included, by the marginal likelihood of the gaps seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from radin.evaluation.gram import stored_logit_gram, stored_weight_gram
+from radin.recipe import Recipe
+from radin.scoring.objective import Proposal
+from radin.scoring.significance import paired_error
+from radin.searching.plugins import SearchFunction
+from radin.searching.problem import Problem, Proposals
+
+if TYPE_CHECKING:
+    from radin.evaluation.verifier import Verifier
+    from radin.scoring.surrogate import Surrogate
+    from radin.searching.driver import Shortlist
+
+#: Grids of the prior's width σ, of the misfit τ and of the shared optimism ω, in units of the paired noise.
+WIDTHS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+MISFITS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
+OPTIMISMS = (0.0, 1.0, 2.0, 4.0, 8.0)
+
+
+def calibrated(
+    shortlist: Shortlist,
+    features: Callable[[Proposal], Float64[np.ndarray, "k f"]],
+    observe: Callable[[Recipe], tuple[float, float]],
+) -> SearchFunction:
+    """A searcher that verifies a shortlist in the order of its *corrected* scores, one soup at a time.
+
+    The first soup is the shortlist's own first, so a budget of one soup is the plain surrogate. After each soup the
+    regression is fitted again to all soups so far, and the candidate that leads then is next.
+
+        searcher = calibrated(shortlist, features, observe)
+        verified = search(searcher, verifier, Budget(soups=4))
+
+    Nothing but the gaps decides, so a search that is replayed from recorded soups takes the same course. For a
+    `radin.Verifier` the two functions are `dispersions(verifier)` and `gap_of(surrogate, verifier.selection_logits)`.
+
+    Arguments:
+        shortlist: what a search on the surrogate found, prior included, best first; longer than the budget.
+        features: dispersions of `k` recipes, `float64[k, f]`, ≥ 0; called once.
+        observe: of a recipe that was just verified, the gap (real score minus ensemble's, higher is better) and the
+            standard error of that paired difference.
+    """
+
+    def calibrated_verification(problem: Problem) -> Proposals:
+        """The shortlist of another search, corrected by what was learnt on the way."""
+        recipes = [candidate.recipe for candidate in shortlist]
+        plain = np.array([candidate.score for candidate in shortlist])
+        left = np.ones(len(plain), dtype=bool)
+        seen: list[int] = []
+        gaps: list[float] = []
+        errors: list[float] = []
+        scaled: Float64[np.ndarray, "k f"] | None = None
+        leader = 0
+        while left.any():
+            yield recipes[leader].row[None]
+            left[leader] = False
+            gap, error = observe(recipes[leader])
+            seen, gaps, errors = [*seen, leader], [*gaps, gap], [*errors, error]
+            if scaled is None:
+                scaled = scale(features(np.array([one.weights for one in recipes])))
+            expected = expected_gaps(scaled, np.array(seen), np.array(gaps), np.array(errors))
+            leader = int(np.where(left, plain + expected, -np.inf).argmax())  # the first of equals, as listed
+
+    return calibrated_verification
+
+
+def dispersions(verifier: Verifier) -> Callable[[Proposal], Float64[np.ndarray, "k f"]]:
+    """The features of a verifier's recipes: of weights, and of logits."""
+
+    def features(rows: Proposal) -> Float64[np.ndarray, "k f"]:
+        grams = stored_weight_gram(verifier), stored_logit_gram(verifier)
+        return np.stack([gram.dispersion(rows) for gram in grams], axis=1)
+
+    return features
+
+
+def gap_of(surrogate: Surrogate, logits: Callable[[Recipe], np.ndarray]) -> Callable[[Recipe], tuple[float, float]]:
+    """Gap of a recipe and its standard error, from a soup's logits and the bank of the surrogate.
+
+    Arguments:
+        surrogate: scores ensembles; its prior is left out.
+        logits: `[m, C]` of the soup of a recipe, on the samples of the surrogate's bank.
+    """
+    bank, metric = surrogate.bank, surrogate.metric
+
+    def observe(recipe: Recipe) -> tuple[float, float]:
+        soup, labels = logits(recipe), np.asarray(bank.labels)
+        promised = float(surrogate.metric_scores(recipe.row[None])[0])
+        average = sum(recipe.weights[i] * np.asarray(bank.read(i, 0, len(labels)), np.float64) for i in recipe.members)
+        mine, other = metric.measure(soup, labels), metric.measure(np.asarray(average), labels)
+        return metric.score_of(mine, labels) - promised, paired_error(metric, mine, other, labels)
+
+    return observe
+
+
+def scale(features: Float64[np.ndarray, "k f"]) -> Float64[np.ndarray, "k f"]:
+    """Features over their means, so that β is the gap of a typical recipe; those that are 0 everywhere stay so.
+
+    A recipe whose dispersion is not known, as a member holds NaN in a tensor that its logits do not depend on, counts
+    as typical.
+    """
+    known = np.isfinite(features)
+    means = np.where(known, features, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    return np.where(known, features / np.where(means > 0, means, 1.0), np.where(means > 0, 1.0, 0.0))
+
+
+def expected_gaps(
+    features: Float64[np.ndarray, "k f"],
+    seen: Int64[np.ndarray, " s"],
+    gaps: Float64[np.ndarray, " s"],
+    errors: Float64[np.ndarray, " s"],
+    grid: tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]] = (WIDTHS, MISFITS, OPTIMISMS),
+) -> Float64[np.ndarray, " k"]:
+    """Posterior means of `β · x` for all candidates, given the gaps of `s` verified ones.
+
+    With Φ = (X, 1) the features of the verified ones beside a column for the optimism, y their gaps, D the diagonal of
+    error² + τ² and S that of (σ, …, σ, ω): `y ~ N(0, D + ΦS²Φᵀ)`, and the coefficients are expected at
+    `S (I + SΦᵀD⁻¹ΦS)⁻¹ SΦᵀD⁻¹y`; averaged over the grid with the densities of y as weights.
+
+    Arguments:
+        features: of all candidates, scaled.
+        seen: indices of the verified ones.
+        gaps: theirs.
+        errors: standard errors of these, ≥ 0.
+        grid: values of σ, τ and ω, in units of the root mean square of the errors.
+    """
+    x, unit = features[seen], float(np.sqrt(np.square(errors).mean()))
+    if unit == 0.0:  # a metric without noise: the gaps themselves are the scale
+        unit = float(np.sqrt(np.square(gaps).mean())) or 1.0
+    noise = np.square(np.maximum(errors, 0.01 * unit))  # keeps D regular
+    width, misfit, optimism = (unit * values.reshape(-1, 1) for values in np.meshgrid(*grid, indexing="ij"))
+    deviations = np.concatenate([np.repeat(width, x.shape[1], axis=1), optimism], axis=1)  # S of each grid point
+    precisions = 1 / (noise + np.square(misfit))
+    design = np.column_stack([x, np.ones(len(gaps))])
+    inner = np.einsum("gi,si,gs,sj,gj->gij", deviations, design, precisions, design, deviations, optimize=True)
+    inner += np.eye(design.shape[1])
+    projected = deviations * ((precisions * gaps) @ design)
+    solved = np.linalg.solve(inner, projected[..., None])[..., 0]
+    squares = precisions @ np.square(gaps) - (projected * solved).sum(axis=1)
+    evidence = 0.5 * (np.log(precisions).sum(axis=1) - np.linalg.slogdet(inner)[1] - squares)
+    weights = np.exp(evidence - evidence.max())
+    coefficients = weights / weights.sum() @ (deviations * solved)
+    return np.asarray(features @ coefficients[:-1])

@@ -1,0 +1,243 @@
+"""How far apart the members of a recipe lie, in weights and in logits, from one Gram matrix for all recipes.
+
+To second order a soup differs from its ensemble by a term in `Σ wᵢ‖θᵢ − θ̄‖²` (see `docs/method.md`). All pairs of
+ingredients are read once; then any recipe costs N² operations, whatever the size of the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Bool, Float64
+
+from radin.checkpoints.dtypes import TensorInfo, widen
+from radin.common.files import digest_of, written_aside
+from radin.common.progress import SILENT, Progress
+from radin.errors import IncompatibleError
+from radin.recipe import as_proposals, mixing_weights
+from radin.weights.merge_plan import STATISTICS
+from radin.weights.tiling import TILE
+
+if TYPE_CHECKING:
+    from radin.evaluation.verifier import Verifier
+    from radin.scoring.logit_bank import LogitBank
+    from radin.weights.pool import Pool
+
+#: Values of all ingredients that are held at once: 32 MiB of float64. Tiles get shorter as pools get larger.
+VALUES = 1 << 22
+
+
+@dataclass(frozen=True)
+class Gram:
+    """Inner products `G[i, j] = ⟨xᵢ − c, xⱼ − c⟩` of what the ingredients have, with one origin `c` for all.
+
+    Distances and dispersions are the same for every origin; cosines are not.
+
+    Attributes:
+        names: the ingredients' names, in pool order.
+        matrix: `float64[n, n]`. Rows and columns of ingredients that are not finite are NaN.
+        origin: what `c` is: `mean` of finite ingredients, or `pretrained`.
+        absolute: of weights, `⟨xᵢ, xⱼ⟩` itself, over what tells whether two networks had one start: matrices, without
+            the values that all share. Vectors are left out, as gains of normalisation start at 1 in every network.
+    """
+
+    names: tuple[str, ...]
+    matrix: Float64[np.ndarray, "n n"]
+    origin: str = "mean"
+    absolute: Float64[np.ndarray, "n n"] | None = None
+
+    def dispersion(self, weights: Any) -> Float64[np.ndarray, " k"]:
+        """`Σᵢ wᵢ‖xᵢ − x̄‖²` with `x̄ = Σᵢ wᵢxᵢ`, which is `diag(G)·w − wᵀGw`.
+
+        Arguments:
+            weights: `k` recipes, `bool[k, n]` masks or `float[k, n]` mixing weights.
+
+        Returns:
+            one value for each recipe, ≥ 0; 0 for a single ingredient, NaN if a member is not finite.
+        """
+        rows = mixing_weights(as_proposals(weights, len(self.names)))
+        broken = ~self.finite
+        matrix = np.where(broken[:, None] | broken[None, :], 0.0, self.matrix)
+        spread = np.maximum(rows @ np.diag(matrix) - ((rows @ matrix) * rows).sum(axis=1), 0.0)
+        spread[(rows > 0).sum(axis=1) == 1] = 0.0  # without the rounding error of the difference
+        spread[(rows[:, broken] > 0).any(axis=1)] = np.nan
+        return spread
+
+    def seen_from(self, group: Bool[np.ndarray, " n"]) -> Gram:
+        """The same with the mean of some finite ingredients as origin."""
+        centring = np.eye(len(self.names)) - group / group.sum()
+        known = np.where(self.finite[:, None] & self.finite[None, :], self.matrix, 0.0)
+        matrix = centring @ known @ centring.T
+        matrix[~self.finite, :] = matrix[:, ~self.finite] = np.nan
+        return Gram(self.names, matrix, "mean", self.absolute)
+
+    @property
+    def finite(self) -> Bool[np.ndarray, " n"]:
+        """Which ingredients are finite."""
+        return np.isfinite(np.diag(self.matrix))
+
+    @cached_property
+    def norms(self) -> Float64[np.ndarray, " n"]:
+        """`‖xᵢ − c‖`: the length of each ingredient's update, seen from the origin."""
+        return np.sqrt(np.maximum(np.diag(self.matrix), 0.0))
+
+    @cached_property
+    def distances(self) -> Float64[np.ndarray, "n n"]:
+        """`‖xᵢ − xⱼ‖`."""
+        squares = np.diag(self.matrix)
+        apart = np.sqrt(np.maximum(squares[:, None] + squares[None, :] - 2 * self.matrix, 0.0))
+        np.fill_diagonal(apart, np.where(self.finite, 0.0, np.nan))
+        return apart
+
+    @property
+    def angles(self) -> Float64[np.ndarray, "n n"]:
+        """Angles between updates, in degrees."""
+        return np.degrees(np.arccos(self.cosines))
+
+    @cached_property
+    def cosines(self) -> Float64[np.ndarray, "n n"]:
+        """Cosines of the angles between updates; NaN where one has no length."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.clip(self.matrix / np.outer(self.norms, self.norms), -1.0, 1.0)
+
+
+def weight_gram(pool: Pool, pretrained: Pool | None = None, *, progress: Progress = SILENT) -> Gram:
+    """The Gram matrix of the ingredients' weights, streamed once, in float64.
+
+    Floating tensors count, each tied one once; BatchNorm's running statistics and integers do not. A value that all
+    ingredients share counts as no difference, infinities in masks among them. Memory is that of one block of values,
+    whatever the size of pool and network.
+
+    Arguments:
+        pool: the ingredients.
+        pretrained: a pool of one, the model they were fine-tuned from. The origin then; by default their mean is.
+        progress: told the bytes that were compared.
+
+    Raises:
+        IncompatibleError: the pretrained model has other tensors.
+        CheckpointError: a file changed while it was read.
+    """
+    n = len(pool)
+    total, absolute, finite = np.zeros((n, n)), np.zeros((n, n)), np.ones(n, dtype=bool)
+    with progress.stage("comparing weights", pool.nbytes * n, "byte") as advance:
+        for info, values, origin in _blocks(pool, pretrained):
+            with np.errstate(invalid="ignore", over="ignore"):
+                shared = (values == values[0]).all(axis=0)
+                values[:, shared & ~np.isfinite(values[0])] = 0.0
+                good = np.isfinite(values).all(axis=1)
+                finite &= good
+                values[~good] = 0.0
+                if len(info.shape) > 1:
+                    moving = values[:, ~shared]
+                    absolute += moving @ moving.T
+                if origin is None:
+                    origin = values.sum(axis=0) / max(good.sum(), 1)
+                values -= np.nan_to_num(origin, posinf=0.0, neginf=0.0)  # else a mask's would outweigh all
+                values[~good] = 0.0
+                total += values @ values.T
+            advance(values.size * info.kind.itemsize)
+    absolute[~finite, :] = absolute[:, ~finite] = np.nan
+    return _gram(pool.names, total, finite, "mean" if pretrained is None else "pretrained", absolute)
+
+
+def logit_gram(bank: LogitBank) -> Gram:
+    """The Gram matrix of the ingredients' logits, as a mean over samples, in float64.
+
+    A constant added to all logits of a sample changes no prediction, so it counts as no difference: each sample's
+    logits are centred over the classes, and then over the ingredients.
+
+    Arguments:
+        bank: the logits, finite; read in blocks of samples.
+    """
+    n = len(bank)
+    total = np.zeros((n, n))
+    step = max(1, VALUES // (n * bank.n_classes))
+    for start in range(0, bank.n_samples, step):
+        stop = min(start + step, bank.n_samples)
+        block = np.stack([np.asarray(bank.read(i, start, stop), dtype=np.float64) for i in range(n)])
+        block -= block.mean(axis=2, keepdims=True)
+        block -= block.mean(axis=0)
+        flat = block.reshape(n, -1)
+        total += flat @ flat.T
+    return _gram(tuple(bank.names), total / bank.n_samples, np.ones(n, dtype=bool), "mean")
+
+
+def stored_weight_gram(verifier: Verifier) -> Gram:
+    """The Gram matrix of a verifier's weights, from `grams/` in the run folder; computed for it the first time.
+
+    It is kept by the digests of the ingredients' files.
+    """
+    evaluator = verifier.evaluator
+    compare = partial(weight_gram, verifier.pool, progress=evaluator.progress)
+    matrix, absolute = _stored(evaluator.folder, f"weights-{digest_of(evaluator.digests)}", compare)
+    return Gram(verifier.names, matrix, "mean", absolute)
+
+
+def stored_logit_gram(verifier: Verifier) -> Gram:
+    """The Gram matrix of the logits that select, likewise; kept by the digests of files, data and task code."""
+    name = f"logits-{verifier.scope}"
+    return Gram(verifier.names, _stored(verifier.evaluator.folder, name, partial(logit_gram, verifier.bank))[0])
+
+
+def _stored(folder: Path, name: str, compute: Callable[[], Gram]) -> Float64[np.ndarray, "g n n"]:
+    """The matrices of a Gram, from a file of that name or computed and written to it."""
+    file = folder / "grams" / f"{name[:40]}.npy"
+    if not file.exists():
+        gram = compute()
+        with written_aside(file) as out:
+            np.save(out, np.stack([gram.matrix] if gram.absolute is None else [gram.matrix, gram.absolute]))
+    return np.asarray(np.load(file, allow_pickle=False))
+
+
+def _gram(
+    names: tuple[str, ...], total: np.ndarray, finite: np.ndarray, origin: str, absolute: np.ndarray | None = None
+) -> Gram:
+    matrix = (total + total.T) / 2
+    matrix[~finite, :] = matrix[:, ~finite] = np.nan
+    gram = Gram(names, matrix, origin, absolute)
+    # Blocks in which one was not finite had another mean than the rest.
+    return gram.seen_from(finite) if origin == "mean" and finite.any() else gram
+
+
+def _blocks(pool: Pool, pretrained: Pool | None) -> Iterator[tuple[TensorInfo, np.ndarray, np.ndarray | None]]:
+    """Tensor, values of all ingredients, `float64[n, elements]`, and of the origin if it is given, block by block."""
+    pools = [(pool, i) for i in range(len(pool))] + ([(pretrained, 0)] if pretrained is not None else [])
+    length = min(TILE, max(256, VALUES // len(pools)))
+    block = np.empty((len(pools), length))
+    buffers = np.empty((2, 8 * length), dtype=np.uint8)
+    with ExitStack() as stack:
+        readers = [stack.enter_context(source.reader(i)) for source, i in pools]
+        for name, info in pool.tensors.items():
+            # Running statistics are averages over activations, in units of their own, and no steps of training.
+            if info.kind.family != "float" or name.rpartition(".")[2] in STATISTICS:
+                continue
+            kinds = [info.kind] * len(pool)
+            if pretrained is not None:
+                kinds.append(_kind_of(pretrained, name, info.shape))
+            for start in range(0, info.numel, length):
+                stop = min(start + length, info.numel)
+                for row, reader, kind in zip(block, readers, kinds, strict=True):
+                    space = buffers[0][: (stop - start) * kind.accumulator.itemsize].view(kind.accumulator)
+                    raw = reader.read(name, start * kind.itemsize, stop * kind.itemsize, buffers[1])
+                    row[: stop - start] = widen(raw, kind, space)
+                values = block[:, : stop - start]
+                yield info, values[: len(pool)], values[-1] if pretrained is not None else None
+        for reader in readers:
+            reader.check_unchanged()
+
+
+def _kind_of(pretrained: Pool, name: str, shape: tuple[int, ...]) -> Any:
+    info = pretrained.tensors.get(pretrained.aliases.get(name, name))
+    if info is None or info.shape != shape:
+        found = "it has no such tensor" if info is None else f"there it has shape {list(info.shape)}"
+        raise IncompatibleError(
+            f"{pretrained.paths[0]} cannot be what the ingredients were fine-tuned from: tensor {name!r} has shape "
+            f"{list(shape)} in them, and {found}"
+        )
+    return info.kind

@@ -1,0 +1,165 @@
+"""What a run will take, said before anything is spent."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from radin.common.progress import SILENT, Progress
+from radin.errors import InputError
+from radin.evaluation.batchnorm import statistics_rows
+from radin.evaluation.evaluator import Evaluator
+from radin.recipe import Recipe
+from radin.searching.budget import Budget, Ledger
+from radin.tasks.task import Task
+from radin.weights.pool import Pool
+
+LOGIT_BYTES = 4
+
+#: Of the distances between ingredients that are kept in the run folder: two matrices of their weights, one of logits.
+GRAM_BYTES = 3 * 8
+
+#: Networks that are run on every test set: the winner and the best ingredient.
+TESTED = 2
+
+#: Classes that a plan names, so that a wrong folder is seen.
+NAMED = 5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run of `radin.make_soup` will take.
+
+    Attributes:
+        ingredients: size of the pool.
+        passes: ingredients whose logits are not in the run folder yet, one forward pass over the data each.
+        soups: real soups that may be built and evaluated, one pass each.
+        samples: labelled samples in a pass.
+        classes: outputs of the network.
+        class_names: the first few classes of the data, in label order, where the data name them.
+        test_passes: passes over test sets: the winner's and the best ingredient's over each.
+        controls: passes of the best ingredient with recomputed BatchNorm statistics, over the data and each test set,
+            for a fair comparison with a soup that has them.
+        test_samples: labelled samples in all test sets together.
+        batch_size: samples per forward pass.
+        seconds_fill: time to fill and prepare the network with one ingredient, measured.
+        seconds_per_sample: time of the forward pass, measured on one batch after one that warmed up.
+        seconds: all passes, from these two, and what recomputes BatchNorm's statistics. On top of it come start-up (a
+            few seconds of imports, the task, the data), the search on the logits, usually seconds, and one reading of
+            all files that compares the ingredients' weights.
+        memory_bytes: peak memory of the device after a batch (of this process, on the CPU), plus one ingredient's
+            selected logits as they are scored.
+        disk_bytes: logits that will be written, the soup, and the matrices of distances between ingredients.
+        device: where the network runs.
+    """
+
+    ingredients: int
+    passes: int
+    soups: int
+    samples: int
+    classes: int
+    class_names: tuple[str, ...]
+    test_passes: int
+    test_samples: int
+    controls: int
+    batch_size: int
+    seconds_fill: float
+    seconds_per_sample: float
+    seconds: float
+    memory_bytes: int
+    disk_bytes: int
+    device: str
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as JSON holds it."""
+        return asdict(self)
+
+
+def plan(
+    pool: Pool,
+    task: Task,
+    budget: Budget | None = None,
+    run_dir: str | os.PathLike[str] = "radin-run",
+    *,
+    batchnorm: str = "recompute",
+    progress: Progress = SILENT,
+) -> Plan:
+    """Says what `make_soup` with these arguments will take, from one timed batch and the files' headers.
+
+    Two batches of the first ingredient are run. Nothing is charged, and nothing is written to the run folder.
+
+    Arguments:
+        pool, task, budget, run_dir, batchnorm, progress: as for `radin.make_soup`.
+
+    Raises:
+        RunDirError, IncompatibleError, DataError, TaskError: what `make_soup` would raise when it starts.
+    """
+    soups = (budget or Budget()).soups
+    if soups is None:
+        raise InputError("a plan needs a number of soups to verify: Budget(soups=4), for example")
+    run = Path(run_dir)
+    with tempfile.TemporaryDirectory() as scratch, Ledger(Path(scratch) / "ledger.db") as ledger:
+        ledger.adopt(run / "ledger.db")
+        evaluator = Evaluator(pool, task, run, ledger, batchnorm=batchnorm, progress=progress)
+        evaluator.bind()
+        missing = _missing_passes(evaluator)
+        fill, per_sample, classes = _timed_batch(evaluator)
+        recomputes, batch_size = evaluator.recomputes, evaluator.batch_size
+    samples, test_samples = len(task.rows), sum(map(len, task.tests.values()))
+    rows = (missing + soups + recomputes) * samples + (TESTED + recomputes) * test_samples
+    # Statistics are computed once for each soup and for the control: the run folder keeps them.
+    statistics = (soups + 1) * len(statistics_rows(task)) if recomputes else 0
+    return Plan(
+        ingredients=len(pool),
+        passes=missing,
+        soups=soups,
+        samples=samples,
+        classes=classes,
+        class_names=next(iter(task.rows.class_names), ())[:NAMED],
+        test_passes=TESTED * len(task.tests),
+        test_samples=test_samples,
+        controls=1 + len(task.tests) if recomputes else 0,
+        batch_size=batch_size,
+        seconds_fill=fill,
+        seconds_per_sample=per_sample,
+        seconds=missing * fill + soups * len(pool) * fill / 2 + (rows + statistics) * per_sample,
+        memory_bytes=_peak_memory(task.torch_device) + samples * classes * LOGIT_BYTES,
+        disk_bytes=rows * classes * LOGIT_BYTES + pool.nbytes + len(pool) ** 2 * GRAM_BYTES,
+        device=str(task.torch_device),
+    )
+
+
+def _missing_passes(evaluator: Evaluator) -> int:
+    singles = [Recipe.subset(evaluator.pool.names, [i]) for i in range(len(evaluator.pool))]
+    return sum(not evaluator.is_stored(single, "pass") for single in singles)
+
+
+def _timed_batch(evaluator: Evaluator) -> tuple[float, float, int]:
+    """Seconds to fill and prepare the network, seconds a sample, and classes; what comes first warms up."""
+    single = Recipe.subset(evaluator.pool.names, [0])
+    network = evaluator.fill(single)
+    evaluator.first_batch()
+    begun = time.perf_counter()
+    evaluator.fill(single)
+    filled = time.perf_counter()
+    evaluator.task.prepare_network(network)
+    prepared = time.perf_counter()
+    logits = evaluator.first_batch()  # prepares the network once more
+    batch = max(time.perf_counter() - prepared - (prepared - filled), 0.0)
+    return prepared - begun, batch / len(logits), logits.shape[1]
+
+
+def _peak_memory(device: torch.device) -> int:
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

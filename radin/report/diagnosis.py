@@ -1,0 +1,298 @@
+"""`diagnose`: does this pool soup at all? Ends with a verdict in one sentence, and its reasons."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float64
+
+from radin.common.progress import SILENT, Progress
+from radin.common.wording import counted, enumerated
+from radin.errors import InputError
+from radin.evaluation.gram import Gram, stored_logit_gram, stored_weight_gram, weight_gram
+from radin.recipe import Recipe
+from radin.report.class_order import described, reordering
+from radin.report.findings import (
+    LOST,
+    Finding,
+    chance_findings,
+    falls_short,
+    home_group,
+    medoid,
+    search_findings,
+    soup_findings,
+    weight_findings,
+)
+from radin.report.soup_gaps import SURE, Measured, measure_soups
+from radin.scoring.logit_folder import LogitFolder
+from radin.weights.merge_plan import has_statistics
+from radin.weights.pool import Pool
+
+if TYPE_CHECKING:
+    from radin.evaluation.verifier import Verifier
+    from radin.scoring.surrogate import Surrogate
+    from radin.searching.driver import Shortlist
+    from radin.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What speaks for and against souping a pool.
+
+    Attributes:
+        names: the ingredients, in pool order.
+        weights: inner products of their updates, seen from the pretrained model or from their mean.
+        logits: inner products of their logits on the selection data; None without a task.
+        scores: each one's value of the metric on the selection data; None without a task.
+        metric: the metric's name; empty without a task.
+        measured: the verified soups in the run folder.
+        findings: what speaks against the pool or its ingredients, each a sentence.
+        soups: real soups that were evaluated for this diagnosis.
+    """
+
+    names: tuple[str, ...]
+    weights: Gram
+    findings: tuple[Finding, ...]
+    logits: Gram | None = None
+    scores: Float64[np.ndarray, " n"] | None = None
+    metric: str = ""
+    measured: tuple[Measured, ...] = ()
+    soups: int = 0
+
+    @property
+    def suspects(self) -> tuple[str, ...]:
+        """Ingredients that had better be left out, in pool order."""
+        named = {one.ingredient for one in self.findings if one.kind != "far"}
+        return tuple(name for name in self.names if name in named)
+
+    @property
+    def sound(self) -> list[Measured]:
+        """The verified soups without suspects."""
+        return [one for one in self.measured if not set(self.suspects) & set(one.recipe.member_names)]
+
+    @property
+    def verdict(self) -> str:
+        """Does this pool soup, in one sentence."""
+        about_all = [one for one in self.findings if one.kind in ("classes", "chance") and not one.ingredient]
+        if about_all:
+            return f"Nothing can be said of this pool yet. {about_all[0].text}"
+        without = f" once {enumerated(self.suspects)} {_is(self.suspects)} left out" if self.suspects else ""
+        if len(self.names) - len(self.suspects) < 2:
+            return "This pool does not soup: no two of its ingredients belong together."
+        if not self.sound:
+            ask = "verify some soups with --soups" if self.scores is not None else "give a task"
+            if not self.suspects:
+                return f"Nothing in the weights speaks against souping this pool, but no soup shows it yet: {ask}."
+            return f"Leave out {enumerated(self.suspects)}; whether the rest soups is not shown yet: {ask}."
+        mean = float(np.mean([one.lost for one in self.sound]))
+        if falls_short(self.sound):
+            also = f", even{without}" if without else ""
+            return f"This pool does not soup{also}: real soups lose {mean:.0%} of what their averaged logits know."
+        soups = counted(len(self.sound), "real soup keeps", "real soups keep")
+        kept = f"{1 - mean:.1%} of what averaged logits know"
+        if mean < -LOST:  # then it is not averaging that makes the difference
+            soups, kept = counted(len(self.sound), "real soup knows", "real soups know"), "more than averaged logits"
+        return f"This pool soups{without}: {soups} {kept}, {self._lead()}."
+
+    def _lead(self) -> str:
+        """How the best sound soup compares with the best ingredient; no word of better within noise."""
+        best = max(self.sound, key=lambda one: one.score)
+        if self.scores is not None and len({*np.abs(self.scores), *(abs(one.score) for one in self.sound)}) == 1:
+            return f"but these data cannot tell them from the ingredients: all have {self.metric} {self.scores[0]:.4f}"
+        if best.ahead == 0:
+            return "and the best of them ties with the best ingredient"
+        if abs(best.ahead) <= SURE * best.ahead_error:
+            return (
+                f"and the best of them differs from the best ingredient by less than {SURE:g} standard errors "
+                f"({best.ahead:+.4f} ± {best.ahead_error:.4f}), too little to be sure on data that chose it"
+            )
+        return (
+            "and the best of them beats the best ingredient" if best.ahead > 0 else "but none beats the best ingredient"
+        )
+
+    @property
+    def reasons(self) -> list[str]:
+        """What stands behind the verdict, a sentence each."""
+        return [one.text for one in self.findings] or ["No ingredient and no verified soup stands out."]
+
+    def ingredients(self) -> list[dict[str, Any]]:
+        """One row for each ingredient: lengths, distances, angles, disagreement, score."""
+        n = len(self.names)
+        rows = []
+        for i, name in enumerate(self.names):
+            others = np.arange(n) != i
+            rows.append(
+                {
+                    "name": name,
+                    "score": None if self.scores is None else float(self.scores[i]),
+                    "update": _number(self.weights.norms[i]),
+                    "distance": _middle(self.weights.distances[i, others]),
+                    "angle": _middle(self.weights.angles[i, others]),
+                    "disagreement": None if self.logits is None else _middle(self.logits.distances[i, others]),
+                    "suspect": name in self.suspects,
+                }
+            )
+        return rows
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything above as JSON holds it."""
+        return {
+            "verdict": self.verdict,
+            "reasons": self.reasons,
+            "findings": [vars(one) for one in self.findings],
+            "origin": self.weights.origin,
+            "metric": self.metric,
+            "ingredients": self.ingredients(),
+            "soups": [
+                {
+                    "recipe": one.recipe.to_json(),
+                    "score": one.score,
+                    "gap": one.gap,
+                    "lost": one.lost,
+                    "dispersion": _number(self.weights.dispersion(one.recipe.row[None])[0]),
+                }
+                for one in self.measured
+            ],
+            "evaluated": self.soups,
+        }
+
+
+def diagnose(
+    pool: Pool,
+    task: Task | None = None,
+    run_dir: str | os.PathLike[str] = "radin-run",
+    *,
+    pretrained: Pool | None = None,
+    soups: int = 0,
+    batchnorm: str = "recompute",
+    progress: Progress = SILENT,
+) -> Diagnosis:
+    """Says whether a pool soups at all, and which ingredients do not belong in it.
+
+    Weights alone tell which ingredients come from another start, have diverged, or lie far out. With a task, the
+    ingredients are run once (or read from the run folder), and every soup that was verified in that folder is
+    compared with its averaged logits. If one has diverged to NaN, no network is run.
+
+    Arguments:
+        pool: the ingredients.
+        task: the network, the data and the metric; without it the weights alone are looked at.
+        run_dir: the run folder, with the same inputs as `radin.make_soup`; made if there is a task.
+        pretrained: a pool of one, the model that all were fine-tuned from. Updates and their angles are seen from it;
+            by default from the mean of those that belong together. Distances do not depend on it.
+        soups: real soups that may be evaluated in addition, each charged: all that nothing speaks against in equal
+            parts, then midpoints of the central ingredient with the others, the most distant first.
+        batchnorm: policy for BatchNorm statistics of soups: `average`, `recompute` or `keep`.
+        progress: watches the stages.
+
+    Raises:
+        InputError: soups below 0, or soups without a task.
+        IncompatibleError: the pretrained model has other tensors.
+        RunDirError, CheckpointError, DataError, TaskError, StorageError: see `radin.make_soup`.
+    """
+    if soups < 0 or (soups and task is None):
+        raise InputError(f"soups must be at least 0, and verifying them takes a task; got {soups} and task {task!r}")
+    gram = weight_gram(pool, pretrained, progress=progress)
+    home = home_group(gram)
+    if pretrained is None and home.any():  # the mean of all would be where a single outlier puts it
+        gram = gram.seen_from(home)
+    findings = weight_findings(gram)
+    if task is None or not gram.finite.all():
+        return Diagnosis(pool.names, gram, tuple(findings))
+    from radin.evaluation.verifier import Verifier
+    from radin.scoring.surrogate import Surrogate
+
+    with Verifier(pool, task, run_dir, batchnorm=batchnorm, progress=progress) as verifier:
+        surrogate = Surrogate(verifier.bank, task.metric)
+        findings += _logit_findings(verifier)
+        suspects = _suspects(findings)
+        recipes, before = verified_recipes(verifier), verifier.ledger.count("soup")
+        planned = [one for one in _probes(gram, suspects) if one not in recipes]
+        measured = measure_soups(verifier, surrogate, [*recipes, *planned[:soups]])
+        findings += _soup_findings(verifier, measured, findings)
+        findings += search_findings(verifier.ledger.fact("search"))
+        sign = 1 if task.scored_by.higher_is_better else -1
+        return Diagnosis(
+            names=pool.names,
+            weights=gram,
+            findings=tuple(findings),
+            logits=stored_logit_gram(verifier),
+            scores=sign * verifier.solo,
+            metric=task.scored_by.name,
+            measured=tuple(measured),
+            soups=verifier.ledger.count("soup") - before,
+        )
+
+
+def findings_of(
+    verifier: Verifier, surrogate: Surrogate, shortlist: Shortlist, verified: Sequence[Recipe]
+) -> tuple[Finding, ...]:
+    """What a run should warn of, as the diagnosis finds it: its ingredients, its soups, its search."""
+    findings = weight_findings(stored_weight_gram(verifier))
+    findings += _logit_findings(verifier)
+    findings += _soup_findings(verifier, measure_soups(verifier, surrogate, verified), findings)
+    improved = int(shortlist.trace[0][-1]) if len(shortlist.trace[0]) else 0
+    about = {"searcher": shortlist.searcher, "charged": shortlist.charged, "stopped": shortlist.stopped}
+    search = about | {"improved": improved}
+    verifier.ledger.set_fact("search", search)
+    return (*findings, *search_findings(search))
+
+
+def _suspects(findings: Sequence[Finding]) -> list[str]:
+    """Ingredients that had better be left out, by these findings."""
+    return [one.ingredient for one in findings if one.ingredient and one.kind != "far"]
+
+
+def _soup_findings(verifier: Verifier, measured: Sequence[Measured], known: Sequence[Finding]) -> list[Finding]:
+    """What soups say, beside what is known; nothing where no ingredient knows anything that they could lose."""
+    if any(one.kind in ("classes", "chance") and not one.ingredient for one in known):
+        return []
+    statistics = verifier.evaluator.batchnorm if has_statistics(verifier.pool) else None
+    return soup_findings(measured, _suspects(known), statistics)
+
+
+def _logit_findings(verifier: Verifier) -> list[Finding]:
+    """What the logits say; where the labels are others than the outputs', nothing else can be told from them."""
+    order = reordering(verifier.bank)
+    if order is None:
+        return chance_findings(verifier.bank, verifier.task.scored_by)
+    names = next(iter(verifier.task.rows.class_names), None)
+    return [Finding("classes", None, described(order, names))]
+
+
+def verified_recipes(verifier: Verifier) -> list[Recipe]:
+    """The soups whose logits are in the run folder, for these ingredients and data, in the order of evaluation."""
+    evaluator, names = verifier.evaluator, verifier.names
+    recipes = []
+    for about in LogitFolder(evaluator.folder / "soups").entries().values():
+        weights = about["recipe"]
+        if weights.keys() <= set(names):
+            recipe = Recipe(names, tuple(weights.get(name, 0.0) for name in names))
+            if evaluator.is_stored(recipe, "soup"):
+                recipes.append(recipe)
+    return recipes
+
+
+def _probes(gram: Gram, suspects: Collection[str]) -> list[Recipe]:
+    """Soups that tell most about a pool: the sound ingredients together, then midpoints with the central one."""
+    n, centre = len(gram.names), medoid(gram)
+    sound = [i for i, name in enumerate(gram.names) if name not in suspects]
+    probes = [Recipe.subset(gram.names, sound)] if len(sound) > 2 else []
+    order = np.argsort(-gram.distances[centre], kind="stable")
+    return probes + [Recipe.subset(gram.names, sorted((centre, int(i)))) for i in order if i != centre and n > 1]
+
+
+def _middle(values: np.ndarray) -> float | None:
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else None
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _is(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"

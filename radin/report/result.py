@@ -1,0 +1,231 @@
+"""What a run found: the best soup, everything that was verified, and how sure one can be."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from radin.checkpoints import open_checkpoint
+from radin.common.files import check_place, written_aside
+from radin.errors import InputError, RunDirError
+from radin.recipe import Recipe
+from radin.report.findings import Finding
+from radin.report.unseen_data import Report
+from radin.report.verdict import verdict
+from radin.weights.averaging import refuse_ingredients
+
+#: The winner's file in the run folder.
+SOUP = "soup.safetensors"
+
+
+def check_soup_file(path: str | os.PathLike[str]) -> None:
+    """Finds fault with a file for a soup, before anything is spent on what it is to hold.
+
+    Raises:
+        InputError: the name does not end in `.safetensors`.
+        StorageError: there can be no such file.
+    """
+    if Path(path).suffix != ".safetensors":
+        raise InputError(f"{path}: a soup is written as .safetensors; give the file that ending")
+    check_place(path)
+
+
+@dataclass(frozen=True)
+class VerifiedSoup:
+    """A recipe with its real score.
+
+    Attributes:
+        recipe: the recipe; of size 1, it is an ingredient.
+        score: the metric's value on the selection data, as people read it (a negative log-likelihood is positive).
+        ensemble: the same metric of the averaged logits of the recipe's members: what the surrogate predicted,
+            without its prior.
+        nll: negative log-likelihood on the selection data; it decides between equal scores.
+    """
+
+    recipe: Recipe
+    score: float
+    ensemble: float
+    nll: float
+
+    @property
+    def gap(self) -> float:
+        """Real score minus predicted score; 0 for an ingredient."""
+        return self.score - self.ensemble
+
+    def to_json(self) -> dict[str, Any]:
+        """Score, prediction and recipe as JSON holds them."""
+        kind = "ingredient" if self.recipe.size == 1 else "soup"
+        return {
+            "kind": kind,
+            "score": self.score,
+            "ensemble": self.ensemble,
+            "nll": self.nll,
+            "size": self.recipe.size,
+            "recipe": self.recipe.to_json(),
+        }
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a run has spent, over all restarts.
+
+    Attributes:
+        passes: ingredients that were run over the data, one forward pass each.
+        soups: distinct real soups that this run was charged for.
+        candidates: distinct recipes scored from averaged logits.
+        test_passes: networks that were run over the test set, if there is one: winners and best ingredients.
+        lost: evaluations that a kill or an interruption cut short; they are repeated and count nowhere else.
+        seconds_passes, seconds_search, seconds_soups: wall-clock time of each stage.
+        statistics, statistics_samples: how often BatchNorm statistics were computed anew, and on how many samples in
+            all; their time is part of the soups'.
+        controls: passes of best ingredients with recomputed BatchNorm statistics, over the data and over test sets.
+    """
+
+    passes: int
+    soups: int
+    candidates: int
+    test_passes: int
+    lost: int
+    seconds_passes: float
+    seconds_search: float
+    seconds_soups: float
+    statistics: int = 0
+    statistics_samples: int = 0
+    controls: int = 0
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `radin.make_soup` found.
+
+    Attributes:
+        best: the winner: the best of all verified soups and all single ingredients, on the selection data.
+        leaderboard: those, best first: by score, then lower negative log-likelihood, then more ingredients.
+        verified: the soups alone, in the order in which they were verified.
+        report: the winner and the best ingredient on data that selected nothing; of several test sets, on the first.
+        tests: the same for every test set, by name.
+        spent: passes, soups and candidates.
+        metric: the metric's name.
+        higher_is_better: whether a larger value of it is better.
+        control: the best ingredient's value on the selection data with its BatchNorm statistics recomputed as those of
+            soups are; None if no soup won, or they were not recomputed.
+        batchnorm: the policy for BatchNorm statistics that the soups were built with.
+        settings: searcher, options, λ, seed and caps.
+        run_dir: the run's folder.
+        findings: what speaks against this pool, its ingredients or the search, in the words of `radin diagnose`.
+        earlier: the winners of other settings that stood in this run folder before, oldest first: recipe, score, and
+            the settings that bring it back at no cost.
+        ingredients: the pool's files, which `save` does not write over.
+    """
+
+    best: VerifiedSoup
+    leaderboard: Sequence[VerifiedSoup]
+    verified: Sequence[VerifiedSoup]
+    report: Report
+    tests: Mapping[str, Report]
+    spent: Spent
+    metric: str
+    higher_is_better: bool
+    batchnorm: str
+    settings: dict[str, Any]
+    run_dir: Path
+    findings: tuple[Finding, ...] = ()
+    earlier: Sequence[Mapping[str, Any]] = ()
+    ingredients: Sequence[Path] = ()
+    control: float | None = None
+
+    def __repr__(self) -> str:
+        return f"Result({self.verdict()!r}, run_dir={str(self.run_dir)!r})"
+
+    @property
+    def best_ingredient(self) -> VerifiedSoup:
+        """The best single ingredient on the selection data."""
+        return next(entry for entry in self.leaderboard if entry.recipe.size == 1)
+
+    @property
+    def soup_won(self) -> bool:
+        """Whether a soup of at least two ingredients leads."""
+        return self.best.recipe.size > 1
+
+    def on_tests(self, recipe: Recipe) -> dict[str, float]:
+        """Values of the winner or of the best ingredient on each of several test sets, and their mean, as `mean`.
+
+        Empty for recipes that were not tested, and where there is but one test set, which `report` is about.
+        """
+        if len(self.tests) < 2 or recipe not in (self.best.recipe, self.best_ingredient.recipe):
+            return {}
+        won = recipe == self.best.recipe
+        values = {name: (one.winner if won else one.best_ingredient).value for name, one in self.tests.items()}
+        return values | {"mean": sum(values.values()) / len(values)}
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Writes the winner's weights as `.safetensors`, with its recipe in the metadata.
+
+        Arguments:
+            path: the file; replaced if it is there, once the new one is complete.
+
+        Raises:
+            InputError: the name does not end in `.safetensors`, or is that of one of the ingredients.
+            RunDirError: a later run in the same folder has replaced the soup.
+            StorageError: the disk is full, or the folder cannot be written to.
+        """
+        check_soup_file(path)
+        refuse_ingredients([Path(path)], self.ingredients)
+        soup = self.run_dir / SOUP
+        held = open_checkpoint(soup).metadata
+        if (held.get("radin.recipe"), held.get("radin.batchnorm")) != (self.best.recipe.dumps(), self.batchnorm):
+            raise RunDirError(
+                f"{soup} is another soup by now, {held.get('radin.recipe')}, since a later run in this folder replaced "
+                "it; run with this result's settings again, which evaluates nothing anew, and save then"
+            )
+        with soup.open("rb") as source, written_aside(path, durable=False) as target:
+            shutil.copyfileobj(source, target)
+        return Path(path)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What speaks against this pool, its ingredients or the search, a sentence each."""
+        return tuple(one.text for one in self.findings)
+
+    def verdict(self) -> str:
+        """In a sentence or two: did a soup win, over what, by how much, and is that more than noise."""
+        return verdict(self)
+
+    def surrogate_gap(self) -> str | None:
+        """In one sentence: how far the surrogate was from the verified soups; None if there are none."""
+        if not self.verified:
+            return None
+        gaps = [soup.gap for soup in self.verified]
+        mean, worst = sum(gaps) / len(gaps), max(gaps, key=abs)
+        return (
+            f"Real soups minus averaged logits, over {len(gaps)} verified: mean {mean:+.4f}, largest {worst:+.4f} "
+            f"({self.metric})."
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything above as JSON holds it; `leaderboard.json` in the run folder."""
+        return {
+            "best": self.best.to_json(),
+            "soup_won": self.soup_won,
+            "control": self.control,
+            "verdict": self.verdict(),
+            "surrogate_gap": self.surrogate_gap(),
+            "warnings": list(self.warnings),
+            "metric": self.metric,
+            "report": self.report.to_json(),
+            "tests": {name: one.to_json() for name, one in self.tests.items()},
+            "spent": asdict(self.spent),
+            "batchnorm": self.batchnorm,
+            "settings": self.settings,
+            "earlier": list(self.earlier),
+            "verified": [entry.to_json() for entry in self.verified],
+            "leaderboard": [entry.to_json() | self._tested(entry) for entry in self.leaderboard],
+        }
+
+    def _tested(self, entry: VerifiedSoup) -> dict[str, Any]:
+        values = self.on_tests(entry.recipe)
+        return {"tests": values} if values else {}

@@ -1,0 +1,1 @@
+"""What logits are worth: metrics, the logit bank, and the surrogate."""

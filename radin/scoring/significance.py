@@ -1,0 +1,142 @@
+"""How sure one can be of a score: 95 % intervals, and paired tests between two networks on the same samples.
+
+All of these take a metric's per-sample statistics (`Metric.measure`), so that a sample's logits are read once.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from radin.scoring.metrics import BOOTSTRAP_RESAMPLES, Labels, Metric
+
+#: Standard normal quantile of a two-sided 95 % interval.
+Z95 = 1.959963984540054
+RESAMPLES = 2_000
+#: Statistics drawn at once when resampling: 64 MiB of float64.
+BLOCK = 1 << 23
+
+
+def interval(metric: Metric, statistics: Any, labels: Labels, seed: int = 0) -> tuple[float, float]:
+    """A 95 % interval of a metric's value on these samples.
+
+    Proportions have Wilson's interval (Wilson 1927, https://doi.org/10.2307/2276774), which stays within [0, 1] and
+    is right near its ends; everything else a percentile bootstrap over samples.
+
+    Arguments:
+        metric: the metric.
+        statistics: its per-sample statistics, `[m, ...]`.
+        labels: `int64[m]`.
+        seed: draws the resamples.
+
+    Returns:
+        lower and upper end, in the sign of the metric's value.
+    """
+    m = len(labels)
+    if _is_proportion(metric):
+        p = float(np.mean(statistics))
+        centre = (p + Z95**2 / (2 * m)) / (1 + Z95**2 / m)
+        half = Z95 * math.sqrt(p * (1 - p) / m + Z95**2 / (4 * m**2)) / (1 + Z95**2 / m)
+        return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))  # rounding alone would miss p = 1
+    low, high = np.percentile(metric.resampled(statistics, labels, RESAMPLES, seed), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def paired_p_value(metric: Metric, ours: Any, theirs: Any, labels: Labels, seed: int = 0) -> float:
+    """Two-sided p-value of "both networks are equally good", from their statistics on the same samples.
+
+    Proportions have McNemar's test in its exact, binomial form (McNemar 1947, https://doi.org/10.1007/BF02295996):
+    of the samples that just one network has right, each is as likely to be right. Everything else has a permutation
+    test that exchanges the two networks' statistics sample by sample.
+
+    Arguments:
+        metric: the metric.
+        ours, theirs: per-sample statistics of the two networks, `[m, ...]`.
+        labels: `int64[m]`.
+        seed: draws the permutations.
+
+    Returns:
+        the p-value in (0, 1].
+    """
+    if _is_proportion(metric):
+        return exact_mcnemar(int(np.sum(ours & ~theirs)), int(np.sum(theirs & ~ours)))
+    rng = np.random.default_rng(seed)
+    differences = _differences(metric, ours, theirs, labels)
+    if differences is not None:
+        observed, exchanged = abs(float(differences.mean())), _exchanged_means(differences, rng)
+    else:
+        observed = abs(metric.value_of(ours, labels) - metric.value_of(theirs, labels))
+        exchanged = np.array([_exchanged_difference(metric, ours, theirs, labels, rng) for _ in range(RESAMPLES)])
+    # The identity is one of the permutations, so the p-value is never 0; ties count against us, up to rounding.
+    as_large = int(np.sum(np.abs(exchanged) >= observed * (1 - 1e-12)))
+    return (as_large + 1) / (RESAMPLES + 1)
+
+
+def paired_error(metric: Metric, ours: Any, theirs: Any, labels: Labels, seed: int = 0) -> float:
+    """Standard error of the difference of two networks' values, from their statistics on the same samples.
+
+    For proportions `√(b + c + 1) / m`, with `b + c` the samples that just one of the two has right; one more, so that
+    it is never 0. Means of per-sample numbers have `std / √m` of the differences; everything else a paired bootstrap.
+
+    Arguments:
+        metric: the metric.
+        ours, theirs: per-sample statistics of the two networks, `[m, ...]`.
+        labels: `int64[m]`.
+        seed: draws the resamples.
+    """
+    m = len(labels)
+    if _is_proportion(metric):
+        return math.sqrt(int(np.sum(ours != theirs)) + 1) / m
+    differences = _differences(metric, ours, theirs, labels)
+    if differences is not None:
+        return float(differences.std(ddof=1) / math.sqrt(m)) if m > 1 else 0.0
+    mine, other = (metric.resampled(one, labels, BOOTSTRAP_RESAMPLES, seed) for one in (ours, theirs))
+    if len(mine) != len(other):  # undefined on some resamples of one of them, so the rest are no pairs any more
+        return float(np.hypot(np.std(mine, ddof=1), np.std(other, ddof=1)))
+    return float(np.std(mine - other, ddof=1))
+
+
+def exact_mcnemar(only_ours: int, only_theirs: int) -> float:
+    """Two-sided exact McNemar test from the numbers of samples that just one of two networks has right."""
+    n, k = only_ours + only_theirs, min(only_ours, only_theirs)
+    if n == 0:
+        return 1.0
+    log_choose = [math.lgamma(n + 1) - math.lgamma(i + 1) - math.lgamma(n - i + 1) for i in range(k + 1)]
+    tail = math.fsum(math.exp(term - n * math.log(2)) for term in log_choose)
+    return min(1.0, 2 * tail)
+
+
+def _is_proportion(metric: Metric) -> bool:
+    return metric.statistic == "correct" and metric.counted == "together"
+
+
+def _differences(metric: Metric, ours: Any, theirs: Any, labels: Labels) -> np.ndarray | None:
+    """What each sample adds to the difference of the two values; None where the metric is no mean over samples."""
+    if metric.values is None:
+        return None
+    a, b = metric.values(ours, labels), metric.values(theirs, labels)
+    return None if a is None or b is None else a - b
+
+
+def _exchanged_means(differences: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Means of the differences under random signs: exchanging two networks on a sample negates its difference."""
+    m = len(differences)
+    means: list[np.ndarray] = []
+    step = max(1, BLOCK // m)
+    for start in range(0, RESAMPLES, step):
+        signs = rng.integers(2, size=(min(step, RESAMPLES - start), m), dtype=np.int8)
+        means.append((2.0 * (signs @ differences) - differences.sum()) / m)
+    return np.concatenate(means)
+
+
+def _exchanged_difference(metric: Metric, a: Any, b: Any, labels: Labels, rng: np.random.Generator) -> float:
+    exchange = rng.integers(2, size=len(labels), dtype=np.int8).astype(bool)
+    mask = exchange.reshape(-1, *[1] * (np.ndim(a) - 1))
+    return metric.value_of(np.where(mask, b, a), labels) - metric.value_of(np.where(mask, a, b), labels)
+
+
+def paired_test_name(metric: Metric) -> str:
+    """What `paired_p_value` does for this metric, in words."""
+    return "exact McNemar test" if _is_proportion(metric) else "paired permutation test"

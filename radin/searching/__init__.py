@@ -1,0 +1,1 @@
+"""Searchers and what drives them: plugins, problem, budget, ledger."""

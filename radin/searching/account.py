@@ -1,0 +1,266 @@
+"""The account of one search: scores what is proposed, charges each distinct recipe once, and stops at the caps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+from radin.errors import AbilityError, InputError
+from radin.recipe import as_proposals, flips_of, numbered_subsets, swaps_of
+from radin.scoring.objective import Objective, Proposal
+from radin.searching.scoreboard import Scoreboard
+
+StopReason = Literal["budget", "seconds", "stalled", "exhausted"]
+
+#: Candidates scored at once: large enough for the kernels, small enough for time and progress to be looked at.
+CHUNK = 8192
+#: A searcher that proposes nothing new for this many batches, or proposals, in a row is stopped.
+STALLED_BATCHES = 1000
+STALLED_PROPOSALS = 100_000
+
+T = TypeVar("T")
+
+
+class SearchStopped(GeneratorExit):
+    """Ends a search from inside: raised where a recipe cannot be scored any more, and caught by the driver.
+
+    Like its base it is no `Exception`, so a searcher that handles those does not catch it.
+    """
+
+    def __init__(self, reason: StopReason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Account:
+    """What one search has proposed, scored and been charged; the `Scorer` behind its problem.
+
+    Arguments:
+        objective: what scores recipes.
+        cap: evaluations that may be charged, or None.
+        seconds: wall-clock time that may be spent, or None.
+        spent: seconds that were spent on this search before.
+        report: called with this account after each charge.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        cap: int | None,
+        seconds: float | None,
+        spent: float,
+        report: Callable[[Account], None],
+    ) -> None:
+        self.names = tuple(objective.names)
+        self.solo = np.array(objective.solo, dtype=np.float64)
+        self.board = Scoreboard(len(self.names))
+        self.charged = self.proposed = 0
+        self.stopped: StopReason | None = None
+        self.failure: BaseException | None = None
+        self._objective = objective
+        self._free_singles = objective.unit == "soup"
+        self._chunk = 1 if objective.unit == "soup" else CHUNK
+        self._cap, self._limit = cap, seconds
+        self._report = report
+        self._begun = time.perf_counter() - spent
+        self._idle_batches = self._idle_proposals = 0
+        self._gradients: dict[bytes, tuple[float, Float64[np.ndarray, " n"]]] = {}
+
+    @property
+    def n(self) -> int:
+        """Size of the pool."""
+        return len(self.names)
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock time spent on this search, restarts included."""
+        return time.perf_counter() - self._begun
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        """Names of the optional abilities that the objective has."""
+        names = ("neighbours", "swaps", "loss_and_gradient", "additions", "subset_range")
+        return frozenset(name for name in names if callable(getattr(self._objective, name, None)))
+
+    def score(
+        self, batch: Proposal, together: Callable[[], Float64[np.ndarray, " k"]] | None = None
+    ) -> Float64[np.ndarray, " k"]:
+        """Scores of a batch that was checked.
+
+        Arguments:
+            batch: what `as_proposals` made of a proposal.
+            together: computes the scores of all rows in one go; used if all of them can be paid for.
+
+        Raises:
+            SearchStopped: not all of it could be paid for, or the searcher proposes nothing new any more.
+        """
+        numbers, new = self.board.admit(batch)
+        any_new = bool(new.any())
+        self._count(len(batch), any_new)
+        if any_new:
+            self._evaluate(batch, new, together)
+        elif batch.dtype == np.bool_ and self._nothing_left:
+            self._stop("exhausted")
+        return self.board.scores[numbers]
+
+    def neighbours(self, mask: Bool[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+        """See `Problem.neighbours`."""
+        objective = self._able("neighbours")
+        subset = self._subset(mask)
+        moves = flips_of(subset)
+        allowed = moves.any(axis=1)
+        scores = np.full(self.n, -np.inf)
+        scores[allowed] = self.score(moves[allowed], lambda: np.asarray(objective.neighbours(subset))[allowed])
+        return scores
+
+    def swaps(self, mask: Bool[np.ndarray, " n"]) -> tuple[Bool[np.ndarray, "k n"], Float64[np.ndarray, " k"]]:
+        """See `Problem.swaps`."""
+        objective = self._able("swaps")
+        subset = self._subset(mask)
+        moves = swaps_of(subset)
+
+        def together() -> Float64[np.ndarray, " k"]:
+            masks, scores = objective.swaps(subset)
+            if not np.array_equal(masks, moves):
+                raise InputError("the objective's swaps must come by member, then by non-member, both in pool order")
+            return scores
+
+        return moves, self.score(moves, together)
+
+    def loss_and_gradient(self, weights: Float64[np.ndarray, " n"]) -> tuple[float, Float64[np.ndarray, " n"]]:
+        """See `Problem.loss_and_gradient`."""
+        objective = self._able("loss_and_gradient")
+        row = as_proposals(np.asarray(weights, dtype=np.float64)[None], self.n)
+        key = row.tobytes()
+        self._count(1, key not in self._gradients)
+        if key not in self._gradients:
+            if self._cap is not None and self.charged >= self._cap:
+                self._stop("budget")
+            loss, gradient = self._ask(lambda: objective.loss_and_gradient(row[0]))
+            self._gradients[key] = float(loss), np.array(gradient, dtype=np.float64)
+            self._charge(1)
+        loss, gradient = self._gradients[key]
+        return loss, gradient.copy()
+
+    def additions(self, counts: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+        """See `Problem.additions`."""
+        objective = self._able("additions")
+        taken = np.asarray(counts)
+        if taken.shape != (self.n,) or not np.issubdtype(taken.dtype, np.integer) or (taken < 0).any():
+            raise InputError(f"expected {self.n} counts, whole numbers of at least 0, got {counts!r}")
+        recipes = as_proposals((taken + np.eye(self.n)) / (taken.sum() + 1), self.n)
+        return self.score(recipes, lambda: objective.additions(taken.astype(np.int64)))
+
+    def subset_range(self, start: int, stop: int) -> Float64[np.ndarray, " k"]:
+        """See `Problem.subset_range`."""
+        objective = self._able("subset_range")
+        return self.score(numbered_subsets(start, stop, self.n), lambda: objective.subset_range(start, stop))
+
+    def trace(self) -> tuple[Int64[np.ndarray, " t"], Float64[np.ndarray, " t"]]:
+        """Evaluations charged and the best score so far of two ingredients or more, at each improvement."""
+        scores, sizes = self.board.scores, self.board.sizes
+        charged = np.cumsum(sizes >= 2) if self._free_singles else np.arange(1, len(scores) + 1)
+        best = np.maximum.accumulate(np.where(sizes >= 2, scores, -np.inf))
+        rises = best > np.concatenate([[-np.inf], best[:-1]])
+        return charged[rises], best[rises]
+
+    def _evaluate(
+        self, batch: Proposal, new: Bool[np.ndarray, " k"], together: Callable[[], Float64[np.ndarray, " k"]] | None
+    ) -> None:
+        """Scores and charges the new recipes of a batch, as far as the cap allows."""
+        fresh = batch[new]
+        free = np.zeros(len(fresh), dtype=bool)
+        if self._free_singles:
+            free = np.count_nonzero(fresh, axis=1) == 1
+        payable = len(fresh)
+        if self._cap is not None and self.charged + len(fresh) > self._cap:
+            payable = int(np.searchsorted(self.charged + np.cumsum(~free), self._cap, side="right"))
+        if together is not None and payable == len(fresh):
+            scores = self._checked(self._ask(together), len(batch))[new]
+            scores[free] = self.solo[fresh[free].argmax(axis=1)]
+            self.board.record(scores)
+            self._charge(int((~free).sum()))
+        else:
+            self._evaluate_in_order(fresh[:payable], free[:payable])
+        if payable < len(fresh):
+            self._stop("budget")
+
+    def _evaluate_in_order(self, fresh: Proposal, free: Bool[np.ndarray, " m"]) -> None:
+        for start in range(0, len(fresh), self._chunk):
+            chunk = fresh[start : start + self._chunk]
+            paid = ~free[start : start + self._chunk]
+            scores = np.empty(len(chunk))
+            if not paid.all():
+                scores[~paid] = self.solo[chunk[~paid].argmax(axis=1)]
+            if paid.any():
+                rows = chunk[paid]
+                scores[paid] = self._checked(self._ask(partial(self._objective, rows)), len(rows))
+            self.board.record(scores)
+            self._charge(int(paid.sum()))
+
+    def _charge(self, evaluations: int) -> None:
+        self.charged += evaluations
+        self._ask(lambda: self._report(self))
+        # Looked at after the work, never before, so that even a restart with little time left scores something.
+        if self._limit is not None and self.seconds >= self._limit:
+            self._stop("seconds")
+
+    @property
+    def _nothing_left(self) -> bool:
+        """Whether a searcher of subsets has seen them all; one of weights has always more to propose."""
+        return not self.board.mixtures and self.n < 63 and self.board.subsets == 2**self.n - 1
+
+    def _count(self, proposals: int, any_new: bool) -> None:
+        """Counts proposals, new or not; ends a search that goes on after it was stopped, or failed, or goes nowhere."""
+        if self.failure is not None:  # recipes were numbered that have no scores
+            raise self.failure
+        if self.stopped is not None:
+            raise SearchStopped(self.stopped)
+        self.proposed += proposals
+        self._idle_batches = 0 if any_new else self._idle_batches + 1
+        self._idle_proposals = 0 if any_new else self._idle_proposals + proposals
+        if self._idle_batches >= STALLED_BATCHES or self._idle_proposals >= STALLED_PROPOSALS:
+            self._stop("stalled")
+
+    def _stop(self, reason: StopReason) -> None:
+        self.stopped = reason
+        raise SearchStopped(reason)
+
+    def _ask(self, question: Callable[[], T]) -> T:
+        """Puts a question to the objective, or reports; remembers that a failure of it is not the searcher's."""
+        try:
+            return question()
+        except Exception as error:
+            self.failure = error
+            raise
+
+    def _checked(self, scores: Any, k: int) -> Float64[np.ndarray, " k"]:
+        array = np.array(scores, dtype=np.float64)
+        if array.shape != (k,) or np.isnan(array).any():
+            self.failure = InputError(
+                f"the objective must give {k} numbers for {k} recipes, got shape {list(array.shape)}"
+                f" with {int(np.isnan(array).sum())} NaN"
+            )
+            raise self.failure
+        return array
+
+    def _able(self, ability: str) -> Any:
+        """The objective, if it has this ability."""
+        if ability not in self.abilities:
+            has = ", ".join(sorted(self.abilities)) or "none"
+            raise AbilityError(
+                f"{type(self._objective).__name__} has no ability {ability!r} (it has: {has}); search another"
+                " objective, or let the searcher look at `problem.abilities` first"
+            )
+        return self._objective
+
+    def _subset(self, mask: Any) -> Bool[np.ndarray, " n"]:
+        subset = as_proposals(np.asarray(mask)[None], self.n)[0]
+        if subset.dtype != np.bool_:
+            raise InputError(f"expected a mask of dtype bool, got {subset.dtype}")
+        return subset

@@ -1,0 +1,262 @@
+"""What may be spent, and what has been spent."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from numbers import Integral
+from pathlib import Path
+from typing import Any, Literal
+
+from radin.errors import InputError, RadinError, RunDirError, StorageError
+from radin.scoring.objective import Unit
+
+Kind = Literal["pass", "soup", "test", "statistics", "control"]
+
+#: Tells SQLite files of radin from those of other programs: "RADN".
+APPLICATION_ID = 0x5241444E
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS evaluations (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,        -- pass: an ingredient, soup: a real soup, test: a network on the test set,
+                               -- statistics: a soup's BatchNorm statistics computed anew
+    key TEXT NOT NULL,         -- digest of everything the logits depend on
+    label TEXT NOT NULL,       -- the ingredient's name, or the recipe
+    state TEXT NOT NULL,       -- running, done, lost
+    rows INTEGER NOT NULL,
+    started REAL NOT NULL,     -- seconds since the epoch
+    seconds REAL
+);
+CREATE TABLE IF NOT EXISTS searches (
+    key TEXT PRIMARY KEY,      -- digest of everything the search depends on
+    searcher TEXT NOT NULL,
+    options TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    unit TEXT NOT NULL,        -- candidate or soup
+    charged INTEGER NOT NULL,
+    seconds REAL NOT NULL,     -- over all restarts
+    stopped TEXT               -- why it ended, NULL while it runs
+);
+"""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Hard caps: never one evaluation over, also in the middle of a batch. None means no cap.
+
+    Arguments:
+        candidates: recipes that may be scored from averaged logits. The default costs seconds even for large banks.
+        soups: real soups that may be built and evaluated, each a forward pass over the data. The passes of the single
+            ingredients are needed in any case and are reported beside this number, not inside it.
+        seconds: wall-clock time that one search may take, added up over restarts.
+
+    Raises:
+        InputError: a cap below 1, or seconds that are not above zero.
+    """
+
+    candidates: int | None = 20_000
+    soups: int | None = 4
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("candidates", "soups"):
+            cap = getattr(self, name)
+            if cap is not None and (isinstance(cap, bool) or not isinstance(cap, Integral) or cap < 1):
+                raise InputError(f"budget: {name} must be a whole number of at least 1, got {cap!r}")
+            if cap is not None:
+                object.__setattr__(self, name, int(cap))  # numpy's numbers are none that JSON can hold
+        if self.seconds is not None and not (isinstance(self.seconds, int | float) and 0 < self.seconds < math.inf):
+            raise InputError(f"budget: seconds must be above 0 and finite, got {self.seconds!r}")
+
+    def cap(self, unit: Unit) -> int | None:
+        """How many evaluations of this unit may be spent; None for no cap."""
+        return self.candidates if unit == "candidate" else self.soups
+
+
+@dataclass(frozen=True)
+class PastSearch:
+    """What a ledger knows of a search: evaluations charged, seconds, and why it ended (None if it has not)."""
+
+    charged: int
+    seconds: float
+    stopped: str | None
+
+
+class Ledger:
+    """What has been spent, in a SQLite file that survives a kill at any moment.
+
+    One process holds a ledger at a time; a second one is refused. Close it, or use it in a `with` statement.
+
+    Arguments:
+        path: the file; made, with its folder, if it is not there.
+
+    Raises:
+        RunDirError: another process has this ledger open, or the file is no ledger.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        with _storage_errors(self.path), ExitStack() as undo:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(self.path, timeout=0.5, isolation_level=None)
+            undo.callback(self._db.close)
+            # The lock lives as long as the connection and dies with the process, so a killed run leaves none behind.
+            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._db.execute("BEGIN EXCLUSIVE")
+            self._refuse_others()
+            for statement in SCHEMA.split(";"):
+                self._db.execute(statement)
+            self._db.execute("COMMIT")
+            undo.pop_all()
+        self._open = True
+
+    def _refuse_others(self) -> None:
+        """Marks an empty database as a ledger, and refuses one that another program has filled."""
+        (mark,) = self._db.execute("PRAGMA application_id").fetchone()
+        (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables and mark != APPLICATION_ID:
+            raise RunDirError(f"{self.path}: this database is no ledger of radin; choose another run folder")
+        self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the file; another process may open it then."""
+        self._open = False
+        self._db.close()
+
+    # Evaluations: what costs a forward pass over the data.
+
+    @contextmanager
+    def charge(self, kind: Kind, key: str, label: str, rows: int) -> Iterator[None]:
+        """Records one evaluation: `running` when the block is entered, `done` when it ends, `lost` when it fails.
+
+        Arguments:
+            kind: `pass` for an ingredient, `soup` for a real soup, `test` for either on the test set, `statistics` for
+                computing a soup's BatchNorm statistics anew, `control` for an ingredient with such statistics.
+            key: digest of everything that the resulting logits depend on.
+            label: how a person would call it.
+            rows: samples evaluated.
+        """
+        begun = time.perf_counter()
+        insert = "INSERT INTO evaluations (kind, key, label, state, rows, started) VALUES (?, ?, ?, 'running', ?, ?)"
+        row = self._execute(insert, kind, key, label, rows, time.time()).lastrowid
+        state = "lost"
+        try:
+            yield
+            state = "done"
+        finally:
+            seconds = time.perf_counter() - begun
+            # Ctrl-C may leave this block to the garbage collector, after the ledger: `recover` settles the entry then.
+            if self._open:
+                self._execute("UPDATE evaluations SET state = ?, seconds = ? WHERE id = ?", state, seconds, row)
+
+    def has_results(self) -> bool:
+        """Whether any evaluation was completed."""
+        return bool(self._execute("SELECT count(*) FROM evaluations WHERE state = 'done'").fetchone()[0])
+
+    def recover(self, finished: Callable[[str], bool]) -> None:
+        """Settles what a killed process left running: `done` if its result is complete on disk, `lost` if not."""
+        for row, key in self._execute("SELECT id, key FROM evaluations WHERE state = 'running'").fetchall():
+            state = "done" if finished(key) else "lost"
+            self._execute("UPDATE evaluations SET state = ? WHERE id = ?", state, row)
+
+    def count(self, kind: Kind, state: Literal["done", "lost"] = "done") -> int:
+        """How many evaluations of a kind were completed, or were lost to a kill or an interruption."""
+        query = "SELECT count(*) FROM evaluations WHERE kind = ? AND state = ?"
+        return int(self._execute(query, kind, state).fetchone()[0])
+
+    def rows(self, kind: Kind) -> int:
+        """Samples that the completed evaluations of a kind took in all."""
+        query = "SELECT coalesce(sum(rows), 0) FROM evaluations WHERE kind = ? AND state = 'done'"
+        return int(self._execute(query, kind).fetchone()[0])
+
+    def seconds(self, kind: Kind, keys: Collection[str] | None = None) -> float:
+        """Wall-clock seconds spent in completed evaluations of a kind, of all or of those with these keys."""
+        query = "SELECT key, coalesce(seconds, 0) FROM evaluations WHERE kind = ? AND state = 'done'"
+        return float(sum(seconds for key, seconds in self._execute(query, kind) if keys is None or key in keys))
+
+    # Searches: totals only, since a search on the surrogate is replayed from its seed.
+
+    def begin_search(self, key: str, *, searcher: str, options: dict[str, Any], seed: int, unit: Unit) -> PastSearch:
+        """Opens a search, or opens it again, and returns what earlier processes spent on it and whether it ended."""
+        insert = "INSERT OR IGNORE INTO searches VALUES (?, ?, ?, ?, ?, 0, 0, NULL)"
+        self._execute(insert, key, searcher, json.dumps(options, default=str), seed, unit)
+        query = "SELECT charged, seconds, stopped FROM searches WHERE key = ?"
+        return PastSearch(*self._execute(query, key).fetchone())
+
+    def update_search(self, key: str, *, charged: int, seconds: float, stopped: str | None) -> None:
+        """Records a search's totals; `stopped` says why it ended and is None while it runs."""
+        update = "UPDATE searches SET charged = ?, seconds = ?, stopped = ? WHERE key = ?"
+        self._execute(update, charged, seconds, stopped, key)
+
+    def searches(self) -> list[dict[str, Any]]:
+        """All searches with their totals, oldest first."""
+        cursor = self._execute("SELECT * FROM searches ORDER BY rowid")
+        columns = [column[0] for column in cursor.description]
+        rows = [dict(zip(columns, row, strict=True)) for row in cursor]
+        return [row | {"options": json.loads(row["options"])} for row in rows]
+
+    # Facts: single values that a later process needs, such as the batch size that was found to fit.
+
+    def fact(self, name: str, default: Any = None) -> Any:
+        """A recorded value, or the default."""
+        row = self._execute("SELECT value FROM facts WHERE name = ?", name).fetchone()
+        return default if row is None else json.loads(row[0])
+
+    def adopt(self, path: Path) -> None:
+        """Copies facts and evaluations of another ledger, if it is there, without writing to it."""
+        if not path.exists():
+            return
+        with _storage_errors(path), closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as other:
+            for table, places in (("facts", "?, ?"), ("evaluations", "?, ?, ?, ?, ?, ?, ?, ?")):
+                self._db.executemany(f"INSERT INTO {table} VALUES ({places})", other.execute(f"SELECT * FROM {table}"))
+
+    def start_over(self, keep: Collection[str]) -> None:
+        """Forgets all evaluations and searches, and all facts but some, which hold whatever is evaluated."""
+        self._execute("DELETE FROM evaluations")
+        self._execute("DELETE FROM searches")
+        self._execute(f"DELETE FROM facts WHERE name NOT IN ({', '.join('?' * len(keep))})", *keep)
+
+    def set_fact(self, name: str, value: Any) -> None:
+        """Records a value that JSON can hold."""
+        self._execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", name, json.dumps(value))
+
+    def _execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        with _storage_errors(self.path):
+            return self._db.execute(statement, values)
+
+
+@contextmanager
+def _storage_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except RadinError:  # some of them are OSErrors, too
+        raise
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            raise RunDirError(
+                f"{path.parent}: another process is using this run folder; wait for it, or choose another"
+            ) from error
+        # A file that may not grow, and so a full quota, is an I/O error to SQLite.
+        full = getattr(error, "sqlite_errorname", "").startswith(("SQLITE_FULL", "SQLITE_IOERR"))
+        what_to_do = "free some space and run again" if full else "make it writable, or choose another run folder"
+        raise StorageError(f"{path}: could not write the ledger: {error}; {what_to_do}") from error
+    except sqlite3.DatabaseError as error:
+        raise RunDirError(f"{path}: this is no ledger of radin ({error}); choose another run folder") from error
+    except (FileExistsError, NotADirectoryError) as error:
+        raise RunDirError(f"{path.parent}: expected a folder for the run, got a file; choose another") from error
+    except OSError as error:
+        raise StorageError(f"{path}: could not make the ledger: {error.strerror}; choose another run folder") from error

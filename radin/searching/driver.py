@@ -1,0 +1,287 @@
+"""The driver: searcher × objective × budget → shortlist."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any, Literal, get_args, overload
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from radin.common.code_location import place_of_error, place_of_yield
+from radin.common.progress import SILENT, Advance, Progress
+from radin.common.wording import counted
+from radin.errors import AbilityError, InputError, PluginError, RadinError
+from radin.recipe import Recipe, as_proposals
+from radin.scoring.objective import Objective, Unit
+from radin.searching.account import Account, SearchStopped, StopReason
+from radin.searching.budget import Budget, Ledger
+from radin.searching.plugins import Searcher, SearchFunction, get_searcher
+from radin.searching.problem import Problem, Proposals
+
+Stopped = StopReason | Literal["finished"]
+
+#: Seconds between two writes of a search's totals to the ledger.
+_LEDGER_PAUSE = 1.0
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A recipe and the score that the search's objective gave it.
+
+    Attributes:
+        recipe: the recipe.
+        score: higher is better.
+        number: how many distinct recipes were scored before this one.
+    """
+
+    recipe: Recipe
+    score: float
+    number: int
+
+
+@dataclass(frozen=True)
+class Shortlist(Sequence[Candidate]):
+    """The best distinct recipes of at least two ingredients that a search found, best first.
+
+    Equal scores are ordered by the objective's `tie_break` where it has one (for a surrogate: lower negative
+    log-likelihood), then more ingredients, then pool order.
+
+    Attributes:
+        candidates: the recipes with their scores.
+        searcher: the searcher's name.
+        options: all its options, defaults included.
+        seed: the seed of its randomness.
+        unit: what its evaluations were charged as.
+        charged: evaluations charged, one for each distinct recipe.
+        proposed: recipes proposed, repeated ones included.
+        seconds: wall-clock time, over all restarts.
+        stopped: why it ended. `budget`: the cap was reached; `seconds`: the time was; `finished`: the searcher had no
+            more to propose; `stalled`: it proposed nothing new for long; `exhausted`: every subset
+            has been scored and nothing new came.
+        trace: evaluations charged and the best score so far, at each improvement: two arrays `int64[t]`, `float64[t]`.
+        reported: numbers that the searcher reports on itself, by name, such as the duality gap of `mixing`.
+    """
+
+    candidates: tuple[Candidate, ...]
+    searcher: str
+    options: Mapping[str, Any]
+    seed: int
+    unit: Unit
+    charged: int
+    proposed: int
+    seconds: float
+    stopped: Stopped
+    trace: tuple[Int64[np.ndarray, " t"], Float64[np.ndarray, " t"]] = field(repr=False, compare=False)
+    reported: Mapping[str, float] = field(default_factory=dict)
+
+    @overload
+    def __getitem__(self, index: int) -> Candidate: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Candidate, ...]: ...
+    def __getitem__(self, index: int | slice) -> Candidate | tuple[Candidate, ...]:
+        return self.candidates[index]
+
+    def __len__(self) -> int:
+        return len(self.candidates)
+
+    @property
+    def note(self) -> str:
+        """Why the shortlist is empty, in a sentence; empty if it is not."""
+        if self.candidates:
+            return ""
+        spent = (
+            f"{counted(self.proposed, 'proposal')}, {counted(self.charged, self.unit)} charged, stopped: {self.stopped}"
+        )
+        return f"searcher {self.searcher!r} found no recipe of at least two ingredients ({spent})"
+
+
+def search(
+    searcher: str | Searcher | SearchFunction,
+    objective: Objective,
+    budget: Budget | None = None,
+    *,
+    seed: int = 0,
+    top: int = 10,
+    options: Mapping[str, Any] | None = None,
+    ledger: Ledger | None = None,
+    scope: str = "",
+    progress: Progress = SILENT,
+) -> Shortlist:
+    """Lets a searcher propose recipes until it is done or its budget is spent, and lists the best.
+
+    Whole batches are scored at once. A recipe is never scored twice, and only distinct ones are charged. Where an
+    evaluation is a real soup, single ingredients are free and score their own `solo`, since a soup has at least two.
+    The cap is hard: a batch that crosses it is scored up to it, in order, and then the searcher is closed.
+
+    Arguments:
+        searcher: the name of an installed searcher, one from `radin.searchers()`, or a generator function.
+        objective: what scores recipes: `radin.Surrogate`, `radin.Verifier`, or one's own.
+        budget: the caps, of which the one on the objective's unit and the one on seconds apply. The default is
+            `Budget()`. Time is looked at after each soup, or after each few thousand candidates.
+        seed: seed of the searcher's randomness, ≥ 0. The same seed gives the same search, unless seconds are capped.
+        top: how many recipes to list, ≥ 1.
+        options: the searcher's options by name; strings are brought to their types.
+        ledger: where totals are recorded, so that `seconds` adds up over restarts; by default nowhere. A search that
+            ended there before is replayed, without a limit on time, as far as it went.
+        scope: digest of what the objective was made from, which tells searches apart that share a ledger.
+        progress: told how many evaluations were charged.
+
+    Returns:
+        the shortlist; empty if no recipe of at least two ingredients was found, and its `note` says so.
+
+    Raises:
+        UnknownSearcherError: no searcher of this name is installed.
+        PluginError: a wrong option, or the searcher failed or proposed something that is no batch of recipes.
+        AbilityError: the searcher needs an ability that the objective lacks.
+        InputError: a seed, a `top` or an objective that cannot be used.
+    """
+    chosen = as_searcher(searcher)
+    settings = chosen.validate(options or {})
+    budget = budget or Budget()
+    _check(objective, seed, top)
+    seed, top = int(seed), int(top)
+    key = _key(chosen.name, settings, seed, objective, budget, scope)
+    cap, limit, past = budget.cap(objective.unit), budget.seconds, None
+    if ledger is not None:
+        past = ledger.begin_search(key, searcher=chosen.name, options=settings, seed=seed, unit=objective.unit)
+        if past.stopped is not None:
+            ledger, limit = None, None
+            cap = past.charged if past.stopped == "seconds" else cap
+    with progress.stage(f"search: {chosen.name}", cap, objective.unit) as advance:
+        report = _Report(advance, ledger, key)
+        account = Account(objective, cap, limit, past.seconds if past and not past.stopped else 0.0, report)
+        problem = Problem(account.names, account.solo, np.random.default_rng(seed), account)
+        stopped: Stopped | None = None
+        try:
+            stopped = _drive(chosen, problem, settings, account)
+        finally:
+            seconds = report.write(account, stopped)
+    if past is not None and past.stopped is not None:  # a replay: time and reason are those of the search itself
+        seconds, stopped = past.seconds, "seconds" if past.stopped == "seconds" else stopped
+    found = account.board.best(top, getattr(objective, "tie_break", None))
+    scores = account.board.scores[found].tolist()
+    rows = account.board.rows(found)
+    return Shortlist(
+        candidates=tuple(
+            Candidate(Recipe.of(objective.names, row), score, number)
+            for row, score, number in zip(rows, scores, found.tolist(), strict=True)
+        ),
+        searcher=chosen.name,
+        options=settings,
+        seed=seed,
+        unit=objective.unit,
+        charged=account.charged,
+        proposed=account.proposed,
+        seconds=seconds,
+        stopped=stopped,
+        trace=account.trace(),
+        reported=problem.reported,
+    )
+
+
+def _drive(searcher: Searcher, problem: Problem, options: Mapping[str, Any], account: Account) -> Stopped:
+    """Hands proposals and scores to and fro until one side has enough; says which and why."""
+    proposals = searcher.function(problem, **options)
+    answer: Any = None
+    try:
+        for number in count(1):
+            with _blames(searcher, proposals, account, f"failed in batch {number}"):
+                batch = as_proposals(proposals.send(answer), problem.n)
+            answer = account.score(batch)
+    except StopIteration:
+        pass
+    except SearchStopped:
+        pass
+    finally:
+        with _blames(searcher, proposals, account, "failed while it was closed"):
+            proposals.close()
+    return account.stopped or "finished"
+
+
+@contextmanager
+def _blames(searcher: Searcher, proposals: Proposals, account: Account, where: str) -> Iterator[None]:
+    """Makes a failure of the searcher's own code an error that names it and the place.
+
+    Those of the objective pass unchanged, and so do those of files, data and tasks that a searcher reads through radin,
+    as the calibrated one does.
+    """
+    try:
+        yield
+    except (StopIteration, SearchStopped):
+        raise
+    except AbilityError as error:
+        raise AbilityError(f"searcher {searcher.name!r} cannot be used here: {error}") from error
+    except Exception as error:
+        if error is account.failure or (
+            isinstance(error, RadinError) and not isinstance(error, InputError | PluginError)
+        ):
+            raise
+        place = place_of_error(error) or place_of_yield(proposals)
+        raise PluginError(
+            f"searcher {searcher.name!r} of {searcher.owner} {where}: {type(error).__name__}: {error}{place}"
+        ) from error
+
+
+class _Report:
+    """Tells progress what was charged, and the ledger about once a second."""
+
+    def __init__(self, advance: Advance, ledger: Ledger | None, key: str) -> None:
+        self._advance, self._ledger, self._key = advance, ledger, key
+        self._told = 0
+        self._due = time.perf_counter() + _LEDGER_PAUSE
+
+    def __call__(self, account: Account) -> None:
+        self._advance(account.charged - self._told)
+        self._told = account.charged
+        if time.perf_counter() >= self._due:
+            self.write(account, None)
+
+    def write(self, account: Account, stopped: Stopped | None) -> float:
+        """Records the totals, and returns the seconds; `stopped` is None while it runs, or if it was interrupted."""
+        seconds = account.seconds
+        if self._ledger is not None:
+            self._ledger.update_search(self._key, charged=account.charged, seconds=seconds, stopped=stopped)
+        self._due = time.perf_counter() + _LEDGER_PAUSE
+        return seconds
+
+
+def as_searcher(searcher: str | Searcher | SearchFunction) -> Searcher:
+    """A searcher from its name in the registry, or from a generator function."""
+    if isinstance(searcher, str):
+        return get_searcher(searcher)
+    return searcher if isinstance(searcher, Searcher) else Searcher.of(searcher)
+
+
+def _check(objective: Any, seed: Any, top: Any) -> None:
+    if not callable(objective) or getattr(objective, "unit", None) not in get_args(Unit):
+        raise InputError(
+            f"expected an objective (callable, with `unit`, `names` and `solo`), got {type(objective).__name__};"
+            " a radin.Surrogate or a radin.Verifier is one"
+        )
+    check_whole("seed", seed, 0)
+    check_whole("top", top, 1)
+
+
+def check_whole(name: str, value: Any, least: int) -> None:
+    """Refuses what is no whole number, or too small a one.
+
+    Raises:
+        InputError: names it.
+    """
+    if not isinstance(value, int | np.integer) or value < least:
+        raise InputError(f"{name} must be a whole number of at least {least}, got {value!r}")
+
+
+def _key(searcher: str, options: Mapping[str, Any], seed: int, objective: Objective, budget: Budget, scope: str) -> str:
+    """Digest of what makes this search this one: the same after a restart, another if anything is changed."""
+    caps = [budget.cap(objective.unit), budget.seconds]
+    settings = dict(getattr(objective, "settings", {}))
+    parts = [searcher, options, seed, objective.unit, list(objective.names), caps, settings, scope]
+    return hashlib.sha256(json.dumps(parts, default=repr).encode()).hexdigest()

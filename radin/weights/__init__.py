@@ -1,0 +1,1 @@
+"""Ingredients on disk, and their averages: on disk, or in a network."""

@@ -1,0 +1,96 @@
+"""Whether checkpoints can be averaged with one another, as far as their headers say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TypeVar
+
+from radin.checkpoints import Checkpoint
+from radin.checkpoints.names import LORA
+from radin.common.error_list import Complaints
+from radin.errors import IncompatibleError
+
+C = TypeVar("C", bound=Checkpoint)
+
+#: What to do with models that are no pool.
+ENSEMBLES = "run `radin soup --logits-only` on each group, then `radin rank --logits A/logits --logits B/logits`."
+
+
+def check_compatible(checkpoints: Sequence[C], complaints: Complaints) -> list[C]:
+    """Compares every checkpoint with what most of them have; of equally many, with the first.
+
+    Arguments:
+        checkpoints: at least one.
+        complaints: take note of IncompatibleErrors: names, shapes or dtypes of tensors that differ, and factors of
+            low-rank adapters.
+
+    Returns:
+        the checkpoints that fit.
+    """
+    headers = [frozenset((name, one.info(name)) for name in one.names) for one in checkpoints]
+    usual = checkpoints[headers.index(Counter(headers).most_common(1)[0][0])]
+    fitting = []
+    for checkpoint in checkpoints:
+        with complaints.noting():
+            _refuse_adapters(checkpoint)
+            _compare(usual, checkpoint)
+            fitting.append(checkpoint)
+    return fitting
+
+
+def _refuse_adapters(checkpoint: Checkpoint) -> None:
+    factor = next((name for name in checkpoint.names if LORA.search(name)), None)
+    if factor is not None:
+        raise IncompatibleError(
+            f"{checkpoint.path}: tensor {factor!r} is a factor of a low-rank adapter (LoRA). Factors cannot be "
+            f"averaged one by one: the average of A times the average of B is not the average of B·A. Merge each "
+            f"adapter into its base weights first (PEFT: model.merge_and_unload()) and give the merged checkpoints."
+        )
+
+
+def _compare(first: Checkpoint, other: Checkpoint) -> None:
+    here, there = set(first.names), set(other.names)
+    for lacking, holding, names in ((other, first, here - there), (first, other, there - here)):
+        if names:
+            name = min(names)
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            raise IncompatibleError(
+                f"tensor {name!r}{more}: in {holding.path}, but not in {lacking.path}. All ingredients must be "
+                f"fine-tunings of one architecture, saved alike. Models of several are ranked as ensembles: {ENSEMBLES}"
+            )
+    for name in first.names:
+        expected, got = first.info(name), other.info(name)
+        if expected.shape != got.shape:
+            raise IncompatibleError(
+                f"tensor {name!r}: shape {list(expected.shape)} in {first.path}, "
+                f"but {list(got.shape)} in {other.path}. "
+                f"All ingredients must have one architecture and the same classes. Models of several architectures are "
+                f"ranked as ensembles: {ENSEMBLES}"
+            )
+        if expected.dtype != got.dtype:
+            raise IncompatibleError(
+                f"tensor {name!r}: dtype {expected.dtype} in {first.path}, but {got.dtype} in {other.path}. "
+                f"Save all ingredients in one precision."
+            )
+
+
+def common_classes(checkpoints: Sequence[Checkpoint]) -> tuple[str, ...] | None:
+    """The order of classes that the files state, which must be one."""
+    stating = [checkpoint for checkpoint in checkpoints if checkpoint.class_names is not None]
+    for other in stating[1:]:
+        here, there = stating[0].class_names or (), other.class_names or ()
+        if here != there:
+            at = next(
+                (i for i, (a, b) in enumerate(zip(here, there, strict=False)) if a != b), min(map(len, (here, there)))
+            )
+            how = "in another order" if sorted(here) == sorted(there) else "others"
+            raise IncompatibleError(
+                f"the classes of {other.path} are {how} than those of {stating[0].path}: class {at} is "
+                f"{_class(there, at)} there and {_class(here, at)} here. Heads with other classes cannot be averaged."
+            )
+    return stating[0].class_names if stating else None
+
+
+def _class(names: Sequence[str], index: int) -> str:
+    return repr(names[index]) if index < len(names) else "none"

@@ -1,0 +1,141 @@
+"""What becomes of each tensor in a soup: copied, averaged, the largest, or given; decided before anything is mixed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NoReturn, get_args
+
+import numpy as np
+
+from radin.checkpoints import Reader, TensorInfo
+from radin.errors import IncompatibleError, InputError
+from radin.recipe import Recipe, RecipeLike
+from radin.weights.pool import Pool
+from radin.weights.tiling import TILE
+
+#: What becomes of BatchNorm's running mean and variance: their average; those of the member with the largest weight; or
+#: (by whoever has data, see `radin.batchnorm`) statistics computed anew. `recompute` without new statistics averages.
+BatchNorm = Literal["average", "keep", "recompute"]
+
+#: Bytes that are compared first when members are told apart; fine-tuned tensors nearly always differ there.
+GLANCE = 4_096
+
+#: What BatchNorm's running statistics are called.
+STATISTICS = ("running_mean", "running_var")
+
+Action = Literal["copy", "average", "largest", "given"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One tensor of a soup.
+
+    Arguments:
+        name: the tensor.
+        info: its dtype and shape.
+        action: `copy` the first source; `average` the sources; the `largest` of them, element by element; or `given`.
+        sources: indices of the ingredients to read.
+        weights: their mixing weights.
+    """
+
+    name: str
+    info: TensorInfo
+    action: Action
+    sources: tuple[int, ...] = ()
+    weights: tuple[float, ...] = ()
+
+
+def check_policy(batchnorm: str) -> None:
+    """Raises InputError for a BatchNorm policy that does not exist."""
+    if batchnorm not in get_args(BatchNorm):
+        raise InputError(f"unknown BatchNorm policy {batchnorm!r}; expected one of {', '.join(get_args(BatchNorm))}")
+
+
+def has_statistics(pool: Pool) -> bool:
+    """Whether the ingredients have BatchNorm statistics at all; without them every policy gives the same soups."""
+    return any(name.rpartition(".")[2] in STATISTICS for name in pool.tensors)
+
+
+def as_recipe(pool: Pool, recipe: Recipe | RecipeLike) -> Recipe:
+    """A recipe over the pool, from one or from what `Recipe.of` takes.
+
+    Raises:
+        InputError: it is over other ingredients, or no recipe.
+    """
+    if not isinstance(recipe, Recipe):
+        return Recipe.of(pool.names, recipe)
+    if recipe.names != pool.names:
+        strange = [name for name in recipe.names if name not in pool.names]
+        difference = f"{strange} are not in the pool" if strange else "ingredients are missing or in another order"
+        raise InputError(f"the recipe is over other ingredients than the pool's {list(pool.names)}: {difference}")
+    return recipe
+
+
+def plan_steps(
+    pool: Pool, recipe: Recipe, readers: Mapping[int, Reader], batchnorm: str, given: Collection[str] = ()
+) -> list[Step]:
+    """One step for each tensor that the pool stores, in its order.
+
+    Arguments:
+        pool: the ingredients.
+        recipe: over the pool's names.
+        readers: open readers of at least the members.
+        batchnorm: see `BatchNorm`; matters from two members on.
+        given: tensors whose values are given instead of mixed.
+
+    Raises:
+        InputError: an unknown policy.
+        IncompatibleError: tensors that cannot be averaged differ.
+    """
+    check_policy(batchnorm)
+    steps = []
+    for name, info in pool.tensors.items():
+        if name in given:
+            steps.append(Step(name, info, "given"))
+            continue
+        other = _first_difference(name, info, [(i, readers[i]) for i in recipe.members])
+        steps.append(_step(pool, recipe, batchnorm, name, other))
+    return steps
+
+
+def _step(pool: Pool, recipe: Recipe, batchnorm: str, name: str, other: int | None) -> Step:
+    """The step of a tensor that is mixed; `other` is a member that differs from the first."""
+    info, members = pool.tensors[name], recipe.members
+    if other is None:
+        return Step(name, info, "copy", members[:1])
+    last = name.rpartition(".")[2]
+    if info.kind.family == "whole" and last == "num_batches_tracked":
+        return Step(name, info, "largest", members)
+    if info.kind.family != "float":
+        _refuse_difference(name, info, pool.paths[members[0]], pool.paths[other])
+    if batchnorm == "keep" and last in STATISTICS:
+        return Step(name, info, "copy", (max(members, key=recipe.weights.__getitem__),))
+    return Step(name, info, "average", members, tuple(recipe.weights[i] for i in members))
+
+
+def _refuse_difference(name: str, info: TensorInfo, one: Path, other: Path) -> NoReturn:
+    reason = (
+        "integers and booleans are never averaged, so they must be equal"
+        if info.kind.family == "whole"
+        else f"radin does not average {info.dtype}; save the ingredients in float32, float16 or bfloat16"
+    )
+    raise IncompatibleError(
+        f"tensor {name!r} ({info}) differs between {one} and {other}, and cannot be averaged: {reason}."
+    )
+
+
+def _first_difference(name: str, info: TensorInfo, members: list[tuple[int, Reader]]) -> int | None:
+    """The first member whose bytes differ from the first member's; None if all are equal."""
+    (_, first), *others = members
+    one, two = np.empty((2, min(info.nbytes, 8 * TILE)), dtype=np.uint8)
+    start = 0
+    while start < info.nbytes and others:
+        stop = min(start + (len(one) if start else GLANCE), info.nbytes)
+        expected = first.read(name, start, stop, one)
+        for i, other in others:
+            if not np.array_equal(expected, other.read(name, start, stop, two)):
+                return i
+        start = stop
+    return None

@@ -1,0 +1,57 @@
+"""The benchmark of soup building runs, tells exact from inexact, and does not hide failures."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from benchmarks import averaging
+from benchmarks.speed.averaging import Case, Method, measure, methods
+from benchmarks.speed.checkpoints import vit_b32
+
+
+def test_shapes_are_those_of_clip_vit_b32() -> None:
+    assert sum(int(np.prod(shape)) for shape in vit_b32().values()) == 151_277_313
+
+
+def test_one_run_gives_rows_that_describe_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(averaging, "methods", lambda _: methods(None)[:2])  # the others take seconds to import torch
+    rows_file, picture = tmp_path / "rows.jsonl", tmp_path / "plot.png"
+    arguments = ["--quick", "--folder", str(tmp_path), "--json", str(rows_file), "--plot", str(picture)]
+    assert averaging.main(arguments) == 0
+    rows = [json.loads(line) for line in rows_file.read_text().splitlines()]
+    assert [row["method"] for row in rows] == ["read and write", "radin, inner"] * 2
+    assert {"bench", "case", "method", "seconds", "ratio", "exact", "memory_mb", "error"} <= rows[0].keys()
+    assert [row["exact"] for row in rows] == [None, True] * 2
+    assert picture.stat().st_size > 0
+
+
+def test_failures_and_inexact_soups_are_rows_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def copy_first(out: Path, files: list[Path]) -> list[str]:
+        return ["cp", str(files[0]), str(out)]
+
+    ways = [
+        Method("copy", ".safetensors", copy_first),
+        Method("broken", ".safetensors", lambda out, files: ["ls", str(out / "none")]),
+    ]
+    case = Case("tiny x 2", {"a": (3, 4)}, 2)
+    copied, broken = measure(case, ways, tmp_path, rounds=1, idle_mb=0.0)
+    assert copied["exact"] is False
+    assert copied["error"] is None
+    assert broken["seconds"] is None
+    assert "none" in broken["error"]
+    monkeypatch.setattr(averaging, "methods", lambda _: ways)
+    assert averaging.main(["--quick", "--folder", str(tmp_path / "quick")]) == 1
+
+
+def test_files_are_made_once_and_differ(tmp_path: Path) -> None:
+    case = Case("tiny x 2", {"a": (70_000,)}, 2)
+    first, second = case.files(tmp_path, ".safetensors")
+    made = first.stat().st_mtime_ns
+    assert case.files(tmp_path, ".safetensors")[0].stat().st_mtime_ns == made
+    one, two = load_file(first)["a"], load_file(second)["a"]
+    assert not np.array_equal(one, two)
+    save_file({"a": one}, tmp_path / "again.safetensors")
+    assert np.isfinite(one).all()

@@ -1,0 +1,175 @@
+"""Files that are complete or absent, and digests that are remembered."""
+
+import errno
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from radin.common.files import check_place, digest_of, file_digest, write_json, written_aside
+from radin.errors import MissingFileError, StorageError
+
+
+def test_a_file_appears_when_the_block_ends_and_not_before(tmp_path):
+    path = tmp_path / "new" / "folder" / "file.bin"
+    with written_aside(path) as file:
+        file.write(b"first")
+        assert not path.exists()
+    assert path.read_bytes() == b"first"
+    with written_aside(path) as file:
+        file.write(b"second")
+        file.flush()
+        assert path.read_bytes() == b"first"
+    assert path.read_bytes() == b"second"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_an_error_in_the_block_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"old")
+    with pytest.raises(KeyError), written_aside(path) as file:
+        file.write(b"half of the new")
+        raise KeyError("the caller's own")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_a_full_disk_is_named_and_leaves_the_old_file(tmp_path, monkeypatch, call):
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"old")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("radin.common.files.os.fsync" if call == "fsync" else "pathlib.Path.replace", full)
+    full_disk = r"^[^\[]*file\.bin: could not be written \(No space left on device\); free some space"
+    with pytest.raises(StorageError, match=full_disk) as caught:
+        write_json(path, {"a": 1})
+    assert caught.value.errno == errno.ENOSPC
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def impossible(folder):
+    """Places where there can be no file, and why."""
+    (folder / "file").write_bytes(b"")
+    (folder / "folder.bin").mkdir()
+    places = [
+        (folder / "file" / "below.bin", "file is a file, and would have to be a folder"),
+        (folder / "folder.bin", "it is a folder"),
+        (folder / ("x" * 300), "File name too long"),
+        (folder / ("x" * 250), "takes no such file (File name too long)"),  # the name that it has while it is written
+    ]
+    if sys.platform == "linux":  # where not even a superuser makes a file
+        places.append((Path("/proc/radin/file.bin"), "the folder /proc takes no such file"))
+    return places
+
+
+def test_a_place_that_cannot_be_written_to_is_said_before_and_after(tmp_path):
+    for path, reason in impossible(tmp_path):
+        with pytest.raises(StorageError, match=re.escape(reason)) as before:
+            check_place(path)
+        assert str(before.value).startswith(f"{path}: cannot be written: ")
+        with pytest.raises(StorageError, match=re.escape(reason)) as after:
+            write_json(path, {})
+        assert str(after.value).startswith(f"{path}: could not be written: ")
+        assert "space" not in str(after.value)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.bin"]
+
+
+def test_a_place_that_can_be_written_to_is_left_as_it_is(tmp_path):
+    (tmp_path / "old.bin").write_bytes(b"old")
+    for path in (tmp_path / "new.bin", tmp_path / "old.bin", tmp_path / "new" / "folder" / "file.bin"):
+        check_place(path)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+
+FILLED = """
+import resource, signal, sys
+from radin.errors import MissingFileError, StorageError
+from radin.common.files import written_aside
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    with written_aside(sys.argv[1]) as file:
+        file.write(bytes(100_000))
+except StorageError as error:
+    sys.exit(str(error))
+"""
+
+
+def test_a_write_that_the_system_cuts_short_leaves_the_old_file(tmp_path):
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"old")
+    filled = subprocess.run([sys.executable, "-c", FILLED, path], check=False, capture_output=True, text=True)
+    assert filled.returncode == 1
+    assert "could not be written (File too large); free some space" in filled.stderr
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+KILLED = """
+import os, signal, sys
+from radin.common.files import written_aside
+with written_aside(sys.argv[1]) as file:
+    file.write(b"half of the new")
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_process_leaves_the_old_file(tmp_path):
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"old")
+    killed = subprocess.run([sys.executable, "-c", KILLED, path], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert path.read_bytes() == b"old"
+    write_json(path, [1])  # what the killed process left beside it is in nobody's way
+    assert json.loads(path.read_text()) == [1]
+
+
+def test_json_is_readable_and_keeps_letters(tmp_path):
+    write_json(tmp_path / "value.json", {"λ": 0.1})
+    text = (tmp_path / "value.json").read_text()
+    assert text == '{\n "λ": 0.1\n}\n'
+
+
+def test_digests_tell_values_apart_but_not_the_order_of_keys():
+    assert digest_of({"a": 1, "b": 2}) == digest_of({"b": 2, "a": 1})
+    assert len({digest_of(), digest_of(None), digest_of("1"), digest_of(1), digest_of("a", "b"), digest_of("ab")}) == 6
+
+
+def test_a_file_is_read_again_only_if_it_changed(tmp_path):
+    path, memory = tmp_path / "file.bin", {}
+    path.write_bytes(b"one")
+    assert file_digest(path, memory) == hashlib.sha256(b"one").hexdigest()
+    memory[next(iter(memory))] = "remembered"
+    assert file_digest(path, memory) == "remembered"
+    assert file_digest(path) == hashlib.sha256(b"one").hexdigest()
+    path.unlink()
+    with pytest.raises(MissingFileError, match="is not there any more"):
+        file_digest(path, memory)
+    write_json(path, 1)  # another inode
+    assert file_digest(path, memory) == hashlib.sha256(b"1\n").hexdigest()
+
+
+@pytest.mark.parametrize("change", ["size", "time", "inode"])
+def test_each_sign_of_a_change_is_seen(tmp_path, change):
+    path, memory = tmp_path / "file.bin", {}
+    path.write_bytes(b"one")
+    file_digest(path, memory)
+    stat = path.stat()
+    content = b"three" if change == "size" else b"two"
+    target = tmp_path / "other.bin" if change == "inode" else path
+    target.write_bytes(content)
+    later = change == "time"
+    os.utime(target, ns=(stat.st_atime_ns, stat.st_mtime_ns + later))
+    target.replace(path)
+    assert file_digest(path, memory) == hashlib.sha256(content).hexdigest()

@@ -1,0 +1,282 @@
+"""Ingredients and soups are run once, charged once, and never trusted when anything changed."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from helpers.small import SAMPLES, Network, clouds, make_pool, task
+from safetensors.torch import load_file, save_file
+
+import radin
+from radin.common.files import digest_of
+from radin.errors import DataError, IncompatibleError, RunDirError, TaskError
+from radin.evaluation.evaluator import Evaluator
+
+
+def evaluator(paths: list[Path], run: Path, ledger: radin.Ledger, **settings) -> Evaluator:
+    return Evaluator(radin.Pool(paths), task(**settings), run, ledger)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path):
+    with radin.Ledger(tmp_path / "run" / "ledger.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return tmp_path / "run"
+
+
+def test_logits_are_those_of_a_plain_network(
+    checkpoints: list[Path], run: Path, ledger: radin.Ledger, device: str
+) -> None:
+    bank = evaluator(checkpoints, run, ledger, device=device).collect()
+    network, (x, y) = Network(), clouds(SAMPLES, 1)
+    for i, path in enumerate(checkpoints):
+        network.load_state_dict(load_file(path))
+        with torch.inference_mode():
+            expected = network(x).numpy()
+        np.testing.assert_allclose(bank.read(i, 0, SAMPLES), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(bank.labels, y.numpy())
+    assert bank.names == tuple(path.stem for path in checkpoints)
+
+
+def test_one_more_model_costs_one_pass(tmp_path: Path, run: Path, ledger: radin.Ledger) -> None:
+    paths = make_pool(tmp_path / "pool", 4)
+    evaluator(paths[:3], run, ledger).collect()
+    assert ledger.count("pass") == 3
+    evaluator(paths, run, ledger).collect()
+    assert ledger.count("pass") == 4
+    evaluator(paths[1:], run, ledger).collect()
+    assert ledger.count("pass") == 4
+
+
+def test_the_folder_of_logits_is_a_bank(checkpoints: list[Path], run: Path, ledger: radin.Ledger) -> None:
+    bank = evaluator(checkpoints, run, ledger).collect()
+    read = radin.LogitBank.from_folder(run / "logits", samples="all")
+    assert read.names == bank.names
+    selected = radin.LogitBank.from_folder(run / "logits")
+    np.testing.assert_array_equal(selected.labels, bank.labels[task().split[0]])
+    np.testing.assert_array_equal(read.read(2, 0, SAMPLES), bank.read(2, 0, SAMPLES))
+
+
+@pytest.mark.parametrize("settings", [{"samples": SAMPLES - 1}, {"forward": lambda network, x: 2 * network(x)}])
+def test_other_data_or_code_are_another_run(
+    checkpoints: list[Path], run: Path, ledger: radin.Ledger, settings: dict
+) -> None:
+    evaluator(checkpoints, run, ledger).collect()
+    with pytest.raises(RunDirError, match=r"made with other inputs: the (data|task code) differs"):
+        evaluator(checkpoints, run, ledger, **settings).collect()
+    assert ledger.count("pass") == len(checkpoints)
+
+
+def test_a_folder_without_a_completed_pass_takes_other_inputs_and_forgets_the_first(
+    tmp_path: Path, run: Path, ledger: radin.Ledger
+) -> None:
+    def forward(network: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+        if len(x) > 40:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        raise ValueError("not yet written")
+
+    paths = make_pool(tmp_path / "pool", 4)
+    with pytest.raises(TaskError, match="not yet written"):
+        evaluator(paths[:3], run, ledger, forward=forward).collect()
+    assert (ledger.count("pass", "lost"), ledger.fact("batch_size")) == (1, 32)
+    known = ledger.fact("digests")
+    mended = evaluator(paths[1:], run, ledger, samples=SAMPLES - 1)
+    assert mended.collect().n_samples == SAMPLES - 1
+    assert mended.batch_size == task().batch_size
+    assert (ledger.count("pass"), ledger.count("pass", "lost")) == (3, 0)
+    assert known.items() <= ledger.fact("digests").items()
+    with pytest.raises(RunDirError, match="made with other inputs"):
+        evaluator(paths[:3], run, ledger, forward=forward).collect()
+
+
+def test_a_pass_that_was_complete_when_its_process_was_killed_binds_the_folder(
+    checkpoints: list[Path], run: Path, ledger: radin.Ledger
+) -> None:
+    evaluator(checkpoints[:1], run, ledger).collect()
+    ledger._execute("UPDATE evaluations SET state = 'running'")
+    with pytest.raises(RunDirError, match="the data differs"):
+        evaluator(checkpoints, run, ledger, samples=SAMPLES - 1).collect()
+
+
+def test_a_changed_checkpoint_is_another_run(tmp_path: Path, run: Path, ledger: radin.Ledger) -> None:
+    paths = make_pool(tmp_path / "pool", 3)
+    evaluator(paths, run, ledger).collect()
+    changed = load_file(paths[1])
+    changed["layers.0.bias"] += 1
+    save_file(changed, paths[1])
+    with pytest.raises(RunDirError, match="contents of run1 have changed"):
+        evaluator(paths, run, ledger).collect()
+
+
+def test_another_pool_is_another_run(tmp_path: Path, run: Path, ledger: radin.Ledger) -> None:
+    paths = make_pool(tmp_path / "pool", 4)
+    evaluator(paths[:3], run, ledger).collect()
+    with pytest.raises(RunDirError, match="its pool was run0, run1, run2"):
+        evaluator(paths[1:], run, ledger).collect()
+
+
+def test_a_change_that_no_key_can_see_is_caught(
+    checkpoints: list[Path], run: Path, ledger: radin.Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forward(network: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+        return float(os.environ["SCALE"]) * network(x)
+
+    monkeypatch.setenv("SCALE", "1.0")
+    for _ in range(2):
+        evaluator(checkpoints, run, ledger, forward=forward).collect()
+    monkeypatch.setenv("SCALE", "1.5")
+    with pytest.raises(DataError, match=r"run0: the logits stored in .* differ by"):
+        evaluator(checkpoints, run, ledger, forward=forward).collect()
+
+
+@pytest.mark.parametrize("precision", ["float32", "autocast", "bfloat16"])
+def test_a_change_within_rounding_is_none(
+    checkpoints: list[Path], run: Path, ledger: radin.Ledger, monkeypatch: pytest.MonkeyPatch, precision: str
+) -> None:
+    def forward(network: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+        logits = network(x.to(next(network.parameters()).dtype))
+        return float(os.environ["SCALE"]) * logits.float()
+
+    def build() -> torch.nn.Module:
+        return Network().to(torch.bfloat16 if precision == "bfloat16" else torch.float32)
+
+    def collect() -> None:
+        autocast = "bfloat16" if precision == "autocast" else None
+        one = radin.Task(build, clouds(100, 1), forward=forward, autocast=autocast, device="cpu", source="1")
+        Evaluator(radin.Pool(checkpoints), one, run, ledger).collect()
+
+    monkeypatch.setenv("SCALE", "1.0")
+    collect()
+    monkeypatch.setenv("SCALE", "1.01")
+    if precision == "float32":
+        with pytest.raises(DataError, match=r"run0: the logits stored in .* differ by"):
+            collect()
+    else:
+        collect()
+
+
+def test_one_model_under_two_names_is_refused(tmp_path: Path, run: Path, ledger: radin.Ledger) -> None:
+    paths = make_pool(tmp_path / "pool", 2)
+    twin = tmp_path / "pool" / "twin.safetensors"
+    twin.write_bytes(paths[1].read_bytes())
+    with pytest.raises(IncompatibleError, match=r"run1.safetensors and .*twin.safetensors have the same contents"):
+        evaluator([*paths, twin], run, ledger).collect()
+
+
+def test_a_diverged_model_is_named_and_the_others_are_kept(tmp_path: Path, run: Path, ledger: radin.Ledger) -> None:
+    paths = make_pool(tmp_path / "pool", 3)
+    diverged = load_file(paths[2])
+    diverged["layers.3.bias"][0] = torch.inf
+    save_file(diverged, paths[2])
+    with pytest.raises(DataError, match="run2: its logits for sample 0 are not finite"):
+        evaluator(paths, run, ledger).collect()
+    assert (ledger.count("pass"), ledger.count("pass", "lost")) == (2, 1)
+    evaluator(paths[:2], run, ledger).collect()
+    assert ledger.count("pass") == 2
+
+
+def test_labels_out_of_range_are_refused(checkpoints: list[Path], run: Path, ledger: radin.Ledger) -> None:
+    x, y = clouds(50, 1)
+    y[17] = 3
+    wrong = radin.Task(Network, (x, y), device="cpu")
+    with pytest.raises(DataError, match="label 3 of sample 17 is out of range"):
+        Evaluator(radin.Pool(checkpoints), wrong, run, ledger).collect()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:114] DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
+    ids=["cuda", "cpu", "cublas"],
+)
+def test_the_batch_halves_itself_and_is_remembered(
+    checkpoints: list[Path], run: Path, ledger: radin.Ledger, error: RuntimeError
+) -> None:
+    largest = []
+
+    def forward(network: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+        if len(x) > 40:
+            raise error
+        largest.append(len(x))
+        return network(x)
+
+    one = evaluator(checkpoints, run, ledger, forward=forward)
+    bank = one.collect()
+    assert (one.batch_size, max(largest)) == (32, 32)
+    assert bank.read(0, 0, SAMPLES).shape == (SAMPLES, 3)
+    assert evaluator(checkpoints, run, ledger, forward=forward).batch_size == 32
+    assert ledger.count("pass", "lost") == 0
+
+
+def test_a_single_sample_that_does_not_fit_ends_the_halving(
+    checkpoints: list[Path], run: Path, ledger: radin.Ledger
+) -> None:
+    def forward(network: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(TaskError, match="memory ran out on a single sample"):
+        evaluator(checkpoints, run, ledger, forward=forward).collect()
+
+
+def test_half_written_logits_do_not_count(checkpoints: list[Path], run: Path, ledger: radin.Ledger) -> None:
+    """The index names a file only when it is complete, so a file without an entry is evaluated again."""
+    one = evaluator(checkpoints, run, ledger)
+    one.collect()
+    index = run / "logits" / "index.json"
+    entries = json.loads(index.read_text())
+    del entries["run3"]
+    index.write_text(json.dumps(entries))
+    evaluator(checkpoints, run, ledger).collect()
+    assert ledger.count("pass") == len(checkpoints) + 1
+
+
+def test_what_was_running_is_settled(checkpoints: list[Path], run: Path, ledger: radin.Ledger) -> None:
+    one = evaluator(checkpoints, run, ledger)
+    one.collect()
+    finished = one.key(radin.Recipe.subset(one.pool.names, [0]), one.task.rows)
+    for key in (finished, digest_of("cut short")):
+        insert = (
+            "INSERT INTO evaluations (kind, key, label, state, rows, started) VALUES ('pass', ?, '', 'running', 1, 0)"
+        )
+        ledger._execute(insert, key)
+    evaluator(checkpoints, run, ledger).collect()
+    assert (ledger.count("pass"), ledger.count("pass", "lost")) == (len(checkpoints) + 1, 1)
+
+
+def test_leftovers_of_a_killed_process_go_and_nothing_else(
+    checkpoints: list[Path], run: Path, ledger: radin.Ledger
+) -> None:
+    mine = [run / "mine" / ".download.12.part", run / ".notes.part", run / "logits" / "a.part"]
+    theirs = [run / ".soup.safetensors.4711.part", run / "logits" / ".run0.npy.4711.part"]
+    for path in (*mine, *theirs):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    evaluator(checkpoints, run, ledger).collect()
+    assert all(path.exists() for path in mine)
+    assert not any(path.exists() for path in theirs)
+
+
+def test_a_first_batch_that_does_not_fit_is_halved_too(
+    checkpoints: list[Path], run: Path, ledger: radin.Ledger
+) -> None:
+    fits = [1000]
+
+    def forward(network: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+        if len(x) > fits[-1]:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return network(x)
+
+    one = evaluator(checkpoints, run, ledger, forward=forward)
+    one.fill(radin.Recipe.uniform(one.pool.names))
+    fits.append(100)
+    assert len(one.first_batch()) == one.batch_size == 64

@@ -1,0 +1,343 @@
+"""Logit banks, and the folders in which logits lie until something they depend on changes."""
+
+import json
+import mmap
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from radin.errors import DataError, MissingFileError, StorageError
+from radin.scoring import logit_bank as logits_module
+from radin.scoring.logit_bank import LogitBank
+from radin.scoring.logit_folder import LogitFolder
+
+N, M, C = 3, 11, 4
+RNG = np.random.default_rng(0)
+LOGITS = RNG.normal(size=(N, M, C)).astype(np.float32)
+LABELS = RNG.integers(C, size=M)
+
+
+def all_rows(bank, i):
+    return np.asarray(bank.read(i, 0, bank.n_samples))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_what_goes_in_comes_out_in_its_dtype(dtype):
+    stored = LOGITS.astype(dtype)
+    bank = LogitBank.from_arrays(stored, LABELS)
+    assert (len(bank), bank.n_samples, bank.n_classes) == (N, M, C)
+    assert bank.names == ("model0", "model1", "model2")
+    assert bank.labels.dtype == np.int64
+    np.testing.assert_array_equal(bank.labels, LABELS)
+    for i in range(N):
+        assert all_rows(bank, i).dtype == dtype
+        np.testing.assert_array_equal(all_rows(bank, i), stored[i])
+        np.testing.assert_array_equal(bank.read(i, 3, 7), stored[i, 3:7])
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_torch_tensors_are_read_exactly_bfloat16_as_float32(dtype):
+    tensor = torch.from_numpy(LOGITS).to(dtype).requires_grad_(True)
+    bank = LogitBank.from_arrays(tensor, torch.from_numpy(LABELS).to(torch.int32), ["a", "b", "c"])
+    for i in range(N):
+        expected = tensor[i].detach().float() if dtype == torch.bfloat16 else tensor[i].detach()
+        assert all_rows(bank, i).dtype == expected.numpy().dtype
+        np.testing.assert_array_equal(all_rows(bank, i), expected.numpy())
+
+
+def test_numpy_arrays_are_not_copied():
+    bank = LogitBank.from_arrays(LOGITS, LABELS)
+    assert np.shares_memory(bank.read(1, 2, 5), LOGITS)
+
+
+@given(st.lists(st.lists(st.integers(0, 10), min_size=1, max_size=15), min_size=1, max_size=3), st.data())
+def test_views_of_views_index_what_they_show(takes, data):
+    bank, rows = LogitBank.from_arrays(LOGITS, LABELS), np.arange(M)
+    for wanted in takes:
+        chosen = np.array(wanted) % bank.n_samples
+        bank, rows = bank.take(chosen), rows[chosen]
+    start = data.draw(st.integers(0, len(rows)))
+    stop = data.draw(st.integers(start, len(rows)))
+    assert bank.n_samples == len(rows)
+    np.testing.assert_array_equal(bank.labels, LABELS[rows])
+    for i in range(N):
+        np.testing.assert_array_equal(bank.read(i, start, stop), LOGITS[i, rows[start:stop]])
+
+
+def test_a_view_of_bfloat16_is_widened_too():
+    tensor = torch.from_numpy(LOGITS).bfloat16()
+    view = LogitBank.from_arrays(tensor, LABELS).take(np.array([7, 2]))
+    np.testing.assert_array_equal(view.read(0, 0, 2), tensor[0, [7, 2]].float().numpy())
+
+
+def spoilt(value, row=9):
+    arrays = [one.copy() for one in LOGITS]
+    arrays[1][row, 2] = value
+    return arrays
+
+
+@pytest.mark.parametrize(
+    ("arrays", "labels", "message"),
+    [
+        ([], LABELS, "at least one ingredient, got none"),
+        (spoilt(np.nan), LABELS, "beta: its logits for sample 9 are not finite"),
+        (spoilt(np.inf), LABELS, "beta: its logits for sample 9 are not finite"),
+        (spoilt(-np.inf, row=0), LABELS, "beta: its logits for sample 0"),
+        ([LOGITS[0], LOGITS[1][:, :3], LOGITS[2]], LABELS, r"beta: expected logits of shape \[11, 4\].*got \[11, 3\]"),
+        ([LOGITS[0], LOGITS[1][:10], LOGITS[2]], LABELS, r"beta: expected logits of shape \[11, 4\].*got \[10, 4\]"),
+        ([LOGITS[0], LOGITS[1][:, 0], LOGITS[2]], LABELS, r"beta: expected logits of shape"),
+        ([LOGITS[0][:, 0], *LOGITS[1:]], LABELS, "alpha"),
+        (LOGITS[:, :, 0], LABELS, "alpha"),
+        (LOGITS.astype(np.int64), LABELS, "alpha: expected logits of a floating dtype, got int64"),
+        (LOGITS.astype(complex), LABELS, "floating dtype, got complex128"),
+        (LOGITS, np.where(np.arange(M) == 5, 4, LABELS), "label 4 of sample 5 is out of range.*between 0 and 3"),
+        (LOGITS, np.where(np.arange(M) == 5, -1, LABELS), "label -1 of sample 5 is out of range"),
+        (LOGITS[:, :0], LABELS[:0], "got no data"),
+        (LOGITS, LABELS[:10], "labels: expected 11 labels, one for each sample of the logits, got 10"),
+        (LOGITS, LABELS.astype(float), "labels as integers"),
+        (LOGITS, LABELS[None], "labels as integers of shape"),
+    ],
+)
+def test_logits_that_cannot_be_used_are_refused_by_name(arrays, labels, message):
+    names = ["alpha", "beta", "gamma"] if len(arrays) else []
+    with pytest.raises(DataError, match=message):
+        LogitBank.from_arrays(arrays, labels, names)
+
+
+def test_bfloat16_is_checked_for_nan_too():
+    tensor = torch.from_numpy(LOGITS).bfloat16()
+    tensor[2, 4, 0] = torch.nan
+    with pytest.raises(DataError, match="model2: its logits for sample 4"):
+        LogitBank.from_arrays(tensor, LABELS)
+
+
+@pytest.mark.parametrize("names", [["a", "b"], ["a", "b", "b"], []])
+def test_names_must_differ_and_fit(names):
+    with pytest.raises(DataError, match="expected 3 different names"):
+        LogitBank.from_arrays(LOGITS, LABELS, names)
+
+
+def test_every_block_is_checked(monkeypatch):
+    monkeypatch.setattr(logits_module, "BLOCK", 4)
+    with pytest.raises(DataError, match="model1: its logits for sample 9"):
+        LogitBank.from_arrays(spoilt(np.nan), LABELS)
+
+
+def test_a_folder_of_arrays_is_a_bank_that_stays_on_disk(tmp_path):
+    for name, array in zip(["b", "a", "c%2Fd"], LOGITS, strict=True):
+        np.save(tmp_path / f"{name}.npy", array)
+    np.save(tmp_path / "labels.npy", LABELS)
+    bank = LogitBank.from_folder(tmp_path)
+    assert bank.names == ("a", "b", "c/d")
+    np.testing.assert_array_equal(all_rows(bank, 0), LOGITS[1])
+    below = bank.read(0, 2, 5)
+    while isinstance(below.base, np.ndarray):
+        below = below.base
+    assert isinstance(below.base, mmap.mmap)
+
+
+def test_labels_may_lie_elsewhere_or_have_another_name(tmp_path):
+    (tmp_path / "logits").mkdir()
+    np.save(tmp_path / "logits" / "a.npy", LOGITS[0])
+    np.save(tmp_path / "logits" / "truth.npy", LABELS)
+    bank = LogitBank.from_folder(tmp_path / "logits", tmp_path / "logits" / "truth.npy")
+    assert bank.names == ("a",)
+
+
+def test_labels_that_no_logits_agree_with_are_blamed_by_their_file(tmp_path):
+    for name, logits in zip("abc", LOGITS, strict=True):
+        np.save(tmp_path / f"{name}.npy", logits)
+    np.save(tmp_path / "labels.npy", LABELS[:-1])
+    with pytest.raises(DataError, match=rf"{re.escape(str(tmp_path))}/labels\.npy: expected {M} labels.* got {M - 1}"):
+        LogitBank.from_folder(tmp_path)
+    np.save(tmp_path / "b.npy", LOGITS[1][:-1])
+    with pytest.raises(DataError, match="a: expected logits of shape"):
+        LogitBank.from_folder(tmp_path)
+
+
+def test_folders_that_hold_no_bank_are_named(tmp_path):
+    with pytest.raises(MissingFileError, match="no such folder"):
+        LogitBank.from_folder(tmp_path / "nowhere")
+    np.save(tmp_path / "a.npy", LOGITS[0])
+    with pytest.raises(MissingFileError, match=r"labels\.npy: expected the labels"):
+        LogitBank.from_folder(tmp_path)
+    np.save(tmp_path / "labels.npy", LABELS)
+    for content in (b"", b"no array", (tmp_path / "a.npy").read_bytes()[:100], (tmp_path / "a.npy").read_bytes()[:-8]):
+        (tmp_path / "b.npy").write_bytes(content)
+        with pytest.raises(DataError, match=r"b\.npy: expected a numpy array"):
+            LogitBank.from_folder(tmp_path)
+
+
+def test_an_array_of_pickled_objects_is_not_loaded(tmp_path):
+    np.save(tmp_path / "a.npy", np.array([{"any": "object"}]), allow_pickle=True)
+    np.save(tmp_path / "labels.npy", LABELS)
+    with pytest.raises(DataError, match=r"a\.npy: expected a numpy array"):
+        LogitBank.from_folder(tmp_path)
+
+
+def store(folder, name, key, array, **about):
+    with folder.writing(name, key, len(array), about) as append:
+        for start in range(0, len(array), 4):
+            append(array[start : start + 4])
+
+
+def test_logits_written_in_batches_are_found_by_name_and_key(tmp_path):
+    folder = LogitFolder(tmp_path / "logits")
+    assert folder.get("a", "key") is None and folder.keys() == set()
+    store(folder, "a", "key", LOGITS[0], recipe={"a": 1.0})
+    for seen_by in (folder, LogitFolder(tmp_path / "logits")):
+        found = seen_by.get("a", "key")
+        assert isinstance(found, np.memmap) and found.dtype == np.float32
+        np.testing.assert_array_equal(found, LOGITS[0])
+        assert seen_by.get("a", "another key") is None
+        assert seen_by.get("b", "key") is None
+        assert seen_by.keys() == {"key"}
+    index = json.loads((tmp_path / "logits" / "index.json").read_text())
+    assert index == {"a": {"key": "key", "recipe": {"a": 1.0}}}
+
+
+def test_the_folder_is_a_bank_whatever_the_ingredients_are_called(tmp_path):
+    strange = ["labels", "a/b", "a%2Fb", ".hidden", "index", "lr=1e-3, é", "..", "x.npy", "LABELS"]
+    names = sorted([*strange, *("模" * 70 + end for end in ("", "%20", "/ "))])
+    folder = LogitFolder(tmp_path)
+    for i, name in enumerate(names):
+        store(folder, name, f"key{i}", LOGITS[0] + np.float32(i))
+    folder.write_labels(LABELS)
+    bank = LogitBank.from_folder(tmp_path)
+    assert sorted(bank.names) == names
+    for i, name in enumerate(names):
+        np.testing.assert_array_equal(folder.get(name, f"key{i}"), LOGITS[0] + np.float32(i))
+        np.testing.assert_array_equal(all_rows(bank, bank.names.index(name)), LOGITS[0] + np.float32(i))
+
+
+def test_the_index_is_read_as_it_was_written_whatever_the_locale(tmp_path):
+    store(LogitFolder(tmp_path), "é", "key", LOGITS[0])
+    code = "import sys; from radin.scoring.logit_folder import LogitFolder; print(*LogitFolder(sys.argv[1]).keys())"
+    command = [sys.executable, "-X", "utf8=0", "-c", code, str(tmp_path)]
+    ascii_alone = os.environ | {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
+    run = subprocess.run(command, check=False, capture_output=True, text=True, env=ascii_alone)
+    assert run.stdout == "key\n", run.stderr
+
+
+def test_an_error_while_writing_leaves_the_old_logits(tmp_path):
+    folder = LogitFolder(tmp_path)
+    store(folder, "a", "old", LOGITS[0])
+    with pytest.raises(DataError), folder.writing("a", "new", M, {}) as append:
+        append(LOGITS[1][:4])
+        raise DataError("the network's own")
+    for seen_by in (folder, LogitFolder(tmp_path)):
+        np.testing.assert_array_equal(seen_by.get("a", "old"), LOGITS[0])
+        assert seen_by.get("a", "new") is None
+
+
+def test_an_entry_whose_file_was_deleted_is_gone(tmp_path):
+    folder = LogitFolder(tmp_path)
+    store(folder, "a", "key", LOGITS[0])
+    (tmp_path / "a.npy").unlink()
+    assert folder.get("a", "key") is None
+    assert folder.keys() == set()
+
+
+KILLED = """
+import os, signal, sys
+import numpy as np
+import radin.scoring.logit_folder
+from radin.scoring.logit_folder import LogitFolder
+
+def kill(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+folder, moment = LogitFolder(sys.argv[1]), sys.argv[2]
+if moment == "before the index":
+    radin.scoring.logit_folder.write_json = kill
+with folder.writing("a", "new", 11, {}) as append:
+    append(np.ones((4, 4), dtype=np.float32))
+    if moment == "in a batch":
+        kill()
+    append(np.ones((7, 4), dtype=np.float32))
+"""
+
+
+@pytest.mark.parametrize("moment", ["in a batch", "before the index"])
+def test_logits_of_a_killed_process_are_never_taken_for_others(tmp_path, moment):
+    store(LogitFolder(tmp_path), "a", "old", LOGITS[0])
+    store(LogitFolder(tmp_path), "b", "other", LOGITS[1])
+    killed = subprocess.run([sys.executable, "-c", KILLED, tmp_path, moment], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    folder = LogitFolder(tmp_path)
+    old = folder.get("a", "old")
+    assert old is None or np.array_equal(old, LOGITS[0]), "the new file must not pass for the old entry"
+    assert folder.get("a", "new") is None
+    np.testing.assert_array_equal(folder.get("b", "other"), LOGITS[1])
+    store(folder, "a", "new", LOGITS[2])
+    np.testing.assert_array_equal(LogitFolder(tmp_path).get("a", "new"), LOGITS[2])
+
+
+def test_a_full_disk_keeps_what_was_complete(tmp_path, monkeypatch):
+    folder = LogitFolder(tmp_path)
+    store(folder, "a", "old", LOGITS[0])
+
+    def full(*_):
+        raise OSError(28, os.strerror(28))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("radin.common.files.os.fsync", full)
+        with pytest.raises(StorageError, match=r"b\.npy: could not be written \(No space left"):
+            store(folder, "b", "new", LOGITS[1])
+    assert LogitFolder(tmp_path).keys() == folder.keys() == {"old"}
+
+
+def test_a_folder_with_a_split_gives_the_samples_that_select(tmp_path):
+    folder = LogitFolder(tmp_path)
+    store(folder, "a", "key", LOGITS[0])
+    folder.write_labels(LABELS, np.array([0, 2]))
+    bank = LogitBank.from_folder(tmp_path)
+    np.testing.assert_array_equal(bank.labels, LABELS[[0, 2]])
+    np.testing.assert_array_equal(all_rows(bank, 0), LOGITS[0][[0, 2]])
+    assert LogitBank.from_folder(tmp_path, samples="all").n_samples == len(LABELS)
+
+
+@pytest.mark.parametrize("split", ["[0]", "{", '{"samples": 1, "selection": [0]}', '{"samples": 5, "selection": [9]}'])
+def test_a_split_that_does_not_fit_is_refused(tmp_path, split):
+    folder = LogitFolder(tmp_path)
+    store(folder, "a", "key", LOGITS[0])
+    folder.write_labels(LABELS)
+    (tmp_path / "split.json").write_text(split)
+    with pytest.raises(DataError, match=r"split\.json"):
+        LogitBank.from_folder(tmp_path)
+
+
+def test_banks_on_the_same_samples_join():
+    one = LogitBank.from_arrays(LOGITS[:1], LABELS, ["x"])
+    two = LogitBank.from_arrays(LOGITS[1:3], LABELS, ["x", "y"])
+    rows = np.array([1, 0])
+    for joined, labels, view in (
+        (LogitBank.join({"a": one, "b": two}), LABELS, slice(None)),
+        (LogitBank.join({"a": one.take(rows), "b": two.take(rows)}), LABELS[rows], rows),
+    ):
+        assert joined.names == ("a/x", "b/x", "y")
+        np.testing.assert_array_equal(joined.labels, labels)
+        for i in range(3):
+            np.testing.assert_array_equal(all_rows(joined, i), LOGITS[i][view])
+
+
+def test_banks_of_other_samples_or_classes_do_not_join():
+    bank = LogitBank.from_arrays(LOGITS[:1], LABELS, ["x"])
+    others = {
+        "other samples": LogitBank.from_arrays(LOGITS[:1], LABELS[::-1].copy(), ["y"]),
+        "with the same split": bank.take(np.array([0, 1])),
+        "classes": LogitBank.from_arrays(np.zeros((1, len(LABELS), 9), np.float32), LABELS, ["y"]),
+    }
+    for message, other in others.items():
+        with pytest.raises(DataError, match=message):
+            LogitBank.join({"a": bank, "b": other})
+    with pytest.raises(DataError, match="at least one"):
+        LogitBank.join({})

@@ -1,0 +1,147 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss, top_k_accuracy_score
+
+from radin.errors import InputError
+from radin.scoring.metrics import METRICS, Metric, get_metric
+
+NAMED = sorted(METRICS)
+
+
+def sample(seed=0, m=60, c=7):
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=(m, c))
+    labels = rng.integers(c, size=m)
+    logits[np.arange(m), labels] += 1
+    return logits, labels
+
+
+def test_values_are_those_of_scikit_learn():
+    logits, labels = sample()
+    predicted = logits.argmax(axis=1)
+    chances = torch.from_numpy(logits).softmax(dim=1).numpy()
+    assert get_metric("accuracy").value(logits, labels) == (predicted == labels).mean()
+    assert get_metric("top5").value(logits, labels) == top_k_accuracy_score(labels, logits, k=5)
+    assert np.isclose(get_metric("balanced-accuracy").value(logits, labels), balanced_accuracy_score(labels, predicted))
+    assert np.isclose(get_metric("macro-f1").value(logits, labels), f1_score(labels, predicted, average="macro"))
+    assert np.isclose(get_metric("nll").value(logits, labels), log_loss(labels, chances, labels=range(7)))
+
+
+def test_classes_that_never_occur_count_as_scikit_learn_counts_them():
+    labels = np.array([0, 0, 2, 2, 2])
+    logits = np.eye(5)[[0, 1, 2, 2, 1]]
+    assert get_metric("balanced-accuracy").value(logits, labels) == pytest.approx((1 / 2 + 2 / 3) / 2)
+    assert get_metric("macro-f1").value(logits, labels) == pytest.approx(
+        f1_score(labels, logits.argmax(axis=1), average="macro")
+    )
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_score_is_higher_for_better_logits(name):
+    logits, labels = sample()
+    better = logits.copy()
+    better[np.arange(len(labels)), labels] += 2
+    metric = get_metric(name)
+    assert metric.score(better, labels) > metric.score(logits, labels)
+    assert abs(metric.score(logits, labels)) == metric.value(logits, labels)
+    assert (metric.value(better, labels) > metric.value(logits, labels)) == metric.higher_is_better
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_numbers_per_sample_have_the_value_as_their_mean(name):
+    logits, labels = sample()
+    numbers = get_metric(name).per_sample(logits, labels)
+    if name == "macro-f1":
+        assert numbers is None
+    else:
+        assert numbers.shape == labels.shape
+        assert np.isclose(numbers.mean(), get_metric(name).value(logits, labels))
+
+
+def test_ties_go_to_the_lower_class():
+    logits = np.zeros((3, 7))
+    labels = np.array([0, 4, 5])
+    assert get_metric("accuracy").per_sample(logits, labels).tolist() == [1, 0, 0]
+    assert get_metric("top5").per_sample(logits, labels).tolist() == [1, 1, 0]
+
+
+def test_top5_of_fewer_classes_is_always_right():
+    logits, labels = sample(c=4)
+    assert get_metric("top5").value(logits, labels) == 1
+
+
+@given(hnp.arrays(np.float64, (4, 5), elements=st.floats(-500, 500)), st.floats(-1e4, 1e4))
+def test_losses_neither_overflow_nor_move_with_a_constant(logits, shift):
+    labels = np.array([0, 1, 2, 4])
+    nll = get_metric("nll")
+    truth = torch.nn.functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels), reduction="none")
+    np.testing.assert_allclose(nll.per_sample(logits, labels), truth.numpy(), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(nll.per_sample(logits + shift, labels), truth.numpy(), rtol=1e-9, atol=1e-9)
+
+
+def test_standard_errors():
+    logits, labels = sample(m=400)
+    correct = logits.argmax(axis=1) == labels
+    p = (correct.sum() + 1) / 402
+    accuracy = get_metric("accuracy")
+    assert accuracy.standard_error(correct, labels) == pytest.approx(np.sqrt(p * (1 - p) / 402))
+    assert accuracy.standard_error(np.ones(9, dtype=bool), labels[:9]) > 0
+    nll = get_metric("nll")
+    losses = nll.per_sample(logits, labels)
+    assert nll.standard_error(losses, labels) == pytest.approx(losses.std(ddof=1) / 20)
+    # in closed form and resampled: the same thing
+    balanced = get_metric("balanced-accuracy")
+    resampled = Metric("resampled", "correct", balanced.aggregate).standard_error(correct, labels)
+    assert balanced.standard_error(correct, labels) == pytest.approx(resampled, rel=0.2)
+    f1 = get_metric("macro-f1")
+    predicted = f1.measure(logits, labels)
+    assert f1.standard_error(predicted, labels) == f1.standard_error(predicted, labels)
+    assert f1.standard_error(predicted, labels) == pytest.approx(balanced.standard_error(correct, labels), rel=0.5)
+
+
+def test_callables_of_both_kinds_are_metrics():
+    logits, labels = sample()
+
+    def margin(logits, labels):
+        return np.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
+
+    def mean_margin(logits, labels):
+        return margin(logits, labels).mean()
+
+    each, whole = get_metric(margin), get_metric(mean_margin)
+    assert each.name == "margin"
+    assert each.value(logits, labels) == whole.value(logits, labels) == each.score(logits, labels)
+    np.testing.assert_array_equal(each.per_sample(logits, labels), margin(logits, labels))
+    assert whole.per_sample(logits, labels) is None
+    assert whole.standard_error(logits, labels) == pytest.approx(each.standard_error(logits, labels), rel=0.2)
+
+
+@pytest.mark.parametrize("result", [np.zeros(3), np.zeros((60, 2)), np.nan, np.full(60, np.inf)])
+def test_callables_that_return_something_else_are_refused(result):
+    logits, labels = sample()
+
+    def odd(logits, labels):
+        return result
+
+    with pytest.raises(InputError, match="odd"):
+        get_metric(odd).value(logits, labels)
+
+
+def test_names():
+    assert get_metric("accuracy") is get_metric(get_metric("accuracy"))
+    assert get_metric("top5").top == 5
+    for near, name in {
+        "acuracy": "accuracy",
+        "acc": "accuracy",
+        "Accuracy": "accuracy",
+        "top-5": "top5",
+        "macro_f1": "macro-f1",
+    }.items():
+        with pytest.raises(InputError, match=rf"unknown metric '{near}' \(did you mean '{name}'"):
+            get_metric(near)
+    with pytest.raises(InputError, match=r"known are.*nll"):
+        get_metric("zzz")

@@ -1,0 +1,263 @@
+"""Budgets, and ledgers that outlive their process."""
+
+import gc
+import math
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from radin.errors import InputError, RunDirError, StorageError
+from radin.searching.budget import Budget, Ledger, PastSearch
+
+
+def test_the_cap_that_counts_is_the_one_of_the_unit():
+    budget = Budget(candidates=7, soups=3)
+    assert (budget.cap("candidate"), budget.cap("soup")) == (7, 3)
+    assert Budget(candidates=None, soups=None).cap("candidate") is None
+    assert Budget() == Budget(candidates=20_000, soups=4, seconds=None)
+
+
+@pytest.mark.parametrize(
+    ("caps", "message"),
+    [
+        ({"candidates": 0}, "candidates must be a whole number of at least 1, got 0"),
+        ({"soups": 0}, "soups must be a whole number of at least 1, got 0"),
+        ({"soups": -1}, "soups"),
+        ({"soups": True}, "soups"),
+        ({"seconds": 0.0}, "seconds must be above 0 and finite"),
+        ({"seconds": -1.0}, "seconds"),
+        ({"seconds": math.nan}, "seconds"),
+        ({"seconds": math.inf}, "seconds"),
+    ],
+)
+def test_caps_that_make_no_sense_are_refused(caps, message):
+    with pytest.raises(InputError, match=message):
+        Budget(**caps)
+
+
+ILL_TYPED = """
+from radin import Budget
+from radin.errors import InputError
+nan, inf = float("nan"), float("inf")
+for caps in ({"soups": 1.5}, {"soups": nan}, {"candidates": inf}, {"candidates": "many"}, {"seconds": "long"}):
+    try:
+        print(Budget(**caps))
+    except InputError as error:
+        assert next(iter(caps)) in str(error), error
+"""
+
+
+def test_caps_of_another_type_are_refused_without_type_checks_too():
+    run = subprocess.run([sys.executable, "-c", ILL_TYPED], check=True, capture_output=True, text=True)
+    assert run.stdout == ""
+
+
+def test_charges_are_counted_by_kind(tmp_path):
+    with Ledger(tmp_path / "new" / "ledger.db") as ledger:
+        for kind, times in (("pass", 3), ("soup", 2), ("test", 1)):
+            for i in range(times):
+                with ledger.charge(kind, f"{kind}{i}", "label", rows=10):
+                    assert ledger.count(kind) == i
+        assert [ledger.count(kind) for kind in ("pass", "soup", "test")] == [3, 2, 1]
+        assert [ledger.count(kind, "lost") for kind in ("pass", "soup", "test")] == [0, 0, 0]
+
+
+def test_an_evaluation_that_fails_is_lost(tmp_path):
+    with Ledger(tmp_path / "ledger.db") as ledger:
+        with pytest.raises(KeyboardInterrupt), ledger.charge("soup", "key", "a + b", rows=10):
+            raise KeyboardInterrupt
+        assert (ledger.count("soup"), ledger.count("soup", "lost")) == (0, 1)
+        assert ledger.seconds("soup") == 0
+
+
+def test_seconds_are_those_of_completed_evaluations(tmp_path):
+    with Ledger(tmp_path / "ledger.db") as ledger:
+        begun = time.perf_counter()
+        for i in range(2):
+            with ledger.charge("pass", f"key{i}", "a", rows=10):
+                time.sleep(0.01)
+        assert 0.02 <= ledger.seconds("pass") <= time.perf_counter() - begun
+
+
+def test_what_was_spent_is_there_when_the_file_is_opened_again(tmp_path):
+    with Ledger(tmp_path / "ledger.db") as ledger:
+        with ledger.charge("pass", "key", "a", rows=10):
+            pass
+        ledger.set_fact("batch_size", 64)
+        seconds = ledger.seconds("pass")
+    with Ledger(tmp_path / "ledger.db") as ledger:
+        assert (ledger.count("pass"), ledger.seconds("pass"), ledger.fact("batch_size")) == (1, seconds, 64)
+
+
+def test_facts_have_defaults_and_are_replaced(tmp_path):
+    with Ledger(tmp_path / "ledger.db") as ledger:
+        assert ledger.fact("digests", {}) == {}
+        assert ledger.fact("digests") is None
+        for value in ({"a": [1, 2.5, None]}, "text"):
+            ledger.set_fact("digests", value)
+            assert ledger.fact("digests") == value
+
+
+def test_a_ledger_takes_over_what_another_knows_and_starts_over(tmp_path):
+    with Ledger(tmp_path / "one.db") as one, one.charge("pass", "key", "a", rows=10):
+        one.set_fact("digests", {"a": "1"})
+        one.set_fact("batch_size", 64)
+    with Ledger(tmp_path / "other.db") as other:
+        other.adopt(tmp_path / "none.db")
+        assert not other.has_results()
+        other.adopt(tmp_path / "one.db")
+        assert (other.has_results(), other.count("pass"), other.fact("batch_size")) == (True, 1, 64)
+        other.begin_search("key", searcher="greedy", options={}, seed=0, unit="soup")
+        other.start_over(keep=("digests",))
+        assert (other.has_results(), other.searches()) == (False, [])
+        assert (other.fact("digests"), other.fact("batch_size")) == ({"a": "1"}, None)
+
+
+def test_searches_add_up_over_restarts(tmp_path):
+    def begin(ledger, key, seed=0):
+        return ledger.begin_search(key, searcher="greedy", options={"accept": "ties"}, seed=seed, unit="candidate")
+
+    with Ledger(tmp_path / "ledger.db") as ledger:
+        assert begin(ledger, "one") == PastSearch(0, 0.0, None)
+        ledger.update_search("one", charged=5, seconds=1.5, stopped=None)
+        assert begin(ledger, "two", seed=1) == PastSearch(0, 0.0, None)
+    with Ledger(tmp_path / "ledger.db") as ledger:
+        assert begin(ledger, "one") == PastSearch(5, 1.5, None), "it was killed, so its seconds count"
+        ledger.update_search("one", charged=9, seconds=2.5, stopped="budget")
+        assert begin(ledger, "one") == PastSearch(9, 2.5, "budget"), "it had ended, so it is to be replayed"
+        one, two = ledger.searches()
+    assert one == {
+        "key": "one",
+        "searcher": "greedy",
+        "options": {"accept": "ties"},
+        "seed": 0,
+        "unit": "candidate",
+        "charged": 9,
+        "seconds": 2.5,
+        "stopped": "budget",
+    }
+    assert (two["key"], two["seed"], two["charged"], two["stopped"]) == ("two", 1, 0, None)
+
+
+HOLDS = """
+import sys
+from radin.searching.budget import Ledger
+with Ledger(sys.argv[1]) as ledger, ledger.charge("soup", "complete", "a + b", rows=10):
+    pass
+ledger = Ledger(sys.argv[1])
+with ledger.charge("soup", sys.argv[2], "a + c", rows=10):
+    print("inside", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Another process in the middle of a charge, and the path of its ledger."""
+    path = tmp_path / "ledger.db"
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDS, path, "in flight"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "inside\n"
+    with process:
+        yield process, path
+        process.kill()
+
+
+def test_a_second_process_is_refused_until_the_first_is_gone(holder):
+    process, path = holder
+    with pytest.raises(RunDirError, match="another process is using this run folder"):
+        Ledger(path)
+    process.stdin.close()
+    assert process.wait() == 0
+    with Ledger(path) as ledger:
+        ledger.recover(lambda key: pytest.fail(f"nothing was left running, but {key}"))
+        assert (ledger.count("soup"), ledger.count("soup", "lost")) == (2, 0)
+
+
+@pytest.mark.parametrize(("on_disk", "done", "lost"), [(False, 1, 1), (True, 2, 0)])
+def test_a_charge_cut_short_by_a_kill_is_settled(holder, on_disk, done, lost):
+    process, path = holder
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    with Ledger(path) as ledger:
+        assert (ledger.count("soup"), ledger.count("soup", "lost")) == (1, 0)
+        asked = []
+        ledger.recover(lambda key: asked.append(key) or on_disk)
+        assert asked == ["in flight"]
+        assert (ledger.count("soup"), ledger.count("soup", "lost")) == (done, lost)
+        ledger.recover(lambda key: pytest.fail(f"{key} was settled already"))
+        assert ledger.seconds("soup") > 0
+
+
+def test_in_one_process_too_a_ledger_is_held_once(tmp_path):
+    with Ledger(tmp_path / "ledger.db"), pytest.raises(RunDirError, match="another process"):
+        Ledger(tmp_path / "ledger.db")
+    Ledger(tmp_path / "ledger.db").close()
+
+
+def test_a_file_that_is_no_ledger_is_refused_and_left_alone(tmp_path):
+    path = tmp_path / "ledger.db"
+    path.write_bytes(b"no database at all, but longer than the header of one" * 40)
+    before = path.read_bytes()
+    with pytest.raises(RunDirError, match="no ledger of radin"):
+        Ledger(path)
+    assert path.read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(RunDirError, match="expected a folder for the run, got a file"):
+        Ledger(tmp_path / "file" / "ledger.db")
+
+
+def test_a_ledger_that_cannot_be_opened_takes_no_space_to_mend(tmp_path):
+    (tmp_path / "ledger.db").mkdir()
+    with pytest.raises(StorageError, match="unable to open database file; make it writable, or choose another") as met:
+        Ledger(tmp_path / "ledger.db")
+    assert "space" not in str(met.value)
+
+
+def test_a_full_disk_is_named_and_what_was_there_stays(tmp_path):
+    # SQLite reports a file that may not grow as it reports a full disk.
+    path = tmp_path / "ledger.db"
+    with Ledger(path) as ledger:
+        ledger.set_fact("small", 1)
+        ledger._db.execute(f"PRAGMA max_page_count = {Path(path).stat().st_size // 4096}")
+        with pytest.raises(StorageError, match="full; free some space"):
+            ledger.set_fact("large", "x" * 100_000)
+        assert ledger.fact("small") == 1
+    with Ledger(path) as ledger:
+        assert (ledger.fact("small"), ledger.fact("large")) == (1, None)
+
+
+def test_another_programs_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE notes (text TEXT)")
+    other.close()
+    with pytest.raises(RunDirError, match="no ledger of radin"):
+        Ledger(path)
+    with sqlite3.connect(path) as other:
+        assert [name for (name,) in other.execute("SELECT name FROM sqlite_master")] == ["notes"]
+    other.close()
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_an_evaluation_that_outlives_its_ledger_is_settled_by_the_next(tmp_path: Path) -> None:
+    """As an interruption leaves it that strikes between two instructions of a `with` statement."""
+    ledger = Ledger(tmp_path / "ledger.db")
+    left = ledger.charge("pass", "key", "a pass", 10)
+    left.__enter__()
+    ledger.close()
+    del left
+    gc.collect()
+    with Ledger(tmp_path / "ledger.db") as again:
+        again.recover(lambda key: False)
+        assert again.count("pass", "lost") == 1
