@@ -78,7 +78,7 @@ def test_the_ledger_counts_what_was_run(pool: radin.Pool, tmp_path: Path) -> Non
 
 def test_with_budget_for_everything_the_best_subset_wins(pool: radin.Pool, tmp_path: Path) -> None:
     budget = radin.Budget(soups=26, candidates=2000)
-    result = radin.make_soup(pool, task(), "monte-carlo", budget=budget, run_dir=tmp_path / "run")
+    result = radin.make_soup(pool, task(), searcher="monte-carlo", budget=budget, run_dir=tmp_path / "run")
     assert result.spent.soups == 26  # all subsets of two or more
     with radin.Verifier(pool, task(), tmp_path / "run") as verifier:
         scores = [
@@ -97,7 +97,7 @@ def test_never_worse_than_the_best_ingredient(pool: radin.Pool, tmp_path: Path, 
         assert sign * result.best.score >= verifier.solo.max()
         assert result.best_ingredient.score == sign * verifier.solo.max()
     assert result.report.winner.low <= result.report.winner.value <= result.report.winner.high
-    assert result.metric in result.verdict()
+    assert result.metric in result.verdict
 
 
 def test_a_metric_of_ones_own(pool: radin.Pool, tmp_path: Path) -> None:
@@ -129,11 +129,11 @@ def test_when_no_soup_wins_it_is_said(tmp_path: Path) -> None:
         yield np.ones((1, problem.n), dtype=bool)
 
     pool = radin.Pool(str(tmp_path / "pool" / "*"))
-    result = radin.make_soup(pool, task(), everything, run_dir=tmp_path / "run")
+    result = radin.make_soup(pool, task(), searcher=everything, run_dir=tmp_path / "run")
     assert not result.soup_won
     assert result.report.p_value is None
-    assert result.verdict().startswith("No soup won")
-    assert "far apart in weight space" in result.verdict()
+    assert result.verdict.startswith("No soup won")
+    assert "far apart in weight space" in result.verdict
     assert plain_value(tmp_path / "run" / "soup.safetensors", task().split[0]) == result.best_ingredient.score
 
 
@@ -141,8 +141,8 @@ def test_a_pool_of_one(checkpoints: list[Path], tmp_path: Path) -> None:
     result = radin.make_soup(radin.Pool(checkpoints[:1]), task(), run_dir=tmp_path / "run")
     assert result.best.recipe.size == 1
     assert result.verified == []
-    assert "No soup was verified" in result.verdict()
-    assert result.surrogate_gap() is None
+    assert "No soup was verified" in result.verdict
+    assert result.surrogate_gap is None
     soup, ingredient = load_file(tmp_path / "run" / "soup.safetensors"), load_file(checkpoints[0])
     assert all(torch.equal(soup[name], ingredient[name]) for name in ingredient)
 
@@ -153,7 +153,9 @@ def test_a_search_that_lists_fewer_soups_than_may_be_verified_is_named(pool: rad
         yield np.eye(problem.n, dtype=bool)[[0, 1]] | np.eye(problem.n, dtype=bool)[2]
 
     def said(searcher: object, **budget: int) -> list[str]:
-        result = radin.make_soup(pool, task(), searcher, budget=radin.Budget(**budget), run_dir=tmp_path / "run")
+        result = radin.make_soup(
+            pool, task(), searcher=searcher, budget=radin.Budget(**budget), run_dir=tmp_path / "run"
+        )
         assert list(result.warnings) == result.to_json()["warnings"]
         return [text for text in result.warnings if text.startswith("Only ")]
 
@@ -172,7 +174,7 @@ def test_the_gap_is_real_minus_promised(pool: radin.Pool, tmp_path: Path) -> Non
     for soup in result.verified:
         assert soup.ensemble == surrogate(soup.recipe.row[None])[0]
         assert soup.gap == soup.score - soup.ensemble
-    assert f"over {len(result.verified)} verified" in (result.surrogate_gap() or "")
+    assert f"over {len(result.verified)} verified" in (result.surrogate_gap or "")
 
 
 def test_the_report_says_which_data_it_speaks_of(pool: radin.Pool, tmp_path: Path) -> None:
@@ -209,7 +211,7 @@ def test_a_searcher_of_ones_own_needs_no_plugin(pool: radin.Pool, tmp_path: Path
         """All ingredients at once."""
         yield np.ones((1, problem.n), dtype=bool)
 
-    result = radin.make_soup(pool, task(), everything, run_dir=tmp_path)
+    result = radin.make_soup(pool, task(), searcher=everything, run_dir=tmp_path)
     assert [soup.recipe.size for soup in result.verified] == [5]
 
 
@@ -287,7 +289,7 @@ def test_what_was_evaluated_survives_an_error(pool: radin.Pool, tmp_path: Path) 
 
 def test_the_plan_comes_true(pool: radin.Pool, tmp_path: Path) -> None:
     one = task(test=clouds(40, 3))
-    planned = radin.plan(pool, one, radin.Budget(soups=2), tmp_path / "run")
+    planned = radin.plan(pool, one, budget=radin.Budget(soups=2), run_dir=tmp_path / "run")
     assert planned.seconds > 0
     assert not (tmp_path / "run").exists()
     assert (planned.passes, planned.soups, planned.samples, planned.test_passes) == (5, 2, SAMPLES, 2)
@@ -296,9 +298,9 @@ def test_the_plan_comes_true(pool: radin.Pool, tmp_path: Path) -> None:
     written = sum(np.load(file).nbytes for file in files) + pool.nbytes
     assert planned.disk_bytes == written
     before = (tmp_path / "run" / "ledger.db").read_bytes()
-    assert radin.plan(pool, one, radin.Budget(soups=2), tmp_path / "run").passes == 0
+    assert radin.plan(pool, one, budget=radin.Budget(soups=2), run_dir=tmp_path / "run").passes == 0
     with pytest.raises(RunDirError, match="made with other inputs: the data differs"):
-        radin.plan(pool, task(samples=200), radin.Budget(soups=2), tmp_path / "run")
+        radin.plan(pool, task(samples=200), budget=radin.Budget(soups=2), run_dir=tmp_path / "run")
     assert (tmp_path / "run" / "ledger.db").read_bytes() == before
 
 
@@ -314,8 +316,17 @@ def test_a_metric_of_ones_own_may_have_any_name(pool: radin.Pool, tmp_path: Path
 
 def test_searches_in_one_folder_are_told_apart(pool: radin.Pool, tmp_path: Path) -> None:
     for seed in (0, 1):
-        radin.make_soup(pool, task(), "monte-carlo", seed=seed, budget=radin.Budget(2, 2), run_dir=tmp_path)
-    radin.make_soup(pool, task(split_seed=5), "monte-carlo", budget=radin.Budget(2, 2), run_dir=tmp_path)
+        radin.make_soup(
+            pool,
+            task(),
+            searcher="monte-carlo",
+            seed=seed,
+            budget=radin.Budget(candidates=2, soups=2),
+            run_dir=tmp_path,
+        )
+    radin.make_soup(
+        pool, task(split_seed=5), searcher="monte-carlo", budget=radin.Budget(candidates=2, soups=2), run_dir=tmp_path
+    )
     with radin.Ledger(tmp_path / "ledger.db") as ledger:
         units = [row["unit"] for row in ledger.searches()]
     assert units.count("candidate") == 3
@@ -328,7 +339,9 @@ def test_a_soup_that_is_replaced_is_not_forgotten(pool: radin.Pool, tmp_path: Pa
         yield np.ones((1, problem.n), dtype=bool)
 
     def make(searcher: object) -> radin.Result:
-        return radin.make_soup(pool, task(metric="nll"), searcher, budget=radin.Budget(soups=1), run_dir=tmp_path)
+        return radin.make_soup(
+            pool, task(metric="nll"), searcher=searcher, budget=radin.Budget(soups=1), run_dir=tmp_path
+        )
 
     first = make("greedy")
     assert first.earlier == ()

@@ -80,5 +80,5 @@ def compare(pool: Any, task: Any, run: Path, seed: int, bars: Bars) -> list[Row]
     for soups in SOUPS:
         result = make_soup(pool, task, budget=Budget(soups=soups), seed=seed, run_dir=run, progress=bars)
         size, spent = result.best.recipe.size, result.spent.soups
-        rows.append(Row(f"RADIN, B = {soups}", result.best.score, result.report.winner.value, spent, size))
+        rows.append(Row(f"RADIN, B = {soups}", result.best.value, result.report.winner.value, spent, size))
     return rows

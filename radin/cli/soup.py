@@ -27,8 +27,8 @@ from radin.errors import InputError, RadinError
 if TYPE_CHECKING:
     from radin.common.progress import Progress
     from radin.evaluation.planning import Plan
+    from radin.report.comparison import Comparison
     from radin.report.result import Result
-    from radin.report.unseen_data import Report
     from radin.tasks.task import Task
     from radin.weights.pool import Pool
 
@@ -124,7 +124,7 @@ def command(
     task = task_from(spec, arguments, split, changes)
     if only_plan:
         with Bars() as bars:
-            planned = plan(pool, task, budget, run_dir, batchnorm=batchnorm, progress=bars)
+            planned = plan(pool, task, budget=budget, run_dir=run_dir, batchnorm=batchnorm, progress=bars)
         print_json(planned.to_json()) if as_json else show_plan(planned)
     elif logits_only:
         with Bars() as bars:
@@ -133,7 +133,8 @@ def command(
     else:
         with Bars() as bars:
             how: dict[str, Any] = {"calibrate": calibrate, "batchnorm": batchnorm, "progress": bars}
-            result = make_soup(pool, task, searcher, options, budget, lam, seed, run_dir, **how)
+            how |= {"searcher": searcher, "options": options, "budget": budget, "lam": lam, "seed": seed}
+            result = make_soup(pool, task, run_dir=run_dir, **how)
         deliver(result, target, as_json)
 
 
@@ -160,7 +161,7 @@ def collect_logits(pool: Pool, task: Task, run_dir: str, *, progress: Progress) 
     from radin.evaluation.verifier import Verifier
 
     with Verifier(pool, task, run_dir, progress=progress) as verifier:
-        return {"logits": str(verifier.evaluator.folder / "logits"), "passes": verifier.ledger.count("pass")}
+        return {"logits": str(verifier.folder.path / "logits"), "passes": verifier.ledger.count("pass")}
 
 
 def show_plan(planned: Plan) -> None:
@@ -207,21 +208,21 @@ def show_result(result: Result, target: str | None = None) -> None:
     rows = [
         [
             str(place),
-            f"{entry.score:.4f}",
-            f"{entry.ensemble:.4f}" if entry.recipe.size > 1 else "",
+            f"{entry.value:.4f}",
+            f"{entry.ensemble_value:.4f}" if entry.recipe.size > 1 else "",
             str(entry.recipe.size),
         ]
         for place, entry in enumerate(shown, start=1)
     ]
     columns, recipes = ["", result.metric, "averaged logits", "size"], [str(entry.recipe) for entry in shown]
     print_table("leaderboard, on the selection data", columns, rows, numbers=range(4), recipes=recipes)
-    click.echo(result.verdict())
-    if gap := result.surrogate_gap():
+    click.echo(result.verdict)
+    if gap := result.surrogate_gap:
         click.echo(gap)
     for warning in result.warnings:
         click.secho(f"Warning: {warning}", fg="yellow")
     remarks = show_tests(result) if len(result.tests) > 1 else show_report(result.report)
-    for remark in dict.fromkeys(remarks):
+    for remark in dict.fromkeys([*remarks, *result.spent.notes]):
         click.echo(f"Note: {remark}.")
     click.echo(_spent(result))
     if result.earlier:
@@ -245,7 +246,7 @@ def _spent(result: Result) -> str:
     if spent.controls:
         folder.append(f"{counted(spent.controls, 'pass', 'passes')} of ingredients with recomputed ones")
     if spent.lost:
-        folder.append(f"{counted(spent.lost, 'evaluation')} lost to interruptions")
+        folder.append(f"{counted(spent.lost, 'evaluation')} lost to interruptions or damage")
     return (
         f"Spent on this result: {counted(spent.candidates, 'candidate')} ({duration(spent.seconds_search)}), "
         f"{counted(spent.soups, 'real soup')} ({duration(spent.seconds_soups)}); in this folder: {', '.join(folder)}."
@@ -254,15 +255,15 @@ def _spent(result: Result) -> str:
 
 def _replaced(earlier: Mapping[str, Any]) -> str:
     """What stood in the run folder before, and how it comes back."""
-    made = earlier["settings"]
+    made, value = earlier["settings"], earlier.get("value", earlier["score"])
     return (
-        f"An earlier soup of this folder was replaced: {earlier['text']}, {earlier['metric']} {earlier['score']:.4f} "
+        f"An earlier soup of this folder was replaced: {earlier['text']}, {earlier['metric']} {value:.4f} "
         f"({made['searcher']}, λ = {made['lam']:g}, B = {made['soups']}, seed {made['seed']}). It stands in "
         "leaderboard.json as `earlier`; the command that found it writes it again, with nothing to evaluate."
     )
 
 
-def show_report(report: Report) -> list[str]:
+def show_report(report: Comparison) -> list[str]:
     """Prints what the winner and the best ingredient are worth on data that selected nothing; returns remarks."""
     where = {"test": "test set", "held-back": "held-back data", "selection": "selection data"}[report.data]
     line = f"On the {where} ({counted(report.n_samples, 'sample')}): winner {report.winner}"

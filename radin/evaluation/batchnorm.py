@@ -1,21 +1,17 @@
-"""BatchNorm statistics computed anew for a soup, from unlabelled samples, and kept."""
+"""BatchNorm statistics of a soup, recomputed from unlabelled samples."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from operator import itemgetter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Int64
-from safetensors.numpy import load_file, save
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from radin.common.files import written_aside
 from radin.errors import TaskError
 from radin.tasks.batches import concatenate, map_tensors, n_samples
 from radin.tasks.task import Task
@@ -26,35 +22,16 @@ from radin.weights.merge_plan import STATISTICS
 SAMPLES = 1024
 
 
-class StatisticsFolder:
-    """Statistics on disk, one file for each soup, named by the digest of what they depend on."""
-
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder)
-
-    def keys(self) -> set[str]:
-        """Digests of what is stored."""
-        return {file.stem for file in self.folder.glob("*.safetensors")}
-
-    def get(self, key: str) -> dict[str, np.ndarray] | None:
-        """What `statistics_of` gave, if it was stored."""
-        file = self._file(key)
-        return load_file(file) if file.exists() else None
-
-    def store(self, key: str, statistics: dict[str, np.ndarray]) -> None:
-        """Keeps what `statistics_of` gave."""
-        with written_aside(self._file(key)) as file:
-            file.write(save(statistics))
-
-    def _file(self, key: str) -> Path:
-        return self.folder / f"{key}.safetensors"
-
-
 def statistics_rows(task: Task) -> Int64[np.ndarray, " s"]:
-    """Which samples give the statistics: drawn from those that select, so that classes come mixed; in data order."""
+    """The samples that give the statistics: drawn from those that select, so that classes come mixed; in data order."""
     selecting = task.split[0]
     drawn = np.random.default_rng(0).permutation(len(selecting))[:SAMPLES]
     return np.sort(selecting[drawn])
+
+
+def n_batches(n_rows: int, batch_size: int) -> int:
+    """Batches that the statistics are averaged over; none has a single sample, which has no variance."""
+    return max(1, min(-(-n_rows // batch_size), n_rows // 2))
 
 
 def recompute_statistics(network: nn.Module, task: Task, batch_size: int) -> None:
@@ -129,13 +106,13 @@ def _buffers(network: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def _batches(task: Task, batch_size: int) -> list[Any]:
-    """The samples in shuffled batches; none has a single sample, which has no variance."""
+    """The samples in shuffled batches."""
     rows = statistics_rows(task)
     if len(rows) < 2:
         raise TaskError("recomputing BatchNorm statistics takes at least two samples that select; use another policy")
     inputs = _gather(task, rows)
     order = np.random.default_rng(1).permutation(len(rows))
-    parts = np.array_split(order, min(-(-len(rows) // batch_size), len(rows) // 2))
+    parts = np.array_split(order, n_batches(len(rows), batch_size))
     return [map_tensors(itemgetter(torch.from_numpy(part)), inputs) for part in parts]
 
 

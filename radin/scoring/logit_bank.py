@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from radin.common.wording import counted
 from radin.errors import DataError, MissingFileError
-from radin.scoring.logit_folder import SPLIT, load_array, selecting_rows
+from radin.scoring.logit_folder import SPLIT, check_whole, load_array, selecting_rows
 
 #: Samples read at a time where a whole `[M, C]` array is checked or copied.
 BLOCK = 8192
@@ -115,6 +115,7 @@ class LogitBank:
             raise MissingFileError(
                 f"{labels_file}: expected the labels, an int array [samples]; name another with --labels"
             )
+        check_whole(root, [*files, labels_file])
         arrays, given = [load_array(file) for file in files], load_array(labels_file)
         _check_count(given, arrays, str(labels_file))
         bank = cls.from_arrays(arrays, given, [unquote(file.stem) for file in files])

@@ -30,7 +30,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
 def test_every_score_is_that_of_the_saved_soup(lab: Lab, tmp_path: Path, head: Any) -> None:
     pool = radin.Pool(lab.classifiers if head == "checkpoint" else lab.clips)
     task = lab.task(test=lab.test, head=head)
-    result = radin.make_soup(pool, task, "monte-carlo", budget=radin.Budget(soups=2, candidates=50), run_dir=tmp_path)
+    result = radin.make_soup(
+        pool, task, searcher="monte-carlo", budget=radin.Budget(soups=2, candidates=50), run_dir=tmp_path
+    )
     assert sum(entry.recipe.size > 1 for entry in result.leaderboard) == 2
     for i, entry in enumerate(result.leaderboard):
         soup = radin.average(pool, entry.recipe, tmp_path / f"{i}.safetensors")
