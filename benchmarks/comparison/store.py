@@ -88,6 +88,7 @@ class Store:
         """
         key, ledger = digest_of("file", name, self.key), self.verifier.ledger
         folder = ArrayFolder(self.folder / "files")
+        folder.adopt()  # what was stored before arrays had checksums
         if folder.get(key[:16], key) is None:
             with TemporaryDirectory() as scratch, ledger.charge("soup", key, name, len(self.labels)):
                 path = Path(scratch) / "weights.safetensors"

@@ -68,8 +68,8 @@ class ArrayFolder:
 
     def get(self, name: str, key: str) -> np.ndarray | None:
         """The array stored under a name, if it was stored for this key and is whole; not to be written to."""
-        found = self._open(name, key, ".npy", self._read_array)
-        return None if found is None else np.asarray(found) if not isinstance(found, np.memmap) else found
+        found: np.ndarray | None = self._open(name, key, ".npy", self._read_array)
+        return found
 
     def get_several(self, name: str, key: str) -> dict[str, np.ndarray] | None:
         """The arrays that `store_several` stored under a name, if they were stored for this key and are whole."""
@@ -269,4 +269,6 @@ def _is_whole(name: str, entry: Any) -> bool:
     """Whether an entry is what was written; those of version 0.1 have no seal and no checksum."""
     if not isinstance(entry, dict) or not isinstance(entry.get("key"), str):
         return False
-    return "sha256" not in entry and "seal" not in entry if "seal" not in entry else entry["seal"] == _seal(name, entry)
+    if "seal" not in entry:
+        return "sha256" not in entry
+    return bool(entry["seal"] == _seal(name, entry))

@@ -34,7 +34,7 @@ VALUES = 1 << 22
 
 @dataclass(frozen=True)
 class Gram:
-    """Inner products `G[i, j] = ⟨xᵢ − c, xⱼ − c⟩` of the ingredients' weights or logits, with one origin `c` for all.
+    """Inner products `G[i, j] = ⟨xᵢ − c, xⱼ − c⟩` of ingredients' weights or logits, with one origin `c` for all.
 
     Distances and dispersions are the same for every origin; cosines are not.
 
@@ -42,8 +42,9 @@ class Gram:
         names: the ingredients' names, in pool order.
         matrix: `float64[n, n]`. Rows and columns of ingredients that are not finite are NaN.
         origin: the meaning of `c`: `mean` of finite ingredients, or `pretrained`.
-        absolute: of weights, `⟨xᵢ, xⱼ⟩` itself, over the tensors that tell whether two networks had one start: matrices,
-            without the values that all share. Vectors are left out, as gains of normalisation start at 1 in every network.
+        absolute: of weights, `⟨xᵢ, xⱼ⟩` itself, over the tensors that tell whether two networks had one start:
+            matrices, without the values that all share. Vectors are left out, as gains of normalisation start at 1 in
+            every network.
     """
 
     names: tuple[str, ...]

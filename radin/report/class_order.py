@@ -1,8 +1,8 @@
 """Recognises networks whose classes have another order than the labels.
 
-Such a network is confident and consistent, and wrong. So the confusions between labels and predicted columns, summed over all
-ingredients, show which column stands for which label. An assignment that is found on one half of the samples has to
-hold on the other: ten columns can be matched to a handful of samples by chance.
+Such a network is confident and consistent, and wrong. So the confusions between labels and predicted columns, summed
+over all ingredients, show which column stands for which label. An assignment that is found on one half of the samples
+has to hold on the other: ten columns can be matched to a handful of samples by chance.
 """
 
 from __future__ import annotations

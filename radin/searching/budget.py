@@ -131,7 +131,7 @@ class Ledger:
         """Refuses a ledger whose pages or facts are damaged."""
         (found,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
         if found != "ok":
-            raise _damaged(self.path, found)
+            raise _damaged(self.path, " ".join(found.split()))
         for name, value in self._db.execute("SELECT name, value FROM facts"):
             try:
                 json.loads(value)
@@ -191,7 +191,7 @@ class Ledger:
             self._execute("UPDATE evaluations SET state = ? WHERE id = ?", state, row)
 
     def count(self, kind: Kind, state: Literal["done", "lost"] = "done") -> int:
-        """The number of evaluations of a kind that were completed, or were lost to a kill, an interruption or damage."""
+        """The number of evaluations of a kind that were completed, or were lost to an interruption or damage."""
         query = "SELECT count(*) FROM evaluations WHERE kind = ? AND state = ?"
         return int(self._execute(query, kind, state).fetchone()[0])
 
