@@ -123,7 +123,7 @@ def _explained(
     if not names:
         return RunDirError(f"{said}, though the settings are the same; {ADVICE}")
     changes = ", ".join(f"{name} ({_value(earlier.get(name))} before, {_value(later.get(name))} now)" for name in names)
-    error = RunDirError(f"{said}, since settings changed: {changes}. Give the earlier ones again, or {ADVICE}.")
+    error = RunDirError(f"{said}, since settings changed: {changes}. Go back to the earlier ones, or {ADVICE}.")
     return error.mended_by(**{name: earlier[name] for name in names if name in earlier})
 
 
