@@ -31,8 +31,7 @@ from benchmarks.comparison import methods, pictures, tables
 from benchmarks.comparison.rows import Rows
 from benchmarks.comparison.runs import Plan, carry_out
 from benchmarks.comparison.trial import Replicate
-from radin.cli.console import pairs
-from radin.cli.screen import Bars, print_table
+from benchmarks.terminal import Bars, pairs, print_table
 from radin.common.files import written_aside
 from radin.errors import InputError, RadinError
 from radin.procedure import SHORTLIST

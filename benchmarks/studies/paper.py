@@ -33,8 +33,7 @@ from benchmarks.comparison.rows import Row, Rows
 from benchmarks.comparison.runs import described, versions
 from benchmarks.comparison.tables import DEFAULT
 from benchmarks.speed.processes import machine
-from radin.cli.console import pairs
-from radin.cli.screen import Bars, print_table
+from benchmarks.terminal import Bars, pairs, print_table
 from radin.common.files import digest_of
 from radin.common.progress import SILENT
 from radin.errors import MissingFileError, RadinError

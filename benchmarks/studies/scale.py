@@ -24,7 +24,7 @@ from benchmarks.comparison.runs import versions
 from benchmarks.comparison.tables import markdown
 from benchmarks.speed.processes import machine
 from benchmarks.speed.synthetic import Fleet
-from radin.cli.screen import Bars
+from benchmarks.terminal import Bars
 
 SAMPLES, CLASSES = 1000, 10
 
@@ -68,7 +68,7 @@ def apart(searcher: str, n: int, candidates: int, seconds: float) -> dict[str, A
             capture_output=True,
             text=True,
             timeout=seconds + GRACE,
-            cwd=Path(__file__).resolve().parents[1],
+            cwd=Path(__file__).resolve().parents[2],
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY)),
         )
     except subprocess.TimeoutExpired:
