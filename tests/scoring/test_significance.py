@@ -152,6 +152,6 @@ def test_an_interval_contains_its_value_also_where_all_resamples_lie_on_one_side
 
     metric, logits = get_metric(nearest), np.random.default_rng(0).normal(size=(40, 2))
     value = metric.value(logits, labels(40))
-    assert metric.resampled(logits, labels(40), 200, 0).max() < value
+    assert np.percentile(metric.resampled(logits, labels(40), 400, 0), 97.5) < value
     low, high = interval(metric, logits, labels(40))
     assert low < value < high

@@ -23,9 +23,7 @@ class FunctionMetric(Metric):
 
     defined_on_parts = False
 
-    def __init__(
-        self, function: Callable[..., Any], name: str | None = None, *, higher_is_better: bool = True
-    ) -> None:
+    def __init__(self, function: Callable[..., Any], name: str | None = None, *, higher_is_better: bool = True) -> None:
         self.function = function
         self.higher_is_better = higher_is_better
         self._name = name or str(getattr(function, "__name__", type(function).__name__))
@@ -50,7 +48,10 @@ class FunctionMetric(Metric):
 
     def resampled(self, statistics: Any, labels: Labels, resamples: int, seed: int) -> Float64[np.ndarray, " r"]:
         """Means of resampled numbers where the function gives one per sample; else its values on resamples."""
-        numbers = self.numbers(statistics, labels)
+        try:
+            numbers = self.numbers(statistics, labels)
+        except InputError:  # undefined on these samples, and perhaps not on resamples of them
+            numbers = None
         if numbers is None:
             return super().resampled(statistics, labels, resamples, seed)
         rng, m = np.random.default_rng(seed), len(labels)
