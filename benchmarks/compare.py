@@ -32,7 +32,8 @@ from benchmarks.comparison.rows import Rows
 from benchmarks.comparison.runs import Plan, carry_out
 from benchmarks.comparison.trial import Replicate
 from radin.cli.console import pairs
-from radin.cli.screen import Bars, print_table
+from radin.cli.screen import print_table
+from radin.common.bars import Bars
 from radin.common.files import written_aside
 from radin.errors import InputError, RadinError
 from radin.procedure import SHORTLIST

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 import radin
-from radin.cli.main import COMMANDS, cli
+from radin.cli.commands import COMMANDS
+from radin.cli.main import cli
 
 TARGET = Path(__file__).parent / "commands.md"
 

@@ -34,7 +34,8 @@ from benchmarks.comparison.runs import described, versions
 from benchmarks.comparison.tables import DEFAULT
 from benchmarks.speed.processes import machine
 from radin.cli.console import pairs
-from radin.cli.screen import Bars, print_table
+from radin.cli.screen import print_table
+from radin.common.bars import Bars
 from radin.common.files import digest_of
 from radin.common.progress import SILENT
 from radin.errors import MissingFileError, RadinError

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from helpers.small import Network, clouds, make_pool
 
-from radin.cli.main import COMMANDS
+from radin.cli.commands import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
