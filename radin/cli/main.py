@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import shlex
@@ -15,6 +16,7 @@ import click
 
 from radin import __version__
 from radin.cli.commands import COMMANDS
+from radin.common.files import FULL
 from radin.common.suggestions import nearest
 from radin.errors import RadinError
 
@@ -97,7 +99,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (ReaderGone, BrokenPipeError):
         _forget_output()
         sys.exit(BROKEN_PIPE)
-    except OSError as error:  # what radin writes to files raises StorageError; this is the screen's or the pipe's
+    except OSError as error:
+        # Errors of files name the file, and radin's own writing raises StorageError: what is left is the output's.
+        if error.filename is not None or error.errno not in (*FULL, errno.EIO, errno.EBADF):
+            raise
         _forget_output()
         _complain(f"standard output cannot be written to ({error.strerror or error})")
         sys.exit(ERROR)

@@ -24,10 +24,18 @@ PLAIN_WIDTH = 100
 NARROWEST = 30
 
 
+class Output(Console):
+    """A console that leaves it to the entry point what happens when the reader of the output has gone."""
+
+    def on_broken_pipe(self) -> None:
+        """Raises the error once more; rich would end the program with exit code 1."""
+        raise
+
+
 def output() -> Console:
     """The console for results, on standard output; text is printed as it is."""
     width = None if sys.stdout.isatty() else PLAIN_WIDTH
-    return Console(width=width, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    return Output(width=width, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def print_table(

@@ -44,10 +44,11 @@ def test_no_benchmark_is_named_that_is_not_there() -> None:
             assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), f"{document.name}: {module}"
 
 
-def test_the_page_of_commands_is_up_to_date() -> None:
+def test_the_generated_pages_are_up_to_date() -> None:
     spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
     assert spec is not None
     assert spec.loader is not None
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
     assert generate.TARGET.read_text() == generate.commands(), "run `make docs`"
+    assert generate.REFERENCE.read_text() == generate.reference(), "run `make docs`"
