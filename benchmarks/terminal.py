@@ -1,44 +1,18 @@
-"""The terminal of the benchmarks: progress bars, tables and `KEY=VALUE` arguments."""
+"""The terminal of the benchmarks: tables and `KEY=VALUE` arguments."""
 
 from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from rich.console import Console
-from rich.progress import Progress as RichProgress
 from rich.table import Table
 
-from radin.common.progress import Advance
 from radin.errors import InputError
 
 #: Columns of a table where the output is not a terminal: enough for the widest one.
 PLAIN_WIDTH = 200
-
-
-class Bars:
-    """Progress bars on standard error, one for each open stage; a `radin.Progress`."""
-
-    def __init__(self) -> None:
-        self._bars = RichProgress(console=Console(stderr=True))
-
-    def __enter__(self) -> Bars:
-        self._bars.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._bars.stop()
-
-    @contextmanager
-    def stage(self, name: str, total: int | None, unit: str) -> Iterator[Advance]:
-        """Shows a bar of `total` units while the stage is open."""
-        bar = self._bars.add_task(name, total=total)
-        try:
-            yield lambda done: self._bars.advance(bar, done)
-        finally:
-            self._bars.remove_task(bar)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> None:

@@ -32,7 +32,8 @@ from benchmarks.comparison.rows import Row, Rows
 from benchmarks.comparison.runs import described, versions
 from benchmarks.comparison.tables import DEFAULT
 from benchmarks.speed.processes import machine
-from benchmarks.terminal import Bars, pairs, print_table
+from benchmarks.terminal import pairs, print_table
+from radin.common.bars import Bars
 from radin.common.files import digest_of
 from radin.common.progress import SILENT
 from radin.errors import MissingFileError, RadinError

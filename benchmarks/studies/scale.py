@@ -24,7 +24,7 @@ from benchmarks.comparison.runs import versions
 from benchmarks.comparison.tables import markdown
 from benchmarks.speed.processes import machine
 from benchmarks.speed.synthetic import Fleet
-from benchmarks.terminal import Bars
+from radin.common.bars import Bars
 
 SAMPLES, CLASSES = 1000, 10
 

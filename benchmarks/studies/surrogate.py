@@ -25,7 +25,7 @@ from benchmarks.comparison.pictures import panels
 from benchmarks.comparison.runs import described, versions
 from benchmarks.comparison.store import Store
 from benchmarks.comparison.tables import markdown
-from benchmarks.terminal import Bars
+from radin.common.bars import Bars
 from radin.common.files import written_aside
 from radin.common.progress import SILENT, Progress
 from radin.scoring.metrics import losses

@@ -1,16 +1,9 @@
-"""Bars, tables and `KEY=VALUE` arguments of the benchmarks."""
+"""Tables and `KEY=VALUE` arguments of the benchmarks."""
 
 import pytest
 
 import radin
-from benchmarks.terminal import Bars, pairs, print_table
-
-
-def test_bars_are_a_progress() -> None:
-    with Bars() as bars, bars.stage("outer", 2, "run") as advance, bars.stage("inner", None, "soup") as inner:
-        advance(1)
-        inner(3)
-    assert isinstance(bars, radin.Progress)
+from benchmarks.terminal import pairs, print_table
 
 
 def test_a_table_shows_every_cell_in_full(capsys: pytest.CaptureFixture) -> None:

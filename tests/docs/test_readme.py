@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from helpers.small import Network, clouds, make_pool
 
-from radin.cli.main import COMMANDS
+from radin.cli.commands import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -30,10 +30,11 @@ def test_the_table_lists_every_command() -> None:
     assert set(re.findall(r"^\| `radin (\w+)` \|", README, re.MULTILINE)) == set(COMMANDS)
 
 
-def test_the_page_of_commands_is_up_to_date() -> None:
+def test_the_generated_pages_are_up_to_date() -> None:
     spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
     assert spec is not None
     assert spec.loader is not None
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
     assert generate.TARGET.read_text() == generate.commands(), "run `make docs`"
+    assert generate.REFERENCE.read_text() == generate.reference(), "run `make docs`"
