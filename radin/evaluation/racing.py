@@ -47,9 +47,11 @@ class RaceSettings:
         stages: shares of the selecting rows after which the race is judged, ascending, in (0, 1). The last stage, all
             rows, is implied.
         first_rows: rows of the first stage at least; with fewer, chance drops ingredients that matter.
-        z: an ingredient whose mean likelihood is within this many paired standard errors of the best one's stays.
-            `None` leaves the decision to the halves alone.
+        z: an ingredient whose mean likelihood is within this many paired standard errors of the best one's stays. 0
+            leaves all but the best one to the halves.
         halves: random halves of the rows seen on which stepwise selection is repeated.
+        votes: selections that have to take an ingredient for it to stay. Where all are about equal, chance takes each
+            of them on some half, and more votes drop more.
         rows_per_half: rows of a half at most, so that judging costs little beside the passes. A smaller half is
             noisier, so it keeps more ingredients, not fewer.
         smallest_pool: pools of fewer ingredients run in full; there is little to save. Chosen by hand.
@@ -60,18 +62,19 @@ class RaceSettings:
 
     stages: tuple[float, ...] = (0.05, 0.2)
     first_rows: int = 200
-    z: float | None = 3.0
+    z: float = 3.0
     halves: int = 8
+    votes: int = 1
     rows_per_half: int = 2_000
     smallest_pool: int = 4
 
     def __post_init__(self) -> None:
         if not all(0 < share < 1 for share in self.stages) or list(self.stages) != sorted(set(self.stages)):
             raise InputError(f"expected ascending stages between 0 and 1, got {self.stages}")
-        if self.z is not None and not self.z >= 0:
+        if not self.z >= 0:
             raise InputError(f"expected z of at least 0, got {self.z}")
-        if self.z is None and self.halves < 1:
-            raise InputError("expected halves where there is no z: nothing else could keep an ingredient")
+        if self.votes < 1:
+            raise InputError(f"expected votes of at least 1, got {self.votes}")
         if self.halves < 0 or self.first_rows < 2 or self.rows_per_half < 2 or self.smallest_pool < 1:
             raise InputError(
                 "expected halves of at least 0, first_rows and rows_per_half of at least 2 and smallest_pool of at "
@@ -256,9 +259,7 @@ def standings(
         for measure in measures:
             chosen += stepwise(stack, labels[rows], measure, measures[0])
             selections += 1
-    stays = chosen > 0
-    if settings.z is not None:
-        stays |= behind <= settings.z * errors
+    stays = (chosen >= settings.votes) | (behind <= settings.z * errors)
     columns = zip(ingredients, scores, behind, errors, chosen, stays, strict=True)
     return tuple(
         Standing(int(i), len(labels), float(score), float(gap), float(error), int(times), selections, bool(stay))
@@ -291,30 +292,30 @@ def stepwise(
         relative: a smooth measure that decides between equals.
     """
 
-    def leaders(candidates: Shaped[np.ndarray, "k m c"]) -> tuple[Int64[np.ndarray, " t"], float]:
-        scores = np.array([measure(one, labels).mean() for one in candidates])
+    def leaders(candidates: Shaped[np.ndarray, "k m c"]) -> tuple[Int64[np.ndarray, " t"], np.ndarray]:
+        values = np.array([measure(one, labels) for one in candidates])
+        scores = values.mean(axis=1)
         equal = np.flatnonzero(scores == scores.max())
         if len(equal) > 1 and relative is not measure:
             finer = np.array([relative(candidates[i], labels).mean() for i in equal])
             equal = equal[finer == finer.max()]
-        return equal, float(scores[equal[0]])
+        return equal, values[equal[0]]
 
-    first, _ = leaders(outputs)
+    first, values = leaders(outputs)
     alike = {int(first[0]): first}  # members, each with those that would have served as well
-    score = -math.inf
     while len(alike) < len(outputs):
         others, total = np.setdiff1d(np.arange(len(outputs)), list(alike)), outputs[list(alike)].sum(axis=0)
         best, reached = leaders((total + outputs[others]) / np.float32(len(alike) + 1))
-        if reached <= score:
+        if len(alike) > 1 and reached.mean() <= values.mean():
             break
-        alike[int(others[best[0]])], score = others[best], reached
+        alike[int(others[best[0]])], values = others[best], reached
         while len(alike) > 2:
             members, total = np.array(list(alike)), outputs[list(alike)].sum(axis=0)
             best, reached = leaders((total - outputs[members]) / np.float32(len(alike) - 1))
-            if reached <= score:
+            if reached.mean() <= values.mean():
                 break
             del alike[int(members[best[0]])]
-            score = reached
+            values = reached
     taken = np.zeros(len(outputs), dtype=bool)
     taken[np.concatenate(list(alike.values()))] = True
     return taken

@@ -1,5 +1,7 @@
 """The race drops what cannot matter, keeps what may, and decides the same every time."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -64,7 +66,7 @@ def test_ingredients_of_the_same_outputs_share_one_fate():
     labels = labels_of(2_000)
     arrays = [logits(labels, strength, seed) for seed, strength in enumerate((3.0, 2.9, 1.0, 0.3))]
     arrays = [*arrays, *arrays]
-    for rule in (RaceSettings(), RaceSettings(z=None), RaceSettings(z=0.0, halves=0)):
+    for rule in (RaceSettings(), RaceSettings(z=0.0), RaceSettings(z=0.0, halves=0)):
         kept = np.isin(np.arange(8), raced(arrays, labels, rule=rule).survivors)
         assert (kept[:4] == kept[4:]).all() and kept.any()
 
@@ -80,6 +82,13 @@ def test_an_ingredient_that_is_poor_but_right_where_others_fail_stays():
     result = raced([*good, expert], labels)
     assert 4 in result.survivors
     assert result.stages[0][4].behind > 3 * result.stages[0][4].error  # z alone would have dropped it
+
+
+def test_more_votes_keep_no_more():
+    labels = labels_of(1_000)
+    arrays = [logits(labels, 2.0, seed) for seed in range(12)]
+    few, more = (raced(arrays, labels, rule=RaceSettings(z=0.0, votes=votes)) for votes in (1, 4))
+    assert set(more.survivors) < set(few.survivors) and len(more.survivors) > 0
 
 
 def test_the_best_ingredient_on_the_rows_seen_always_stays():
@@ -111,7 +120,7 @@ def test_the_caller_is_asked_for_longer_beginnings_of_one_order_by_survivors_onl
     arrays = [logits(labels, 0.4 * i, i) for i in range(10)]
     result = race(10, labels, ACCURACY, run_of(arrays, asked), RaceSettings(), 0)
     assert [len(rows) for _, rows in asked] == [250, 1_000, 5_000]
-    for (before, start), (after, longer) in zip(asked, asked[1:], strict=False):
+    for (before, start), (after, longer) in pairwise(asked):
         assert set(after) <= set(before) and np.array_equal(longer[: len(start)], start)
     assert asked[-1][0] == result.survivors.tolist()
     assert sorted(result.order.tolist()) == list(range(5_000))
@@ -223,8 +232,8 @@ def test_the_error_is_that_of_the_paired_difference():
         {"stages": (1.0,)},
         {"z": -1.0},
         {"z": float("nan")},
-        {"z": None, "halves": 0},
         {"halves": -1},
+        {"votes": 0},
         {"first_rows": 1},
         {"rows_per_half": 1},
         {"smallest_pool": 0},
