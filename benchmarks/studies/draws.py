@@ -47,6 +47,10 @@ class Draw:
     part: float = 0.75
 
     @cached_property
+    def _merits(self) -> dict[tuple[bytes, Score], tuple[float, float]]:
+        return {}
+
+    @cached_property
     def members(self) -> list[int]:
         """The sub-pool, in pool order."""
         return Replicate(self.number, self.part).members(len(self.store.pool))
@@ -78,7 +82,10 @@ class Draw:
 
     def logits(self, mask: np.ndarray) -> np.ndarray:
         """Logits of the real soup of a subset of the sub-pool, on all samples; those of one member are its own."""
-        return self.store.logits(radin.Recipe.subset(self.store.names, np.array(self.members)[mask]))
+        members = np.array(self.members)[mask]
+        if len(members) == 1:
+            return self.store.ingredient(int(members[0]))
+        return self.store.logits(radin.Recipe.subset(self.store.names, members))
 
     def held_out(self, mask: np.ndarray) -> float:
         """The metric's score of the real soup on the samples that did not select."""
@@ -88,8 +95,12 @@ class Draw:
         """The best real soup on the samples that select; equal ones go by likelihood, then the first."""
 
         def merit(mask: np.ndarray) -> tuple[float, float]:
-            logits = self.logits(mask)[self.selecting][None]
-            return float(score(logits, self.labels)[0]), float(likelihood(logits, self.labels)[0])
+            key = mask.tobytes(), score
+            if key not in self._merits:
+                alone = mask.sum() == 1
+                logits = self.stack[mask] if alone else self.logits(mask)[self.selecting][None]
+                self._merits[key] = float(score(logits, self.labels)[0]), float(likelihood(logits, self.labels)[0])
+            return self._merits[key]
 
         return max(masks, key=merit)
 

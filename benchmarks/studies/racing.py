@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -53,8 +54,10 @@ COLUMNS = (
 )
 
 
-def named(rule: RaceSettings) -> str:
+def named(rule: RaceSettings | None) -> str:
     """A rule in a few words."""
+    if rule is None:
+        return IN_FULL
     near = f"z = {rule.z:g}" if rule.z else "halves alone"
     return f"{near}, H = {rule.halves}" + (f", votes = {rule.votes}" if rule.votes > 1 else "")
 
@@ -73,10 +76,10 @@ def play(draw: Draw, rule: RaceSettings | None) -> RaceResult | None:
     )
 
 
-def measure(draw: Draw, zoo: str, rules: Sequence[RaceSettings | None], criteria: Sequence[str]) -> Iterator[Row]:
-    """A row for each rule, criterion and B of one draw."""
+def measure(draw: Draw, zoo: str, asked: Mapping[RaceSettings | None, Sequence[str]]) -> Iterator[Row]:
+    """A row for each rule, each criterion that is asked of it, and each B."""
     references = {"greedy": draw.held_out(draw.greedy), "best_single": draw.held_out(draw.best_single)}
-    for rule in rules:
+    for rule, criteria in asked.items():
         result = play(draw, rule)
         survivors = np.arange(draw.n) if result is None else result.survivors
         for criterion in criteria:
@@ -89,7 +92,7 @@ def measure(draw: Draw, zoo: str, rules: Sequence[RaceSettings | None], criteria
                     "store": draw.store.key,
                     "replicate": draw.number,
                     "rows": draw.rows,
-                    "rule": IN_FULL if rule is None else named(rule),
+                    "rule": named(rule),
                     "criterion": criterion,
                     "soups": soups,
                     "n": draw.n,
@@ -191,16 +194,12 @@ def run(
     with progress.stage(f"{zoo}: replicates", replicates * len(fitting), "replicate") as advance:
         for number in range(replicates):
             for count in fitting:
-                missing = {
-                    (rule, criterion)
-                    for rule in rules
-                    for criterion in criteria
-                    if (zoo, store.key, number, count, named(rule) if rule else IN_FULL, criterion) not in done
-                }
-                for criterion in criteria:
-                    asked = [rule for rule in rules if (rule, criterion) in missing]
-                    if asked:
-                        add_rows(file, measure(Draw(store, number, count), zoo, asked, [criterion]))
+                missing: dict[RaceSettings | None, list[str]] = {}
+                for rule, criterion in product(rules, criteria):
+                    if (zoo, store.key, number, count, named(rule), criterion) not in done:
+                        missing.setdefault(rule, []).append(criterion)
+                if missing:
+                    add_rows(file, measure(Draw(store, number, count), zoo, missing))
                 advance(1)
 
 

@@ -29,8 +29,11 @@ from radin.scoring.metrics import Metric, losses
 Outputs = Shaped[np.ndarray, "m c"]
 Labels = Int64[np.ndarray, " m"]
 
-#: `(outputs[m, C], labels[m]) -> float64[m]`: one number a row, higher is better; a score is their mean.
-Measure = Callable[[Outputs, Labels], np.ndarray]
+#: Outputs of several ingredients or soups on the same rows, `[k, m, C]`.
+Stack = Shaped[np.ndarray, "k m c"]
+
+#: `(outputs[k, m, C], labels[m]) -> float64[k, m]`: one number a row, higher is better; a score is their mean.
+Measure = Callable[[Stack, Labels], np.ndarray]
 
 #: Outputs of some ingredients on the first rows of the order: `(ingredients[k], rows[m]) -> k arrays [m, C]`.
 Run = Callable[[Int64[np.ndarray, " k"], Int64[np.ndarray, " m"]], Sequence[Outputs]]
@@ -166,11 +169,13 @@ def race_measures(metric: Metric, outputs: Outputs, labels: Labels) -> tuple[Mea
         labels: of these rows.
     """
 
-    def own_values(outputs: Outputs, labels: Labels) -> np.ndarray:
-        values = metric.per_sample(outputs, labels)
-        if values is None:
+    def own_values(stack: Stack, labels: Labels) -> Float64[np.ndarray, "k m"]:
+        parts = [stack.reshape(-1, stack.shape[2])] if metric.statistic != "logits" else list(stack)
+        values = [metric.per_sample(part, np.resize(labels, len(part))) for part in parts]
+        if any(one is None for one in values):
             raise InputError(f"metric {metric.name!r} gave values per row before, and a single number now")
-        return values if metric.higher_is_better else -values
+        scores = np.array(values, dtype=np.float64).reshape(stack.shape[:2])
+        return scores if metric.higher_is_better else -scores
 
     own = () if metric.per_sample(outputs, labels) is None else (own_values,)
     if metric.statistic == "logits":
@@ -178,15 +183,16 @@ def race_measures(metric: Metric, outputs: Outputs, labels: Labels) -> tuple[Mea
     return (log_likelihoods,) if metric.statistic == "loss" else (log_likelihoods, *own)
 
 
-def log_likelihoods(outputs: Outputs, labels: Labels) -> Float64[np.ndarray, " m"]:
+def log_likelihoods(stack: Stack, labels: Labels) -> Float64[np.ndarray, "k m"]:
     """Log-likelihood of each label under softmax."""
-    return -losses(outputs, labels)
+    k, m, classes = stack.shape
+    return -losses(stack.reshape(-1, classes), np.tile(labels, k)).reshape(k, m)
 
 
 def race_order(labels: Labels, seed: int) -> Int64[np.ndarray, " m"]:
-    """A random order of the rows in which every beginning is stratified by class.
+    """A random order of the rows in which every beginning is stratified by class: each has nearly its share of it.
 
-    In the first `k` rows each class has its share of `k`, rounded down or up by less than one row.
+    The rows of a class lie at random, evenly spaced places.
 
     Arguments:
         labels: the rows' classes, `int64[m]`.
@@ -248,7 +254,7 @@ def standings(
         settings: the rule.
         seed: draws the halves.
     """
-    values = np.array([measures[0](one, labels) for one in outputs])
+    values = np.concatenate([measures[0](np.asarray(one)[None], labels) for one in outputs])
     scores = values.mean(axis=1)
     differences = values[scores.argmax()] - values
     behind = differences.mean(axis=1)
@@ -276,9 +282,7 @@ def random_halves(rows: int, settings: RaceSettings, seed: int) -> list[Int64[np
     return halves[: settings.halves]
 
 
-def stepwise(
-    outputs: Shaped[np.ndarray, "n m c"], labels: Labels, measure: Measure, relative: Measure
-) -> Bool[np.ndarray, " n"]:
+def stepwise(outputs: Stack, labels: Labels, measure: Measure, relative: Measure) -> Bool[np.ndarray, " n"]:
     """Stepwise selection on averaged outputs, as the searcher `forward`: which ingredients its soup holds.
 
     It begins with the best ingredient, adds the one that helps most, takes members out for as long as that helps, and
@@ -292,30 +296,30 @@ def stepwise(
         relative: a smooth measure that decides between equals.
     """
 
-    def leaders(candidates: Shaped[np.ndarray, "k m c"]) -> tuple[Int64[np.ndarray, " t"], np.ndarray]:
-        values = np.array([measure(one, labels) for one in candidates])
-        scores = values.mean(axis=1)
+    def leaders(candidates: Stack) -> tuple[Int64[np.ndarray, " t"], float]:
+        scores = measure(candidates, labels).mean(axis=1)
         equal = np.flatnonzero(scores == scores.max())
         if len(equal) > 1 and relative is not measure:
-            finer = np.array([relative(candidates[i], labels).mean() for i in equal])
+            finer = relative(candidates[equal], labels).mean(axis=1)
             equal = equal[finer == finer.max()]
-        return equal, values[equal[0]]
+        return equal, float(scores[equal[0]])
 
-    first, values = leaders(outputs)
+    first, _ = leaders(outputs)
     alike = {int(first[0]): first}  # members, each with those that would have served as well
+    score = -math.inf
     while len(alike) < len(outputs):
         others, total = np.setdiff1d(np.arange(len(outputs)), list(alike)), outputs[list(alike)].sum(axis=0)
         best, reached = leaders((total + outputs[others]) / np.float32(len(alike) + 1))
-        if len(alike) > 1 and reached.mean() <= values.mean():
+        if reached <= score:
             break
-        alike[int(others[best[0]])], values = others[best], reached
+        alike[int(others[best[0]])], score = others[best], reached
         while len(alike) > 2:
             members, total = np.array(list(alike)), outputs[list(alike)].sum(axis=0)
             best, reached = leaders((total - outputs[members]) / np.float32(len(alike) - 1))
-            if reached.mean() <= values.mean():
+            if reached <= score:
                 break
             del alike[int(members[best[0]])]
-            values = reached
+            score = reached
     taken = np.zeros(len(outputs), dtype=bool)
     taken[np.concatenate(list(alike.values()))] = True
     return taken

@@ -216,7 +216,7 @@ def test_the_error_is_that_of_the_paired_difference():
     labels = labels_of(300)
     arrays = [logits(labels, 2.0, 0), logits(labels, 1.8, 1)]
     stage = standings(np.array([4, 7]), arrays, labels, [log_likelihoods], RaceSettings(), 0)
-    values = [log_likelihoods(one, labels) for one in arrays]
+    values = log_likelihoods(np.array(arrays), labels)
     assert [one.ingredient for one in stage] == [4, 7]
     best = int(np.argmax([one.mean() for one in values]))
     difference = values[best] - values[1 - best]

@@ -132,7 +132,7 @@ def test_the_study_of_racing_adds_what_is_missing_and_compares_by_replicate(zoo,
 def test_a_race_that_keeps_all_changes_nothing(store):
     draw = Draw(store, 0, 100)
     everything = RaceSettings(z=1e9, first_rows=20)
-    rows = list(racing.measure(draw, "tiny", [None, everything], ["metric"]))
+    rows = list(racing.measure(draw, "tiny", {None: ["metric"], everything: ["metric"]}))
     full, raced = rows[: len(racing.SOUPS)], rows[len(racing.SOUPS) :]
     assert [row["held_out"] for row in full] == [row["held_out"] for row in raced]
     assert all(row["passes"] == draw.n for row in rows)
