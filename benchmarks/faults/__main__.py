@@ -1,9 +1,10 @@
 """`python -m benchmarks.faults`: injects faults into real processes and files, and sees whether radin keeps its word.
 
-  kills        a run of `radin soup` is killed at random moments and just before random lines of code, then resumed
-  averages     a run of `radin average` is killed; under its name there must be a whole soup or none
-  damage       one file of a run folder is damaged, and the same command is given again
-  checkpoints  sound, odd, damaged and hostile checkpoints are read and averaged
+  kills          a run of `radin soup` is killed at random moments and just before random lines of code, then resumed
+  averages       a run of `radin average` is killed; under its name there must be a whole soup or none
+  damage         one file of a run folder is damaged, and the same command is given again
+  checkpoints    sound, odd, damaged and hostile checkpoints are read and averaged
+  circumstances  a run with other threads, batches, hash seeds, places, formats: what is the same bit for bit
 
 Each trial is one line in the file of rows, written at once. A table and the distinct failures come last. The exit
 status is 1 if anything failed. A trial is the same for one seed and number: the failures say how to repeat each.
@@ -19,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmarks.faults import averages, checkpoints, damage, kills
+from benchmarks.faults import averages, checkpoints, circumstances, damage, kills
 from benchmarks.faults.averages import Kitchen
 from benchmarks.faults.kinds import KINDS
 from benchmarks.faults.lab import Lab
@@ -27,11 +28,17 @@ from benchmarks.faults.nursery import Nursery
 from benchmarks.faults.rows import Log, Trial, failures, table
 
 #: Trials of each family where nothing else is asked for, and what `--quick` sets instead.
-USUAL = {"kills": 200, "averages": 20, "damage": 200, "mangled": 10_000}
-QUICK = {"kills": 4, "averages": 2, "damage": 6, "mangled": 200}
+USUAL = {"kills": 200, "averages": 20, "damage": 200, "mangled": 10_000, "circumstances": 40}
+QUICK = {"kills": 4, "averages": 2, "damage": 6, "mangled": 200, "circumstances": 8}
 
 #: The families of trials, with the option that says how many.
-FAMILIES = {kills.FAMILY: "kills", averages.FAMILY: "averages", damage.FAMILY: "damage", checkpoints.FAMILY: "mangled"}
+FAMILIES = {
+    kills.FAMILY: "kills",
+    averages.FAMILY: "averages",
+    damage.FAMILY: "damage",
+    checkpoints.FAMILY: "mangled",
+    circumstances.FAMILY: "circumstances",
+}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -44,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     say("--mangled", type=int, metavar="N", help="checkpoints that are read (10000)")
     say("--damage", type=int, metavar="N", help="run folders that are damaged (200)")
     say("--averages", type=int, metavar="N", help="runs of radin average that are killed (20)")
+    say("--circumstances", type=int, metavar="N", help="runs under other circumstances (40)")
     say("--seed", type=int, default=0, metavar="S", help="another seed is another sample (0)")
     say("--quick", action="store_true", help="a few trials of each family, in a minute or two")
     say("--only", choices=list(FAMILIES), help="trials of one family alone")
@@ -98,6 +106,7 @@ def families(folder: Path, nursery: Nursery, given: argparse.Namespace) -> dict[
         averages.FAMILY: in_kitchen,
         damage.FAMILY: partial(in_lab, damage.trials),
         checkpoints.FAMILY: on_files,
+        circumstances.FAMILY: partial(in_lab, circumstances.trials),
     }
 
 

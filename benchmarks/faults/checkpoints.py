@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.faults.examine import PATIENCE
+from benchmarks.faults.examine import BUSY, PATIENCE
 from benchmarks.faults.kinds import make
 from benchmarks.faults.nursery import Ended, Nursery, name_of
 from benchmarks.faults.rows import Trial
@@ -52,8 +52,9 @@ def _trial(row: dict[str, Any], seconds: float) -> Trial:
 def _fatal(ended: Ended, seed: int, number: int, kind: str | None) -> Trial:
     """The trial that ended the process."""
     drawn, sample = make(seed, number, kind)
-    if ended.status in (None, -signal.SIGALRM):
-        return Trial(FAMILY, drawn, number, sample.what, "hang", (f"HANG: more than {PATIENCE} s",), PATIENCE)
+    if ended.status in (None, -signal.SIGALRM, -signal.SIGPROF):
+        fault = f"HANG: more than {BUSY:g} s of the processor, or {PATIENCE} s in all"
+        return Trial(FAMILY, drawn, number, sample.what, "hang", (fault,), PATIENCE)
     last = (ended.errors.strip().splitlines() or ["without a word"])[-1]
     fault = f"CRASH: {name_of(ended.status)}" + (f": {last[:80]}" if (ended.status or 0) >= 0 else "")
     return Trial(FAMILY, drawn, number, sample.what, "crash", (fault,), 0.0)

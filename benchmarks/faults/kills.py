@@ -77,7 +77,7 @@ def faults_of_run(lab: Lab, last: Ended, calm: Undisturbed, kills: int, restarts
         faults.append("an evaluation is left as running")
     if now.lost > 2 * kills:  # a soup and the pass for its BatchNorm statistics
         faults.append(f"{now.lost} evaluations are shown as lost after {kills} kills")
-    return faults + _faults_of_batches(now, before, kills, restarts)
+    return faults + faults_of_batches(now, before, kills, restarts)
 
 
 def faults_of_files(now: Taken, before: Taken) -> list[str]:
@@ -89,7 +89,7 @@ def faults_of_files(now: Taken, before: Taken) -> list[str]:
     return [f"{what}: {_kind(name)}" for what, names in kinds.items() for name in sorted(names)]
 
 
-def _faults_of_batches(now: Taken, before: Taken, kills: int, restarts: int) -> list[str]:
+def faults_of_batches(now: Taken, before: Taken, kills: int, restarts: int) -> list[str]:
     """What the task has seen that it should not have: other networks, or the same ones too often."""
     faults = []
     if foreign := now.batches.keys() - before.batches.keys():

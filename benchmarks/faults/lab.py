@@ -7,7 +7,7 @@ import json
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -101,17 +101,23 @@ class Lab:
         self.witness.write_bytes(b"")
 
     def soup(self, name: str, run_dir: Path | None = None, stop: Stop | None = None, **more: Any) -> Ended:
-        """Runs one of the `COMMANDS`."""
-        options, _ = COMMANDS[name]
-        pool = self.folder / ("pool with batchnorm" if "batchnorm=true" in options else "pool")
-        task = f"{tiny_task.__file__}:task"
-        folder = run_dir or self.run_dir
+        """Runs one of the `COMMANDS`; see `Nursery.run` for the keywords."""
         return self.nursery.radin(
-            *("soup", pool, "--task", task, *options, "--run-dir", folder, "--json"),
-            stop=stop,
-            environment={tiny_task.WITNESS: str(self.witness)},
-            **more,
+            *self.arguments(name, run_dir), stop=stop, environment={tiny_task.WITNESS: str(self.witness)}, **more
         )
+
+    def arguments(
+        self, name: str, run_dir: Path | None = None, files: Sequence[Path] = (), options: Sequence[str] = ()
+    ) -> list[str]:
+        """The arguments of one of the `COMMANDS`, on its pool or on other files, with more options."""
+        usual, _ = COMMANDS[name]
+        task = f"{tiny_task.__file__}:task"
+        more = [*usual, *options, "--run-dir", str(run_dir or self.run_dir), "--json"]
+        return ["soup", *map(str, files or [self.pool_of(name)]), "--task", task, *more]
+
+    def pool_of(self, name: str) -> Path:
+        """The folder of the pool of one of the `COMMANDS`."""
+        return self.folder / ("pool with batchnorm" if "batchnorm=true" in COMMANDS[name][0] else "pool")
 
     def undisturbed(self, name: str) -> Undisturbed:
         """The undisturbed run of one of the `COMMANDS`, made when it is first asked for."""

@@ -159,7 +159,7 @@ def _entries(rng: random.Random, header: Header) -> None:
     elif change == "field more" and isinstance(header[name], dict):
         header[name]["more"] = rng.choice(NUMBERS)
     else:
-        header.update({f"n{i}": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for i in range(20_000)})
+        header.update({f"n{i}": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for i in range(5_000)})
 
 
 #: In the order in which they are made: the last leaves headers that the others could not change.

@@ -70,6 +70,11 @@ class Ended:
 class Nursery:
     """Starts children from a warm process. Use it as a context manager: the warm process ends with the block."""
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of its processes: they find the same modules, and compute with one thread."""
+        return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(one for one in sys.path if one)}
+
     def __enter__(self) -> Self:
         """Starts the warm process."""
         self._folder = tempfile.TemporaryDirectory(prefix="radin-faults-")
@@ -77,7 +82,7 @@ class Nursery:
             [sys.executable, "-m", "benchmarks.faults.nursery_server"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(one for one in sys.path if one)},
+            env=self.environment,
         )
         return self
 

@@ -16,6 +16,10 @@ from torch import nn
 import radin
 
 WITNESS = "RADIN_FAULTS_WITNESS"
+
+#: The variable that says how many threads PyTorch shall use.
+THREADS = "RADIN_FAULTS_THREADS"
+
 FEATURES, CLASSES, SAMPLES, BATCH = 5, 4, 320, 64
 
 
@@ -51,6 +55,7 @@ def witnessed(network: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
 
 def task(batchnorm: bool = False, tests: bool = False) -> radin.Task:
     """The task; with `tests`, a test set reports instead of a part that is held back."""
+    torch.set_num_threads(int(os.environ.get(THREADS, "1")))
     more = {"test": clouds(160, seed=2)} if tests else {}
     return radin.Task(
         lambda: build_network(batchnorm),
