@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from radin.cli.console import check_several, json_option, pool_options, print_json, task_from, task_options
-from radin.cli.screen import Bars, print_table
+from radin.cli.screen import print_table
+from radin.common.bars import Bars
 
 if TYPE_CHECKING:
     from radin.report.diagnosis import Diagnosis
@@ -56,14 +57,14 @@ def command(
     check_several(pool)
     start = Pool(pretrained, prefix=prefix) if pretrained else None
 
-    from radin.report.diagnosis import (
-        diagnose,  # brings torch along, which takes seconds: what is wrong above is said at once
-    )
+    # This brings torch along, which takes seconds: what is wrong above is said at once.
+    from radin.report.diagnosis import diagnose
     from radin.report.picture import draw_diagnosis
 
     task = task_from(spec, arguments, split, changes) if spec else None
     with Bars() as bars:
-        found = diagnose(pool, task, run_dir, pretrained=start, soups=soups, batchnorm=batchnorm, progress=bars)
+        how: dict[str, Any] = {"run_dir": run_dir, "pretrained": start, "soups": soups, "batchnorm": batchnorm}
+        found = diagnose(pool, task, **how, progress=bars)
     drawn = picture or (str(Path(run_dir) / "diagnosis.png") if task is not None else None)
     if drawn:
         draw_diagnosis(found, Path(drawn))

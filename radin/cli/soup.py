@@ -20,17 +20,16 @@ from radin.cli.console import (
     task_from,
     task_options,
 )
-from radin.cli.screen import Bars, print_table
+from radin.cli.screen import print_table, show_warnings
+from radin.common.bars import Bars
 from radin.common.wording import counted
 from radin.errors import InputError, RadinError
 
 if TYPE_CHECKING:
-    from radin.common.progress import Progress
+    from radin.evaluation.collecting import Collected
     from radin.evaluation.planning import Plan
     from radin.report.result import Result
     from radin.report.unseen_data import Report
-    from radin.tasks.task import Task
-    from radin.weights.pool import Pool
 
 #: Rows of the leaderboard on the screen; `leaderboard.json` has them all.
 SHOWN = 10
@@ -116,24 +115,25 @@ def command(
     if target:
         refuse_ingredients([Path(target)], pool.files)
 
-    from radin.evaluation.planning import (
-        plan,  # brings torch along, which takes seconds: what is wrong above is said at once
-    )
+    # These bring torch along, which takes seconds: what is wrong above is said at once.
+    from radin.evaluation.collecting import collect_logits
+    from radin.evaluation.planning import plan
     from radin.procedure import make_soup
 
     task = task_from(spec, arguments, split, changes)
     if only_plan:
         with Bars() as bars:
-            planned = plan(pool, task, budget, run_dir, batchnorm=batchnorm, progress=bars)
+            planned = plan(pool, task, budget=budget, run_dir=run_dir, batchnorm=batchnorm, progress=bars)
         print_json(planned.to_json()) if as_json else show_plan(planned)
     elif logits_only:
         with Bars() as bars:
-            collected = collect_logits(pool, task, run_dir, progress=bars)
-        print_json(collected) if as_json else show_collected(collected)
+            collected = collect_logits(pool, task, run_dir=run_dir, progress=bars)
+        print_json(collected.to_json()) if as_json else show_collected(collected)
     else:
         with Bars() as bars:
-            how: dict[str, Any] = {"calibrate": calibrate, "batchnorm": batchnorm, "progress": bars}
-            result = make_soup(pool, task, searcher, options, budget, lam, seed, run_dir, **how)
+            how: dict[str, Any] = {"searcher": searcher, "options": options, "budget": budget, "lam": lam, "seed": seed}
+            how |= {"calibrate": calibrate, "batchnorm": batchnorm, "run_dir": run_dir, "progress": bars}
+            result = make_soup(pool, task, **how)
         deliver(result, target, as_json)
 
 
@@ -150,17 +150,9 @@ def deliver(result: Result, target: str | None, as_json: bool) -> None:
         raise unsaved
 
 
-def show_collected(collected: Mapping[str, Any]) -> None:
-    """Prints where logits lie, and how many passes they took."""
-    click.echo(f"Logits: {collected['logits']} ({counted(collected['passes'], 'pass', 'passes')})")
-
-
-def collect_logits(pool: Pool, task: Task, run_dir: str, *, progress: Progress) -> dict[str, Any]:
-    """Runs the ingredients that have no logits in the run folder yet; no soup is built."""
-    from radin.evaluation.verifier import Verifier
-
-    with Verifier(pool, task, run_dir, progress=progress) as verifier:
-        return {"logits": str(verifier.evaluator.folder / "logits"), "passes": verifier.ledger.count("pass")}
+def show_collected(collected: Collected) -> None:
+    """Prints where the logits lie, and how many passes they took."""
+    click.echo(f"Logits: {collected.folder} ({counted(collected.passes, 'pass', 'passes')})")
 
 
 def show_plan(planned: Plan) -> None:
@@ -218,8 +210,7 @@ def show_result(result: Result, target: str | None = None) -> None:
     click.echo(result.verdict())
     if gap := result.surrogate_gap():
         click.echo(gap)
-    for warning in result.warnings:
-        click.secho(f"Warning: {warning}", fg="yellow")
+    show_warnings(result.findings, command)
     remarks = show_tests(result) if len(result.tests) > 1 else show_report(result.report)
     for remark in dict.fromkeys(remarks):
         click.echo(f"Note: {remark}.")
