@@ -13,16 +13,17 @@ from radin.common.progress import SILENT, Advance, Progress
 from radin.errors import DataError
 from radin.evaluation.batch_size import BatchSize
 from radin.evaluation.batchnorm import (
+    check_sizes,
+    keeps_statistics,
     recompute_statistics,
-    restore_statistics,
     statistics_of,
     statistics_rows,
 )
 from radin.evaluation.evaluation import Evaluation, Statistics
 from radin.evaluation.inputs import Inputs, fingerprints_of, task_inputs
 from radin.evaluation.keys import Keys
+from radin.evaluation.loading import Networks, tolerance
 from radin.evaluation.run_folder import RunFolder
-from radin.evaluation.soup_network import SoupNetwork
 from radin.recipe import Recipe
 from radin.scoring.logit_bank import LogitBank, check_labels, check_logits
 from radin.searching.budget import Kind
@@ -51,8 +52,8 @@ class Evaluator:
         check_policy(batchnorm)
         self.pool, self.task, self.folder, self.progress = pool, task, folder, progress
         self.batchnorm = batchnorm if has_statistics(pool) else "average"  # one name for what makes no difference
-        self.network = SoupNetwork(task, pool, self.batchnorm)
         self._batch = BatchSize(task.batch_size, folder)
+        self.networks = Networks(task, pool, batchnorm=self.batchnorm, batch=self._batch, ledger=folder.ledger)
 
     @property
     def batch_size(self) -> int:
@@ -72,7 +73,7 @@ class Evaluator:
     @property
     def recomputes(self) -> bool:
         """Whether soups get statistics of their own, so that they are fairly compared with controls only."""
-        return self.batchnorm == "recompute" and self.network.keeps_statistics
+        return self.batchnorm == "recompute" and keeps_statistics(self.networks.network)
 
     def evaluation(self, recipe: Recipe, *, statistics: Statistics = "own", test: str | None = None) -> Evaluation:
         """The evaluation of a recipe under the run's policy: soups have recomputed statistics where that is the policy.
@@ -98,9 +99,13 @@ class Evaluator:
                 or stored logits that no longer match what the network gives. All passes completed so far are kept.
         """
         rows = self.task.rows
-        self.network.make()  # before the folder is tied to these inputs: a network that does not fit leaves it as it is
+        _ = self.networks.network  # before the folder is tied to these inputs: one that does not fit leaves it as it is
         self.folder.settle()  # what was completed decides whether the folder takes other inputs
         self.bind()
+        if self.recomputes:
+            check_sizes(self.task)
+            self.networks.by_pool_names(statistics_of(self.networks.network))
+        self.networks.prove()
         singles = [self.evaluation(Recipe.subset(self.pool.names, [i])) for i in range(len(self.pool))]
         stored = [self._stored(single) for single in singles]
         known = next((i for i, logits in enumerate(stored) if logits is not None), None)
@@ -144,7 +149,7 @@ class Evaluator:
         key, stored = self.key(evaluation), self._stored(evaluation)
         if stored is not None:
             return stored
-        self.network.make()  # before anything is charged: a network that does not fit costs nothing
+        self.networks.prove()  # before anything is charged: a network that does not fit costs nothing
         rows = self._rows(evaluation)
         with self._charge(evaluation.kind, key, str(evaluation.recipe), len(rows)):
             self.fill(evaluation)
@@ -169,22 +174,19 @@ class Evaluator:
 
     def fill(self, evaluation: Evaluation) -> torch.nn.Module:
         """The task's one network, with the weights and the statistics of an evaluation."""
-        network = self.network.fill(evaluation.recipe)
-        if evaluation.statistics == "recomputed":
-            self._recompute(evaluation)
-        return network
+        network = self.networks.filled(evaluation.recipe)
+        return network if evaluation.statistics == "own" else self._recompute(evaluation, network)
 
-    def _recompute(self, evaluation: Evaluation) -> None:
-        key = self.keys.statistics(evaluation, self.batch_size)
+    def _recompute(self, evaluation: Evaluation, network: torch.nn.Module) -> torch.nn.Module:
+        key, label = self.keys.statistics(evaluation, self.batch_size), str(evaluation.recipe)
         known = self.folder.statistics.get_several(key, key)
-        if known is not None:
-            restore_statistics(self.network.module, known)
-            return
-        network, label = self.network.module, str(evaluation.recipe)
-        with self._charge("statistics", key, label, len(statistics_rows(self.task))):
-            self._batch.halving(label, lambda size: recompute_statistics(network, self.task, size))
-            key = self.keys.statistics(evaluation, self.batch_size)  # of smaller batches, if memory ran out
-            self.folder.statistics.store_several(key, key, statistics_of(network))
+        if known is None:
+            with self._charge("statistics", key, label, len(statistics_rows(self.task))):
+                self._batch.halving(label, lambda size: recompute_statistics(network, self.task, size))
+                known = statistics_of(network)
+                key = self.keys.statistics(evaluation, self.batch_size)  # of smaller batches, if memory ran out
+                self.folder.statistics.store_several(key, key, known)
+        return self.networks.with_statistics(evaluation.recipe, known)
 
     def recomputed(self, recipe: Recipe) -> dict[str, np.ndarray]:
         """BatchNorm statistics that a soup has beside the average of its members; empty unless they are recomputed."""
@@ -195,14 +197,13 @@ class Evaluator:
         known = self.folder.statistics.get_several(key, key)
         if known is None:
             known = statistics_of(self.fill(evaluation))
-        names = self.network.names()
-        return {names[name]: values for name, values in known.items()}
+        return self.networks.by_pool_names(known)
 
     def first_batch(self) -> Float32[np.ndarray, "b C"]:
         """Logits of the network, as it is filled now, on the first batch of the data; charged nowhere."""
 
         def run(size: int) -> Float32[np.ndarray, "b C"]:
-            with closing(self.task.logits(self.network.module, self.task.rows, size)) as batches:
+            with closing(self.task.logits(self.networks.network, self.task.rows, size)) as batches:
                 return next(batches)
 
         return self._batch.halving("the first batch", run)
@@ -226,8 +227,9 @@ class Evaluator:
             done = 0
             try:
                 with folder.writing(name, key, len(rows), {"recipe": recipe.to_json()}) as append:
-                    for batch in self.task.logits(self.network.module, rows, size):
+                    for batch in self.task.logits(self.networks.network, rows, size):
                         check_labels(rows.labels[done : done + len(batch)], batch.shape[1], name)
+                        self.task.scored_by.check_classes(batch.shape[1])
                         check_logits(batch, name, len(batch), batch.shape[1])
                         append(batch)
                         done += len(batch)
@@ -246,7 +248,7 @@ class Evaluator:
         expected = stored[: len(fresh)]
         scale = max(1.0, float(np.abs(expected).max()))
         difference = float(np.abs(fresh - expected).max()) if fresh.shape == expected.shape else np.inf
-        if not difference <= self.network.tolerance * scale:
+        if not difference <= tolerance(self.networks.network, self.task) * scale:
             raise DataError(
                 f"{recipe}: the logits stored in {self.folder.logits.folder} differ by {difference:.3g} from what the "
                 "network gives now, for the same checkpoint, data and task code. Either the network is not "

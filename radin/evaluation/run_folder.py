@@ -19,7 +19,7 @@ from radin.common.wording import counted
 from radin.errors import RunDirError
 from radin.evaluation.evaluation import Evaluation
 from radin.evaluation.inputs import Inputs, difference_of
-from radin.scoring.logit_folder import LABELS, SPLIT, write_labels
+from radin.scoring.logit_folder import SPLIT, write_labels
 from radin.searching.budget import Ledger
 
 T = TypeVar("T")
@@ -224,7 +224,7 @@ class RunFolder:
     def _refuse_foreign_arrays(self) -> None:
         folder = self.path / "logits"
         ours = any((folder / name).exists() for name in (INDEX, SPLIT))
-        if not ours and any(file.name != LABELS for file in folder.glob("*.npy")):
+        if not ours and any(folder.glob("*.npy")):
             raise RunDirError(f"{folder} holds arrays that are of no run of radin's; choose another run folder")
 
     def write_labels(self, labels: Int64[np.ndarray, " M"], selecting: Int64[np.ndarray, " m"]) -> None:

@@ -101,6 +101,11 @@ class Verifier:
         return self._evaluator.recomputes
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """Facts about the network that a reader of the results should know."""
+        return self._evaluator.networks.remarks
+
+    @property
     def settings(self) -> dict[str, Any]:
         """The settings that scores depend on, beside pool and data."""
         return {"metric": self.task.scored_by.name, "batchnorm": self.batchnorm}

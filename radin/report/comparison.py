@@ -162,7 +162,7 @@ def compare(winner: Recipe, single: Recipe, verifier: Verifier, on: str | None =
         control=None if alike is None else estimate(alike),
         control_p_value=None if alike is None else paired_p_value(metric, mine, alike, labels),
         selected_before=verifier.folder.selected_otherwise(task.holdback, task.split_seed),
-        notes=tuple(f"{rows.what}: {note}" for rows in task.rows_of(on) for note in rows.remarks),
+        notes=verifier.remarks + tuple(f"{rows.what}: {note}" for rows in task.rows_of(on) for note in rows.remarks),
         higher_is_better=metric.higher_is_better,
         test_set=on if on is not None and len(task.tests) > 1 else "",
     )

@@ -33,6 +33,8 @@ from radin.weights.pool import Pool
 
 if TYPE_CHECKING:
     from radin.evaluation.verifier import Verifier
+    from radin.scoring.logit_bank import LogitBank
+    from radin.scoring.metrics import Metric
     from radin.tasks.task import Task
 
 
@@ -258,13 +260,23 @@ def _soup_findings(verifier: Verifier, verified: Sequence[VerifiedSoup], known: 
     return soup_findings(verified, _suspects(known), statistics)
 
 
-def _logit_findings(verifier: Verifier) -> list[Finding]:
-    """Findings from logits; where the labels are others than the outputs', nothing else can be told from them."""
-    order = reordering(verifier.bank)
+def logit_findings(bank: LogitBank, metric: Metric, class_names: Sequence[str] | None = None) -> list[Finding]:
+    """Findings from logits; where the labels are others than the outputs', nothing else can be told from them.
+
+    Arguments:
+        bank: the ingredients' logits.
+        metric: scores them.
+        class_names: in the order of the labels, if they are known.
+    """
+    order = reordering(bank)
     if order is None:
-        return score_findings(verifier.bank, verifier.task.scored_by)
+        return score_findings(bank, metric)
+    return [Finding("classes", None, described(order, class_names), {"classes": "FILE"})]
+
+
+def _logit_findings(verifier: Verifier) -> list[Finding]:
     names = next(iter(verifier.task.rows.class_names), None)
-    return [Finding("classes", None, described(order, names), {"classes": "FILE"})]
+    return logit_findings(verifier.bank, verifier.task.scored_by, names)
 
 
 def _probes(gram: Gram, suspects: Collection[str]) -> list[Recipe]:
