@@ -18,6 +18,10 @@ from radin.errors import DataError, InputError, PluginError, RunDirError, Unknow
 from radin.searching.problem import Problem, Proposals
 
 
+#: Batches that prove, once for a task's code, that filling a network in place is loading it.
+PROOF = 4
+
+
 @pytest.fixture
 def pool(checkpoints: list[Path]) -> radin.Pool:
     return radin.Pool(checkpoints)
@@ -66,10 +70,10 @@ def test_the_ledger_counts_what_was_run(pool: radin.Pool, tmp_path: Path) -> Non
     one = task(forward=forward, batch_size=SAMPLES)
     settings = {"searcher": "monte-carlo", "budget": radin.Budget(soups=3, candidates=20), "run_dir": tmp_path / "run"}
     result = radin.make_soup(pool, one, **settings)
-    assert batches == [SAMPLES] * (5 + 3)
+    assert batches == [SAMPLES] * (PROOF + 5 + 3)
     assert (result.spent.passes, result.spent.soups, result.spent.candidates) == (5, 3, 20)
     again = radin.make_soup(pool, one, **settings)
-    assert batches == [SAMPLES] * (5 + 3 + 1)  # the first batch of one ingredient, to see that nothing changed
+    assert batches == [SAMPLES] * (PROOF + 5 + 3 + 1)  # the first batch of one ingredient, to see that nothing changed
     assert [entry.to_json() for entry in again.leaderboard] == [entry.to_json() for entry in result.leaderboard]
     with radin.Ledger(tmp_path / "run" / "ledger.db") as ledger:
         assert (ledger.count("pass"), ledger.count("soup"), ledger.count("pass", "lost")) == (5, 3, 0)
@@ -277,14 +281,14 @@ def test_what_was_evaluated_survives_an_error(pool: radin.Pool, tmp_path: Path) 
 
     def forward(network: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
         calls.append(len(x))
-        return network(x) * (torch.nan if len(calls) == 7 else 1)
+        return network(x) * (torch.nan if len(calls) == PROOF + 7 else 1)
 
     one = task(forward=forward, batch_size=SAMPLES)
     with pytest.raises(DataError, match="not finite"):
         radin.make_soup(pool, one, run_dir=tmp_path)
     result = radin.make_soup(pool, one, run_dir=tmp_path)
     assert (result.spent.passes, result.spent.soups, result.spent.lost) == (5, 4, 1)
-    assert len(calls) == 7 + 1 + 3  # the five passes and the first soup were not repeated
+    assert len(calls) == PROOF + 7 + 1 + 3  # the five passes and the first soup were not repeated
 
 
 def test_the_plan_comes_true(pool: radin.Pool, tmp_path: Path) -> None:
