@@ -87,6 +87,4 @@ def test_a_collate_function_that_raises_is_named_with_its_samples() -> None:
 
     data = DataLoader(Data(lambda i: (torch.zeros(8), 0)), batch_size=7, collate_fn=collate)
     with pytest.raises(DataError, match=r"samples 0 to 6 raised ValueError: no padding .*line \d+"):
-        _ = Rows(
-            DataLoader(Data(lambda i: (torch.zeros(8), 0)), batch_size=7, collate_fn=collate), batch_size=16
-        ).labels
+        _ = Rows(data, batch_size=16).labels
