@@ -246,6 +246,7 @@ class Evaluator:
                 with folder.writing(name, key, len(rows), {"recipe": recipe.to_json()}) as append:
                     for batch in self.task.logits(self.networks.network, rows, size):
                         check_labels(rows.labels[done : done + len(batch)], batch.shape[1], name)
+                        self.task.scored_by.check_classes(batch.shape[1])
                         check_logits(batch, name, len(batch), batch.shape[1])
                         append(batch)
                         done += len(batch)

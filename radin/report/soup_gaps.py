@@ -94,7 +94,7 @@ def measure_soups(verifier: Verifier, surrogate: Surrogate, recipes: Sequence[Re
 def chance_samples(bank: LogitBank, metric: Metric) -> int:
     """How many samples `against_chance` looks at."""
     # A metric of one's own may be undefined on a part, as an area under the ROC curve is without positives.
-    return bank.n_samples if metric.statistic == "logits" else min(CHANCE_SAMPLES, bank.n_samples)
+    return min(CHANCE_SAMPLES, bank.n_samples) if metric.defined_on_parts else bank.n_samples
 
 
 def against_chance(bank: LogitBank, metric: Metric, i: int) -> tuple[float, float, float]:

@@ -18,6 +18,7 @@ from radin.errors import DataError, MissingFileError, StorageError
 from radin.scoring import logit_bank as logits_module
 from radin.scoring.logit_bank import LogitBank
 from radin.scoring.logit_folder import LogitFolder
+from radin.scoring.surrogate import Surrogate
 
 N, M, C = 3, 11, 4
 RNG = np.random.default_rng(0)
@@ -117,6 +118,65 @@ def test_bfloat16_is_checked_for_nan_too():
     tensor[2, 4, 0] = torch.nan
     with pytest.raises(DataError, match="model2: its logits for sample 4"):
         LogitBank.from_arrays(tensor, LABELS)
+
+
+def test_all_logits_of_an_ingredient_in_view():
+    bank = LogitBank.from_arrays(LOGITS, LABELS)
+    np.testing.assert_array_equal(bank.logits(1), LOGITS[1])
+    np.testing.assert_array_equal(bank.take(np.array([4, 0])).logits(2), LOGITS[2, [4, 0]])
+
+
+@pytest.mark.parametrize("dtype", [">f2", ">f4", ">f8", "<f4"])
+def test_arrays_of_either_byte_order_are_read(tmp_path, dtype):
+    stored = LOGITS.astype(dtype)
+    for i, array in enumerate(stored):
+        np.save(tmp_path / f"{i}.npy", array)
+    np.save(tmp_path / "labels.npy", LABELS.astype(">i4"))
+    for bank in (LogitBank.from_arrays(stored, LABELS), LogitBank.from_folder(tmp_path)):
+        assert bank.logits(1).dtype.isnative and bank.labels.dtype.isnative
+        np.testing.assert_array_equal(bank.logits(1), stored[1])
+        assert Surrogate(bank)(np.ones((1, N), dtype=bool)).shape == (1,)
+
+
+def softmax(logits):
+    chances = np.exp(logits)
+    return chances / chances.sum(axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_probabilities_are_refused_or_their_logarithms_taken(tmp_path, dtype):
+    chances = softmax(LOGITS.astype(np.float64)).astype(dtype)
+    arrays = [LOGITS[0], chances[1], LOGITS[2]]
+    with pytest.raises(DataError, match="beta: expected logits, got what look like probabilities") as caught:
+        LogitBank.from_arrays(arrays, LABELS, ["alpha", "beta", "gamma"])
+    assert caught.value.mend == {"probabilities": "log"}
+    bank = LogitBank.from_arrays(arrays, LABELS, probabilities="log")
+    np.testing.assert_array_equal(bank.logits(0), LOGITS[0])
+    np.testing.assert_allclose(softmax(bank.logits(1)), softmax(LOGITS[1]), atol=2e-3)
+    for i, array in enumerate(arrays):
+        np.save(tmp_path / f"{i}.npy", array)
+    np.save(tmp_path / "labels.npy", LABELS)
+    with pytest.raises(DataError, match="1: expected logits, got what look like probabilities"):
+        LogitBank.from_folder(tmp_path)
+    np.testing.assert_array_equal(LogitBank.from_folder(tmp_path, probabilities="log").logits(1), bank.logits(1))
+
+
+def test_a_probability_of_0_has_a_finite_logarithm():
+    bank = LogitBank.from_arrays(np.eye(3, dtype=np.float32)[None, [0, 1, 2, 1]], [0, 1, 2, 1], probabilities="log")
+    assert bank.logits(0).max() == 0
+    assert bank.logits(0).min() == pytest.approx(np.log(np.finfo(np.float32).smallest_normal))
+
+
+def test_logits_that_only_resemble_probabilities_are_taken():
+    for few in (np.full((2, 5, 1), 1.0), np.full((2, 5, 2), 0.4), np.tile([1.5, -0.5], (2, 5, 1))):
+        assert LogitBank.from_arrays(few, [0] * 5).n_samples == 5
+
+
+def test_minus_infinity_has_its_own_remedy():
+    with pytest.raises(
+        DataError, match=r"beta: its logits for sample 9 are not finite: class 2 has -inf.*such as -100"
+    ):
+        LogitBank.from_arrays(spoilt(-np.inf), LABELS, ["alpha", "beta", "gamma"])
 
 
 @pytest.mark.parametrize("names", [["a", "b"], ["a", "b", "b"], []])
