@@ -41,7 +41,7 @@ def check_class_order(
             if place != label and counts[name] == 1:
                 raise DataError(
                     f"the classes of {what} are in another order than those of {whose}: {name!r} is class {label} of "
-                    f"{what}, but {place} of {whose}. List the classes of {what} in the order of {whose}, one a line in "
+                    f"{what}, but {place} of {whose}. List the classes in the order of {whose}, one a line in "
                     f"a file: {_first(stated or ())}; or leave out what differs."
                 ).mended_by(classes="FILE")
 
