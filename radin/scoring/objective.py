@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-#: What one evaluation is charged as: a *candidate* is scored from averaged logits, a *soup* is built and run.
+#: The unit in which evaluations are charged: a *candidate* is scored from averaged logits, a *soup* is built and run.
 Unit = Literal["candidate", "soup"]
 
 Proposal = Bool[np.ndarray, "k n"] | Float64[np.ndarray, "k n"]
@@ -23,7 +23,7 @@ class Objective(Protocol):
 
     @property
     def unit(self) -> Unit:
-        """What one evaluation is charged as."""
+        """The unit in which evaluations are charged."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -43,6 +43,18 @@ class HasTieBreak(Protocol):
 
     def tie_break(self, weights: Proposal, /) -> Float64[np.ndarray, " k"]:
         """A loss that orders recipes of equal score; lower is better (negative log-likelihood in the shortlist)."""
+
+
+@runtime_checkable
+class HasRefinement(Protocol):
+    """An objective whose scores are approximate within a bound, and that can score again with a smaller error."""
+
+    @property
+    def bound(self) -> float:
+        """How far a score may be from the true one; 0 for exact scores."""
+
+    def refined(self, weights: Proposal, /) -> Float64[np.ndarray, " k"]:
+        """Scores of `k` recipes with the smallest error there is."""
 
 
 @runtime_checkable
@@ -85,7 +97,7 @@ class HasSubsetRanges(Protocol):
 
 @runtime_checkable
 class HasSettings(Protocol):
-    """An objective that says what, beside pool and data, its scores depend on."""
+    """An objective with settings on which its scores depend, beside pool and data."""
 
     @property
     def settings(self) -> Mapping[str, Any]:

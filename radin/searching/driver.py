@@ -19,7 +19,7 @@ from radin.common.progress import SILENT, Advance, Progress
 from radin.common.wording import counted
 from radin.errors import AbilityError, InputError, PluginError, RadinError
 from radin.recipe import Recipe, as_proposals
-from radin.scoring.objective import Objective, Unit
+from radin.scoring.objective import HasRefinement, Objective, Unit
 from radin.searching.account import Account, SearchStopped, StopReason
 from radin.searching.budget import Budget, Ledger
 from radin.searching.plugins import Searcher, SearchFunction, get_searcher
@@ -165,6 +165,8 @@ def search(
             seconds = report.write(account, stopped)
     if past is not None and past.stopped is not None:  # a replay: time and reason are those of the search itself
         seconds, stopped = past.seconds, "seconds" if past.stopped == "seconds" else stopped
+    if isinstance(objective, HasRefinement) and objective.bound > 0:
+        account.board.refine(top, objective.bound, objective.refined)
     found = account.board.best(top, getattr(objective, "tie_break", None))
     scores = account.board.scores[found].tolist()
     rows = account.board.rows(found)
