@@ -1,4 +1,4 @@
-"""Logits of everything that was ever evaluated on one pool, shared by all runs."""
+"""Logits of all networks that were evaluated on one pool, shared by all runs."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from radin.weights.filler import Filler
 class Store:
     """A whole pool on all its labelled samples, those that select and those that report alike.
 
-    Every network is run once, in whatever run it is asked for first; the logits stay in a run folder of radin's own,
-    beside the pool and keyed by its contents, the samples and the task's code. What a run is charged is not counted
+    Every network is run once, for the first run that needs it; the logits stay in a run folder of radin's own, beside
+    the pool, under a fingerprint of its contents, the samples and the task's code. The charges of runs are not counted
     here.
 
     Arguments:
@@ -40,7 +40,7 @@ class Store:
 
     Raises:
         InputError: a limit below 2.
-        RadinError: whatever is wrong with pool or task.
+        RadinError: faults of pool or task.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Store:
         return self.verifier.logits(recipe)
 
     def seconds(self, recipes: Iterable[radin.Recipe]) -> float:
-        """How long these soups took when they were evaluated."""
+        """Seconds that the evaluation of these soups took."""
         keys = {self.verifier.evaluator.key(recipe, self.task.rows) for recipe in recipes}
         return self.verifier.ledger.seconds("soup", keys)
 
@@ -84,7 +84,7 @@ class Store:
         """Logits of weights that are no recipe over the pool, and how long they took to make and run.
 
         Arguments:
-            name: says what they are; the same name is the same weights.
+            name: of the weights; the same name is the same weights.
             write: writes the checkpoint, as `.safetensors`; called if the logits are not stored.
         """
         key, ledger = digest_of("file", name, self.key), self.verifier.ledger

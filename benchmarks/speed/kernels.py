@@ -2,7 +2,8 @@
 
 All methods run in this process, side by side, alternating, on the same recipes: random subsets. Seconds are per recipe,
 medians over the rounds, with their range; `ratio` says how many times as long a method takes as radin's kernel, in
-seconds and in CPU seconds; *radin, products* is what radin does without numba. Likelihoods are compared with one another. The floor is the matrix product of the
+seconds and in CPU seconds; *radin, products* is what radin does without numba. Likelihoods are compared with one
+another. The floor is the matrix product of the
 live margins alone. `exact` compares the right samples of 1 024 recipes with real arithmetic. Peak memory is what a
 method adds to the private memory of the process.
 """

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.speed.verification`: what radin adds to a forward pass.
+"""`python -m benchmarks.speed.verification`: time that radin adds to a forward pass.
 
 The verifier builds a soup in place, runs it, checks and stores its logits and charges the ledger. Beside it runs the
-loop that anyone would write, on the same network and samples with the same batch size, without building anything. The
-two alternate; each pair gives a ratio, and the median of those is what counts.
+plain loop over batches, on the same network and samples with the same batch size, without building anything. The
+two alternate; each pair gives a ratio, and the result is their median.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def pool_of(folder: Path) -> radin.Pool:
 
 
 def bare_loop(network: nn.Module, images: torch.Tensor, labels: torch.Tensor, size: int) -> float:
-    """Accuracy, as anyone would compute it."""
+    """Accuracy, by a plain loop over batches."""
     right = 0
     device = next(network.parameters()).device
     with torch.inference_mode():

@@ -1,9 +1,9 @@
-"""`python -m benchmarks.studies.batchnorm --zoo convnet efficientnet`: which BatchNorm statistics a soup should have.
+"""`python -m benchmarks.studies.batchnorm --zoo convnet efficientnet`: soups under each BatchNorm policy.
 
 The same random subsets are built under each of radin's policies (`average` the members' statistics, `recompute` them
-from the network's own activations, `keep` those of one member) and run on the selection data. Beside each real score
-stands what the averaged logits promised, which depends on no policy. The single ingredients with recomputed statistics
-say how much of what those gain has nothing to do with averaging. `docs/zoos.md` quotes the table.
+from the network's own activations, `keep` those of one member) and run on the selection data. The gap is to
+the averaged logits, which depend on no policy. The single ingredients with recomputed statistics show which part of the
+gain does not come from averaging. `docs/zoos.md` quotes the table.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from radin.errors import TaskError
 from radin.searching.budget import Ledger
-from radin.tasks.task import is_out_of_memory
+from radin.tasks.device import is_out_of_memory
 
 T = TypeVar("T")
 

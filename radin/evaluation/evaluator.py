@@ -18,12 +18,13 @@ from radin.errors import DataError
 from radin.evaluation.batch_size import BatchSize
 from radin.evaluation.batchnorm import (
     StatisticsFolder,
+    check_sizes,
     keeps_statistics,
     recompute_statistics,
-    restore_statistics,
     statistics_of,
     statistics_rows,
 )
+from radin.evaluation.loading import Networks, tolerance
 from radin.evaluation.run_folder import bind_inputs, digests_of, task_inputs
 from radin.recipe import Recipe
 from radin.scoring.logit_bank import LogitBank, check_labels, check_logits
@@ -31,14 +32,8 @@ from radin.scoring.logit_folder import LogitFolder
 from radin.searching.budget import Kind, Ledger
 from radin.tasks.data import Rows, check_classes
 from radin.tasks.task import Task
-from radin.weights.filler import Filler, names_in
 from radin.weights.merge_plan import check_policy, has_statistics
 from radin.weights.pool import Pool
-
-#: Largest difference, relative to the largest logit, at which stored logits and a fresh first batch count as the same.
-#: Kernels of another batch size or library version differ by about 1e-5 in float32; other weights by far more. By the
-#: least precise dtype that the network computes in.
-SAME_LOGITS = {torch.float64: 1e-3, torch.float32: 1e-3, torch.float16: 1e-2, torch.bfloat16: 5e-2}
 
 
 class Evaluator:
@@ -74,6 +69,7 @@ class Evaluator:
         self._controls = LogitFolder(root / "controls")
         self._statistics = StatisticsFolder(root / "statistics")
         self._batch = BatchSize(task.batch_size, ledger)
+        self.networks = Networks(task, pool, batchnorm=self.batchnorm, batch=self._batch, ledger=ledger)
 
     @property
     def batch_size(self) -> int:
@@ -106,9 +102,13 @@ class Evaluator:
                 or stored logits that no longer match what the network gives. All passes completed so far are kept.
         """
         rows = self.task.rows
-        _ = self._filler  # before the folder is tied to these inputs: a network that does not fit leaves it as it is
+        _ = self.networks.network  # before the folder is tied to these inputs: one that does not fit leaves it as it is
         self._settle()  # what was completed decides whether the folder takes other inputs
         self.bind()
+        if self.recomputes:
+            check_sizes(self.task)
+            self.networks.by_pool_names(statistics_of(self.networks.network))
+        self.networks.prove()
         singles = [Recipe.subset(self.pool.names, [i]) for i in range(len(self.pool))]
         stored = [self._ingredients.get(recipe.member_names[0], self.key(recipe, rows)) for recipe in singles]
         known = next((i for i, logits in enumerate(stored) if logits is not None), None)
@@ -166,7 +166,7 @@ class Evaluator:
         name = _stored_as(recipe, key, kind)
         logits = folder.get(name, key)
         if logits is None:
-            _ = self._filler  # made before anything is charged: a network that does not fit costs nothing
+            self.networks.prove()  # before anything is charged: a network that does not fit costs nothing
             with self.ledger.charge(kind, key, str(recipe), len(rows)):
                 self.fill(recipe, control=control)
                 if advance is not None:
@@ -187,25 +187,25 @@ class Evaluator:
 
     def fill(self, recipe: Recipe, *, control: bool = False) -> torch.nn.Module:
         """The task's one network, filled with a soup; `control` recomputes an ingredient's statistics like a soup's."""
-        self._filler.fill(recipe)
+        network = self.networks.filled(recipe)
         if self.recomputes and (control or recipe.size > 1):
-            self._recompute(recipe)
-        return self._network
+            return self._recompute(recipe, network)
+        return network
 
     @property
     def recomputes(self) -> bool:
         """Whether soups get statistics of their own, so that they are fairly compared with controls only."""
-        return self.batchnorm == "recompute" and keeps_statistics(self._network)
+        return self.batchnorm == "recompute" and keeps_statistics(self.networks.network)
 
-    def _recompute(self, recipe: Recipe) -> None:
+    def _recompute(self, recipe: Recipe, network: torch.nn.Module) -> torch.nn.Module:
         key = self._key_of_statistics(recipe)
         known = self._statistics.get(key)
-        if known is not None:
-            restore_statistics(self._network, known)
-            return
-        with self.ledger.charge("statistics", key, str(recipe), len(statistics_rows(self.task))):
-            self._batch.halving(str(recipe), lambda size: recompute_statistics(self._network, self.task, size))
-            self._statistics.store(key, statistics_of(self._network))
+        if known is None:
+            with self.ledger.charge("statistics", key, str(recipe), len(statistics_rows(self.task))):
+                self._batch.halving(str(recipe), lambda size: recompute_statistics(network, self.task, size))
+                known = statistics_of(network)
+                self._statistics.store(key, known)
+        return self.networks.with_statistics(recipe, known)
 
     def _key_of_statistics(self, recipe: Recipe) -> str:
         """Another than that of the soup's logits: after a kill, the ledger tells by keys which of the two are there."""
@@ -218,22 +218,13 @@ class Evaluator:
         known = self._statistics.get(self._key_of_statistics(recipe))
         if known is None:
             known = statistics_of(self.fill(recipe))
-        names = names_in(self.pool, self._network)
-        return {names[name]: values for name, values in known.items()}
-
-    @cached_property
-    def _network(self) -> torch.nn.Module:
-        return self.task.network()
-
-    @cached_property
-    def _filler(self) -> Filler:
-        return Filler(self._network, self.pool, batchnorm=self.batchnorm)
+        return self.networks.by_pool_names(known)
 
     def first_batch(self) -> Float32[np.ndarray, "b C"]:
         """Logits of the network, as it is filled now, on the first batch of the data; charged nowhere."""
 
         def run(size: int) -> Float32[np.ndarray, "b C"]:
-            with closing(self.task.logits(self._network, self.task.rows, size)) as batches:
+            with closing(self.task.logits(self.networks.network, self.task.rows, size)) as batches:
                 return next(batches)
 
         return self._batch.halving("the first batch", run)
@@ -253,7 +244,7 @@ class Evaluator:
             done = 0
             try:
                 with folder.writing(name, key, len(rows), {"recipe": recipe.to_json()}) as append:
-                    for batch in self.task.logits(self._network, rows, size):
+                    for batch in self.task.logits(self.networks.network, rows, size):
                         check_labels(rows.labels[done : done + len(batch)], batch.shape[1], name)
                         self.task.scored_by.check_classes(batch.shape[1])
                         check_logits(batch, name, len(batch), batch.shape[1])
@@ -274,20 +265,12 @@ class Evaluator:
         expected = stored[: len(fresh)]
         scale = max(1.0, float(np.abs(expected).max()))
         difference = float(np.abs(fresh - expected).max()) if fresh.shape == expected.shape else np.inf
-        if not difference <= self._tolerance() * scale:
+        if not difference <= tolerance(self.networks.network, self.task) * scale:
             raise DataError(
                 f"{recipe}: the logits stored in {self._ingredients.folder} differ by {difference:.3g} from what the "
                 "network gives now, for the same checkpoint, data and task code. Either the network is not "
                 "deterministic, or it reads something else that changed; then use another run folder"
             )
-
-    def _tolerance(self) -> float:
-        dtypes = {tensor.dtype for tensor in self._network.parameters()}
-        if self.task.autocast:
-            dtypes.add(getattr(torch, self.task.autocast))
-        if self.task.torch_device.type != "cpu":
-            dtypes.add(torch.float16)  # convolutions may compute in TF32, which has as many bits
-        return max((SAME_LOGITS[dtype] for dtype in dtypes & SAME_LOGITS.keys()), default=SAME_LOGITS[torch.float32])
 
 
 def _stored_as(recipe: Recipe, key: str, kind: Kind) -> str:

@@ -34,6 +34,8 @@ from radin.weights.pool import Pool
 
 if TYPE_CHECKING:
     from radin.evaluation.verifier import Verifier
+    from radin.scoring.logit_bank import LogitBank
+    from radin.scoring.metrics import Metric
     from radin.scoring.surrogate import Surrogate
     from radin.searching.driver import Shortlist
     from radin.tasks.task import Task
@@ -254,13 +256,23 @@ def _soup_findings(verifier: Verifier, measured: Sequence[Measured], known: Sequ
     return soup_findings(measured, _suspects(known), statistics)
 
 
-def _logit_findings(verifier: Verifier) -> list[Finding]:
-    """What the logits say; where the labels are others than the outputs', nothing else can be told from them."""
-    order = reordering(verifier.bank)
+def logit_findings(bank: LogitBank, metric: Metric, class_names: Sequence[str] | None = None) -> list[Finding]:
+    """What the logits say; where the labels are others than the outputs', nothing else can be told from them.
+
+    Arguments:
+        bank: the ingredients' logits.
+        metric: what they are scored by.
+        class_names: in the order of the labels, if they are known.
+    """
+    order = reordering(bank)
     if order is None:
-        return chance_findings(verifier.bank, verifier.task.scored_by)
+        return chance_findings(bank, metric)
+    return [Finding("classes", None, described(order, class_names))]
+
+
+def _logit_findings(verifier: Verifier) -> list[Finding]:
     names = next(iter(verifier.task.rows.class_names), None)
-    return [Finding("classes", None, described(order, names))]
+    return logit_findings(verifier.bank, verifier.task.scored_by, names)
 
 
 def verified_recipes(verifier: Verifier) -> list[Recipe]:

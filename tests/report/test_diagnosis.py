@@ -90,7 +90,8 @@ def test_networks_that_do_not_average_are_called_that(tmp_path: Path) -> None:
         turned["layers.3.bias"] = weights["layers.3.bias"]
         save_file(turned, tmp_path / "pool" / f"turned{shift}.safetensors")
     found = diagnose(radin.Pool(tmp_path / "pool"), task(), tmp_path / "run", soups=3)
-    assert "does not soup" in found.verdict or len(found.suspects) >= 3
+    assert "does not soup" in found.verdict
+    assert found.suspects == tuple(f"turned{shift}" for shift in range(1, 6))
 
 
 def test_a_sound_pool_has_nothing_against_it(checkpoints: list[Path], tmp_path: Path) -> None:

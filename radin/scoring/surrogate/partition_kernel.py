@@ -1,11 +1,11 @@
 """Mean losses of many subsets at once, fast enough for ranking, within a bound that is proven and stated.
 
-A loss is the mean of the members' own losses plus the mean of the logs of the partitions Z of `live_probabilities`. Only
-the latter costs anything: one sum of integers, one exponential and one addition for each live class of each live
-sample. The sums are looked up in tables as in `lookup_kernel` where there are many subsets, and are one or two additions
-for the neighbours of a subset. They are exact in every order, and what follows is the same compiled code without reordering. So
-a subset has the same loss to the last bit, whatever the subsets beside it, the number of threads, and the way it is
-asked for.
+A loss is the mean of the members' own losses plus the mean of the logs of the partitions Z of `live_probabilities`.
+Only the latter costs anything: one sum of integers, one exponential and one addition for each live class of each live
+sample. The sums are looked up in tables as in `lookup_kernel` where there are many subsets, and are one or two
+additions for the neighbours of a subset. They are exact in every order, and everything after them is the same compiled
+code on the same tiles. So a subset has the same loss to the last bit, whatever the subsets beside it, the number of
+threads, and the method by which it is asked for.
 
 **The bound.** Three errors add up, with `u = 2⁻²⁴`:
 
@@ -15,8 +15,8 @@ asked for.
   `3 u |x|`. Weighted by the classes' shares `q` of Z, that is `3 u Σ q |x| = 3 u (entropy of q − log Z)`, at most
   `3 u (log C − log Z₀)`;
 - a power of two is within `5 u` of the true one, relative to it (the polynomial on a grid of 10⁶ numbers: `3.95 u`),
-  and the sum of C terms that are added in pairs within `⌈log₂ C⌉ u`. No term is negative, so Z is within the sum of both,
-  relative to it, and log Z is off by no more. What underflows is below `C 2⁻¹²⁶`, beside `Z ≥ 10⁻²⁸`.
+  and the sum of C terms that are added in pairs within `⌈log₂ C⌉ u`. No term is negative, so Z is within the sum of
+  both, relative to it, and log Z is off by no more. What underflows is below `C 2⁻¹²⁶`, beside `Z ≥ 10⁻²⁸`.
 
 The loss of a single ingredient is its own, exactly.
 """

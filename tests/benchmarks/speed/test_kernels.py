@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from benchmarks.speed import kernels
-from benchmarks.speed.growth import peak_growth, private_mb
 from benchmarks.speed.kernel_methods import Peers, oracle
 from benchmarks.speed.synthetic import ACCURACY, Fleet, character
 from radin import Surrogate
@@ -67,8 +66,3 @@ def test_synthetic_networks_are_as_accurate_as_asked(disagreement, tmp_path):
     assert 0.6 < agreement < 0.95
     assert bank.read(0, 0, 1).dtype == np.float16
     assert len(list(tmp_path.glob("*.npy"))) == 4
-
-
-def test_growth_sees_memory_that_is_given_back():
-    _, grown = peak_growth(lambda: np.ones(8_000_000).sum())
-    assert grown > 50 or private_mb() == 0
