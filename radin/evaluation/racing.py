@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
 
 from radin.errors import InputError
-from radin.scoring.metrics import Metric, losses
+from radin.scoring.metrics import FunctionMetric, Metric, NegativeLogLikelihood, losses
 
 #: Outputs of one ingredient on some rows, `[m, C]`.
 Outputs = Shaped[np.ndarray, "m c"]
@@ -170,7 +170,7 @@ def race_measures(metric: Metric, outputs: Outputs, labels: Labels) -> tuple[Mea
     """
 
     def own_values(stack: Stack, labels: Labels) -> Float64[np.ndarray, "k m"]:
-        parts = [stack.reshape(-1, stack.shape[2])] if metric.statistic != "logits" else list(stack)
+        parts = [stack.reshape(-1, stack.shape[2])] if not isinstance(metric, FunctionMetric) else list(stack)
         values = [metric.per_sample(part, np.resize(labels, len(part))) for part in parts]
         if any(one is None for one in values):
             raise InputError(f"metric {metric.name!r} gave values per row before, and a single number now")
@@ -178,9 +178,9 @@ def race_measures(metric: Metric, outputs: Outputs, labels: Labels) -> tuple[Mea
         return scores if metric.higher_is_better else -scores
 
     own = () if metric.per_sample(outputs, labels) is None else (own_values,)
-    if metric.statistic == "logits":
+    if isinstance(metric, FunctionMetric):
         return own
-    return (log_likelihoods,) if metric.statistic == "loss" else (log_likelihoods, *own)
+    return (log_likelihoods,) if isinstance(metric, NegativeLogLikelihood) else (log_likelihoods, *own)
 
 
 def log_likelihoods(stack: Stack, labels: Labels) -> Float64[np.ndarray, "k m"]:

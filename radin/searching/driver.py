@@ -167,6 +167,9 @@ def search(
             seconds = report.write(account, stopped)
     if past is not None and past.stopped is not None:  # a replay: time and reason are those of the search itself
         seconds, stopped = past.seconds, "seconds" if past.stopped == "seconds" else stopped
+    bound, refined = getattr(objective, "bound", 0.0), getattr(objective, "refined", None)
+    if bound and refined:
+        account.board.refine(top, bound, refined)
     found = account.board.best(top, getattr(objective, "tie_break", None))
     scores = account.board.scores[found].tolist()
     rows = account.board.rows(found)
