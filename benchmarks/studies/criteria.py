@@ -31,7 +31,7 @@ from benchmarks.studies.draws import (
     read_rows,
     softmax,
 )
-from radin.cli.screen import Bars
+from radin.common.bars import Bars
 from radin.common.progress import SILENT, Progress
 
 SOUPS = (1, 4, 8)

@@ -22,7 +22,7 @@ from benchmarks.comparison.runs import described, versions
 from benchmarks.comparison.store import Store
 from benchmarks.comparison.tables import markdown
 from benchmarks.studies.draws import Draw, Row, accuracy, add_rows, likelihood, points, read_rows
-from radin.cli.screen import Bars
+from radin.common.bars import Bars
 from radin.common.progress import SILENT, Progress
 from radin.evaluation.racing import RaceResult, RaceSettings, race
 
