@@ -21,11 +21,23 @@ if TYPE_CHECKING:
     "radin diagnose runs/*.safetensors --task mytask.py:task --run-dir runs/soup --soups 4",
 )
 @pool_options
-@click.option("--task", "spec", metavar="TASK", help="As for `radin soup`; without it only weights are compared.")
+@click.option(
+    "--task", "spec", metavar="TASK", help="The task, as for `radin soup`. Without it only weights are compared."
+)
 @task_options
-@click.option("--pretrained", metavar="FILE", help="What all were fine-tuned from; their mean by default.")
-@click.option("--soups", default=0, show_default=True, help="Real soups to evaluate beside those in the run folder.")
-@click.option("--picture", metavar="FILE", help="Where to draw it; diagnosis.png in the run folder if there is a task.")
+@click.option(
+    "--pretrained",
+    metavar="FILE",
+    help="The model that all were fine-tuned from. Default: the mean of the checkpoints.",
+)
+@click.option(
+    "--soups", default=0, show_default=True, help="Number of real soups to evaluate beside those in the run folder."
+)
+@click.option(
+    "--picture",
+    metavar="FILE",
+    help="File to draw the diagnosis to. Default: diagnosis.png in the run folder, if there is a task.",
+)
 @json_option
 def command(
     checkpoints: tuple[str, ...],
@@ -44,7 +56,7 @@ def command(
 ) -> None:
     """Say whether checkpoints soup at all, which of them do not belong, and why.
 
-    Compares weights, logits if there is a task, and the soups that were verified in the run folder.
+    Compares the checkpoints' weights. With a task, compares their outputs, too, and the soups in the run folder.
     """
     from radin.evaluation.settings import check_run_dir
     from radin.tasks.adapters import parse_task

@@ -1,4 +1,4 @@
-"""`radin rank`: the surrogate alone, on logits from anywhere."""
+"""`radin rank`: recipes ranked by averaged logits, from anywhere."""
 
 from __future__ import annotations
 
@@ -32,22 +32,25 @@ SPLIT = "split.json"
     required=True,
     multiple=True,
     metavar="DIR",
-    help="One .npy file of shape [samples, classes] per model; again for models of another architecture.",
+    help="Folder with one .npy file of shape [samples, classes] per model; repeat for models of other architectures.",
 )
-@click.option("--labels", metavar="FILE", help="The labels; labels.npy in each folder by default.")
+@click.option("--labels", metavar="FILE", help="The .npy file of labels. Default: labels.npy in each folder.")
 @click.option(
     "--samples",
     type=click.Choice(["selection", "all"]),
     default="selection",
     show_default=True,
-    help="Of a run's logits: the samples that select, or those held back as well.",
+    help="Samples to rank on, where a run held some back: those that select, or all.",
 )
 @searcher_options
 @click.option(
-    "--metric", default="accuracy", show_default=True, help="accuracy, top5, balanced-accuracy, macro-f1, nll."
+    "--metric",
+    default="accuracy",
+    show_default=True,
+    help="Metric to rank by, such as accuracy, top5, balanced-accuracy, macro-f1 or nll.",
 )
-@click.option("--top", default=10, show_default=True, help="How many recipes to list.")
-@click.option("--seconds", type=float, help="Most seconds to search.")
+@click.option("--top", default=10, show_default=True, help="Number of recipes to list.")
+@click.option("--seconds", type=float, help="End the search after this many seconds.")
 @json_option
 def command(
     folders: tuple[str, ...],
@@ -63,9 +66,9 @@ def command(
     seconds: float | None,
     as_json: bool,
 ) -> None:
-    """Rank recipes by the score of their averaged logits; no network is run.
+    """Rank recipes by the score of their averaged logits. No network is run.
 
-    Models whose weights cannot be averaged, of several architectures for one, are ranked as ensembles of their logits.
+    Models of different architectures can be ranked, too: their recipes are ensembles of outputs, and no soups.
     """
     from radin.report.ranking import rank
     from radin.scoring.logit_bank import LogitBank

@@ -46,21 +46,23 @@ SHOWN = 10
     "spec",
     required=True,
     metavar="TASK",
-    help="FILE.py:FUNC, MODULE:FUNC, open_clip, timm or torchvision.",
+    help="Function that makes the task, as FILE.py:FUNC or MODULE:FUNC, or a ready one: open_clip, timm, torchvision.",
 )
 @task_options
 @searcher_options
-@click.option("--soups", default=4, show_default=True, help="B: real soups to build and evaluate.")
-@click.option("--seconds", type=float, help="Most seconds for search and verification together.")
+@click.option("--soups", default=4, show_default=True, help="B: the most real soups to build and evaluate.")
+@click.option("--seconds", type=float, help="End search and verification after this many seconds together.")
 @click.option(
     "--calibrate/--no-calibrate",
     default=True,
     show_default=True,
-    help="Learn from each soup which to try next, or verify the B best in order.",
+    help="Choose each next soup by what the earlier ones taught, or verify the B best in order.",
 )
-@click.option("-o", "--output", "target", metavar="FILE", help="Another place for the soup, beside the run folder.")
-@click.option("--plan", "only_plan", is_flag=True, help="Say what the run will take, and stop.")
-@click.option("--logits-only", is_flag=True, help="Run every checkpoint, keep its logits for `radin rank`, and stop.")
+@click.option("-o", "--output", "target", metavar="FILE", help="Write the soup to this .safetensors file, too.")
+@click.option(
+    "--plan", "only_plan", is_flag=True, help="Print passes, memory, disk and time that the run will take, and stop."
+)
+@click.option("--logits-only", is_flag=True, help="Run every checkpoint, store its logits for `radin rank`, and stop.")
 @json_option
 def command(
     checkpoints: tuple[str, ...],
@@ -85,10 +87,11 @@ def command(
     as_json: bool,
     **changes: Any,
 ) -> None:
-    """Find the best soup of checkpoints (files, folders or globs) with a budget of B real evaluations.
+    """Find the best soup of checkpoints (files, folders or globs) with a budget of B real soups.
 
-    Every checkpoint is run once; recipes are ranked by averaged logits; the B best are built and evaluated. A run that
-    is killed goes on with the same command.
+    Every checkpoint is run once. Recipes are ranked by the averaged logits of their checkpoints. The B most promising
+    soups are built and evaluated. The best of them, or the best checkpoint, is written to the run folder. After an
+    interruption the same command continues.
     """
     from radin.evaluation.settings import check_run_dir, check_settings
     from radin.report.result import check_soup_file
@@ -156,7 +159,7 @@ def show_collected(collected: Collected) -> None:
 
 
 def show_plan(planned: Plan) -> None:
-    """Prints what a run will take."""
+    """Prints the cost of a run that was planned."""
     stored = planned.ingredients - planned.passes
     rows = [
         ["ingredient passes", f"{planned.passes}" + (f" ({stored} are stored already)" if stored else "")],
@@ -179,7 +182,7 @@ def show_plan(planned: Plan) -> None:
 
 
 def _test_passes(planned: Plan) -> str:
-    """How many passes over test sets, and how many samples each takes."""
+    """Passes over test sets, with their samples, in words."""
     from radin.evaluation.planning import TESTED
 
     sets, samples = planned.test_passes // TESTED, counted(planned.test_samples, "sample")
@@ -189,12 +192,12 @@ def _test_passes(planned: Plan) -> str:
 
 
 def _counted(count: int, names: Sequence[str]) -> str:
-    """How many, and what the first few are called."""
+    """A count with the names of the first few."""
     return f"{count:,}" + (f": {', '.join(names)}" if names else "") + (", ..." if 0 < len(names) < count else "")
 
 
 def show_result(result: Result, target: str | None = None) -> None:
-    """Prints the leaderboard, the verdict and where the files are."""
+    """Prints the leaderboard, the verdict and the files."""
     shown = result.leaderboard[:SHOWN]
     rows = [
         [
@@ -222,7 +225,7 @@ def show_result(result: Result, target: str | None = None) -> None:
 
 
 def _spent(result: Result) -> str:
-    """What the result cost, and what all results in its folder cost."""
+    """The cost of the result, and of all results in its folder, in words."""
     spent = result.spent
     folder = [
         f"{counted(spent.passes, 'ingredient pass', 'ingredient passes')} ({duration(spent.seconds_passes)})",
@@ -244,7 +247,7 @@ def _spent(result: Result) -> str:
 
 
 def _replaced(earlier: Mapping[str, Any]) -> str:
-    """What stood in the run folder before, and how it comes back."""
+    """The earlier soup that was replaced in the run folder, and how to get it back, in words."""
     made = earlier["settings"]
     return (
         f"An earlier soup of this folder was replaced: {earlier['text']}, {earlier['metric']} {earlier['score']:.4f} "
@@ -254,7 +257,7 @@ def _replaced(earlier: Mapping[str, Any]) -> str:
 
 
 def show_report(report: Report) -> list[str]:
-    """Prints what the winner and the best ingredient are worth on data that selected nothing; returns remarks."""
+    """Prints the winner and the best ingredient on data that selected nothing; returns remarks."""
     where = {"test": "test set", "held-back": "held-back data", "selection": "selection data"}[report.data]
     line = f"On the {where} ({counted(report.n_samples, 'sample')}): winner {report.winner}"
     rival, p_value = report.rival

@@ -24,7 +24,7 @@ from radin.searching.budget import Ledger
 from radin.tasks.outputs import Fetch
 from radin.tasks.task import Task
 from radin.weights.filler import Filler, soup_tensors
-from radin.weights.loader import load_strictly, named_for, names_in
+from radin.weights.loader import check_fit, load_strictly, named_for, names_in
 from radin.weights.pool import Pool
 
 #: Largest difference, relative to the largest logit, at which two passes over one batch count as the same. Kernels of
@@ -179,11 +179,20 @@ class Networks:
             if self.task.load is None:
                 load_strictly(network, self.pool, tensors)
             else:
-                self.task.load_into(network, named_for(network, self.pool, tensors))
+                self._by_hook(network, named_for(network, self.pool, tensors))
 
         network = self._fresh()
         load(network)
         return self.task.ready(network)
+
+    def _by_hook(self, network: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
+        try:
+            self.task.load_into(network, tensors)
+        except IncompatibleError as error:
+            raise IncompatibleError(f"{self.pool.paths[0]}: {error.message}").mended_by(**error.mend) from error
+        except TaskError:
+            check_fit(network, self.pool)  # where names or shapes are at fault, it says which
+            raise
 
     def by_pool_names(self, statistics: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """BatchNorm statistics by the names that the pool's files give them.
@@ -250,8 +259,8 @@ class Networks:
         if difference > tolerance(self.network, self.task) * max(1.0, float(np.abs(one).max())):
             raise TaskError(
                 "build_model returns another network each time: two of them, loaded with the same weights, differ by "
-                f"{difference:.3g} on the first batch. Something that the files do not hold is random or changes between "
-                "networks: save it with the weights, or seed it in build_model"
+                f"{difference:.3g} on the first batch. Something that the files do not hold is random or changes "
+                "between networks: save it with the weights, or seed it in build_model"
             )
 
     def _check_labels(self, classes: int) -> None:

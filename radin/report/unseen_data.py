@@ -128,7 +128,8 @@ def report_on(recipe: Recipe, single: Recipe, verifier: Verifier, on: str | None
         control=None if alike is None else estimate(alike),
         control_p_value=None if alike is None else paired_p_value(metric, mine, alike, labels),
         selected_before=any(one != split for one in splits),
-        notes=tuple(f"{rows.what}: {note}" for rows in verifier.task.rows_of(on) for note in rows.remarks),
+        notes=verifier.evaluator.networks.remarks
+        + tuple(f"{rows.what}: {note}" for rows in verifier.task.rows_of(on) for note in rows.remarks),
     )
 
 

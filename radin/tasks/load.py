@@ -65,7 +65,9 @@ def load_task(spec: str, arguments: Mapping[str, str] | None = None, **changes: 
     # The function's own `source` covers what the arguments only name, such as the contents of files. That of an adapter
     # covers all that they decide. `test` names what reports, so another one leaves the logits on the data as they are.
     decisive = [] if spec in ADAPTERS else sorted((name, value) for name, value in given.items() if name != "test")
-    source = digest_of(file_digest(str(module.__file__)), function_name, decisive, task.source)
+    own = str(module.__name__).startswith("radin.") and hasattr(module, "FINGERPRINT")
+    code = module.FINGERPRINT if own else file_digest(str(module.__file__))
+    source = digest_of(code, function_name, decisive, task.source)
     origin = {"--task": spec} | {f"--task-arg {name}": value for name, value in given.items()}
     return replace(task, source=source, origin=origin, **kept)
 

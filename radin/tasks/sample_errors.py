@@ -151,8 +151,8 @@ def _part_fault(part: Any, usual: Any, name: str) -> str:
         if not isinstance(usual, tuple | list) or len(part) != len(usual):
             usual_length = len(usual) if isinstance(usual, tuple | list) else type(usual).__name__
             return (
-                f"its {name} is a list of {len(part)}, that of sample <first> of {usual_length}. Samples of a batch need "
-                "one length: pad them, or pass a DataLoader with a collate_fn that pads"
+                f"its {name} is a list of {len(part)}, that of sample <first> of {usual_length}. Samples of a batch "
+                "need one length: pad them, or pass a DataLoader with a collate_fn that pads"
             )
         faults = (_part_fault(one, other, name) for one, other in zip(part, usual, strict=True))
         return next((fault for fault in faults if fault), "")

@@ -80,7 +80,9 @@ def test_a_folder_without_a_completed_pass_takes_other_inputs_and_forgets_the_fi
     def forward(network: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
         if len(x) > 40:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        raise ValueError("not yet written")
+        if len(x) == SAMPLES % 32:  # the last batch, once the batch size has been halved
+            raise ValueError("not yet written")
+        return network(x)
 
     paths = make_pool(tmp_path / "pool", 4)
     with pytest.raises(TaskError, match="not yet written"):
