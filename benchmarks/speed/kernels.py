@@ -31,10 +31,8 @@ from benchmarks.speed.kernel_display import Row, plot, table
 from benchmarks.speed.kernel_methods import Peers, autogluon_selection, bare_product, oracle, same_selection
 from benchmarks.speed.processes import machine
 from benchmarks.speed.synthetic import Fleet, character
-from radin.evaluation.evaluator import Evaluator
 from radin.scoring.logit_bank import LogitBank
 from radin.scoring.surrogate.lookup_kernel import compiled
-from radin.searching.budget import Ledger
 
 #: How the error of a peer begins that is not there; such a row does not fail the run.
 NOT_INSTALLED = "not installed"
@@ -96,8 +94,7 @@ def cases(quick: bool, banks: Sequence[str]) -> list[Case]:
 
 def _zoo(name: str, folder: Path) -> LogitBank:
     zoo = zoos.get(name)
-    ledger = Ledger(folder / "ledger.db")
-    return Evaluator(radin.Pool(zoo.build()), zoo.task(), folder, ledger).collect()
+    return radin.Verifier(radin.Pool(zoo.build()), zoo.task(), folder).all_rows
 
 
 def random_subsets(k: int, n: int, seed: int = 1) -> np.ndarray:

@@ -31,7 +31,7 @@ from benchmarks.studies.draws import (
     read_rows,
     softmax,
 )
-from radin.cli.screen import Bars
+from radin.common.bars import Bars
 from radin.common.progress import SILENT, Progress
 
 SOUPS = (1, 4, 8)
@@ -110,7 +110,7 @@ def noise_weighted(draw: Draw) -> Score:
 CRITERIA: dict[str, Callable[[Draw], Score]] = {
     "metric": lambda draw: accuracy,
     "likelihood": lambda draw: likelihood,
-    "tempered likelihood": lambda draw: tempered,
+    "tempered": lambda draw: tempered,
     "Brier": lambda draw: brier,
     "probability": lambda draw: probability,
     "accuracy + 0.1 likelihood": lambda draw: weighted(1.0, 0.1),
@@ -119,7 +119,12 @@ CRITERIA: dict[str, Callable[[Draw], Score]] = {
 }
 
 #: Ranked by, chosen by.
-PAIRS = (*((name, name) for name in CRITERIA), ("likelihood", "metric"), ("metric", "likelihood"))
+PAIRS = (
+    *((name, name) for name in CRITERIA),
+    ("likelihood", "metric"),
+    ("metric", "likelihood"),
+    ("tempered", "metric"),
+)
 
 
 def measure(draw: Draw, zoo: str, pairs: Sequence[tuple[str, str]], greedy: bool) -> Iterator[Row]:

@@ -21,8 +21,9 @@ from benchmarks import zoos
 from benchmarks.comparison.runs import described, versions
 from benchmarks.comparison.store import Store
 from benchmarks.comparison.tables import markdown
+from benchmarks.studies.criteria import tempered
 from benchmarks.studies.draws import Draw, Row, accuracy, add_rows, likelihood, points, read_rows
-from radin.cli.screen import Bars
+from radin.common.bars import Bars
 from radin.common.progress import SILENT, Progress
 from radin.evaluation.racing import RaceResult, RaceSettings, race
 
@@ -30,7 +31,7 @@ from radin.evaluation.racing import RaceResult, RaceSettings, race
 SOUPS = (1, 4)
 
 #: By what candidates are ranked and soups are chosen.
-CRITERIA = {"metric": accuracy, "likelihood": likelihood}
+CRITERIA = {"metric": accuracy, "likelihood": likelihood, "tempered": tempered}
 
 #: The name of the arm without a race.
 IN_FULL = "all passes"

@@ -22,13 +22,14 @@ TASK = "radin.demo.digits:task"
 def command(folder: str, seed: int, as_json: bool) -> None:
     """Train 13 small networks on scikit-learn's digits, then find their best soup: under two minutes."""
     from radin.demo.comparison import compare
-    from radin.demo.digits import task, train_pool
+    from radin.demo.digits import train_pool
+    from radin.tasks.load import load_task
     from radin.weights.pool import Pool
 
     root = Path(folder)
     with Bars() as bars:
         paths = train_pool(root / "pool", seed=seed, progress=bars)
-        rows = compare(Pool(paths), task(), run_dir=root / "run", seed=seed, progress=bars)
+        rows = compare(Pool(paths), load_task(TASK), run_dir=root / "run", seed=seed, progress=bars)
     ours = f"radin soup '{root}/pool/*.safetensors' --task {TASK} --soups 4 --run-dir {root}/run"
     yours = "radin soup 'YOUR/*.safetensors' --task YOUR_TASK.py:task --soups 4"
     if as_json:

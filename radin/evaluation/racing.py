@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
 
 from radin.errors import InputError
-from radin.scoring.metrics import FunctionMetric, Metric, NegativeLogLikelihood, losses
+from radin.scoring.metrics import Metric, NegativeLogLikelihood, PredictionMetric, RightSamplesMetric, losses
 
 #: Outputs of one ingredient on some rows, `[m, C]`.
 Outputs = Shaped[np.ndarray, "m c"]
@@ -159,28 +159,28 @@ class RaceResult:
 def race_measures(metric: Metric, outputs: Outputs, labels: Labels) -> tuple[Measure, ...]:
     """The measures of a race for a metric, the smoothest first; empty where the metric allows no race.
 
-    Metrics of classes race by the likelihood of the labels, which sees more in few rows than right or wrong, and by
-    their own values per row where they have any: macro-F1 has none. A callable of one's own races by its values per
-    row alone, since its relation to the likelihood is not known; one that gives a single number does not race.
+    Metrics of right samples and of predictions race by the likelihood of the labels, which sees more in few rows than
+    right or wrong, and by their own values per row where they have any: macro-F1 has none. Any other metric races by
+    its values per row alone, since its relation to the likelihood is not known; one without them does not race.
 
     Arguments:
         metric: of the run.
-        outputs: of one ingredient, on which a callable shows what it gives.
+        outputs: of one ingredient, on which a metric shows whether it has values per row.
         labels: of these rows.
     """
 
     def own_values(stack: Stack, labels: Labels) -> Float64[np.ndarray, "k m"]:
-        parts = [stack.reshape(-1, stack.shape[2])] if not isinstance(metric, FunctionMetric) else list(stack)
+        parts = [stack.reshape(-1, stack.shape[2])] if isinstance(metric, RightSamplesMetric) else list(stack)
         values = [metric.per_sample(part, np.resize(labels, len(part))) for part in parts]
         if any(one is None for one in values):
             raise InputError(f"metric {metric.name!r} gave values per row before, and a single number now")
         scores = np.array(values, dtype=np.float64).reshape(stack.shape[:2])
         return scores if metric.higher_is_better else -scores
 
-    own = () if metric.per_sample(outputs, labels) is None else (own_values,)
-    if isinstance(metric, FunctionMetric):
-        return own
-    return (log_likelihoods,) if isinstance(metric, NegativeLogLikelihood) else (log_likelihoods, *own)
+    if isinstance(metric, NegativeLogLikelihood):
+        return (log_likelihoods,)
+    own: tuple[Measure, ...] = () if metric.per_sample(outputs, labels) is None else (own_values,)
+    return (log_likelihoods, *own) if isinstance(metric, RightSamplesMetric | PredictionMetric) else own
 
 
 def log_likelihoods(stack: Stack, labels: Labels) -> Float64[np.ndarray, "k m"]:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from radin.common.wording import counted
 from radin.errors import DataError, MissingFileError
-from radin.scoring.logit_folder import SPLIT, load_array, selecting_rows
+from radin.scoring.logit_folder import SPLIT, check_whole, load_array, selecting_rows
 
 #: Samples read at a time where a whole `[M, C]` array is checked or copied; chosen by hand.
 BLOCK = 8192
@@ -143,6 +143,7 @@ class LogitBank:
             raise MissingFileError(
                 f"{labels_file}: expected the labels, an int array [samples]; name the file that holds them."
             ).mended_by(labels="FILE")
+        check_whole(root, [*files, labels_file])
         arrays, given = [load_array(file) for file in files], load_array(labels_file)
         _check_count(given, arrays, str(labels_file))
         names = [unquote(file.stem) for file in files]

@@ -20,6 +20,7 @@ from radin.common.wording import counted
 from radin.errors import AbilityError, InputError, PluginError
 from radin.recipe import Recipe, as_proposals
 from radin.scoring.objective import Objective, Unit
+from radin.scoring.scored import Scored
 from radin.searching.account import Account, SearchStopped, StopReason
 from radin.searching.budget import Budget, Ledger
 from radin.searching.plugins import Searcher, SearchFunction, get_searcher
@@ -35,7 +36,7 @@ LONGEST = 1_000
 
 
 @dataclass(frozen=True)
-class Candidate:
+class Candidate(Scored):
     """A recipe and the score that the search's objective gave it.
 
     Attributes:
@@ -44,8 +45,6 @@ class Candidate:
         number: how many distinct recipes were scored before this one.
     """
 
-    recipe: Recipe
-    score: float
     number: int
 
 

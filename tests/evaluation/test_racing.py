@@ -19,7 +19,7 @@ from radin.evaluation.racing import (
     standings,
     stepwise,
 )
-from radin.scoring.metrics import get_metric
+from radin.scoring.metrics import TopK, get_metric
 
 ACCURACY = get_metric("accuracy")
 
@@ -197,7 +197,7 @@ def test_metrics_race_by_what_has_values_for_each_row():
     counts = {
         "accuracy": 2,
         "balanced-accuracy": 2,
-        "top5": 2,
+        TopK(2): 2,
         "nll": 1,
         "macro-f1": 1,
         per_row: 1,
@@ -208,7 +208,7 @@ def test_metrics_race_by_what_has_values_for_each_row():
     arrays = [logits(labels, 2.0 * (i < 5), i) for i in range(10)]
     assert len(raced(arrays, labels, per_row).survivors) < 10
     assert raced(arrays, labels, one_number).passes == 10
-    for metric in ("nll", "macro-f1", "balanced-accuracy", "top5"):
+    for metric in ("nll", "macro-f1", "balanced-accuracy", TopK(2)):
         assert not set(raced(arrays, labels, metric).survivors) & set(range(5, 10)), metric
 
 
