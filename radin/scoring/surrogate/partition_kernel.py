@@ -94,7 +94,7 @@ class PartitionKernel:
 
     @property
     def bound(self) -> float:
-        """How far a mean loss may be from that of real arithmetic, in nats."""
+        """The largest error of a mean loss against real arithmetic, in nats."""
         deepest = int(np.diff(self._live.starts).max(initial=1))
         return self._live.bound + U32 * (3 * self._live.spread + 6 + math.ceil(math.log2(max(deepest, 1))))
 
