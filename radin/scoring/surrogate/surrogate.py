@@ -150,7 +150,7 @@ class Surrogate:
 
     @property
     def nll_bound(self) -> float:
-        """The largest error of `tie_break` and of refined losses, which are never above the true values; at most 1e-6."""
+        """The largest error of `tie_break` and of refined losses, which are never too high; at most 1e-6."""
         return self._kernels.losses.bound
 
     def neighbours(self, mask: Any, /) -> Float64[np.ndarray, " n"]:
