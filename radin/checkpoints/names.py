@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Iterable, Mapping
 
+from radin.common.wording import shown
 from radin.errors import CheckpointError
 
 #: Factors of low-rank adapters, as PEFT (`lora_A`; `lora_magnitude_vector` in DoRA) and kohya (`lora_down`) name them.
@@ -15,6 +16,24 @@ LIGHTNING = ("model.", "net.", "network.")
 
 #: The counter of `torch.optim.swa_utils.AveragedModel`, beside the network under `module.`.
 AVERAGED = "n_averaged"
+
+
+#: The entry of a state dict in which a module keeps what `get_extra_state` gives.
+EXTRA_STATE = "_extra_state"
+
+
+def is_extra_state(name: str) -> bool:
+    """Whether an entry of a state dict is what a module's `get_extra_state` gave."""
+    return name.rpartition(".")[2] == EXTRA_STATE
+
+
+def check_names(names: Iterable[str], where: object) -> None:
+    """Raises CheckpointError for names that no other file can hold."""
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise CheckpointError(f"{where}: the tensor's name {shown(name)} cannot be written in UTF-8") from error
 
 
 def normalise(names: Iterable[str], where: object) -> dict[str, str]:

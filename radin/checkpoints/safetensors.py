@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import struct
-import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
@@ -19,9 +18,12 @@ from typing import Any, NoReturn
 import numpy as np
 from jaxtyping import UInt8
 
-from radin.checkpoints.base import Checkpoint, FileReader, Reader, Signature
+from radin.checkpoints.base import Checkpoint, Reader, Signature
 from radin.checkpoints.contents import stated_classes
 from radin.checkpoints.dtypes import BY_CODE, TensorInfo
+from radin.checkpoints.positioned import PositionedReader
+from radin.checkpoints.stored import fault_of_layout
+from radin.common.wording import shown
 from radin.errors import CheckpointError
 
 #: The format's own limit, so that a damaged length does not ask for memory.
@@ -62,44 +64,16 @@ class SafetensorsCheckpoint(Checkpoint):
         return _SafetensorsReader(self._signature, offsets, keep)
 
 
-class _SafetensorsReader(FileReader):
+class _SafetensorsReader(PositionedReader):
     def __init__(self, signature: Signature, offsets: Mapping[str, int], keep: bool) -> None:
-        super().__init__(signature)
-        self._path = path = signature.path
+        super().__init__(signature, keep)
         self._offsets = offsets
-        # os.preadv reads at an offset without moving a shared position, so threads share one descriptor.
-        self._descriptor = os.open(path, os.O_RDONLY) if keep and hasattr(os, "preadv") else None
-        self._closing = None if self._descriptor is None else weakref.finalize(self, os.close, self._descriptor)
 
     def read(
         self, name: str, start: int, stop: int, buffer: UInt8[np.ndarray, " space"]
     ) -> UInt8[np.ndarray, " bytes"]:
         """Bytes `start` to `stop` of one tensor, in `buffer`."""
-        target = buffer[: stop - start]
-        offset = self._offsets[name] + start
-        done = 0
-        while done < target.size:  # nearly always once
-            count = self._read_some(target[done:], offset + done)
-            if not count:
-                self.check_unchanged()
-                raise CheckpointError(
-                    f"{self._path} ended {target.size - done} bytes early while being read: was it truncated?"
-                )
-            done += count
-        return target
-
-    def _read_some(self, target: UInt8[np.ndarray, " bytes"], offset: int) -> int:
-        if self._descriptor is not None:
-            return os.preadv(self._descriptor, [target.data], offset)
-        with self._path.open("rb", buffering=0) as file:
-            file.seek(offset)
-            return file.readinto(target.data) or 0
-
-    def close(self) -> None:
-        """Closes the descriptor, if one is held."""
-        self._descriptor = None
-        if self._closing is not None:
-            self._closing()
+        return self._fill(buffer[: stop - start], self._offsets[name] + start)
 
 
 def encode_header(tensors: Mapping[str, TensorInfo], metadata: Mapping[str, str]) -> tuple[bytes, dict[str, int], int]:
