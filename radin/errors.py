@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, TypeVar
+
+ErrorT = TypeVar("ErrorT", bound="RadinError")
 
 
 class RadinError(Exception):
@@ -24,7 +26,7 @@ class RadinError(Exception):
 
     mend: Mapping[str, Any] = MappingProxyType({})
 
-    def mended_by(self, **settings: Any) -> Self:
+    def mended_by(self: ErrorT, **settings: Any) -> ErrorT:
         """The same error, which names parameters that would mend it.
 
             raise IncompatibleError("the file holds two sets of weights").mended_by(weights="ema")

@@ -27,7 +27,7 @@ from PIL import Image
 from safetensors import safe_open
 
 import radin
-from benchmarks import processes
+from benchmarks.speed import processes
 from radin.tasks.clip import Architecture
 from radin.tasks.images import ImageFolder
 from radin.tasks.open_clip import Classifier

@@ -189,7 +189,8 @@ def test_a_pool_that_cannot_be_built_leaves_the_others_alone(run, tmp_path: Path
 SLOWLY = f"""
 import sys, time; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
 from pathlib import Path
-from benchmarks import compare, zoos
+from benchmarks import compare
+from benchmarks import zoos
 from benchmarks.comparison.rows import Rows
 from helpers.tiny_zoo import TinyZoo
 zoos._ZOOS["tiny"] = TinyZoo(Path(sys.argv[1]))

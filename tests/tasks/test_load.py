@@ -10,7 +10,8 @@ from radin.errors import InputError, MissingFileError, RadinError, TaskError
 from radin.tasks.load import load_task
 
 TASK_FILE = """
-import radin, small
+import radin
+from helpers import small
 
 def typed(samples: int, scale: float = 1.0, name: str = "x"):
     assert isinstance(samples, int) and isinstance(scale, float) and isinstance(name, str)
@@ -54,7 +55,7 @@ def test_file_and_arguments_make_the_source(file: Path) -> None:
 
 
 def test_a_module_by_its_dotted_name() -> None:
-    assert isinstance(load_task("small:task"), radin.Task)
+    assert isinstance(load_task("helpers.small:task"), radin.Task)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,7 @@ def test_a_module_by_its_dotted_name() -> None:
         ("{file}:typed", {"samples": "9", "scale": "x"}, InputError, "'scale' should be a number, got 'x'"),
         ("openclip", {}, InputError, "did you mean open_clip"),
         ("{file}:typed", {"samples": "9", "smaples": "9"}, InputError, "no argument 'smaples'; did you mean samples"),
-        ("{file}:fails", {}, TaskError, r"raised KeyError: 'data' \(.*tasks_of_mine\.py, line 13: "),
+        ("{file}:fails", {}, TaskError, r"raised KeyError: 'data' \(.*tasks_of_mine\.py, line 14: "),
         ("{file}:wrong", {}, TaskError, r"must return a radin\.Task, got str"),
         ("no_such_module:task", {}, TaskError, "could not be imported"),
     ],

@@ -168,7 +168,7 @@ def test_the_code_is_the_same_in_every_process(tmp_path: Path) -> None:
     (tmp_path / "tasks_by_config.py").write_text(
         "from functools import partial\n"
         "from pathlib import Path\n"
-        "import radin, small\n"
+        "import radin\nfrom helpers import small\n"
         "class Config:\n"
         "    def __init__(self, width): self.width, self.where = width, Path('x')\n"
         "def build(config): return small.Network()\n"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from benchmarks import averaging
+from benchmarks.speed import averaging
 from benchmarks.speed.averaging import Case, Method, measure, methods
 from benchmarks.speed.checkpoints import vit_b32
 

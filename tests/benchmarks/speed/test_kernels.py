@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import kernels
+from benchmarks.speed import kernels
 from benchmarks.speed.growth import peak_growth, private_mb
 from benchmarks.speed.kernel_methods import Peers, oracle
 from benchmarks.speed.synthetic import ACCURACY, Fleet, character

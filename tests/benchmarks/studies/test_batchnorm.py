@@ -2,7 +2,7 @@ import numpy as np
 from helpers import small
 
 import radin
-from benchmarks import batchnorm
+from benchmarks.studies import batchnorm
 
 
 def test_subsets_are_distinct_have_two_members_and_begin_with_all():

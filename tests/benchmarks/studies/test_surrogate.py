@@ -11,10 +11,11 @@ from helpers.tiny_zoo import INGREDIENTS, TinyZoo
 from safetensors.torch import load_file, save_file
 
 import radin
-from benchmarks import scale, surrogate, zoos
+from benchmarks import zoos
 from benchmarks.comparison import ensembles
 from benchmarks.comparison.ensembles import Ensembles, mixed
 from benchmarks.comparison.store import Store
+from benchmarks.studies import scale, surrogate
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 import radin
-from benchmarks import theory
+from benchmarks.studies import theory
 from radin.scoring.metrics import get_metric
 from radin.weights.filler import Filler
 

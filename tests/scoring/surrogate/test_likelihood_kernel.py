@@ -85,12 +85,12 @@ def test_gradient_is_that_of_the_loss(scale, device):
 
 
 def test_more_logits_than_memory_are_streamed(monkeypatch):
-    from radin.scoring.surrogate import likelihood
+    from radin.scoring.surrogate import likelihood_kernel
 
     logits, labels = make()
     rows = masks(np.random.default_rng(0), 40, 7).astype(float)
     kept = LikelihoodKernel(LogitBank.from_arrays(logits, labels)).means(rows)
-    monkeypatch.setattr(likelihood, "_MEMORY", 1)
+    monkeypatch.setattr(likelihood_kernel, "_MEMORY", 1)
     streamed = LikelihoodKernel(LogitBank.from_arrays(logits, labels))
     np.testing.assert_allclose(streamed.means(rows), kept, atol=1e-6)
     assert streamed.bound == 0

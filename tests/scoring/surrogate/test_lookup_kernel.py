@@ -9,7 +9,7 @@ from helpers.surrogate_oracle import HARD, WIDE, masks, winners
 
 from radin.recipe import numbered_subsets
 from radin.scoring.logit_bank import LogitBank
-from radin.scoring.surrogate import Surrogate, counting, lookup
+from radin.scoring.surrogate import Surrogate, lookup_kernel, margin_kernel
 from radin.scoring.surrogate.lookup_kernel import LookupKernel
 from radin.scoring.surrogate.margins import prepare
 
@@ -68,17 +68,17 @@ def test_many_subsets_are_looked_up_once_that_is_worth_it(installed, monkeypatch
     if installed:
         pytest.importorskip("numba")
     else:
-        monkeypatch.setattr(counting, "compiled", lambda: None)
+        monkeypatch.setattr(margin_kernel, "compiled", lambda: None)
     asked = []
     hits = LookupKernel.hits
     monkeypatch.setattr(LookupKernel, "hits", lambda self, rows: asked.append(len(rows)) or hits(self, rows))
-    monkeypatch.setattr(counting, "is_loaded", lambda: False)
+    monkeypatch.setattr(margin_kernel, "is_loaded", lambda: False)
     rng, logits, labels = hard("correlated", np.float32, (12, 300, 6))
-    subsets = masks(rng, lookup.FEWEST, 12)
+    subsets = masks(rng, lookup_kernel.FEWEST, 12)
     surrogate = Surrogate(LogitBank.from_arrays(logits, labels))
     first = surrogate(subsets)
     assert asked == []
-    monkeypatch.setattr(counting, "_WORTH_LOADING", 0)
+    monkeypatch.setattr(margin_kernel, "_WORTH_LOADING", 0)
     assert surrogate(subsets).tolist() == first.tolist()
     assert surrogate(subsets[1:]).tolist() == first[1:].tolist()
     for other in (Surrogate(surrogate.bank, "top5"), Surrogate(surrogate.bank, "balanced-accuracy")):
