@@ -6,13 +6,14 @@ zip program packed the file anew. Nothing else of the zip format is accepted: no
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import NoReturn
 
 from radin.common.wording import shown
 from radin.errors import CheckpointError
@@ -61,17 +62,18 @@ class Archive:
         CheckpointError: it is no complete archive of PyTorch's.
     """
 
-    def __init__(self, file: IO[bytes], path: Path) -> None:
+    def __init__(self, file: io.BufferedIOBase, path: Path) -> None:
         self._file = file
         self._path = path
         self.size = os.fstat(file.fileno()).st_size
         self._directory, length, count = self._locate()
         entries = self._entries(self._directory, length, count)
         self._top = next(iter(entries)).partition("/")[0]
-        if not all("/" in name for name in list(entries)[:1]):
-            self._refuse("its records lie in no folder, as those of torch.save do")
         prefix = f"{self._top}/"
-        self.records = {name.removeprefix(prefix): one for name, one in entries.items() if name.startswith(prefix)}
+        outside = next((name for name in entries if not name.startswith(prefix)), None)
+        if outside is not None:
+            self._refuse(f"its record {shown(outside)} does not lie in one folder with the rest")
+        self.records = {name.removeprefix(prefix): one for name, one in entries.items()}
         self.deflated = any(record.deflated for record in self.records.values())
         self._check_version()
 
@@ -104,10 +106,10 @@ class Archive:
             self._refuse(f"the header of its record {shown(name)} is cut off")
         mark, _, flags, method, *_, name_length, extra = _LOCAL.unpack(raw)
         start = record.header + _LOCAL.size + name_length + extra
-        own = self._file.read(name_length).decode("utf-8", "surrogateescape")
+        own = self._file.read(name_length)
         if (
             mark != BEGINNING
-            or own != f"{self._top}/{name}"
+            or own != f"{self._top}/{name}".encode()
             or flags & _ENCRYPTED_OR_PATCHED
             or (method == _DEFLATED) != record.deflated
             or start + record.stored > self._directory
@@ -153,7 +155,10 @@ class Archive:
             fields = _ENTRY.unpack_from(raw, at)
             mark, _, _, flags, method, _, _, crc, stored, size, name_length, extra, comment, disk, *_, header = fields
             at += _ENTRY.size
-            name = raw[at : at + name_length].decode("utf-8", "surrogateescape")
+            try:
+                name = raw[at : at + name_length].decode()
+            except UnicodeDecodeError:
+                self._refuse("its directory holds a name that is no text")
             more = raw[at + name_length : at + name_length + extra]
             at += name_length + extra + comment
             if _IN_ZIP64 in (stored, size, header):
@@ -176,6 +181,9 @@ class Archive:
         return size, stored, header
 
     def _check_version(self) -> None:
+        alignment = self.contents(".storage_alignment", 64) if ".storage_alignment" in self.records else b"64"
+        if not re.fullmatch(rb"\d{1,9}", alignment):
+            self._refuse(f"its alignment is {alignment[:20]!r}, where a number is expected")
         version = self.contents(".data/version" if ".data/version" in self.records else "version", 64)
         if not re.fullmatch(rb"\s*\d{1,3}\s*", version) or int(version) not in VERSIONS:
             self._refuse(f"its version is {version[:20]!r}, where a number up to {VERSIONS[-1]} is expected")

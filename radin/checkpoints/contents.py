@@ -146,6 +146,8 @@ class _Tree:
         named = {key: value for key, value in node.items() if isinstance(key, str)}
         direct = [key for key, value in named.items() if self._tensor_of(value) is not None]
         inner = [key for key, value in named.items() if not _is_training(key, value) and self.count(value)]
+        if any(key in (*MODEL, *EMA) for key in inner):  # numpy's arrays beside a network are a history of scores
+            direct = [key for key in direct if self._tensor_of(named[key]) is named[key]]
         return direct, inner
 
     def _is_number(self, value: Any) -> bool:

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -187,7 +187,7 @@ class _File:
     """Whether its storages have the other byte order."""
 
 
-def _read(file: IO[bytes], path: Path) -> _File:
+def _read(file: io.BufferedIOBase, path: Path) -> _File:
     start = file.read(4)
     if not start:
         raise CheckpointError(f"{path} is empty, expected a PyTorch checkpoint. Copy or save it again.")
@@ -202,7 +202,7 @@ def _read(file: IO[bytes], path: Path) -> _File:
         raise _no_checkpoint(path, "it asks for more memory than there is") from error
 
 
-def _from_archive(file: IO[bytes], path: Path) -> _File:
+def _from_archive(file: io.BufferedIOBase, path: Path) -> _File:
     archive = Archive(file, path)
     if any(name == "constants.pkl" for name in archive.records):
         raise _runs_code(path, "a TorchScript program")
@@ -221,8 +221,8 @@ def _from_archive(file: IO[bytes], path: Path) -> _File:
             return Storage(key, dtype, known.nbytes)
         name = f"data/{key}"
         record = archive.records.get(name)
-        if record is None or record.size < nbytes:
-            held = "is not there" if record is None else f"has {record.size:,} bytes, of which tensors use {nbytes:,}"
+        if record is None or record.size != nbytes:
+            held = "is not there" if record is None else f"has {record.size:,} bytes, where its tensors have {nbytes:,}"
             raise Damaged(f"its record {shown(name)} {held}")
         places[key] = _Place(archive.offset(name), record)
         return storages.setdefault(key, Storage(key, dtype, nbytes))
@@ -235,7 +235,7 @@ def _from_archive(file: IO[bytes], path: Path) -> _File:
     return _File(content, places, swapped=order != b"little")
 
 
-def _from_pickles(file: IO[bytes], path: Path) -> _File:
+def _from_pickles(file: io.BufferedIOBase, path: Path) -> _File:
     """A file of PyTorch before 1.6: five pickles, then each storage with its length in front."""
     if file.read(2) != PICKLE:
         raise CheckpointError(

@@ -130,11 +130,12 @@ def _check_flags(tensor_dtype: str, requires_grad: object, hooks: object) -> Non
 
 def _view(dtype: str, storage: object, offset: object, size: object, strides: object, flags: object) -> Tensor:
     """A tensor of `dtype` that looks at a storage, if all of it lies within."""
-    _expect(isinstance(storage, Storage), "a tensor without a storage")
-    _expect(isinstance(size, tuple) and isinstance(strides, tuple), "a tensor without shape and strides")
-    assert isinstance(storage, Storage) and isinstance(size, tuple) and isinstance(strides, tuple)  # noqa: PT018, S101
-    _expect(type(offset) is int and 0 <= offset < 2**60, "a tensor that begins before its storage")
-    assert isinstance(offset, int)  # noqa: S101
+    if not isinstance(storage, Storage):
+        raise NotLoadable("a tensor without a storage")
+    if not isinstance(size, tuple) or not isinstance(strides, tuple):
+        raise NotLoadable("a tensor without shape and strides")
+    if not isinstance(offset, int) or not 0 <= offset < 2**60:
+        raise NotLoadable("a tensor that begins before its storage")
     fault = fault_of_layout(size, strides)
     _expect(not fault, f"a tensor of {fault}")
     marks = flags if isinstance(flags, dict) else {}
@@ -151,7 +152,6 @@ def _view(dtype: str, storage: object, offset: object, size: object, strides: ob
 
 
 def _tensor(storage: object, offset: object, size: object, strides: object) -> Tensor:
-    _expect(isinstance(storage, Storage), "a tensor without a storage")
     return _view(getattr(storage, "dtype", ""), storage, offset, size, strides, None)
 
 
@@ -185,8 +185,9 @@ def _tensor_v3(
 
 
 def _dtype_name(dtype: object) -> str:
-    _expect(isinstance(dtype, Named) and dtype.path.removeprefix("torch.") in (*DTYPES, *_OTHER_DTYPES), "no dtype")
-    return dtype.path.removeprefix("torch.") if isinstance(dtype, Named) else ""
+    name = dtype.path.removeprefix("torch.") if isinstance(dtype, Named) else ""
+    _expect(name in (*DTYPES, *_OTHER_DTYPES), "a tensor without an element type")
+    return name
 
 
 def _parameter(data: object, requires_grad: object, hooks: object) -> Any:
@@ -202,10 +203,11 @@ def _parameter_with_state(data: object, requires_grad: object, hooks: object, st
 
 
 def _from_type(function: object, kind: object, arguments: object, state: object) -> Any:
-    _expect(isinstance(function, Named) and function.path in _REBUILD, "a tensor of a kind of its own")
-    _expect(kind == Named("torch.Tensor") and isinstance(arguments, tuple), "a tensor of a class of its own")
+    if not isinstance(function, Named) or function.path not in _REBUILD:
+        raise NotLoadable("a tensor of a kind of its own")
+    if kind != Named("torch.Tensor") or not isinstance(arguments, tuple):
+        raise NotLoadable("a tensor of a class of its own")
     _check_attributes(state)
-    assert isinstance(function, Named) and isinstance(arguments, tuple)  # noqa: PT018, S101
     return _REBUILD[function.path](*arguments)
 
 
@@ -225,25 +227,24 @@ def _check_attributes(state: object) -> None:
 
 def _meta(dtype: object, size: object, strides: object, requires_grad: object) -> Tensor:
     _dtype_name(dtype)
-    _expect(isinstance(size, tuple) and isinstance(strides, tuple), "a tensor without shape and strides")
-    assert isinstance(size, tuple) and isinstance(strides, tuple)  # noqa: PT018, S101
+    if not isinstance(size, tuple) or not isinstance(strides, tuple):
+        raise NotLoadable("a tensor without shape and strides")
     _expect(not fault_of_layout(size, strides), "a tensor of an odd shape")
     return UnusableTensor("device meta, so without data")
 
 
 def _from_cpu_tensor(data: object, dtype: object, device: object, requires_grad: object) -> Tensor:
     """A tensor of another device, such as XLA's, that was saved by way of the CPU."""
-    _expect(
-        isinstance(data, StoredTensor) and data.info.dtype == _dtype_name(dtype), "a tensor that is cast on loading"
-    )
-    assert isinstance(data, StoredTensor)  # noqa: S101
+    if not isinstance(data, StoredTensor) or data.info.dtype != _dtype_name(dtype):
+        raise NotLoadable("a tensor that is cast on loading")
     _check_flags(data.info.dtype, requires_grad, None)
     return data
 
 
 def _sparse(layout: object, data: object) -> Tensor:
-    _expect(isinstance(layout, Named) and isinstance(data, tuple), "a sparse tensor without layout")
-    return UnusableTensor(f"layout {layout.path}" if isinstance(layout, Named) else "")
+    if not isinstance(layout, Named) or not isinstance(data, tuple):
+        raise NotLoadable("a sparse tensor without layout")
+    return UnusableTensor(f"layout {layout.path}")
 
 
 def _quantised(storage: object, offset: object, size: object, strides: object, *more: object) -> Tensor:
@@ -260,16 +261,17 @@ def _ordered(*arguments: object) -> Any:
     made: OrderedDict[Any, Any] = OrderedDict()
     entries = arguments[0] if arguments else []
     for entry in entries.items() if isinstance(entries, dict) else entries if isinstance(entries, list) else [None]:
-        _expect(isinstance(entry, tuple | list) and len(entry) == 2, "an odd OrderedDict")
-        assert isinstance(entry, tuple | list)  # noqa: S101
-        _expect(isinstance(entry[0], str | int), "an OrderedDict with odd keys")
+        if not isinstance(entry, tuple | list) or len(entry) != 2 or not isinstance(entry[0], str | int):
+            raise NotLoadable("an odd OrderedDict")
         made[entry[0]] = entry[1]
     return made
 
 
 def _counter(*arguments: object) -> Any:
-    _expect(len(arguments) <= 1 and all(isinstance(one, dict) for one in arguments), "an odd Counter")
-    return Counter(*arguments) if arguments else Counter()
+    counts = arguments[0] if arguments else {}
+    if len(arguments) > 1 or not isinstance(counts, dict):
+        raise NotLoadable("an odd Counter")
+    return Counter(counts)
 
 
 def _size(*arguments: object) -> tuple[int, ...]:
@@ -312,8 +314,10 @@ def _set(*arguments: object) -> Setting:
 
 
 def _complex(*arguments: object) -> complex:
-    _expect(len(arguments) == 2 and all(isinstance(one, int | float) for one in arguments), "an odd complex number")
-    return complex(*arguments)  # type: ignore[arg-type]
+    match arguments:
+        case (int() | float() as real, int() | float() as imaginary):
+            return complex(real, imaginary)
+    raise NotLoadable("an odd complex number")
 
 
 _REBUILD: dict[str, Callable[..., Any]] = {

@@ -11,7 +11,6 @@ import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,6 +20,7 @@ from jaxtyping import UInt8
 from radin.checkpoints.base import Checkpoint, Reader, Signature
 from radin.checkpoints.contents import stated_classes
 from radin.checkpoints.dtypes import BY_CODE, TensorInfo
+from radin.checkpoints.names import check_names
 from radin.checkpoints.positioned import PositionedReader
 from radin.checkpoints.stored import fault_of_layout
 from radin.common.wording import shown
@@ -51,6 +51,7 @@ class SafetensorsCheckpoint(Checkpoint):
         self.path = path
         self._signature = Signature(path)
         entries, metadata = _read_header(path)
+        check_names([*entries, *metadata, *metadata.values()], path)
         self.aliases = {name: kept for name, kept in metadata.items() if kept in entries and name not in entries}
         self.metadata = {key: value for key, value in metadata.items() if key not in self.aliases}
         self.class_names = stated_classes(self.metadata)
@@ -98,7 +99,9 @@ def encode_header(tensors: Mapping[str, TensorInfo], metadata: Mapping[str, str]
     for name in sorted(tensors, key=lambda name: (-tensors[name].kind.itemsize, name)):
         info = tensors[name]
         if info.kind.code is None:
-            raise CheckpointError(f"tensor {name!r} has dtype {info.dtype}, which the safetensors format cannot hold")
+            raise CheckpointError(
+                f"tensor {shown(name)} has dtype {info.dtype}, which the safetensors format cannot hold"
+            )
         end = offset + info.nbytes
         header[name] = {"dtype": info.kind.code, "shape": list(info.shape), "data_offsets": [offset, end]}
         starts[name] = offset
@@ -127,7 +130,8 @@ def _read_header(path: Path) -> tuple[dict[str, _Entry], dict[str, str]]:
         refuse(f"its header is not valid JSON ({error})")
     if not isinstance(header, dict):
         refuse("its header is not a JSON object")
-    metadata = header.pop("__metadata__", None) or {}
+    metadata = header.pop("__metadata__", None)
+    metadata = {} if metadata is None else metadata
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         refuse("its metadata are not all strings")
     spans = {name: _span(name, entry, refuse) for name, entry in header.items()}
@@ -146,16 +150,20 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _span(name: str, entry: Any, refuse: Any) -> tuple[TensorInfo, int, int]:
     try:
         code, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
-        sound = isinstance(code, str) and all(type(number) is int and number >= 0 for number in [*shape, begin, end])
+        sound = isinstance(code, str) and isinstance(shape, list)
+        sound = sound and all(type(number) is int and 0 <= number < 2**63 for number in (begin, end))
     except (TypeError, KeyError, ValueError):
         sound = False
     if not sound:
-        refuse(f"tensor {name!r} lacks a proper dtype, shape or data_offsets")
+        refuse(f"tensor {shown(name)} lacks a proper dtype, shape or data_offsets")
+    if fault := fault_of_layout(shape, shape):
+        refuse(f"tensor {shown(name)} lacks a proper shape: it has {fault}")
     if code not in BY_CODE:
-        refuse(f"tensor {name!r} has dtype {code!r}, which radin does not know (known: {', '.join(sorted(BY_CODE))})")
+        known = ", ".join(sorted(BY_CODE))
+        refuse(f"tensor {shown(name)} has dtype {shown(code)}, which radin does not know (known: {known})")
     info = TensorInfo(BY_CODE[code].name, tuple(shape))
-    if end - begin != prod(shape) * info.kind.itemsize:
-        refuse(f"tensor {name!r} needs {info.nbytes} bytes for {info}, but has {end - begin}")
+    if end - begin != info.nbytes:
+        refuse(f"tensor {shown(name)} needs {info.nbytes} bytes for {info}, but has {end - begin}")
     return info, begin, end
 
 
@@ -163,7 +171,8 @@ def _check_layout(spans: Mapping[str, list[int]], available: int, refuse: Any) -
     reached = 0
     for name, (begin, end) in sorted(spans.items(), key=lambda item: item[1]):
         if begin != reached:
-            refuse(f"tensor {name!r} starts at byte {begin} where {reached} is expected: tensors overlap or leave gaps")
+            where = f"starts at byte {begin} where {reached} is expected"
+            refuse(f"tensor {shown(name)} {where}: tensors overlap or leave gaps")
         reached = end
     if reached > available:
         refuse(f"its tensors take {reached} bytes, but only {available} follow the header (truncated?)")

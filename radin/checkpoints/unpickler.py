@@ -7,12 +7,13 @@ memory are bounded before they are spent: each instruction is charged what it ma
 
 from __future__ import annotations
 
+import io
 import struct
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections import OrderedDict
 from collections.abc import Callable
 from pickle import decode_long
-from typing import IO, Any
+from typing import Any
 
 from radin.checkpoints.rebuilding import (
     CALLS,
@@ -55,7 +56,7 @@ class Unpickler:
         load: makes a storage of a persistent id.
     """
 
-    def __init__(self, file: IO[bytes], size: int, allowance: int, load: Callable[[Any], Storage]) -> None:
+    def __init__(self, file: io.BufferedIOBase, size: int, allowance: int, load: Callable[[Any], Storage]) -> None:
         self._file = file
         self._size = size
         self._left = allowance
@@ -85,7 +86,7 @@ class Unpickler:
             raise Damaged("it is cut off")
         return data
 
-    def _run(self) -> Any:  # noqa: PLR0912, PLR0915 -- one case an instruction, the frequent ones first
+    def _run(self) -> Any:  # one case for each instruction, the frequent ones first
         file_read = self._file.read
         stack = self._stack
         while True:
@@ -105,11 +106,11 @@ class Unpickler:
             elif op == b"X":  # BINUNICODE
                 stack.append(str(self._read(struct.unpack("<I", self._read(4))[0]), "utf-8", "surrogatepass"))
             elif op == b"t":  # TUPLE
-                items = tuple(stack)
+                values = tuple(stack)
                 stack = self._pop_mark()
-                stack.append(items)
+                stack.append(values)
             elif op == b"(":  # MARK
-                self._left -= CHARGE
+                self._left -= 3 * CHARGE
                 self._outer.append(stack)
                 self._stack = stack = []
             elif op == b"R":  # REDUCE
@@ -130,6 +131,7 @@ class Unpickler:
             elif op == b"J":  # BININT
                 stack.append(struct.unpack("<i", self._read(4))[0])
             elif op == b"\x85":  # TUPLE1
+                self._left -= 3 * CHARGE
                 stack[-1] = (stack[-1],)
             elif op == b"\x86":  # TUPLE2
                 stack[-2:] = [(stack[-2], stack[-1])]
@@ -140,8 +142,10 @@ class Unpickler:
             elif op == b"G":  # BINFLOAT
                 stack.append(struct.unpack(">d", self._read(8))[0])
             elif op == b"}":  # EMPTY_DICT
+                self._left -= 3 * CHARGE
                 stack.append({})
             elif op == b"]":  # EMPTY_LIST
+                self._left -= 3 * CHARGE
                 stack.append([])
             elif op == b"\x8f":  # EMPTY_SET
                 self._left -= 2 * CHARGE

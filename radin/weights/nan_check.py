@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from radin.checkpoints.dtypes import widen
+from radin.common.wording import shown
 from radin.errors import CheckpointError
 from radin.weights.tiling import Workspace, share_out, spans
 
@@ -93,7 +94,7 @@ def nan_error(pool: Pool, i: int, tensors: Mapping[str, str]) -> CheckpointError
         i: index of the one.
         tensors: the tensors that hold NaN, and what else is known of each; empty text for nothing.
     """
-    named = [f"{name!r}" + f" ({about})" * bool(about) for name, about in list(tensors.items())[:NAMED]]
+    named = [f"{shown(name)}" + f" ({about})" * bool(about) for name, about in list(tensors.items())[:NAMED]]
     more = f" and {len(tensors) - NAMED} more" if len(tensors) > NAMED else ""
     held = f"tensor {named[0]} holds" if len(tensors) == 1 else f"tensors {', '.join(named)}{more} hold"
     return CheckpointError(
