@@ -184,6 +184,9 @@ class Archive:
         alignment = self.contents(".storage_alignment", 64) if ".storage_alignment" in self.records else b"64"
         if not re.fullmatch(rb"\d{1,9}", alignment):
             self._refuse(f"its alignment is {alignment[:20]!r}, where a number is expected")
+        identity = self.contents(".data/serialization_id", 4096) if ".data/serialization_id" in self.records else b""
+        if not identity.isascii():
+            self._refuse("its identity is no text")
         version = self.contents(".data/version" if ".data/version" in self.records else "version", 64)
         if not re.fullmatch(rb"\s*\d{1,3}\s*", version) or int(version) not in VERSIONS:
             self._refuse(f"its version is {version[:20]!r}, where a number up to {VERSIONS[-1]} is expected")

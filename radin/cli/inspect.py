@@ -24,23 +24,24 @@ def command(checkpoints: tuple[str, ...], weights: str | None, prefix: str | Non
     Exits with 2 if they cannot.
     """
     from radin.common.error_list import Complaints
-    from radin.weights.nan_check import not_finite, refuse_nan
     from radin.weights.pool import Pool
+    from radin.weights.survey import check_averageable, survey
 
     complaints = Complaints("checkpoints")
     pool = Pool(checkpoints, weights=weights, prefix=prefix, complaints=complaints)
     seen: dict[str, str] = {}
     rows: list[dict[str, Any]] = []
+    surveys = []
     for i, (name, path) in enumerate(zip(pool.names, pool.paths, strict=True)):
         digest = pool.digest(i)
         same = seen.setdefault(digest, name)
-        found = not_finite(pool, i)
-        with complaints.noting():
-            refuse_nan(pool, i, found)
+        surveys.append(survey(pool, i))
         with complaints.noting():
             _refuse_twin(name, same)
         row = {"name": name, "path": str(path), "sha256": digest, "same_as": None if same == name else same}
-        rows.append(row | pool.origin(i) | {"not_finite": [asdict(one) for one in found]})
+        rows.append(row | pool.origin(i) | {"not_finite": [asdict(one) for one in surveys[-1].not_finite]})
+    if not complaints:
+        check_averageable(pool, surveys, complaints)
     dtypes = sorted({info.dtype for info in pool.tensors.values()})
     if as_json:
         summary = {"compatible": not complaints, "tensors": len(pool.tensors), "bytes": pool.nbytes, "dtypes": dtypes}

@@ -11,8 +11,8 @@ from radin.common.error_list import Complaints
 from radin.common.progress import Progress
 from radin.errors import DataError, IncompatibleError, RunDirError
 from radin.searching.budget import Ledger
-from radin.weights.nan_check import check_no_nan
 from radin.weights.pool import Pool
+from radin.weights.survey import check_averageable, surveyed
 
 if TYPE_CHECKING:
     from radin.tasks.task import Task
@@ -27,32 +27,30 @@ OF_FILES = ("digests", "digests of data")
 def digests_of(pool: Pool, ledger: Ledger, progress: Progress) -> tuple[str, ...]:
     """A digest of every ingredient, in pool order: SHA-256 of its file, or of its shards and what is taken of them.
 
-    Files that are read for it are looked through for NaN on the way. The ledger remembers both.
+    Files that are read for it are surveyed on the way: whether all can be averaged is known before anything is run.
+    The ledger remembers both.
 
     Raises:
         CheckpointError: NaN in some of them; names all.
-        IncompatibleError: two files with the same contents.
+        IncompatibleError: two files with the same contents, or ingredients that cannot be averaged.
     """
     memory = ledger.fact("digests", {})
     complaints = Complaints("checkpoints")
     with progress.stage("reading checkpoints", len(pool), "file") as advance:
-        digests = []
+        digests, surveys = [], []
         for i in range(len(pool)):
             digests.append(pool.digest(i, memory))
-            known_as = f"finite\0{digests[-1]}"
-            if known_as not in memory:
-                with complaints.noting():
-                    check_no_nan(pool, i)
-                    memory[known_as] = ""
+            surveys.append(surveyed(pool, i, digests[-1], memory))
             advance(1)
     ledger.set_fact("digests", memory)  # also of sound files beside others: they need not be read again
-    complaints.settle()
     for (one, i), (other, j) in pairwise(sorted((digest, i) for i, digest in enumerate(digests))):
         if one == other:
             raise IncompatibleError(
                 f"{pool.paths[i]} and {pool.paths[j]} have the same contents: one model given twice "
                 "would count double in every soup; leave one out"
             )
+    check_averageable(pool, surveys, complaints)
+    complaints.settle()
     return tuple(digests)
 
 

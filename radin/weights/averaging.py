@@ -12,7 +12,7 @@ from radin import __version__
 from radin.checkpoints.output import Output
 from radin.checkpoints.safetensors import encode_header
 from radin.checkpoints.sharding import index_of, shard_paths, shares, superseded, written_for
-from radin.common.files import check_place, written_aside
+from radin.common.files import check_place, remove_parts_of_the_dead, written_aside
 from radin.errors import InputError, MissingFileError
 from radin.recipe import Recipe, RecipeLike
 from radin.weights.merge_plan import Step, as_recipe
@@ -75,6 +75,7 @@ def average(
     old = superseded(target, len(shards))
     _check_target(target, [*written_for(target, len(shards)), *old], pool.files)
     recipe = as_recipe(pool, recipe)
+    remove_parts_of_the_dead(target.absolute().parent)
     notes = _metadata(recipe, batchnorm, metadata or {}, pool)
     with Mixer(pool, recipe, batchnorm=batchnorm, replace=replace, keep=keep) as mixer, ExitStack() as stack:
         # What is entered first is renamed last: an index appears when all of its shards are there.

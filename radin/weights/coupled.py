@@ -191,7 +191,7 @@ def _weight_norm(coupling: WeightNorm, members: list[_Member]) -> dict[str, np.n
 
     def norm(array: np.ndarray) -> np.ndarray:
         axes = tuple(i for i in range(array.ndim) if not shape or shape[i] == 1)
-        return np.sqrt(np.square(array).sum(axis=axes, keepdims=bool(shape)))
+        return np.asarray(np.sqrt(np.square(array).sum(axis=axes, keepdims=bool(shape))))
 
     with np.errstate(invalid="ignore", divide="ignore"):
         products = (member.weight * member(coupling.g) * (one := member(coupling.v)) / norm(one) for member in members)

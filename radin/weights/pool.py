@@ -151,12 +151,17 @@ class Pool:
             if not key.startswith("radin.") and all(other.get(key) == value for other in others)
         }
 
+    def stated(self, i: int) -> Mapping[str, str]:
+        """The strings that ingredient `i` keeps beside its tensors."""
+        return self._checkpoints[i].metadata
+
     def origin(self, i: int) -> dict[str, Any]:
         """What was taken from ingredient `i`'s file, for a person to check.
 
         Returns:
-            `weights`: `model`, `ema` or a key, None from a plain state dict; `prefix`: what was taken off every name, beside
-            what wrappers add; `left_out`: names in the file that are no part of the network.
+            `weights`: `model`, `ema` or a key, None from a plain state dict; `prefix`: what was taken off every name,
+            beside what wrappers add; `left_out`: names in the file that are no part of the network; `reasons`: why, by
+            name.
         """
         one = self._checkpoints[i]
         reasons = dict(one.left_out)
