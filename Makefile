@@ -6,7 +6,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 TORCH  ?=
-BIN    := $(VENV)/bin
+BIN    := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
 .PHONY: setup check format test demo docs clean
 

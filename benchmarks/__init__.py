@@ -1,0 +1,1 @@
+"""Benchmarks: comparisons on real pools, times and memory, and studies; run from the repository, not installed."""

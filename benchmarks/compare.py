@@ -1,10 +1,10 @@
 """Searchers and baselines side by side on real pools.
 
 A replicate is a random sub-pool, a random split of its samples into those that select and those that are held out, and
-a search seed, all from one number. Every method plays on the same replicates, and is charged for every soup that it
-looks at, as if nobody had evaluated it before; soups are evaluated once and kept beside the pool. Each run is one line
-in OUT/runs.jsonl, written at once. The same command goes on where it was stopped, and tries again what failed. Then
-come the tables, on the screen and in OUT/tables.md, and pictures.
+a search seed, all from one number. Every method runs on the same replicates, and is charged for every soup that it
+evaluates, as if it were the first to do so; soups are evaluated once and kept beside the pool. Each run is one line in
+OUT/runs.jsonl, written at once. The same command resumes where it stopped, and repeats runs that failed. Tables follow,
+on the screen and in OUT/tables.md, and pictures.
 
 examples:
   python -m benchmarks.compare --quick
@@ -31,19 +31,19 @@ from benchmarks.comparison import methods, pictures, tables
 from benchmarks.comparison.rows import Rows
 from benchmarks.comparison.runs import Plan, carry_out
 from benchmarks.comparison.trial import Replicate
-from radin.cli.console import pairs
-from radin.cli.screen import Bars, print_table
+from benchmarks.terminal import pairs, print_table
+from radin.common.bars import Bars
 from radin.common.files import written_aside
 from radin.errors import InputError, RadinError
 from radin.procedure import SHORTLIST
 
-#: What is set where nothing else is asked for, and what `--quick` sets instead.
+#: Defaults, and those of `--quick`.
 USUAL = {"soups": [1, 2, 4, 8], "lam": [0.0, 1.0], "replicates": 20, "candidates": [20_000]}
 QUICK = {"soups": [1, 2], "lam": [0.0], "replicates": 3, "candidates": [300]}
 
 
 def within(kind: type[int] | type[float], low: float, high: float = math.inf) -> Callable[[str], float]:
-    """What makes a number of an argument, and refuses one outside of a range."""
+    """A converter of arguments to numbers, which refuses those outside of a range."""
 
     def number(text: str) -> float:
         value = kind(text)
@@ -52,7 +52,7 @@ def within(kind: type[int] | type[float], low: float, high: float = math.inf) ->
             raise argparse.ArgumentTypeError(f"expected at least {low:g}{top}, got {text}")
         return value
 
-    number.__name__ = kind.__name__  # what argparse calls a value that is no number
+    number.__name__ = kind.__name__  # argparse's name for a value that is no number
     return number
 
 
@@ -72,16 +72,16 @@ def parser() -> argparse.ArgumentParser:
     say("--replicates", type=whole, metavar="R", help="how many (20)")
     say("--first", type=within(int, 0), default=0, metavar="R", help="number of the first replicate (0)")
     say("--part", nargs="+", type=share, default=[0.75], metavar="SHARE", help="of the pool, in a sub-pool (0.75)")
-    say("--held-out", type=share, default=0.5, metavar="SHARE", help="of the samples, that select nothing (0.5)")
+    say("--held-out", type=share, default=0.5, metavar="SHARE", help="of the samples, which is held out (0.5)")
     say("--limit", type=within(int, 2), metavar="M", help="use M samples of each pool, so that a soup is cheap")
     say("--batchnorm", default="recompute", choices=["average", "recompute", "keep"], help="policy (recompute)")
     say("--out", type=Path, default=Path("results"), help="folder of runs, tables and pictures (results)")
-    say("--quick", action="store_true", help="a small run that shows that everything works, under two minutes")
+    say("--quick", action="store_true", help="a small run to see that everything works, under two minutes")
     return made
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Carries out what is missing, then shows all that is there; returns the exit code, 1 if a run failed."""
+    """Carries out the missing runs, then shows all runs; returns the exit code, 1 if a run failed."""
     made = parser()
     given = made.parse_args(arguments)
     for name, value in (QUICK if given.quick else USUAL).items():
@@ -96,15 +96,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         failed = carry_out(plan, rows, bars)
     show(rows, given.out)
     if failed:
-        print(f"{failed} runs failed; {rows.path} says why, and the same command tries them again", file=sys.stderr)
+        print(
+            f"{failed} runs failed; the reasons are in {rows.path}, and the same command repeats them", file=sys.stderr
+        )
     return 1 if failed else 0
 
 
 def planned(given: argparse.Namespace) -> Plan:
-    """What the command line asks for.
+    """The plan that the command line asks for.
 
     Raises:
-        RadinError: something in it that cannot be.
+        RadinError: unknown pools, searchers or options.
     """
     for zoo in given.zoo:
         zoos.get(zoo)

@@ -3,22 +3,30 @@
 The public names load on first use, so that `import radin` costs nothing and averaging safetensors needs no torch.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from radin.common.lazy import lazy
 
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from radin import errors as errors
+    from radin import scoring as scoring
+    from radin import tasks as tasks
     from radin import testing as testing
+    from radin.common.bars import Bars as Bars
     from radin.common.progress import Progress as Progress
     from radin.errors import RadinError as RadinError
+    from radin.evaluation.collecting import collect_logits as collect_logits
     from radin.evaluation.planning import plan as plan
     from radin.evaluation.verifier import Verifier as Verifier
     from radin.procedure import make_soup as make_soup
     from radin.recipe import Recipe as Recipe
     from radin.report.diagnosis import Diagnosis as Diagnosis
     from radin.report.diagnosis import diagnose as diagnose
+    from radin.report.findings import Finding as Finding
+    from radin.report.ranking import Ranking as Ranking
+    from radin.report.ranking import rank as rank
     from radin.report.result import Result as Result
     from radin.scoring.logit_bank import LogitBank as LogitBank
     from radin.scoring.metrics import Metric as Metric
@@ -26,21 +34,29 @@ if TYPE_CHECKING:
     from radin.scoring.surrogate import Surrogate as Surrogate
     from radin.searching.budget import Budget as Budget
     from radin.searching.budget import Ledger as Ledger
+    from radin.searching.driver import Candidate as Candidate
     from radin.searching.driver import Shortlist as Shortlist
     from radin.searching.driver import search as search
     from radin.searching.plugins import Register as Register
+    from radin.searching.plugins import Searcher as Searcher
     from radin.searching.plugins import hookimpl as hookimpl
     from radin.searching.plugins import searchers as searchers
     from radin.searching.problem import Problem as Problem
     from radin.searching.problem import Proposals as Proposals
     from radin.tasks.task import Task as Task
     from radin.weights.averaging import average as average
+    from radin.weights.inspection import Inspection as Inspection
+    from radin.weights.inspection import inspect as inspect
     from radin.weights.pool import Pool as Pool
 
 #: The module that each public name comes from.
 _HOME = {
+    "Bars": "radin.common.bars",
     "Budget": "radin.searching.budget",
+    "Candidate": "radin.searching.driver",
     "Diagnosis": "radin.report.diagnosis",
+    "Finding": "radin.report.findings",
+    "Inspection": "radin.weights.inspection",
     "Ledger": "radin.searching.budget",
     "LogitBank": "radin.scoring.logit_bank",
     "Metric": "radin.scoring.metrics",
@@ -50,37 +66,30 @@ _HOME = {
     "Progress": "radin.common.progress",
     "Proposals": "radin.searching.problem",
     "RadinError": "radin.errors",
+    "Ranking": "radin.report.ranking",
     "Recipe": "radin.recipe",
     "Register": "radin.searching.plugins",
     "Result": "radin.report.result",
+    "Searcher": "radin.searching.plugins",
     "Shortlist": "radin.searching.driver",
     "Surrogate": "radin.scoring.surrogate",
     "Task": "radin.tasks.task",
     "Verifier": "radin.evaluation.verifier",
     "average": "radin.weights.averaging",
+    "collect_logits": "radin.evaluation.collecting",
     "diagnose": "radin.report.diagnosis",
     "hookimpl": "radin.searching.plugins",
+    "inspect": "radin.weights.inspection",
     "make_soup": "radin.procedure",
     "plan": "radin.evaluation.planning",
+    "rank": "radin.report.ranking",
     "search": "radin.searching.driver",
     "searchers": "radin.searching.plugins",
 }
 
 #: Public modules.
-_MODULES = ("errors", "testing")
+_MODULES = ("errors", "scoring", "tasks", "testing")
 
 __all__ = [*sorted(_HOME), *_MODULES]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return import_module(f"radin.{name}")
-    if name not in _HOME:
-        raise AttributeError(f"module 'radin' has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy(__name__, _HOME, _MODULES)

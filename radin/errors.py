@@ -1,4 +1,4 @@
-"""What can go wrong, each with a class of its own.
+"""The errors that radin raises on purpose, each with a class of its own.
 
 Every error derives from [`RadinError`][radin.errors.RadinError] and from the built-in that a caller would catch
 without knowing this library. A message says what was expected, what came, where, and what to do.
@@ -16,9 +16,8 @@ ErrorT = TypeVar("ErrorT", bound="RadinError")
 class RadinError(Exception):
     """Base of every error that radin raises on purpose.
 
-    An error says what went wrong in words that hold for every caller. Parameters that would mend it stand apart in
-    `mend`, so that each face writes them as its user would type them: `str(error)` as Python arguments, the command
-    line as flags.
+    `message` holds for every caller. The parameters that would mend the error are kept apart, in `mend`: `str(error)`
+    writes them as Python arguments, the command line writes them as flags.
 
     Attributes:
         mend: parameters with the values that would mend this; empty where there are none.
@@ -27,7 +26,7 @@ class RadinError(Exception):
     mend: Mapping[str, Any] = MappingProxyType({})
 
     def mended_by(self: ErrorT, **settings: Any) -> ErrorT:
-        """The same error, which names parameters that would mend it.
+        """Adds the parameters that would mend this error, and returns it.
 
             raise IncompatibleError("the file holds two sets of weights").mended_by(weights="ema")
 
@@ -69,15 +68,15 @@ class DataError(RadinError, ValueError):
 
 
 class TaskError(RadinError, RuntimeError):
-    """A task's own code raised, or returned something that radin cannot use."""
+    """A task's own code raised an error, or returned a value that radin cannot use."""
 
 
 class PluginError(RadinError, ValueError):
-    """A searcher plugin broke its contract, or was called with options that it does not have."""
+    """A searcher plugin failed, broke its contract, or was called with options that it does not have."""
 
 
 class ContractError(PluginError, AssertionError):
-    """A searcher plugin does not keep what `radin.testing.check_searcher` demands of every searcher."""
+    """A searcher plugin fails a check of `radin.testing.check_searcher`."""
 
 
 class UnknownSearcherError(PluginError, KeyError):
@@ -90,7 +89,7 @@ class UnknownSearcherError(PluginError, KeyError):
 
 
 class AbilityError(RadinError, AttributeError):
-    """A searcher asked its objective for an ability that the objective lacks."""
+    """A searcher asked for a gradient, and its objective has none."""
 
 
 class RunDirError(RadinError, FileExistsError):
@@ -98,7 +97,7 @@ class RunDirError(RadinError, FileExistsError):
 
 
 class StorageError(RadinError, OSError):
-    """Writing failed, most often because the disk is full. What was complete before is still there."""
+    """Writing failed, most often because the disk is full. Files that were complete before are kept."""
 
     @property
     def message(self) -> str:

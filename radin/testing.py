@@ -12,10 +12,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Float64
 
 from radin.errors import ContractError, InputError, RadinError
-from radin.recipe import as_proposals, flips_of, mixing_weights, numbered_subsets, swaps_of
+from radin.recipe import mixing_weights, numbered_subsets
 from radin.scoring.objective import Proposal, Unit
 from radin.searching.budget import Budget
 from radin.searching.driver import Shortlist, as_searcher, search
@@ -51,7 +51,7 @@ class Report:
 
 
 class ToyObjective:
-    """Soups of linear regressors on random data, which has all abilities and counts what it is asked.
+    """Soups of linear regressors on random data; counts the recipes that it is asked for.
 
     An ingredient is the truth plus noise, and predictions are averaged as weights are: the score of a recipe is the
     negative mean squared error of the average. Averaging cancels noise, so the best recipe is neither the best
@@ -96,32 +96,11 @@ class ToyObjective:
         """The loss itself."""
         return -self.value(weights)
 
-    def neighbours(self, mask: Bool[np.ndarray, " n"], /) -> Float64[np.ndarray, " n"]:
-        """Scores of all subsets that differ from `mask` in one ingredient."""
-        moves = flips_of(mask)
-        scores = np.full(len(mask), -np.inf)
-        allowed = moves.any(axis=1)
-        scores[allowed] = self(moves[allowed])
-        return scores
-
-    def swaps(self, mask: Bool[np.ndarray, " n"], /) -> tuple[Bool[np.ndarray, "k n"], Float64[np.ndarray, " k"]]:
-        """All subsets in which one member is exchanged for one non-member, and their scores."""
-        moves = swaps_of(mask)
-        return moves, self(moves)
-
     def loss_and_gradient(self, weights: Float64[np.ndarray, " n"], /) -> tuple[float, Float64[np.ndarray, " n"]]:
         """The mean squared error and its gradient."""
         self._asked.add(b"gradient" + weights.tobytes())
         error = weights @ self._errors
         return float(np.square(error).mean()), 2 * self._errors @ error / len(error)
-
-    def additions(self, counts: Int64[np.ndarray, " n"], /) -> Float64[np.ndarray, " n"]:
-        """Scores of all recipes with one ingredient taken once more."""
-        return self(as_proposals((counts + np.eye(len(counts))) / (counts.sum() + 1), len(counts)))
-
-    def subset_range(self, start: int, stop: int, /) -> Float64[np.ndarray, " k"]:
-        """Scores of consecutively numbered subsets."""
-        return self(numbered_subsets(start, stop, len(self.names)))
 
 
 def check_searcher(searcher: str | Searcher | SearchFunction, *, exempt: Mapping[str, str] | None = None) -> Report:

@@ -161,7 +161,7 @@ def test_the_toy_objective_s_best_recipe_is_neither_one_nor_all():
     assert 2 <= masks[ToyObjective(SMALL_POOL).value(masks).argmax()].sum() < SMALL_POOL
 
 
-def test_the_toy_objective_has_a_right_gradient_and_consistent_moves():
+def test_the_toy_objective_has_a_right_gradient():
     objective = ToyObjective(5)
     weights = np.array([0.1, 0.2, 0.3, 0.15, 0.25])
     loss, gradient = objective.loss_and_gradient(weights)
@@ -169,8 +169,4 @@ def test_the_toy_objective_has_a_right_gradient_and_consistent_moves():
     for direction in np.eye(5):
         ahead, behind = (objective.loss_and_gradient(weights + h * direction)[0] for h in (1e-6, -1e-6))
         assert (ahead - behind) / 2e-6 == pytest.approx(gradient @ direction, rel=1e-5)
-    mask = np.array([True, False, True, False, False])
-    moves, scores = objective.swaps(mask)
-    assert len(moves) == 6 and (moves.sum(axis=1) == 2).all()
-    np.testing.assert_array_equal(scores, objective.value(moves))
-    assert objective.evaluations == 11 + 6
+    assert objective.evaluations == 11

@@ -1,4 +1,4 @@
-"""Surrogates: what can be said of a soup without building it. Radin's own, and others to compare it with."""
+"""Surrogates, which predict a soup's outputs without building it: radin's own, and others to compare it with."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from radin.scoring.metrics import losses
 #: Directions in which logits may differ between recipes, for the surrogate of low rank.
 RANK = 4
 
-#: How far a linear layer's outputs may be from the logits that it is taken to give.
+#: Largest difference between a linear layer's outputs and the logits, relative to the largest logit; chosen by hand.
 SAME = 1e-2
 
 #: Logits, or log probabilities, `[M, C]`, that stand for the soup of a recipe.
@@ -75,7 +75,7 @@ class Ensembles:
         """
         store, parts = self.store, []
         for i, expected in enumerate(self.logits):
-            network = store.verifier.evaluator.fill(radin.Recipe.subset(store.names, [i]))
+            network = store.verifier.network(radin.Recipe.subset(store.names, [i]))
             layers = [layer for layer in network.modules() if isinstance(layer, torch.nn.Linear)]
             if not layers:
                 return None

@@ -1,4 +1,4 @@
-"""What takes part: searchers on the surrogate, and what people do without them. Each is charged for all it looks at."""
+"""The methods of a comparison: searchers on the surrogate, and baselines. Each is charged for its soups."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SUBSETS = 1
 
 @dataclass(frozen=True)
 class Found:
-    """What a method ends with at one budget.
+    """The result of a method at one budget.
 
     Attributes:
         soups: the cap B on real soups, or None where there is none.
@@ -34,7 +34,7 @@ class Found:
         charged: real soups that the method has spent, as if nobody had evaluated them before.
         passes: forward passes that the winner takes at inference.
         seconds: in those soups, as they were when they were evaluated first.
-        about: what else is known: candidates charged, seconds of the search, its end.
+        about: further facts: candidates charged, seconds of the search, its end.
     """
 
     soups: int | None
@@ -47,7 +47,7 @@ class Found:
 
 
 class SkippedError(radin.errors.RadinError):
-    """A method cannot be used on this pool, and says why; no fault of anyone's."""
+    """A method cannot be used on this pool, for the reason in the message; this is not a failure."""
 
 
 Play = Callable[[Trial, Sequence[int]], Iterator[Found]]
@@ -55,10 +55,10 @@ Play = Callable[[Trial, Sequence[int]], Iterator[Found]]
 
 @dataclass(frozen=True)
 class Method:
-    """One way to come by a model.
+    """A way to get one model from a pool.
 
     Attributes:
-        name: what it is called.
+        name: in tables and pictures.
         kind: `searcher` or `baseline`.
         play: yields one result for each budget, the capped ones first, in ascending order.
         capped: whether there is a result for each B.
@@ -93,7 +93,7 @@ def searcher(name: str, lam: float, candidates: int, options: Mapping[str, Any])
 
 
 def baselines() -> list[Method]:
-    """What takes part beside the searchers."""
+    """The methods beside the searchers."""
     return [
         Method("best single", "baseline", _best_single, capped=False, whole=True),
         Method("uniform", "baseline", _uniform, capped=False, whole=True),
@@ -119,7 +119,7 @@ def prefixes(
 
 
 def of(trial: Trial, tried: Sequence[radin.Recipe]) -> dict[str, Any]:
-    """How verified soups compare with their ensembles, and with one another."""
+    """Mean gap of verified soups to their ensembles, their mean overlap and size."""
     if not tried:
         return {"gap": None, "overlap": None, "sizes": None}
     predicted = trial.surrogate(0.0).metric_scores(np.array([recipe.weights for recipe in tried]))
@@ -135,7 +135,7 @@ def _ranked(chosen: Searcher, settings: Mapping[str, Any], trial: Trial, soups: 
 
 
 def _calibrated(chosen: Searcher, settings: Mapping[str, Any], trial: Trial, soups: Sequence[int]) -> Iterator[Found]:
-    """The same search; every soup that was verified says which one is next."""
+    """The same search, with calibration: every verified soup helps to choose the next."""
     shortlist = _shortlist(chosen, settings, trial)
     order = calibrated(shortlist, trial.dispersions, gap_of(trial.surrogate(settings["lam"]), trial.selection_logits))
     most = max(soups)
@@ -145,7 +145,7 @@ def _calibrated(chosen: Searcher, settings: Mapping[str, Any], trial: Trial, sou
 
 
 def _shortlist(chosen: Searcher, settings: Mapping[str, Any], trial: Trial) -> radin.Shortlist:
-    """What a searcher finds on a trial; searched once for both orders of verification."""
+    """The shortlist of a searcher on a trial; searched once for both orders of verification."""
     key = chosen.name, repr(settings)
     if key not in trial.shortlists:
         try:
@@ -165,7 +165,7 @@ def _shortlist(chosen: Searcher, settings: Mapping[str, Any], trial: Trial) -> r
 
 
 def _refuses(chosen: Searcher, cause: BaseException | None) -> bool:
-    """Whether a searcher says itself that a pool is not for it, as one that scores all subsets must of a large one."""
+    """Whether the searcher itself refused the pool, as one that scores all subsets refuses a large pool."""
     if not isinstance(cause, radin.errors.InputError):
         return False
     return traceback.extract_tb(cause.__traceback__)[-1].filename == inspect.getsourcefile(
@@ -237,7 +237,7 @@ def halvings(n: int) -> list[int]:
 
 
 def _model_stock(trial: Trial, soups: Sequence[int]) -> Iterator[Found]:
-    anchor, batchnorm = trial.store.anchor, trial.store.verifier.evaluator.batchnorm
+    anchor, batchnorm = trial.store.anchor, trial.store.verifier.batchnorm
     if anchor is None:
         raise SkippedError("the pool keeps no pretrained checkpoint, from which the angles are seen")
     try:

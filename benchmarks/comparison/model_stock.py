@@ -1,4 +1,4 @@
-"""Model Stock: how far to go from the pretrained weights towards the average, layer by layer, from angles alone."""
+"""Model Stock: weights between the pretrained ones and the average, at a ratio for each layer that angles determine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import radin
 
 
 def ratio(cosine: float, n: int) -> float:
-    """How far to go: `n cos θ / (1 + (n − 1) cos θ)`, equation 2 of Jang et al. 2024, arXiv 2403.19522, for n models.
+    """The ratio: `n cos θ / (1 + (n − 1) cos θ)`, equation 2 of Jang et al. 2024, arXiv 2403.19522, for n models.
 
     Fine-tunings that share no direction (an angle of 90° or more) stay at the pretrained weights.
     """
@@ -58,6 +58,6 @@ def write_model_stock(pool: radin.Pool, anchor: Path, path: Path, batchnorm: str
     Raises:
         IncompatibleError: the pretrained model does not fit the pool.
     """
-    radin.Pool([anchor, pool.paths[0]])  # says what does not fit
+    radin.Pool([anchor, pool.paths[0]])  # raises IncompatibleError if they do not fit
     tensors = layerwise(pool, radin.Pool(anchor))
     radin.average(pool, radin.Recipe.uniform(pool.names), path, batchnorm=batchnorm, replace=tensors)

@@ -70,7 +70,7 @@ def panels(count: int, width: float = 5.2, height: float = 4.2, columns: int = 3
 
 
 def look(method: str, kind: str = "searcher") -> dict[str, Any]:
-    """How a method is drawn, in every picture alike: a colour for each searcher, solid where it is calibrated."""
+    """The style of a method in all pictures: a colour for each searcher, a solid line where it is calibrated."""
     if kind == "baseline":
         marker = {"greedy soup": "o", "random soups": "x", "top-k": "^"}.get(method, "s")
         return {"color": "#333333", "linestyle": "--", "linewidth": 1, "marker": marker, "markersize": 4}

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-#: What makes a run this run. Everything else in a row is what came out.
+#: The fields that identify a run. All others are its outcome.
 IDENTITY = (
     "zoo",
     "store",
@@ -45,7 +45,7 @@ class Rows:
         return iter(self._by_identity.values())
 
     def has(self, about: Mapping[str, Any]) -> bool:
-        """Whether the run of this identity is there, and without an error."""
+        """Whether a run of this identity is there, without an error."""
         row = self._by_identity.get(identity(about))
         return row is not None and row["error"] is None
 
@@ -60,7 +60,7 @@ class Rows:
 
 
 def identity(row: Mapping[str, Any]) -> str:
-    """What two rows of one and the same run have in common."""
+    """The identity of a row's run, equal for all rows of that run."""
     return json.dumps([row.get(name) for name in IDENTITY], sort_keys=True)
 
 

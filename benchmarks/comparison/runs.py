@@ -1,4 +1,4 @@
-"""Carries out what was asked for and is not in the file yet."""
+"""Carries out the runs of a plan that are not in the file yet."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from radin.common.progress import SILENT, Progress
 
 @dataclass(frozen=True)
 class Plan:
-    """What is compared.
+    """The runs of a comparison.
 
     Attributes:
         zoos: names of pools.
-        methods: what takes part.
+        methods: searchers and baselines.
         soups: the budgets B.
-        replicates: what chance decides, one by one.
+        replicates: sub-pool, split and seed of each.
         limit: samples of each pool, None for all.
         batchnorm: policy for BatchNorm statistics of soups.
     """
@@ -44,7 +44,7 @@ class Plan:
 
 
 def carry_out(plan: Plan, rows: Rows, progress: Progress = SILENT) -> int:
-    """Runs what is missing, writing each row at once; whatever fails becomes a row, and the rest goes on.
+    """Carries out the missing runs and writes each row at once; a run that fails becomes a row, too.
 
     Returns:
         how many runs have failed.
@@ -55,7 +55,7 @@ def carry_out(plan: Plan, rows: Rows, progress: Progress = SILENT) -> int:
             with Store(zoos.get(zoo), limit=plan.limit, batchnorm=plan.batchnorm, progress=progress) as store:
                 failed += _on_pool(plan, store, zoo, rows, progress)
         except Exception as error:
-            # Whatever is wrong with one pool, the others are not to blame.
+            # A fault of one pool must not cost the others.
             nothing = dict.fromkeys(IDENTITY) | {"zoo": zoo, "batchnorm": plan.batchnorm, "skipped": None}
             rows.add(nothing | {"versions": versions(), "error": described(error)})
             failed += 1
@@ -83,12 +83,12 @@ def _on_pool(plan: Plan, store: Store, zoo: str, rows: Rows, progress: Progress)
 
 
 def _headings(plan: Plan, store: Store, zoo: str, replicate: Replicate, method: Method) -> list[Row]:
-    """What identifies each row of one method, and the settings that it ran with."""
+    """The identity of each row of one method, and its settings."""
     return [
         {
             "zoo": zoo,
             "store": store.key,
-            "batchnorm": store.verifier.evaluator.batchnorm,
+            "batchnorm": store.verifier.batchnorm,
             "replicate": replicate.number,
             "part": replicate.part,
             "held_out_share": replicate.held_out,
@@ -102,7 +102,7 @@ def _headings(plan: Plan, store: Store, zoo: str, replicate: Replicate, method: 
 
 
 def _run(trial: Trial, method: Method, soups: Sequence[int], headings: Sequence[Row]) -> Iterator[Row]:
-    """The rows of one method that are missing; at least one of them says what went wrong, if anything did."""
+    """The missing rows of one method; if it failed, at least one of them has the error."""
     setting = {
         "pool_size": len(trial.store.pool),
         "n": trial.n,
@@ -126,7 +126,7 @@ def _run(trial: Trial, method: Method, soups: Sequence[int], headings: Sequence[
 
 
 def outcome(trial: Trial, found: Found) -> Row:
-    """What one result is worth and what it has cost, as a row holds it. Scores are higher for better models."""
+    """Scores and costs of one result, as a row holds them. Scores are higher for better models."""
     metric, labels = trial.metric, trial.store.labels
 
     def score(logits: np.ndarray, rows: np.ndarray) -> float:
@@ -148,7 +148,7 @@ def outcome(trial: Trial, found: Found) -> Row:
 
 @cache
 def versions() -> dict[str, str]:
-    """What the numbers may depend on."""
+    """Versions on which the numbers may depend."""
     import torch
 
     root = Path(__file__).resolve().parents[2]

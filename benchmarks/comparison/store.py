@@ -1,4 +1,4 @@
-"""Logits of everything that was ever evaluated on one pool, shared by all runs."""
+"""Logits of all networks that were evaluated on one pool, shared by all runs."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from jaxtyping import Float32, Int64
 
 import radin
 from benchmarks.zoos import Zoo
+from radin.common.array_folder import ArrayFolder
 from radin.common.files import digest_of, file_digest, write_json
 from radin.common.progress import SILENT, Progress
 from radin.errors import InputError
 from radin.evaluation.gram import Gram, weight_gram
-from radin.scoring.logit_folder import LogitFolder
 from radin.tasks.batches import concatenate, map_tensors, n_samples
 from radin.weights.filler import Filler
 
@@ -28,8 +28,8 @@ from radin.weights.filler import Filler
 class Store:
     """A whole pool on all its labelled samples, those that select and those that report alike.
 
-    Every network is run once, in whatever run it is asked for first; the logits stay in a run folder of radin's own,
-    beside the pool and keyed by its contents, the samples and the task's code. What a run is charged is not counted
+    Every network is run once, for the first run that needs it; the logits stay in a run folder of radin's own, beside
+    the pool, under a fingerprint of its contents, the samples and the task's code. The charges of runs are not counted
     here.
 
     Arguments:
@@ -40,7 +40,7 @@ class Store:
 
     Raises:
         InputError: a limit below 2.
-        RadinError: whatever is wrong with pool or task.
+        RadinError: faults of pool or task.
     """
 
     def __init__(
@@ -76,19 +76,19 @@ class Store:
         return self.verifier.logits(recipe)
 
     def seconds(self, recipes: Iterable[radin.Recipe]) -> float:
-        """How long these soups took when they were evaluated."""
-        keys = {self.verifier.evaluator.key(recipe, self.task.rows) for recipe in recipes}
-        return self.verifier.ledger.seconds("soup", keys)
+        """Seconds that the evaluation of these soups took."""
+        return self.verifier.seconds(recipes)
 
     def logits_of_file(self, name: str, write: Callable[[Path], object]) -> tuple[Float32[np.ndarray, "M C"], float]:
         """Logits of weights that are no recipe over the pool, and how long they took to make and run.
 
         Arguments:
-            name: says what they are; the same name is the same weights.
+            name: of the weights; the same name is the same weights.
             write: writes the checkpoint, as `.safetensors`; called if the logits are not stored.
         """
         key, ledger = digest_of("file", name, self.key), self.verifier.ledger
-        folder = LogitFolder(self.folder / "files")
+        folder = ArrayFolder(self.folder / "files")
+        folder.adopt()  # what was stored before arrays had checksums
         if folder.get(key[:16], key) is None:
             with TemporaryDirectory() as scratch, ledger.charge("soup", key, name, len(self.labels)):
                 path = Path(scratch) / "weights.safetensors"

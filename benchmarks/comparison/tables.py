@@ -13,7 +13,7 @@ from scipy import stats
 import radin
 from benchmarks.comparison.rows import Row
 
-#: What every method is compared with.
+#: The method with which all others are compared.
 REFERENCE = "greedy soup"
 
 #: `radin.make_soup` as it comes: what its searcher is called here, and its λ.
@@ -46,7 +46,7 @@ class Mean:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a table is about: one pool as it was then, and how large a part of it took part."""
+    """The subject of a table: one pool, as it was then, and the share of it that took part."""
 
     zoo: str
     store: str

@@ -1,4 +1,4 @@
-"""A replicate: a random sub-pool, a random split and a search seed, as an objective that methods play on."""
+"""A replicate: a random sub-pool, a random split and a search seed, as an objective for the methods."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SMALLEST = 4
 
 @dataclass(frozen=True)
 class Replicate:
-    """What chance decides, all of it by one number.
+    """All random choices of a replicate, from one number.
 
     Attributes:
         number: the replicate's; also the seed of searches and of the split.
@@ -47,7 +47,7 @@ class Trial:
 
     Arguments:
         store: the pool.
-        replicate: what part of it.
+        replicate: its sub-pool, split and seed.
     """
 
     unit: Literal["soup"] = "soup"
@@ -114,9 +114,9 @@ class Trial:
         """Logits of one recipe on the samples that select."""
         return self.logits(recipe)[self.selecting]
 
-    @cache  # noqa: B019 -- likewise
+    @cache  # noqa: B019 -- a trial lives as long as its replicate
     def merit(self, recipe: radin.Recipe) -> tuple[Any, ...]:
-        """What a recipe is chosen by, on the samples that select; the largest is best, as in `radin.make_soup`.
+        """Sort key of a recipe on the samples that select; the largest is best, as in `radin.make_soup`.
 
         The score, then lower negative log-likelihood, then more ingredients, then pool order.
         """
@@ -129,7 +129,7 @@ class Trial:
         return float(self.merit(recipe)[0])
 
     def dispersions(self, weights: Any) -> Float64[np.ndarray, "k 2"]:
-        """How far apart the members of `k` recipes lie, in weights and in logits."""
+        """Dispersions of `k` recipes, of weights and of logits."""
         apart = self.store.weight_gram.matrix[np.ix_(self.members, self.members)]
         return np.stack([gram.dispersion(weights) for gram in (Gram(self.names, apart), self._logit_gram)], axis=1)
 
@@ -147,7 +147,7 @@ class Trial:
         return max([*tried, *self.singles], key=self.merit)
 
     def seconds(self, tried: Sequence[radin.Recipe]) -> float:
-        """How long these soups took when they were evaluated first."""
+        """Seconds that the first evaluation of these soups took."""
         return self.store.seconds(self.whole(recipe) for recipe in tried)
 
 

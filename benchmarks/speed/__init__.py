@@ -1,1 +1,1 @@
-"""What things cost, side by side with floors and peers."""
+"""Times and memory, side by side with lower bounds and peers."""

@@ -1,9 +1,9 @@
-"""`python -m benchmarks.speed.averaging`: what building a soup costs, beside its floor and its peers.
+"""`python -m benchmarks.speed.averaging`: time and memory of building a soup, beside a lower bound and peers.
 
 Every method runs in a process of its own, one after the other, round after round, on files that lie in the page cache.
 Times are medians over the rounds, with their range. The peers are the loop of model-soups' `main.py` on `.pt` (written
-from its description) and `mergekit-pytorch`; the floor reads every byte and writes one file's worth. `exact` says
-whether the result is, bit for bit, the float32 sum of products in pool order.
+from its description) and `mergekit-pytorch`; the lower bound reads every byte and writes as many as one file has.
+`exact` tells whether the result is, bit for bit, the float32 sum of products in pool order.
 """
 
 from __future__ import annotations
@@ -212,7 +212,7 @@ def plot(rows: Sequence[Row], path: Path) -> None:
 
 
 def cases(quick: bool) -> list[Case]:
-    """What is measured; the quick ones take seconds and show only that everything works."""
+    """The cases; the quick ones take seconds and show only that everything works."""
     if quick:
         return [Case(f"tiny x {n}", {"a": (300, 400), "b": (70_000,), "c": ()}, n) for n in (2, 3)]
     fifty = [Case(f"50 MB x {n}", transformer(50), n) for n in (2, 8, 32, 64)]

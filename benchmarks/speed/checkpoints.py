@@ -71,7 +71,7 @@ def write_safetensors(path: Path, shapes: Shapes, seed: int) -> None:
 
 
 def write_pt(source: Path, path: Path) -> None:
-    """The same tensors as a state dict of PyTorch."""
+    """Writes the tensors of a safetensors file as a state dict of PyTorch."""
     import torch
     from safetensors.torch import load_file
 

@@ -1,4 +1,4 @@
-"""How much private memory a piece of work adds to this process at its peak."""
+"""Peak growth of this process's private memory during a piece of work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs one program in a process of its own, and watches what it costs."""
+"""Runs a program in a process of its own, and measures its time and memory."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ INTERVAL = 0.002
 
 @dataclass(frozen=True)
 class Cost:
-    """What one process took.
+    """Time, memory and output of one process.
 
     Attributes:
         seconds: from start to end, imports included.
         memory_mb: peak of anonymous resident memory (`RssAnon`): what is private to the process, without the page cache
             that maps of files show.
         output: what it printed.
-        error: the end of what it complained about, if it failed.
+        error: the last line of its standard error, if it failed.
     """
 
     seconds: float
@@ -33,9 +33,9 @@ class Cost:
 
 
 def environment() -> dict[str, str]:
-    """That of this process, but for what keeps Python from storing the bytecode of modules, which is faster to import.
+    """The environment of this process, without the variable that keeps Python from storing the bytecode of modules.
 
-    Not every installer stores it; then the first run does, which is never timed.
+    Not every installer stores bytecode; then the first run does, which is never timed.
     """
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 

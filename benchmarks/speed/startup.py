@@ -1,4 +1,4 @@
-"""`python -m benchmarks.speed.startup`: how long it takes until something happens, beside numpy's own import."""
+"""`python -m benchmarks.speed.startup`: seconds until imports are done and `--help` is shown, beside numpy's import."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.speed.verification`: what radin adds to a forward pass.
+"""`python -m benchmarks.speed.verification`: time that radin adds to a forward pass.
 
 The verifier builds a soup in place, runs it, checks and stores its logits and charges the ledger. Beside it runs the
-loop that anyone would write, on the same network and samples with the same batch size, without building anything. The
-two alternate; each pair gives a ratio, and the median of those is what counts.
+plain loop over batches, on the same network and samples with the same batch size, without building anything. The
+two alternate; each pair gives a ratio, and the result is their median.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def pool_of(folder: Path) -> radin.Pool:
 
 
 def bare_loop(network: nn.Module, images: torch.Tensor, labels: torch.Tensor, size: int) -> float:
-    """Accuracy, as anyone would compute it."""
+    """Accuracy, by a plain loop over batches."""
     right = 0
     device = next(network.parameters()).device
     with torch.inference_mode():
@@ -78,7 +78,7 @@ def measure(pairs: int, samples: int, size: int, device: str) -> dict[str, objec
                 weights[0, pair % N] += 0.8 - 0.01 * pair
                 weights[0, (pair + 1) % N] += 0.01 * pair
                 recipe = radin.Recipe.of(pool.names, weights[0])
-                network.load_state_dict(verifier.evaluator.fill(recipe).state_dict())
+                network.load_state_dict(verifier.network(recipe).state_dict())
                 timed = [
                     lambda weights=weights: float(verifier(weights)[0]),
                     lambda: bare_loop(network, images, labels, size),

@@ -1,1 +1,1 @@
-"""Experiments on real pools that the documents quote."""
+"""Experiments whose figures the documents quote."""

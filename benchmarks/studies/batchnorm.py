@@ -1,9 +1,9 @@
-"""`python -m benchmarks.studies.batchnorm --zoo convnet efficientnet`: which BatchNorm statistics a soup should have.
+"""`python -m benchmarks.studies.batchnorm --zoo convnet efficientnet`: soups under each BatchNorm policy.
 
 The same random subsets are built under each of radin's policies (`average` the members' statistics, `recompute` them
-from the network's own activations, `keep` those of one member) and run on the selection data. Beside each real score
-stands what the averaged logits promised, which depends on no policy. The single ingredients with recomputed statistics
-say how much of what those gain has nothing to do with averaging. `docs/zoos.md` quotes the table.
+from the network's own activations, `keep` those of one member) and run on the selection data. The gap is to
+the averaged logits, which depend on no policy. The single ingredients with recomputed statistics show which part of the
+gain does not come from averaging. `docs/zoos.md` quotes the table.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def measure_singles(zoo: str, pool: radin.Pool, task: radin.Task, run: Path) -> 
     with radin.Verifier(pool, task, run, batchnorm="recompute") as verifier:
         begun = time.perf_counter()
         singles = [radin.Recipe.subset(pool.names, [i]) for i in range(len(pool))]
-        logits = [verifier.selection_logits(single, control=True) for single in singles]
+        logits = [verifier.selection_logits(single, statistics="recomputed") for single in singles]
         seconds = (time.perf_counter() - begun) / len(pool)
         scores = np.array([task.scored_by.score(one, verifier.bank.labels) for one in logits])
         better = scores - verifier.solo

@@ -1,10 +1,9 @@
 """The paper's experiment (arXiv 2401.17790) on your own copies of its data, with your own fine-tuned CLIPs.
 
 Thirteen checkpoints of a CLIP ViT-B/32 there; any number of any open_clip architecture here. RADIN at every B and λ,
-and `radin.make_soup` with its defaults, stand beside the best single checkpoint, the uniform soup, and the greedy soup
-at equal B and in full. Each winner is measured on every test set, the usual one and the shifted ones, each a column.
-Every row is a line in OUT/DATA.jsonl, written at once; the same command goes on where it was stopped, and tries again
-what failed.
+and `radin.make_soup` with its defaults, are compared with the best single checkpoint, the uniform soup, and the greedy
+soup at equal B and in full. Each winner is measured on every test set, the usual one and the shifted ones. Every row is
+a line in OUT/DATA.jsonl, written at once; the same command resumes where it stopped, and repeats rows that failed.
 
 DATA is one of
   cifar10    FOLDER holds CIFAR-10's own files
@@ -12,7 +11,7 @@ DATA is one of
              imagenet-r/, sketch/ (or imagenet-sketch/), imagenet-a/ and objectnet-1.0/
   domainnet  FOLDER holds the domains and their lists; --domain is the one that selects, all are test sets
 
-What selects is a held-out part of the training set, which the checkpoints must not have been trained on.
+The selection data are a held-out part of the training set, which the checkpoints must not have been trained on.
 
   python -m benchmarks.studies.paper imagenet data/ soups/*.pt --split minival.npy --task-arg arch=ViT-B-32-quickgelu
 """
@@ -33,12 +32,13 @@ from benchmarks.comparison.rows import Row, Rows
 from benchmarks.comparison.runs import described, versions
 from benchmarks.comparison.tables import DEFAULT
 from benchmarks.speed.processes import machine
-from radin.cli.console import pairs
-from radin.cli.screen import Bars, print_table
+from benchmarks.terminal import pairs, print_table
+from radin.common.bars import Bars
 from radin.common.files import digest_of
 from radin.common.progress import SILENT
 from radin.errors import MissingFileError, RadinError
-from radin.procedure import SHORTLIST, assess, merit, verify_best
+from radin.procedure import SHORTLIST, verify_best
+from radin.report.verified_soup import assess, ranked
 from radin.tasks.load import load_task
 
 #: Folders of ImageNet's shifted test sets, by the kind that reads them.
@@ -53,7 +53,7 @@ SHIFTS = {
 
 @dataclass(frozen=True)
 class Winner:
-    """What a method ends with at one budget, and what that was charged: as if nobody had evaluated its soups before."""
+    """The winner of a method at one budget, and its charge: as if nobody had evaluated its soups before."""
 
     soups: int | None
     recipe: radin.Recipe
@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     say("data", choices=["cifar10", "imagenet", "domainnet"], help="which data")
     say("folder", type=Path, help="your copy of them")
     say("checkpoints", nargs="+", metavar="CKPT", help="files, folders or globs")
-    say("--split", default="heldout", help="what selects: heldout, or a file that lists training images (heldout)")
+    say("--split", default="heldout", help="selection data: heldout, or a file that lists training images (heldout)")
     say("--domain", default="real", help="DomainNet's domain that selects (real)")
     say("--task-arg", action="append", default=[], metavar="KEY=VALUE", help="an argument of the task open_clip")
     say("--searcher", default="exhaustive", help="of the paper's rows; the default ranks all subsets of 13")
@@ -87,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Carries out what is missing, then shows all rows; returns the exit code, 1 if a row failed."""
+    """Carries out the missing rows, then shows all; returns the exit code, 1 if a row failed."""
     given = parser().parse_args(arguments)
     rows = Rows(given.out / f"{given.data}.jsonl")
     heading: Row = {"zoo": given.data, "versions": versions(), "machine": machine()}
@@ -105,12 +105,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     show([row for row in rows if row.get("store") == heading["store"]], len(pool), list(task.tests))
     if failed:
-        print(f"{failed} rows failed; {rows.path} says why, and the same command tries them again", file=sys.stderr)
+        print(
+            f"{failed} rows failed; the reasons are in {rows.path}, and the same command repeats them", file=sys.stderr
+        )
     return int(failed > 0)
 
 
 def open_task(given: argparse.Namespace) -> radin.Task:
-    """What the checkpoints are run on: the task open_clip on these data."""
+    """The task open_clip on these data."""
     data, tests = {"cifar10": cifar10, "imagenet": imagenet, "domainnet": partial(domainnet, domain=given.domain)}[
         given.data
     ](given.folder)
@@ -120,12 +122,12 @@ def open_task(given: argparse.Namespace) -> radin.Task:
 
 
 def cifar10(folder: Path) -> tuple[str, dict[str, str]]:
-    """What selects, and what reports."""
+    """Selection data and test sets of CIFAR-10."""
     return f"cifar10:{folder}", {"cifar10": f"cifar10/test:{folder}"}
 
 
 def imagenet(folder: Path) -> tuple[str, dict[str, str]]:
-    """The same; every shifted test set that is there is one."""
+    """Selection data and test sets of ImageNet: its own, and every shifted one that is there."""
     inner = folder / "imagenet" if (folder / "imagenet").is_dir() else folder
     found = {
         kind: f"{kind}:{folder / name}" for kind, names in SHIFTS.items() for name in names if (folder / name).is_dir()
@@ -134,7 +136,7 @@ def imagenet(folder: Path) -> tuple[str, dict[str, str]]:
 
 
 def domainnet(folder: Path, domain: str) -> tuple[str, dict[str, str]]:
-    """The same; the selecting domain's own test set comes first."""
+    """Selection data and test sets of DomainNet; the selecting domain's own test set comes first."""
     inner = folder / "domainnet" if (folder / "domainnet").is_dir() else folder
     # Two levels alone: the lists lie in the folder or beside one another in one below, and there are 600 000 images.
     lists = {path.name.removesuffix("_test.txt") for depth in ("", "*/") for path in inner.glob(f"{depth}*_test.txt")}
@@ -165,7 +167,7 @@ def carry_out(given: argparse.Namespace, verifier: radin.Verifier, rows: Rows, h
                     rows.add(row)
                     yield missing.pop(winner.soups) | row
         except Exception as error:
-            # Whatever is wrong with one method, the others are not to blame.
+            # A fault of one method must not cost the others.
             for row in missing.values():
                 rows.add(row | {"error": described(error)})
                 yield row | {"error": described(error)}
@@ -196,7 +198,7 @@ def best_single(verifier: radin.Verifier) -> Iterator[Winner]:
 
 
 def uniform(verifier: radin.Verifier) -> Iterator[Winner]:
-    """The soup of everything, whatever it is worth."""
+    """The uniform soup of all ingredients."""
     yield Winner(None, radin.Recipe.uniform(verifier.names), 1)
 
 
@@ -217,7 +219,7 @@ def radin_at(verifier: radin.Verifier, given: argparse.Namespace, lam: float, ca
 
 
 def by_default(verifier: radin.Verifier, given: argparse.Namespace, caps: Sequence[int]) -> Iterator[Winner]:
-    """What `radin.make_soup` finds: each verified soup has a say in which one is next."""
+    """The winner of `radin.make_soup`, in which each verified soup helps to choose the next."""
     searcher, lam = DEFAULT[0].removeprefix("calibrated "), DEFAULT[1]
     surrogate, most = radin.Surrogate(verifier.bank, verifier.task.metric, lam), max(caps)
     shortlist = radin.search(searcher, surrogate, radin.Budget(candidates=given.candidates, soups=None), top=SHORTLIST)
@@ -232,7 +234,7 @@ def winner_of(verifier: radin.Verifier, tried: Sequence[radin.Recipe]) -> radin.
     """The best of some soups and all ingredients, chosen as `radin.make_soup` chooses."""
     singles = [radin.Recipe.subset(verifier.names, [i]) for i in range(len(verifier.names))]
     surrogate = radin.Surrogate(verifier.bank, verifier.task.metric)
-    return max((assess(one, verifier, surrogate) for one in (*tried, *singles)), key=merit(verifier.task)).recipe
+    return ranked(assess([*tried, *singles], verifier, surrogate))[0].recipe
 
 
 def show(rows: Sequence[Row], n: int, tests: Sequence[str]) -> None:

@@ -1,9 +1,9 @@
 """`python -m benchmarks.studies.scale`: how the time of a search grows with the pool, on synthetic logits.
 
 Each search runs in a process of its own, on 1 000 samples of 10 classes, until it has scored K candidates, is done, or
-its time is up. `end` says which: `seconds` is the cap on time, which is looked at between evaluations; a search that is
-still at it, or out of memory, long after that is ended and has no score. Rows go to OUT/scale.jsonl; a second run adds
-what is missing.
+its time is up. `end` gives the reason: `seconds` is the cap on time, which is checked between evaluations; a search
+that is still running, or out of memory, long after that is ended and has no score. Rows go to OUT/scale.jsonl; a second
+run adds the missing ones.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from benchmarks.comparison.runs import versions
 from benchmarks.comparison.tables import markdown
 from benchmarks.speed.processes import machine
 from benchmarks.speed.synthetic import Fleet
-from radin.cli.screen import Bars
+from radin.common.bars import Bars
 
 SAMPLES, CLASSES = 1000, 10
 
@@ -38,7 +38,7 @@ COLUMNS = ("searcher", "N", "candidates", "seconds", "ms each", "best score", "o
 
 
 def search(searcher: str, n: int, candidates: int, seconds: float) -> dict[str, Any]:
-    """One search, and what it came to."""
+    """Runs one search and returns its row."""
     surrogate = radin.Surrogate(Fleet(n, SAMPLES, CLASSES, disagreement=0.6).bank(), lam=0.0)
     start = time.perf_counter()
     best_single = float(surrogate.solo.max())
@@ -56,7 +56,7 @@ def search(searcher: str, n: int, candidates: int, seconds: float) -> dict[str, 
 
 
 def apart(searcher: str, n: int, candidates: int, seconds: float) -> dict[str, Any]:
-    """The same in a process of its own, which is ended when it takes too much."""
+    """Runs one search in a process of its own, which is ended when it takes too long or too much memory."""
     code = (
         "import json, sys; from benchmarks.studies.scale import search; s, n, k, t = sys.argv[1:];"
         "print(json.dumps(search(s, int(n), int(k), float(t))))"
@@ -68,7 +68,7 @@ def apart(searcher: str, n: int, candidates: int, seconds: float) -> dict[str, A
             capture_output=True,
             text=True,
             timeout=seconds + GRACE,
-            cwd=Path(__file__).resolve().parents[1],
+            cwd=Path(__file__).resolve().parents[2],
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY)),
         )
     except subprocess.TimeoutExpired:

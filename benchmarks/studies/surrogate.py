@@ -1,8 +1,8 @@
 """`python -m benchmarks.studies.surrogate`: how well averaged logits rank real soups, beside other surrogates.
 
 On each pool random subsets of several sizes are built and evaluated for real. Spearman's rank correlation between real
-soups and what a surrogate says of them is taken within each size, and over all of them; the gap is the real score minus
-the surrogate's. One half of the samples is for surrogates that have to be fitted; all scores are those on the other.
+soups and the surrogate's scores is taken within each size, and over all of them; the gap is the real score minus the
+surrogate's. One half of the samples is for surrogates that have to be fitted; all scores are on the other half.
 Rows go to OUT/surrogate.jsonl, and a picture beside them. Soups are kept beside the pool, so that a second run is fast.
 """
 
@@ -25,7 +25,7 @@ from benchmarks.comparison.pictures import panels
 from benchmarks.comparison.runs import described, versions
 from benchmarks.comparison.store import Store
 from benchmarks.comparison.tables import markdown
-from radin.cli.screen import Bars
+from radin.common.bars import Bars
 from radin.common.files import written_aside
 from radin.common.progress import SILENT, Progress
 from radin.scoring.metrics import losses
@@ -154,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                         with file.open("a") as target:
                             target.writelines(json.dumps(row) + "\n" for row in new)
             except Exception as error:
-                # Whatever is wrong with one pool, the others are not to blame.
+                # A fault of one pool must not cost the others.
                 print(f"{zoo}: {described(error)}", file=sys.stderr)
                 failed += 1
     if known:

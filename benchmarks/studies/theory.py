@@ -2,8 +2,8 @@
 
 A small network is pretrained on scikit-learn's digits and fine-tuned several times, all in float64. Ingredient i at
 distance t is `θ_0 + t (θ_i − θ_0)`: t = 1 is the fine-tuned network, t = 0 the shared start. Radin then reads these
-ingredients from files, builds soups, and scores the same recipes from averaged logits. `docs/method.md` explains what
-comes out and quotes it.
+ingredients from files, builds soups, and scores the same recipes from averaged logits. `docs/method.md` quotes
+and explains the results.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ State = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured at one distance; losses are negative log-likelihoods on images that trained nothing.
+    """The measurements at one distance; losses are negative log-likelihoods on images that trained nothing.
 
     Attributes:
         distance: t in `θ_i(t) = θ_0 + t (θ_i − θ_0)`.
         soup_change: `L(soup) − L(θ_0)`, root mean square over the recipes.
-        ensemble_change: `L(averaged logits) − L(θ_0)`, likewise.
-        gap: `L(soup) − L(averaged logits)`, likewise.
+        ensemble_change: `L(averaged logits) − L(θ_0)`, root mean square over the recipes.
+        gap: `L(soup) − L(averaged logits)`, root mean square over the recipes.
         rank_correlation: Spearman's, between the two losses over the recipes.
     """
 

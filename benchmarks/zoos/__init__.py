@@ -32,12 +32,12 @@ class Zoo:
 
     @property
     def module(self) -> ModuleType:
-        """Where the pool is described."""
+        """The module that describes the pool."""
         return import_module(f"{__name__}.{self.name.replace('-', '_')}")
 
     @property
     def options(self) -> frozenset[str]:
-        """What `build` takes beside the folder."""
+        """Names of the arguments of `build` beside the folder."""
         return frozenset(inspect.signature(self.module.build).parameters) - {"out"}
 
     def folder(self, out: str | Path | None = None) -> Path:
@@ -45,7 +45,7 @@ class Zoo:
         return Path(out or os.environ.get(VARIABLE) or Path.home() / ".cache" / "radin" / "zoos") / self.name
 
     def build(self, out: str | Path | None = None, **options: Any) -> list[Path]:
-        """Trains what is missing of the pool and returns its files, in pool order.
+        """Trains the missing part of the pool and returns its files, in pool order.
 
         Arguments:
             out: the folder of all pools.
@@ -55,7 +55,7 @@ class Zoo:
         return paths
 
     def task(self, **arguments: Any) -> Task:
-        """What the pool is run on; the arguments are those of the pool's own `task`."""
+        """The task of the pool; the arguments are those of the pool's own `task`."""
         task: Task = self.module.task(**arguments)
         return task
 
@@ -76,6 +76,10 @@ _ZOOS = {
         ),
         Zoo("efficientnet", "8 fine-tunings of EfficientNet-Lite0 from ImageNet on Fashion-MNIST; minutes"),
         Zoo("minilm", "10 fine-tunings of a sentence encoder on descriptions of Debian packages; minutes"),
+        Zoo("sections", "16 fine-tunings of a small transformer that sorts Debian packages into sections; minutes"),
+        Zoo("trajectory", "30 checkpoints of one run of a small vision transformer on Fashion-MNIST; a minute"),
+        Zoo("equal", "20 fine-tunings of a perceptron on Fashion-MNIST, alike but for their images; a minute"),
+        Zoo("hundred", "120 fine-tunings of a perceptron on Fashion-MNIST; minutes"),
     )
 }
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.zoos digits fashion-mnist`: trains what is missing of pools and says where they are."""
+"""`python -m benchmarks.zoos digits fashion-mnist`: trains the missing parts of pools and prints their folders."""
 
 from __future__ import annotations
 

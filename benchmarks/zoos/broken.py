@@ -27,12 +27,12 @@ __all__ = ["build", "task"]
 
 SWEEP = replace(digits.SWEEP, name="broken")
 
-#: How the broken networks are fine-tuned, but for what is broken: the middle of the sweep.
+#: Settings of the broken networks, except for the fault of each: the middle of the sweep, chosen by hand.
 USUAL = Settings(learning_rate=5e-3, weight_decay=1e-2, epochs=20, part=0.5, final_rate=0.1)
 
 
 def build(out: Path, n: int = 13, *, seed: int = 0, progress: Progress = SILENT) -> list[Path]:
-    """Trains the pool, or what is missing of it: `n` good fine-tunings, then the three broken ones."""
+    """Trains the pool, or the missing part of it: `n` good fine-tunings, then the three broken ones."""
     images = digits.images()[0]
     paths = train_pool(SWEEP, out, images, n, seed=seed, progress=progress)
     origin = file_digest(out / "pretrained" / "pretrained.safetensors")[:16]

@@ -133,7 +133,7 @@ def build(
     jobs: int = 2,
     progress: Progress = SILENT,
 ) -> list[Path]:
-    """Trains the pool, or what is missing of it.
+    """Trains the pool, or the missing part of it.
 
     Beside the pool, `initial/clip.safetensors` is the whole CLIP and `initial/zero-shot.safetensors` the classifier
     that it gives.
@@ -165,7 +165,7 @@ def build(
 
 
 def task(metric: str = "accuracy", data: str | Path = DATA, selection: int = 5_000, test: int = 5_000) -> Task:
-    """What the pool is run on: held-out training images select, the first official test images report.
+    """The task of the pool: held-out training images select, the first official test images report.
 
     Arguments:
         metric: what is selected for.

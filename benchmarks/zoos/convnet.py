@@ -58,13 +58,13 @@ def build(
     jobs: int = 2,
     progress: Progress = SILENT,
 ) -> list[Path]:
-    """Trains the pool, or what is missing of it; the arguments are those of *fashion-mnist*."""
+    """Trains the pool, or the missing part of it; the arguments are those of *fashion-mnist*."""
     training = fashion_mnist.training_images(data, TRAINING_IMAGES)
     return train_pool(sweep, out, training, n, seed=seed, jobs=jobs, progress=progress)
 
 
 def task(metric: str = "accuracy", data: str | Path = DATA, selection: int = 5_000, test: int = 5_000) -> Task:
-    """What the pool is run on: held-out training images select, the first official test images report.
+    """The task of the pool: held-out training images select, the first official test images report.
 
     Arguments:
         metric: what is selected for.

@@ -39,7 +39,7 @@ def descriptions(path: Path) -> list[tuple[int, str]]:
 
 
 def available() -> str:
-    """What apt knows of all packages.
+    """The records of all packages that apt knows.
 
     Raises:
         MissingFileError: apt is not there.

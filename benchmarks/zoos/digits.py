@@ -11,5 +11,5 @@ __all__ = ["build", "task"]
 
 
 def build(out: Path, n: int = 13, *, seed: int = 0, progress: Progress = SILENT) -> list[Path]:
-    """Trains the pool, or what is missing of it; see `radin.demo.digits`."""
+    """Trains the pool, or the missing part of it; see `radin.demo.digits`."""
     return train_pool(out, n, seed, progress)

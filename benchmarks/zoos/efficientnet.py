@@ -97,7 +97,7 @@ def build(
     jobs: int = 2,
     progress: Progress = SILENT,
 ) -> list[Path]:
-    """Trains the pool, or what is missing of it; `images` says how many train, see *fashion-mnist* for the rest.
+    """Trains the pool, or the missing part of it; `images` says how many train, see *fashion-mnist* for the rest.
 
     Raises:
         MissingFileError: also where the package with the ImageNet weights is not installed.
@@ -117,7 +117,7 @@ def build(
 def task(
     metric: str = "accuracy", data: str | Path = DATA, selection: int = 1_000, test: int = 1_000, size: int = SIZE
 ) -> Task:
-    """What the pool is run on: held-out training images select, the first official test images report.
+    """The task of the pool: held-out training images select, the first official test images report.
 
     Arguments:
         metric: what is selected for.

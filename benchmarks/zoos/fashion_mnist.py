@@ -40,7 +40,7 @@ CLASSES = (
     "Ankle boot",
 )
 
-#: What captions, class folders and the checkpoints' metadata call them; folders sort in another order than the labels.
+#: Names in captions, class folders and the metadata of checkpoints. The order of the folders is not that of the labels.
 NAMES = tuple(name.lower().replace("/", " or ") for name in CLASSES)
 
 
@@ -110,7 +110,7 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
         dimensions: how many it must have: 3 for images, 1 for labels.
 
     Raises:
-        MissingFileError: it is not there; says where it comes from.
+        MissingFileError: it is not there; the message says where to get it.
         DataError: it is not gzip, not idx, of other dimensions, or shorter or longer than its sizes say.
     """
     if not path.is_file():
@@ -186,7 +186,7 @@ def build(
     jobs: int = 2,
     progress: Progress = SILENT,
 ) -> list[Path]:
-    """Trains the pool, or what is missing of it: minutes; `docs/zoos.md` says how many.
+    """Trains the pool, or the missing part of it: minutes; times are in `docs/zoos.md`.
 
     Arguments:
         out: where `run-00.safetensors` and on go.
@@ -210,7 +210,7 @@ def build(
 def task(
     metric: str = "accuracy", data: str | Path = DATA, selection: int = SELECTION_IMAGES, test: bool = True
 ) -> Task:
-    """What the pool is run on: 5 000 held-out training images select, the official 10 000 test images report.
+    """The task of the pool: 5 000 held-out training images select, the official 10 000 test images report.
 
     Arguments:
         metric: what is selected for.

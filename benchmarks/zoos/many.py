@@ -28,10 +28,10 @@ SWEEP = Sweep(
 
 
 def build(out: Path, n: int = 60, *, seed: int = 0, progress: Progress = SILENT) -> list[Path]:
-    """Trains the pool, or what is missing of it, on the 500 training images of *digits*."""
+    """Trains the pool, or the missing part of it, on the 500 training images of *digits*."""
     return train_pool(SWEEP, out, digits.images()[0], n, seed=seed, progress=progress)
 
 
 def task(metric: str = "accuracy", holdback: float = 0.4, split_seed: int = 0) -> Task:
-    """What the pool is run on: the images of the pool *digits*, split alike."""
+    """The task of the pool: the images of the pool *digits*, split alike."""
     return replace(digits.task(metric, holdback, split_seed), build_model=network)

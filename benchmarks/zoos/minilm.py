@@ -133,7 +133,7 @@ def parts(path: Path) -> tuple[Texts, Texts, Texts]:
 def build(
     out: Path, n: int = 10, *, sweep: Sweep = SWEEP, seed: int = 0, jobs: int = 2, progress: Progress = SILENT
 ) -> list[Path]:
-    """Trains the pool, or what is missing of it.
+    """Trains the pool, or the missing part of it.
 
     Arguments:
         out: where `run-00.safetensors` and on go.
@@ -158,7 +158,7 @@ def build(
 
 
 def task(metric: str = "accuracy", folder: str | Path | None = None) -> Task:
-    """What the pool is run on: texts that trained nothing; half of them select, the others report.
+    """The task of the pool: texts that trained nothing; half of them select, the others report.
 
     Arguments:
         metric: what is selected for.

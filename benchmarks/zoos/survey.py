@@ -1,4 +1,4 @@
-"""`python -m benchmarks.zoos.survey digits many ...`: what averaging does on each pool, as a Markdown table."""
+"""`python -m benchmarks.zoos.survey digits many ...`: scores of soups on each pool, as a Markdown table."""
 
 from __future__ import annotations
 

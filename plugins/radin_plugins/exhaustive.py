@@ -31,11 +31,8 @@ def exhaustive(
         )
     total = 2**problem.n
     for start in range(1, total, batch):
-        stop = min(start + batch, total)
-        if "subset_range" in problem.abilities:
-            problem.subset_range(start, stop)
-        else:
-            yield problem.numbered_subsets(start, stop)
+        problem.subset_range(start, min(start + batch, total))
+    yield from ()  # a searcher is a generator; this one asks for all that it needs
 
 
 def _count(n: int) -> str:

@@ -7,7 +7,6 @@ from typing import Annotated
 import numpy as np
 
 import radin
-from radin_plugins.moves import flips
 
 
 def forward(
@@ -23,15 +22,15 @@ def forward(
     soup, score = np.arange(problem.n) == problem.solo.argmax(), -np.inf
     yield soup[None]
     while True:
-        moves, scores = yield from flips(problem, soup, ~soup)
+        scores = problem.neighbours(soup, among=~soup)
         if not (scores > score).any():
             return
-        soup, score = moves[scores.argmax()], scores.max()
-        while removal:
-            moves, scores = yield from flips(problem, soup, soup)
+        soup, score = soup ^ (np.arange(problem.n) == scores.argmax()), scores.max()
+        while removal and soup.sum() > 2:  # of a soup of two, a single ingredient would be left
+            scores = problem.neighbours(soup, among=soup)
             if not (scores > score).any():
                 break
-            soup, score = moves[scores.argmax()], scores.max()
+            soup, score = soup ^ (np.arange(problem.n) == scores.argmax()), scores.max()
 
 
 @radin.hookimpl

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from typing import Annotated
 
 import numpy as np
@@ -10,7 +10,6 @@ from annotated_types import Ge
 from jaxtyping import Bool
 
 import radin
-from radin_plugins.moves import flips, swaps
 
 
 def local_search(
@@ -29,7 +28,7 @@ def local_search(
     for number, start in enumerate(_starts(problem), start=1):
         scores = yield start
         best = int(np.where(start.sum(axis=1) >= 2, scores, -np.inf).argmax())
-        yield from _climb(problem, start[best], float(scores[best]), exchange)
+        _climb(problem, start[best], float(scores[best]), exchange)
         if number == starts:
             return
 
@@ -43,15 +42,18 @@ def _starts(problem: radin.Problem) -> Iterator[Bool[np.ndarray, "k n"]]:
         yield problem.random_subsets(1, problem.rng.random())
 
 
-def _climb(
-    problem: radin.Problem, mask: Bool[np.ndarray, " n"], score: float, exchange: bool
-) -> Generator[np.ndarray, np.ndarray, None]:
+def _climb(problem: radin.Problem, mask: Bool[np.ndarray, " n"], score: float, exchange: bool) -> None:
+    """Takes the best move again and again, until none improves; the driver keeps what was scored."""
+    ingredients = np.arange(problem.n)
     if mask.sum() < 2:
         score = -np.inf  # no soup yet
     while True:
-        moves, scores = yield from flips(problem, mask)
-        if exchange and not (scores > score).any():
-            moves, scores = yield from swaps(problem, mask)
+        # A soup has at least two ingredients. Moves to single ones are left out: where the best ingredient outdoes
+        # every soup near it, a search that may end there finds no soup at all.
+        scores = problem.neighbours(mask, among=~mask if mask.sum() <= 2 else None)
+        moves = mask ^ (ingredients[:, None] == ingredients)
+        if exchange and mask.sum() >= 2 and not (scores > score).any():
+            moves, scores = problem.swaps(mask)
         if not (scores > score).any():
             return
         best = int(scores.argmax())

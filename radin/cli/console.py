@@ -1,4 +1,4 @@
-"""What the commands share: options that several of them have, and how sizes and times are written."""
+"""Parts that several commands share: options, and the writing of sizes and times."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Command = Callable[..., Any]
 
 
 def _with(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    """One decorator of several options, which `--help` lists in this order."""
+    """Makes one decorator of several options, which `--help` lists in this order."""
 
     def decorate(command: Command) -> Command:
         for option in reversed(options):
@@ -55,46 +55,86 @@ def _with(*options: Callable[[Command], Command]) -> Callable[[Command], Command
     return decorate
 
 
-#: What to read, and how, in every command that reads checkpoints.
+#: Options of every command that reads checkpoints.
 pool_options = _with(
     click.argument("checkpoints", nargs=-1, metavar="CKPT..."),
     click.option(
         "--weights",
         type=click.Choice(["model", "ema"]),
-        help="Of files that hold both: the network's own weights, or their moving average.",
+        help="Which weights to take from files that hold both: the network's own, or their moving average (EMA).",
     ),
-    click.option("--prefix", metavar="NAME.", help="The network is what stands under this prefix in the files."),
+    click.option(
+        "--prefix",
+        metavar="NAME.",
+        help="Take only tensors whose names begin with this, such as `backbone.`, and cut it off.",
+    ),
 )
 
-#: In every command that searches.
+#: Options of every command that searches.
 searcher_options = _with(
-    click.option("--searcher", default="forward", show_default=True, help="See `radin searchers`."),
-    click.option("-p", "parameters", multiple=True, metavar="KEY=VALUE", help="An option of the searcher."),
-    click.option("--candidates", default=20_000, show_default=True, help="K: recipes scored from logits."),
-    click.option("--lam", default=0.0, show_default=True, help="λ: strength of the prior for larger soups."),
-    click.option("--seed", default=0, show_default=True, help="Seed of the searcher's randomness."),
+    click.option(
+        "--searcher", default="forward", show_default=True, help="Name of the searcher; `radin searchers` lists all."
+    ),
+    click.option(
+        "-p", "parameters", multiple=True, metavar="KEY=VALUE", help="Option of the searcher; repeat for several."
+    ),
+    click.option("--candidates", default=20_000, show_default=True, help="K: the most recipes to score from logits."),
+    click.option(
+        "--lam",
+        default=0.0,
+        show_default=True,
+        help="λ: strength of the prior that favours larger soups, in standard errors.",
+    ),
+    click.option("--seed", default=0, show_default=True, help="Seed of the searcher's random choices."),
 )
 
-#: In every command that runs networks: all that decides which logits they give, so that run folders can be shared.
+#: Options of every command that runs networks. Whatever decides which logits a network gives is among them, so that the
+#: commands can share a run folder.
 task_options = _with(
-    click.option("--task-arg", "arguments", multiple=True, metavar="KEY=VALUE", help="An argument of the task."),
-    click.option("--metric", help="accuracy, top5, balanced-accuracy, macro-f1 or nll; the task's own by default."),
-    click.option("--holdback", type=float, help="Share of the data that reports and does not select; the task's own."),
-    click.option("--split-seed", type=int, help="Draws the held-back part; the task's own by default."),
-    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the network runs."),
-    click.option("--autocast", type=click.Choice(["bfloat16", "float16"]), help="Lower precision for forward passes."),
-    click.option("--batch-size", type=int, help="Samples per forward pass; halves itself when memory runs out."),
-    click.option("--workers", type=int, help="Processes that load the data."),
-    click.option("--limit", type=int, help="Most samples of the data, and of each test set, each class in proportion."),
-    click.option("--split", metavar="NAME", help="Which part of the data, as --task-arg split=NAME."),
+    click.option(
+        "--task-arg", "arguments", multiple=True, metavar="KEY=VALUE", help="Argument of the task; repeat for several."
+    ),
+    click.option(
+        "--metric",
+        help="Metric to select by, such as accuracy, top5, balanced-accuracy, macro-f1 or nll. Default: the task's.",
+    ),
+    click.option(
+        "--holdback",
+        type=float,
+        help="Share of the data that is kept for the final report and selects nothing. Default: the task's.",
+    ),
+    click.option("--split-seed", type=int, help="Seed that draws the held-back share. Default: the task's."),
+    click.option(
+        "--device",
+        type=click.Choice(["auto", "cpu", "cuda"]),
+        help="Device that the network runs on. Default: the task's.",
+    ),
+    click.option(
+        "--autocast", type=click.Choice(["bfloat16", "float16"]), help="Run forward passes in this lower precision."
+    ),
+    click.option("--batch-size", type=int, help="Samples in a batch; halved when memory runs out."),
+    click.option("--workers", type=int, help="Number of processes that load the data."),
+    click.option(
+        "--limit",
+        type=int,
+        help="Use at most this many samples of the data and of each test set, each class in proportion.",
+    ),
+    click.option("--split", metavar="NAME", help="Part of the data to use; short for --task-arg split=NAME."),
     click.option(
         "--batchnorm",
         type=click.Choice(["average", "recompute", "keep"]),
         default="recompute",
         show_default=True,
-        help="BatchNorm statistics of soups.",
+        help="BatchNorm statistics of soups: recompute them on the data, average the members', or keep those of the "
+        "member with the largest weight.",
     ),
-    click.option("--run-dir", default="radin-run", show_default=True, metavar="DIR", help="Goes on where it stopped."),
+    click.option(
+        "--run-dir",
+        default="radin-run",
+        show_default=True,
+        metavar="DIR",
+        help="Folder for logits, ledger and results. An interrupted run resumes from this folder.",
+    ),
 )
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from radin.cli.console import check_several, json_option, pool_options, print_json, task_from, task_options
-from radin.cli.screen import Bars, print_table
+from radin.cli.screen import print_table
+from radin.common.bars import Bars
 
 if TYPE_CHECKING:
     from radin.report.diagnosis import Diagnosis
@@ -20,11 +21,23 @@ if TYPE_CHECKING:
     "radin diagnose runs/*.safetensors --task mytask.py:task --run-dir runs/soup --soups 4",
 )
 @pool_options
-@click.option("--task", "spec", metavar="TASK", help="As for `radin soup`; without it only weights are compared.")
+@click.option(
+    "--task", "spec", metavar="TASK", help="The task, as for `radin soup`. Without it only weights are compared."
+)
 @task_options
-@click.option("--pretrained", metavar="FILE", help="What all were fine-tuned from; their mean by default.")
-@click.option("--soups", default=0, show_default=True, help="Real soups to evaluate beside those in the run folder.")
-@click.option("--picture", metavar="FILE", help="Where to draw it; diagnosis.png in the run folder if there is a task.")
+@click.option(
+    "--pretrained",
+    metavar="FILE",
+    help="The model that all were fine-tuned from. Default: the mean of the checkpoints.",
+)
+@click.option(
+    "--soups", default=0, show_default=True, help="Number of real soups to evaluate beside those in the run folder."
+)
+@click.option(
+    "--picture",
+    metavar="FILE",
+    help="File to draw the diagnosis to. Default: diagnosis.png in the run folder, if there is a task.",
+)
 @json_option
 def command(
     checkpoints: tuple[str, ...],
@@ -43,7 +56,7 @@ def command(
 ) -> None:
     """Say whether checkpoints soup at all, which of them do not belong, and why.
 
-    Compares weights, logits if there is a task, and the soups that were verified in the run folder.
+    Compares the checkpoints' weights. With a task, compares their outputs, too, and the soups in the run folder.
     """
     from radin.evaluation.settings import check_run_dir
     from radin.tasks.adapters import parse_task
@@ -56,14 +69,14 @@ def command(
     check_several(pool)
     start = Pool(pretrained, prefix=prefix) if pretrained else None
 
-    from radin.report.diagnosis import (
-        diagnose,  # brings torch along, which takes seconds: what is wrong above is said at once
-    )
+    # This brings torch along, which takes seconds: what is wrong above is said at once.
+    from radin.report.diagnosis import diagnose
     from radin.report.picture import draw_diagnosis
 
     task = task_from(spec, arguments, split, changes) if spec else None
     with Bars() as bars:
-        found = diagnose(pool, task, run_dir, pretrained=start, soups=soups, batchnorm=batchnorm, progress=bars)
+        how: dict[str, Any] = {"run_dir": run_dir, "pretrained": start, "soups": soups, "batchnorm": batchnorm}
+        found = diagnose(pool, task, **how, progress=bars)
     drawn = picture or (str(Path(run_dir) / "diagnosis.png") if task is not None else None)
     if drawn:
         draw_diagnosis(found, Path(drawn))
@@ -78,26 +91,28 @@ def show(found: Diagnosis, drawn: str | None) -> None:
             row["name"],
             *(_cell(row[key], digits) for key, digits in (("update", 4), ("distance", 4), ("angle", 3))),
             _cell(row["disagreement"], 3),
-            "" if row["score"] is None else f"{row['score']:.4f}",
+            "" if row["value"] is None else f"{row['value']:.4f}",
             "suspect" if row["suspect"] else "",
         ]
         for row in found.ingredients()
     ]
     title = f"ingredients: lengths from the {found.weights.origin}, medians over the others"
     print_table(title, columns, rows, numbers=range(1, 6))
-    if found.measured:
+    if found.verified:
         cells = [
-            [str(i), f"{one.score:.4f}", f"{one.gap:+.4f}", f"{one.lost:+.1%}", str(one.recipe.size)]
-            for i, one in enumerate(found.measured, start=1)
+            [str(i), f"{one.value:.4f}", f"{one.gap:+.4f}", f"{one.lost:+.1%}", str(one.recipe.size)]
+            for i, one in enumerate(found.verified, start=1)
         ]
         title, columns = (
             "verified soups, scores on the selection data",
             ["", "real soup", "minus ensemble", "lost", "size"],
         )
-        print_table(title, columns, cells, numbers=range(5), recipes=[str(one.recipe) for one in found.measured])
+        print_table(title, columns, cells, numbers=range(5), recipes=[str(one.recipe) for one in found.verified])
     click.echo(found.verdict)
     for reason in found.reasons:
         click.echo(f"- {reason}")
+    for note in found.notes:
+        click.echo(f"Note: {note}.")
     if found.soups:
         click.echo(f"Real soups evaluated for this: {found.soups}.")
     if drawn:

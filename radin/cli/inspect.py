@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from radin.cli.console import json_option, pool_options, print_json, size
 from radin.cli.screen import print_table
-from radin.errors import IncompatibleError
+from radin.common.wording import counted, shown
 
 if TYPE_CHECKING:
-    from radin.weights.pool import Pool
+    from radin.weights.inspection import Inspected, Inspection
 
 
 @click.command("inspect", epilog="Example: radin inspect runs/*.safetensors")
@@ -23,68 +23,49 @@ def command(checkpoints: tuple[str, ...], weights: str | None, prefix: str | Non
 
     Exits with 2 if they cannot.
     """
-    from radin.common.error_list import Complaints
-    from radin.weights.pool import Pool
-    from radin.weights.survey import check_averageable, survey
+    from radin.weights.inspection import inspect
 
-    complaints = Complaints("checkpoints")
-    pool = Pool(checkpoints, weights=weights, prefix=prefix, complaints=complaints)
-    seen: dict[str, str] = {}
-    rows: list[dict[str, Any]] = []
-    surveys = []
-    for i, (name, path) in enumerate(zip(pool.names, pool.paths, strict=True)):
-        digest = pool.digest(i)
-        same = seen.setdefault(digest, name)
-        surveys.append(survey(pool, i))
-        with complaints.noting():
-            _refuse_twin(name, same)
-        row = {"name": name, "path": str(path), "sha256": digest, "same_as": None if same == name else same}
-        rows.append(row | pool.origin(i) | {"not_finite": [asdict(one) for one in surveys[-1].not_finite]})
-    if not complaints:
-        check_averageable(pool, surveys, complaints)
-    dtypes = sorted({info.dtype for info in pool.tensors.values()})
-    if as_json:
-        summary = {"compatible": not complaints, "tensors": len(pool.tensors), "bytes": pool.nbytes, "dtypes": dtypes}
-        print_json(summary | {"tied": dict(pool.aliases), "classes": pool.class_names, "ingredients": rows})
-    else:
-        show(pool, rows, dtypes)
-    complaints.settle()
+    found = inspect(checkpoints, weights=weights, prefix=prefix)
+    print_json(found.to_json()) if as_json else show(found)
+    if found.error is not None:
+        raise found.error
     if not as_json:
-        click.echo("compatible: they can be averaged" if len(pool) > 1 else "one checkpoint: give more to compare")
+        several = len(found.ingredients) > 1
+        click.echo("compatible: they can be averaged" if several else "one checkpoint: give more to compare")
 
 
-def show(pool: Pool, rows: list[dict[str, Any]], dtypes: list[str]) -> None:
-    """Prints a row for each checkpoint, what was taken of the files, and what is infinite."""
-    cells = [[row["name"], row["path"], row["sha256"][:12]] for row in rows]
+def show(found: Inspection) -> None:
+    """Prints a row for each checkpoint, what was taken of the files, and which tensors hold infinities."""
+    pool, ingredients = found.pool, found.ingredients
+    cells = [[one.name, str(one.path), one.fingerprint[:12]] for one in ingredients]
     print_table("ingredients", ["name", "file", "sha256"], cells)
-    for taken in dict.fromkeys(map(_taken, rows)):
-        named = [row["name"] for row in rows if _taken(row) == taken]
-        click.echo(f"taken from {'each file' if len(named) == len(rows) else ', '.join(named)}: {taken}")
+    taken: dict[str, list[str]] = {}
+    for one in ingredients:
+        taken.setdefault(_taken(one.origin), []).append(one.name)
+    for what, names in taken.items():
+        click.echo(f"taken from {_where(names, ingredients)}: {what}")
     tied = f", {len(pool.aliases)} tied" if pool.aliases else ""
-    counted = f"{len(pool)} checkpoint{'s' * (len(pool) > 1)}, {len(pool.tensors)} tensors{tied}"
-    click.echo(f"{counted}, {size(pool.nbytes)} each, {', '.join(dtypes)}")
-    infinite: dict[str, list[str]] = {}
-    for row in rows:
-        for one in row["not_finite"]:
-            if one["infinite"]:
-                infinite.setdefault(one["tensor"], []).append(row["name"])
-    for tensor, names in infinite.items():
-        where = "each file" if len(names) == len(rows) else ", ".join(names)
-        click.echo(f"note: {tensor!r} holds infinities in {where}: right in a mask, of no use in weights")
+    held = f"{counted(len(pool), 'checkpoint')}, {counted(len(pool.tensors), 'tensor')}{tied}"
+    click.echo(f"{held}, {size(pool.nbytes)} each, {', '.join(found.dtypes)}")
+    for tensor, where in found.infinities.items():
+        places = _where(where, ingredients)
+        click.echo(f"note: {tensor!r} holds infinities in {places}: right in a mask, wrong in weights")
 
 
-def _refuse_twin(name: str, same: str) -> None:
-    if name != same:
-        raise IncompatibleError(f"{name} and {same} have the same contents: leave one out")
+def _where(names: Sequence[str], ingredients: Sequence[Inspected]) -> str:
+    return "each file" if len(names) == len(ingredients) else ", ".join(names)
 
 
-def _taken(row: dict[str, Any]) -> str:
-    """What was taken of a file, in words."""
+def _taken(row: Mapping[str, Any]) -> str:
+    """The part of a file that was taken, in words."""
     parts = [
         {"model": "the network's own weights", "ema": "the moving average (EMA)"}.get(row["weights"], "all tensors")
     ]
     if row["prefix"]:
         parts.append(f"prefix {row['prefix']} taken off")
     if row["left_out"]:
-        parts.append(f"without {', '.join(row['left_out'][:3])}" + (", ..." if len(row["left_out"]) > 3 else ""))
+        parts.append(
+            f"without {', '.join(shown(one)[1:-1] for one in row['left_out'][:3])}"
+            + (", ..." if len(row["left_out"]) > 3 else "")
+        )
     return "; ".join(parts)

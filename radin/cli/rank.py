@@ -1,16 +1,24 @@
-"""`radin rank`: the surrogate alone, on logits from anywhere."""
+"""`radin rank`: recipes ranked by averaged logits, from anywhere."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from radin.cli.console import json_option, pairs, print_json, searcher_options
-from radin.cli.screen import Bars, print_table
+from radin.cli.screen import print_table, show_warnings
+from radin.common.bars import Bars
 from radin.common.wording import counted
 from radin.errors import InputError
+
+if TYPE_CHECKING:
+    from radin.report.ranking import Ranking
+
+#: The file beside a run's logits that says which samples select.
+SPLIT = "split.json"
 
 
 @click.command(
@@ -24,22 +32,25 @@ from radin.errors import InputError
     required=True,
     multiple=True,
     metavar="DIR",
-    help="One .npy file of shape [samples, classes] per model; again for models of another architecture.",
+    help="Folder with one .npy file of shape [samples, classes] per model; repeat for models of other architectures.",
 )
-@click.option("--labels", metavar="FILE", help="The labels; labels.npy in each folder by default.")
+@click.option("--labels", metavar="FILE", help="The .npy file of labels. Default: labels.npy in each folder.")
 @click.option(
     "--samples",
     type=click.Choice(["selection", "all"]),
     default="selection",
     show_default=True,
-    help="Of a run's logits: the samples that select, or those held back as well.",
+    help="Samples to rank on, where a run held some back: those that select, or all.",
 )
 @searcher_options
 @click.option(
-    "--metric", default="accuracy", show_default=True, help="accuracy, top5, balanced-accuracy, macro-f1, nll."
+    "--metric",
+    default="accuracy",
+    show_default=True,
+    help="Metric to rank by, such as accuracy, top5, balanced-accuracy, macro-f1 or nll.",
 )
-@click.option("--top", default=10, show_default=True, help="How many recipes to list.")
-@click.option("--seconds", type=float, help="Most seconds to search.")
+@click.option("--top", default=10, show_default=True, help="Number of recipes to list.")
+@click.option("--seconds", type=float, help="End the search after this many seconds.")
 @json_option
 def command(
     folders: tuple[str, ...],
@@ -55,67 +66,49 @@ def command(
     seconds: float | None,
     as_json: bool,
 ) -> None:
-    """Rank recipes by the score of their averaged logits; no network is run.
+    """Rank recipes by the score of their averaged logits. No network is run.
 
-    Models whose weights cannot be averaged, of several architectures for one, are ranked as ensembles of their logits.
+    Models of different architectures can be ranked, too: their recipes are ensembles of outputs, and no soups.
     """
+    from radin.report.ranking import rank
     from radin.scoring.logit_bank import LogitBank
-    from radin.scoring.logit_folder import SPLIT
-    from radin.scoring.surrogate import Surrogate
     from radin.searching.budget import Budget
-    from radin.searching.driver import search
 
     budget = Budget(candidates=candidates, seconds=seconds)
     banks = {_title(folder): LogitBank.from_folder(folder, labels, samples=samples) for folder in folders}
     if len(banks) < len(folders):
         raise InputError(f"--logits was given folders of one name: {', '.join(folders)}; rename one")
-    bank = LogitBank.join(banks)
-    surrogate = Surrogate(bank, metric, lam)
-    options = pairs(parameters, "-p")
+    how: dict[str, Any] = {"metric": metric, "options": pairs(parameters, "-p"), "budget": budget, "lam": lam}
     with Bars() as bars:
-        found = search(searcher, surrogate, budget, seed=seed, top=top, options=options, progress=bars)
-    sign = 1 if surrogate.metric.higher_is_better else -1
-    best = int(surrogate.solo.argmax())
-    rows = [
-        {
-            "recipe": candidate.recipe.to_json(),
-            "size": candidate.recipe.size,
-            surrogate.metric.name: sign * float(surrogate.metric_scores(candidate.recipe.row[None])[0]),
-            "score": candidate.score,
-        }
-        for candidate in found
-    ]
-    single = {"name": surrogate.names[best], surrogate.metric.name: sign * float(surrogate.solo[best])}
-    if as_json:
-        totals = {"charged": found.charged, "proposed": found.proposed, "stopped": found.stopped}
-        about = {"samples": bank.n_samples, "models": len(bank)}
-        print_json({"shortlist": rows, "best_ingredient": single, "note": found.note} | totals | about)
-        return
+        ranking = rank(LogitBank.join(banks), searcher, **how, seed=seed, top=top, progress=bars)
+    print_json(ranking.to_json()) if as_json else show(ranking, folders, samples)
+
+
+def show(ranking: Ranking, folders: Sequence[str], samples: str) -> None:
+    """Prints the recipes, the best ingredient, and what speaks against the labels."""
+    sign = 1 if ranking.higher_is_better else -1
     cells = [
-        [
-            str(i),
-            f"{row[surrogate.metric.name]:.4f}",
-            f"{sign * candidate.score:.4f}",
-            str(row["size"]),
-        ]
-        for i, (row, candidate) in enumerate(zip(rows, found, strict=True), start=1)
+        [str(place), f"{one.value:.4f}", f"{sign * one.score:.4f}", str(one.recipe.size)]
+        for place, one in enumerate(ranking.recipes, start=1)
     ]
-    columns = ["", f"{surrogate.metric.name} of averaged logits", "with prior", "size"]
-    print_table("shortlist", columns, cells, numbers=range(4), recipes=[str(one.recipe) for one in found])
-    click.echo(f"Best single ingredient: {single['name']}, {single[surrogate.metric.name]:.4f}.")
+    columns = ["", f"{ranking.metric} of averaged logits", "with prior", "size"]
+    print_table("shortlist", columns, cells, numbers=range(4), recipes=[str(one.recipe) for one in ranking.recipes])
+    single, found = ranking.best_ingredient, ranking.shortlist
+    click.echo(f"Best single ingredient: {single.recipe.member_names[0]}, {single.value:.4f}.")
     click.echo(f"{counted(found.charged, 'candidate')} scored, {found.seconds:.1f} s, stopped: {found.stopped}.")
-    if found.note:
-        click.echo(f"Note: {found.note}.")
+    show_warnings(ranking.findings, command)
+    if ranking.note:
+        click.echo(f"Note: {ranking.note}.")
     held_back = any((Path(folder) / SPLIT).exists() for folder in folders)
     if held_back and samples == "all":
-        click.echo(f"Note: ranked on all {bank.n_samples:,} samples of a run, those held back included.")
+        click.echo(f"Note: ranked on all {ranking.n_samples:,} samples of a run, those held back included.")
     elif held_back:
         click.echo(
-            f"Ranked on the {bank.n_samples:,} samples that select in that run; --samples all takes the others, too."
+            f"Ranked on the {ranking.n_samples:,} samples that select in that run; --samples all takes the others, too."
         )
 
 
 def _title(folder: str) -> str:
-    """What tells the models of a folder from others' of the same name: that of the run."""
+    """The name that is put before those of a folder's models where others have the same: that of the run."""
     path = Path(folder).resolve()
     return path.parent.name if path.name == "logits" else path.name

@@ -1,28 +1,21 @@
-"""Tables and progress bars."""
+"""Tables and warnings on the screen."""
 
 from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 from rich.cells import cell_len
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
-from radin.common.progress import Advance
+from radin.cli.mending import with_flags
+
+if TYPE_CHECKING:
+    from radin.report.findings import Finding
 
 #: Width where the output is no terminal. A table that needs more gets it, on a terminal too: nothing is cut off.
 PLAIN_WIDTH = 100
@@ -30,14 +23,19 @@ PLAIN_WIDTH = 100
 #: Characters that a column of words has at least, if it needs as many.
 NARROWEST = 30
 
-#: Terminals that are narrower get progress bars with less around them.
-WIDE = 100
+
+class Output(Console):
+    """A console that leaves it to the entry point what happens when the reader of the output has gone."""
+
+    def on_broken_pipe(self) -> None:
+        """Raises the error once more; rich would end the program with exit code 1."""
+        raise
 
 
 def output() -> Console:
     """The console for results, on standard output; text is printed as it is."""
     width = None if sys.stdout.isatty() else PLAIN_WIDTH
-    return Console(width=width, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    return Output(width=width, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def print_table(
@@ -90,40 +88,8 @@ def folded(text: str, width: int) -> str:
     return textwrap.fill(text, width, subsequent_indent="   ", break_long_words=False, break_on_hyphens=False)
 
 
-class Bars:
-    """Progress bars on standard error, with counts and the time left."""
-
-    def __init__(self) -> None:
-        self._depth = 0
-        console = Console(stderr=True)
-        columns: list[ProgressColumn] = [TextColumn("{task.description}"), BarColumn()]
-        if console.width < WIDE:
-            columns = [TextColumn("{task.description}"), BarColumn(bar_width=20), TaskProgressColumn()]
-        else:
-            columns += [MofNCompleteColumn(), TextColumn("{task.fields[unit]}"), TimeElapsedColumn()]
-        self._progress = Progress(*columns, TimeRemainingColumn(), console=console)
-
-    def __enter__(self) -> Bars:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._progress.stop()
-
-    @contextmanager
-    def stage(self, name: str, total: int | None, unit: str) -> Iterator[Advance]:
-        """Adds a bar. One within another goes when it is done; a stage of nothing has none."""
-        if total == 0:
-            yield lambda done: None
-            return
-        bar = self._progress.add_task(name, total=total, unit=unit if total == 1 else f"{unit}s")
-        self._depth += 1
-        try:
-            yield lambda done: self._progress.advance(bar, done)
-        finally:
-            self._depth -= 1
-            if self._depth:
-                self._progress.remove_task(bar)
-            else:  # a search may end before its cap; then no time is left all the same
-                (done,) = (task.completed for task in self._progress.tasks if task.id == bar)
-                self._progress.update(bar, total=done)
+def show_warnings(findings: Sequence[Finding], command: click.Command) -> None:
+    """Prints each finding on a line of its own, with the flags of a command that would mend it."""
+    for one in findings:
+        said = with_flags(getattr(one, "message", one.text), getattr(one, "mend", {}), command)
+        click.secho(f"Warning: {said}", fg="yellow")

@@ -20,17 +20,16 @@ from radin.cli.console import (
     task_from,
     task_options,
 )
-from radin.cli.screen import Bars, print_table
+from radin.cli.screen import print_table, show_warnings
+from radin.common.bars import Bars
 from radin.common.wording import counted
 from radin.errors import InputError, RadinError
 
 if TYPE_CHECKING:
-    from radin.common.progress import Progress
+    from radin.evaluation.collecting import Collected
     from radin.evaluation.planning import Plan
+    from radin.report.comparison import Comparison
     from radin.report.result import Result
-    from radin.report.unseen_data import Report
-    from radin.tasks.task import Task
-    from radin.weights.pool import Pool
 
 #: Rows of the leaderboard on the screen; `leaderboard.json` has them all.
 SHOWN = 10
@@ -47,21 +46,23 @@ SHOWN = 10
     "spec",
     required=True,
     metavar="TASK",
-    help="FILE.py:FUNC, MODULE:FUNC, open_clip, timm or torchvision.",
+    help="Function that makes the task, as FILE.py:FUNC or MODULE:FUNC, or a ready one: open_clip, timm, torchvision.",
 )
 @task_options
 @searcher_options
-@click.option("--soups", default=4, show_default=True, help="B: real soups to build and evaluate.")
-@click.option("--seconds", type=float, help="Most seconds for search and verification together.")
+@click.option("--soups", default=4, show_default=True, help="B: the most real soups to build and evaluate.")
+@click.option("--seconds", type=float, help="End search and verification after this many seconds together.")
 @click.option(
     "--calibrate/--no-calibrate",
     default=True,
     show_default=True,
-    help="Learn from each soup which to try next, or verify the B best in order.",
+    help="Choose each next soup by what the earlier ones taught, or verify the B best in order.",
 )
-@click.option("-o", "--output", "target", metavar="FILE", help="Another place for the soup, beside the run folder.")
-@click.option("--plan", "only_plan", is_flag=True, help="Say what the run will take, and stop.")
-@click.option("--logits-only", is_flag=True, help="Run every checkpoint, keep its logits for `radin rank`, and stop.")
+@click.option("-o", "--output", "target", metavar="FILE", help="Write the soup to this .safetensors file, too.")
+@click.option(
+    "--plan", "only_plan", is_flag=True, help="Print passes, memory, disk and time that the run will take, and stop."
+)
+@click.option("--logits-only", is_flag=True, help="Run every checkpoint, store its logits for `radin rank`, and stop.")
 @json_option
 def command(
     checkpoints: tuple[str, ...],
@@ -86,10 +87,11 @@ def command(
     as_json: bool,
     **changes: Any,
 ) -> None:
-    """Find the best soup of checkpoints (files, folders or globs) with a budget of B real evaluations.
+    """Find the best soup of checkpoints (files, folders or globs) with a budget of B real soups.
 
-    Every checkpoint is run once; recipes are ranked by averaged logits; the B best are built and evaluated. A run that
-    is killed goes on with the same command.
+    Every checkpoint is run once. Recipes are ranked by the averaged logits of their checkpoints. The B most promising
+    soups are built and evaluated. The best of them, or the best checkpoint, is written to the run folder. After an
+    interruption the same command continues.
     """
     from radin.evaluation.settings import check_run_dir, check_settings
     from radin.report.result import check_soup_file
@@ -116,24 +118,25 @@ def command(
     if target:
         refuse_ingredients([Path(target)], pool.files)
 
-    from radin.evaluation.planning import (
-        plan,  # brings torch along, which takes seconds: what is wrong above is said at once
-    )
+    # These bring torch along, which takes seconds: what is wrong above is said at once.
+    from radin.evaluation.collecting import collect_logits
+    from radin.evaluation.planning import plan
     from radin.procedure import make_soup
 
     task = task_from(spec, arguments, split, changes)
     if only_plan:
         with Bars() as bars:
-            planned = plan(pool, task, budget, run_dir, batchnorm=batchnorm, progress=bars)
+            planned = plan(pool, task, budget=budget, run_dir=run_dir, batchnorm=batchnorm, progress=bars)
         print_json(planned.to_json()) if as_json else show_plan(planned)
     elif logits_only:
         with Bars() as bars:
-            collected = collect_logits(pool, task, run_dir, progress=bars)
-        print_json(collected) if as_json else show_collected(collected)
+            collected = collect_logits(pool, task, run_dir=run_dir, progress=bars)
+        print_json(collected.to_json()) if as_json else show_collected(collected)
     else:
         with Bars() as bars:
-            how: dict[str, Any] = {"calibrate": calibrate, "batchnorm": batchnorm, "progress": bars}
-            result = make_soup(pool, task, searcher, options, budget, lam, seed, run_dir, **how)
+            how: dict[str, Any] = {"searcher": searcher, "options": options, "budget": budget, "lam": lam, "seed": seed}
+            how |= {"calibrate": calibrate, "batchnorm": batchnorm, "run_dir": run_dir, "progress": bars}
+            result = make_soup(pool, task, **how)
         deliver(result, target, as_json)
 
 
@@ -150,21 +153,13 @@ def deliver(result: Result, target: str | None, as_json: bool) -> None:
         raise unsaved
 
 
-def show_collected(collected: Mapping[str, Any]) -> None:
-    """Prints where logits lie, and how many passes they took."""
-    click.echo(f"Logits: {collected['logits']} ({counted(collected['passes'], 'pass', 'passes')})")
-
-
-def collect_logits(pool: Pool, task: Task, run_dir: str, *, progress: Progress) -> dict[str, Any]:
-    """Runs the ingredients that have no logits in the run folder yet; no soup is built."""
-    from radin.evaluation.verifier import Verifier
-
-    with Verifier(pool, task, run_dir, progress=progress) as verifier:
-        return {"logits": str(verifier.evaluator.folder / "logits"), "passes": verifier.ledger.count("pass")}
+def show_collected(collected: Collected) -> None:
+    """Prints where the logits lie, and how many passes they took."""
+    click.echo(f"Logits: {collected.folder} ({counted(collected.passes, 'pass', 'passes')})")
 
 
 def show_plan(planned: Plan) -> None:
-    """Prints what a run will take."""
+    """Prints the cost of a run that was planned."""
     stored = planned.ingredients - planned.passes
     rows = [
         ["ingredient passes", f"{planned.passes}" + (f" ({stored} are stored already)" if stored else "")],
@@ -187,7 +182,7 @@ def show_plan(planned: Plan) -> None:
 
 
 def _test_passes(planned: Plan) -> str:
-    """How many passes over test sets, and how many samples each takes."""
+    """Passes over test sets, with their samples, in words."""
     from radin.evaluation.planning import TESTED
 
     sets, samples = planned.test_passes // TESTED, counted(planned.test_samples, "sample")
@@ -197,31 +192,30 @@ def _test_passes(planned: Plan) -> str:
 
 
 def _counted(count: int, names: Sequence[str]) -> str:
-    """How many, and what the first few are called."""
+    """A count with the names of the first few."""
     return f"{count:,}" + (f": {', '.join(names)}" if names else "") + (", ..." if 0 < len(names) < count else "")
 
 
 def show_result(result: Result, target: str | None = None) -> None:
-    """Prints the leaderboard, the verdict and where the files are."""
+    """Prints the leaderboard, the verdict and the files."""
     shown = result.leaderboard[:SHOWN]
     rows = [
         [
             str(place),
-            f"{entry.score:.4f}",
-            f"{entry.ensemble:.4f}" if entry.recipe.size > 1 else "",
+            f"{entry.value:.4f}",
+            f"{entry.ensemble_value:.4f}" if entry.recipe.size > 1 else "",
             str(entry.recipe.size),
         ]
         for place, entry in enumerate(shown, start=1)
     ]
     columns, recipes = ["", result.metric, "averaged logits", "size"], [str(entry.recipe) for entry in shown]
     print_table("leaderboard, on the selection data", columns, rows, numbers=range(4), recipes=recipes)
-    click.echo(result.verdict())
-    if gap := result.surrogate_gap():
+    click.echo(result.verdict)
+    if gap := result.surrogate_gap:
         click.echo(gap)
-    for warning in result.warnings:
-        click.secho(f"Warning: {warning}", fg="yellow")
+    show_warnings(result.findings, command)
     remarks = show_tests(result) if len(result.tests) > 1 else show_report(result.report)
-    for remark in dict.fromkeys(remarks):
+    for remark in dict.fromkeys([*remarks, *result.spent.notes]):
         click.echo(f"Note: {remark}.")
     click.echo(_spent(result))
     if result.earlier:
@@ -231,7 +225,7 @@ def show_result(result: Result, target: str | None = None) -> None:
 
 
 def _spent(result: Result) -> str:
-    """What the result cost, and what all results in its folder cost."""
+    """The cost of the result, and of all results in its folder, in words."""
     spent = result.spent
     folder = [
         f"{counted(spent.passes, 'ingredient pass', 'ingredient passes')} ({duration(spent.seconds_passes)})",
@@ -245,7 +239,7 @@ def _spent(result: Result) -> str:
     if spent.controls:
         folder.append(f"{counted(spent.controls, 'pass', 'passes')} of ingredients with recomputed ones")
     if spent.lost:
-        folder.append(f"{counted(spent.lost, 'evaluation')} lost to interruptions")
+        folder.append(f"{counted(spent.lost, 'evaluation')} lost to interruptions or damage")
     return (
         f"Spent on this result: {counted(spent.candidates, 'candidate')} ({duration(spent.seconds_search)}), "
         f"{counted(spent.soups, 'real soup')} ({duration(spent.seconds_soups)}); in this folder: {', '.join(folder)}."
@@ -253,17 +247,17 @@ def _spent(result: Result) -> str:
 
 
 def _replaced(earlier: Mapping[str, Any]) -> str:
-    """What stood in the run folder before, and how it comes back."""
-    made = earlier["settings"]
+    """The earlier soup that was replaced in the run folder, and how to get it back, in words."""
+    made, value = earlier["settings"], earlier.get("value", earlier["score"])
     return (
-        f"An earlier soup of this folder was replaced: {earlier['text']}, {earlier['metric']} {earlier['score']:.4f} "
+        f"An earlier soup of this folder was replaced: {earlier['text']}, {earlier['metric']} {value:.4f} "
         f"({made['searcher']}, λ = {made['lam']:g}, B = {made['soups']}, seed {made['seed']}). It stands in "
         "leaderboard.json as `earlier`; the command that found it writes it again, with nothing to evaluate."
     )
 
 
-def show_report(report: Report) -> list[str]:
-    """Prints what the winner and the best ingredient are worth on data that selected nothing; returns remarks."""
+def show_report(report: Comparison) -> list[str]:
+    """Prints the winner and the best ingredient on data that selected nothing; returns remarks."""
     where = {"test": "test set", "held-back": "held-back data", "selection": "selection data"}[report.data]
     line = f"On the {where} ({counted(report.n_samples, 'sample')}): winner {report.winner}"
     rival, p_value = report.rival

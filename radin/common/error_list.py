@@ -1,4 +1,4 @@
-"""Errors that are collected, so that all of them are said at once."""
+"""A list of errors: all faults of several things are reported together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from radin.errors import RadinError
 
 
 class Complaints:
-    """Errors of things that are looked at one by one: what is wrong with the first should not hide the second.
+    """Collects the errors of things that are checked one by one, so that the first does not hide the second.
 
         complaints = Complaints("checkpoints")
         for path in paths:
@@ -18,7 +18,7 @@ class Complaints:
         complaints.settle()
 
     Arguments:
-        what: the things are, in the plural.
+        what: a noun for the things, in the plural.
     """
 
     def __init__(self, what: str) -> None:
@@ -30,18 +30,20 @@ class Complaints:
 
     @contextmanager
     def noting(self) -> Iterator[None]:
-        """Takes note of an error of radin's that the block ends with, and goes on."""
+        """Notes the `RadinError` that the block ends with, and goes on after the block."""
         try:
             yield
         except RadinError as error:
             self._errors.append(error)
 
     def settle(self) -> None:
-        """Raises the only error as it is; of several, one of the first one's class that says them all."""
+        """Raises the error that was noted; of several, one of the first one's class that lists all messages."""
         if not self._errors:
             return
         first = self._errors[0]
         if len(self._errors) == 1:
             raise first
-        listed = "".join(f"\n- {error}" for error in self._errors)
-        raise type(first)(f"these {len(self._errors)} {self._what} cannot be used:{listed}") from first
+        listed = "".join(f"\n- {error.message}" for error in self._errors)
+        mend = {name: value for error in reversed(self._errors) for name, value in error.mend.items()}
+        together = type(first)(f"these {len(self._errors)} {self._what} cannot be used:{listed}")
+        raise (together.mended_by(**mend) if mend else together) from first

@@ -1,23 +1,18 @@
-"""BatchNorm statistics computed anew for a soup, from unlabelled samples, and kept."""
+"""BatchNorm statistics of a soup, recomputed from unlabelled samples."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from operator import itemgetter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Int64
-from safetensors.numpy import load_file, save
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from radin.common.files import written_aside
-from radin.errors import TaskError
-from radin.tasks.batches import concatenate, map_tensors, n_samples
+from radin.errors import DataError, TaskError
+from radin.tasks.batches import cut, n_samples
 from radin.tasks.task import Task
 from radin.weights.merge_plan import STATISTICS
 
@@ -26,35 +21,16 @@ from radin.weights.merge_plan import STATISTICS
 SAMPLES = 1024
 
 
-class StatisticsFolder:
-    """Statistics on disk, one file for each soup, named by the digest of what they depend on."""
-
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder)
-
-    def keys(self) -> set[str]:
-        """Digests of what is stored."""
-        return {file.stem for file in self.folder.glob("*.safetensors")}
-
-    def get(self, key: str) -> dict[str, np.ndarray] | None:
-        """What `statistics_of` gave, if it was stored."""
-        file = self._file(key)
-        return load_file(file) if file.exists() else None
-
-    def store(self, key: str, statistics: dict[str, np.ndarray]) -> None:
-        """Keeps what `statistics_of` gave."""
-        with written_aside(self._file(key)) as file:
-            file.write(save(statistics))
-
-    def _file(self, key: str) -> Path:
-        return self.folder / f"{key}.safetensors"
-
-
 def statistics_rows(task: Task) -> Int64[np.ndarray, " s"]:
-    """Which samples give the statistics: drawn from those that select, so that classes come mixed; in data order."""
+    """Places of the samples that give the statistics, ascending: drawn from those that select, so that classes mix."""
     selecting = task.split[0]
     drawn = np.random.default_rng(0).permutation(len(selecting))[:SAMPLES]
     return np.sort(selecting[drawn])
+
+
+def n_batches(n_rows: int, batch_size: int) -> int:
+    """Batches that the statistics are averaged over; none has a single sample, which has no variance."""
+    return max(1, min(-(-n_rows // batch_size), n_rows // 2))
 
 
 def recompute_statistics(network: nn.Module, task: Task, batch_size: int) -> None:
@@ -77,7 +53,7 @@ def recompute_statistics(network: nn.Module, task: Task, batch_size: int) -> Non
     layers = [layer for _, layer in _layers(network)]
     if not layers:
         return
-    task.prepare_network(network)  # the forward pass may need what follows from the weights
+    task.prepare_network(network)  # the forward pass may need state that `prepare` derives from the weights
     momenta, before = [layer.momentum for layer in layers], statistics_of(network)
     for layer in layers:
         layer.reset_running_stats()
@@ -128,26 +104,28 @@ def _buffers(network: nn.Module) -> dict[str, torch.Tensor]:
     }
 
 
+def check_sizes(task: Task) -> None:
+    """Refuses samples of several sizes, which make no common batch, before anything is spent.
+
+    Raises:
+        DataError: says which sizes.
+    """
+    sizes = task.rows.several_sizes
+    if sizes is not None:
+        raise DataError(
+            f"{task.rows.what}: BatchNorm statistics are computed on batches of all samples mixed, but these come in "
+            f"several sizes, such as {sizes[0]} and {sizes[1]}; bring all to one size, or average the statistics."
+        ).mended_by(batchnorm="average")
+
+
 def _batches(task: Task, batch_size: int) -> list[Any]:
-    """The samples in shuffled batches; none has a single sample, which has no variance."""
+    """The samples in shuffled batches."""
     rows = statistics_rows(task)
     if len(rows) < 2:
-        raise TaskError("recomputing BatchNorm statistics takes at least two samples that select; use another policy")
-    inputs = _gather(task, rows)
+        raise TaskError(
+            "recomputing BatchNorm statistics takes at least two samples that select; use another policy."
+        ).mended_by(batchnorm="average")
+    inputs = task.rows.take(rows)
     order = np.random.default_rng(1).permutation(len(rows))
-    parts = np.array_split(order, min(-(-len(rows) // batch_size), len(rows) // 2))
-    return [map_tensors(itemgetter(torch.from_numpy(part)), inputs) for part in parts]
-
-
-def _gather(task: Task, rows: Int64[np.ndarray, " s"]) -> Any:
-    """The inputs of some samples, given in ascending order, as one batch."""
-    chosen, done = [], 0
-    for inputs in task.rows.batches():
-        stop = done + n_samples(inputs)
-        here = rows[(rows >= done) & (rows < stop)] - done
-        if len(here):
-            chosen.append(map_tensors(itemgetter(torch.from_numpy(here)), inputs))
-        done = stop
-        if done > rows[-1]:
-            break
-    return concatenate(chosen)
+    parts = np.array_split(order, n_batches(len(rows), batch_size))
+    return [cut(inputs, torch.from_numpy(part)) for part in parts]

@@ -1,4 +1,4 @@
-"""The logit bank: every ingredient's logits on every sample, collected once and memory-mapped from then on."""
+"""The logit bank: the logits of every ingredient on every sample, collected once and memory-mapped from then on."""
 
 from __future__ import annotations
 
@@ -15,10 +15,16 @@ from numpy.typing import ArrayLike
 
 from radin.common.wording import counted
 from radin.errors import DataError, MissingFileError
-from radin.scoring.logit_folder import SPLIT, load_array, selecting_rows
+from radin.scoring.logit_folder import SPLIT, check_whole, load_array, selecting_rows
 
-#: Samples read at a time where a whole `[M, C]` array is checked or copied.
+#: Samples read at a time where a whole `[M, C]` array is checked or copied; chosen by hand.
 BLOCK = 8192
+
+#: How far a row of probabilities may be from a sum of 1: float16 rounds each of them.
+ROUNDING = 0.01
+
+#: What `LogitBank.from_arrays` does with probabilities, see there.
+Probabilities = Literal["refuse", "log"]
 
 
 class LogitBank:
@@ -49,18 +55,29 @@ class LogitBank:
         self.n_samples = len(self.labels)
 
     @classmethod
-    def from_arrays(cls, logits: Any, labels: ArrayLike, names: Sequence[str] | None = None) -> LogitBank:
+    def from_arrays(
+        cls,
+        logits: Any,
+        labels: ArrayLike,
+        names: Sequence[str] | None = None,
+        *,
+        probabilities: Probabilities = "refuse",
+    ) -> LogitBank:
         """A bank of logits made by anything else.
 
         Arguments:
             logits: `[N, M, C]`, or a sequence of `N` arrays `[M, C]`; numpy arrays (memory-mapped ones stay on disk)
-                or torch tensors, of dtype float16, bfloat16, float32 or float64.
+                or torch tensors, of dtype float16, bfloat16, float32 or float64, in any byte order.
             labels: `int[M]`, each in `[0, C)`.
             names: the ingredients' names; `model0`, `model1`, ... by default.
+            probabilities: what to do with an ingredient whose rows are all in [0, 1] and sum to 1, as those of
+                `predict_proba` do. `refuse` raises an error, since averages and losses of logits mean something else;
+                `log` takes their logarithms, which are logits, into memory. A probability of 0 then counts as the
+                smallest normal number of its dtype.
 
         Raises:
-            DataError: no ingredients, no samples, shapes that differ, logits that are not finite, labels out of range;
-                the message names the ingredient.
+            DataError: no ingredients, no samples, shapes that differ, logits that are not finite, probabilities, labels
+                out of range; the message names the ingredient.
         """
         given = list(logits)
         chosen = tuple(names) if names is not None else tuple(f"model{i}" for i in range(len(given)))
@@ -77,6 +94,15 @@ class LogitBank:
             ThreadPoolExecutor() as pool
         ):  # the first failure in the order of the ingredients is the one that is raised
             list(pool.map(lambda array, name: check_logits(array, name, len(checked), n_classes), arrays, chosen))
+            known = list(pool.map(are_probabilities, arrays))
+        if probabilities == "log":
+            arrays = [_logarithms(array) if one else array for array, one in zip(arrays, known, strict=True)]
+        elif any(known):
+            raise DataError(
+                f"{chosen[known.index(True)]}: expected logits, got what look like probabilities (all rows are in "
+                "[0, 1] and sum to 1), whose averages and losses mean something else; give the logits, or the "
+                "logarithms of the probabilities."
+            ).mended_by(probabilities="log")
         return cls(chosen, arrays, checked)
 
     @classmethod
@@ -86,14 +112,16 @@ class LogitBank:
         labels: str | os.PathLike[str] | None = None,
         *,
         samples: Literal["selection", "all"] = "selection",
+        probabilities: Probabilities = "refuse",
     ) -> LogitBank:
         """A bank of the `.npy` files in a folder, one `[M, C]` array per model, in the order of their names.
 
         Arguments:
             folder: the folder, such as the `logits` folder of a run.
             labels: the labels' `.npy` file; `labels.npy` in the folder by default.
-            samples: `selection` leaves out those that the run last held back, as `split.json` in the folder says, so
-                that they go on telling what a choice is worth; without that file, and with `all`, every sample is in.
+            samples: `selection` leaves out the samples that the run held back, as `split.json` in the folder says, so
+                that they stay unseen; without that file, and with `all`, the bank has every sample.
+            probabilities: see `from_arrays`.
 
         Raises:
             MissingFileError: no such folder, no logits or no labels in it.
@@ -113,20 +141,22 @@ class LogitBank:
             )
         if not labels_file.exists():
             raise MissingFileError(
-                f"{labels_file}: expected the labels, an int array [samples]; name another with --labels"
-            )
+                f"{labels_file}: expected the labels, an int array [samples]; name the file that holds them."
+            ).mended_by(labels="FILE")
+        check_whole(root, [*files, labels_file])
         arrays, given = [load_array(file) for file in files], load_array(labels_file)
         _check_count(given, arrays, str(labels_file))
-        bank = cls.from_arrays(arrays, given, [unquote(file.stem) for file in files])
+        names = [unquote(file.stem) for file in files]
+        bank = cls.from_arrays(arrays, given, names, probabilities=probabilities)
         rows = selecting_rows(root / SPLIT, bank.n_samples) if samples == "selection" else None
         return bank if rows is None else bank.take(rows)
 
     @classmethod
     def join(cls, banks: Mapping[str, LogitBank]) -> LogitBank:
-        """One bank of several on the same samples: models of any architectures, so long as their classes are the same.
+        """One bank of several on the same samples and classes; architectures may differ.
 
         Arguments:
-            banks: by what to put before the names of models that several have (`a/run1`, `b/run1`).
+            banks: each bank under the prefix of the names that several banks have (`a/run1`, `b/run1`).
 
         Raises:
             DataError: no banks, or other samples or classes.
@@ -144,9 +174,8 @@ class LogitBank:
             if not np.array_equal(other._all_labels, first._all_labels) or not _same_rows(other._rows, first._rows):
                 raise DataError(
                     f"{title} and {where} have logits of other samples: run all models on the same data, in the same "
-                    "order, and with the same split; of runs with different splits, all samples can be ranked on "
-                    "(--samples all)"
-                )
+                    "order, and with the same split; runs with different splits can be ranked on all samples."
+                ).mended_by(samples="all")
         given = [name for bank in banks.values() for name in bank.names]
         names = [
             f"{title}/{name}" if given.count(name) > 1 else name for title, bank in banks.items() for name in bank.names
@@ -162,13 +191,17 @@ class LogitBank:
         return f"LogitBank({', '.join(counted(*count) for count in counts)})"
 
     def read(self, i: int, start: int, stop: int) -> Float[np.ndarray, "rows C"]:
-        """Rows `[start, stop)` of ingredient `i`, in the stored dtype; bfloat16 comes as float32."""
+        """Rows `[start, stop)` of ingredient `i`, in the stored dtype and this machine's byte order; bfloat16 comes as
+        float32."""
         array = self._arrays[i]
-        rows = array[start:stop] if self._rows is None else array[self._rows[start:stop]]
-        return _widen(rows) if rows.dtype == np.uint16 else np.asarray(rows)
+        return _native(array[start:stop] if self._rows is None else array[self._rows[start:stop]])
+
+    def logits(self, i: int) -> Float[np.ndarray, "M C"]:
+        """The logits of ingredient `i` on all samples in view, as `read` gives them."""
+        return self.read(i, 0, self.n_samples)
 
     def take(self, rows: Int64[np.ndarray, " m"]) -> LogitBank:
-        """A view on some samples, given by index into the samples of this bank; nothing is copied."""
+        """A view of some samples, given by their indices in this bank; nothing is copied."""
         return LogitBank(self.names, self._arrays, self._all_labels, rows if self._rows is None else self._rows[rows])
 
 
@@ -180,13 +213,34 @@ def check_logits(logits: np.ndarray, name: str, n_rows: int, n_classes: int) -> 
         )
     for start in range(0, n_rows, BLOCK):
         block = logits[start : start + BLOCK]
-        finite = np.isfinite(_widen(block) if block.dtype == np.uint16 else block)
+        values = _native(block)
+        finite = np.isfinite(values)
         if not finite.all():
-            row = start + int((~finite).any(axis=1).argmax())
+            row = int((~finite).any(axis=1).argmax())
+            where = f"{name}: its logits for sample {start + row} are not finite"
+            if np.isneginf(values[row][~finite[row]]).all():
+                raise DataError(
+                    f"{where}: class {int((~finite[row]).argmax())} has -inf, the logarithm of a probability of 0 or "
+                    "the mark of a class that is masked; one such ingredient would rule the class out for every "
+                    "average, so write a large finite number, such as -100, in its place"
+                )
             raise DataError(
-                f"{name}: its logits for sample {row} are not finite (NaN or infinite); this model has diverged "
-                "or overflows in this precision; leave it out, or evaluate it in float32"
+                f"{where} (NaN or infinite); this model has diverged or overflows in this precision; leave it out, or "
+                "evaluate it in float32"
             )
+
+
+def are_probabilities(logits: np.ndarray) -> bool:
+    """Whether all rows of two classes or more are in [0, 1] and sum to 1."""
+    if logits.shape[1] < 2:
+        return False
+    for start in range(0, len(logits), BLOCK):
+        block = _native(logits[start : start + BLOCK])
+        if block.min() < 0 or block.max() > 1:
+            return False
+        if np.abs(block.sum(axis=1, dtype=np.float64) - 1).max() > ROUNDING:
+            return False
+    return True
 
 
 def check_labels(labels: Int64[np.ndarray, " M"], n_classes: int, name: str) -> None:
@@ -229,10 +283,21 @@ def _as_float_array(one: Any, name: str) -> np.ndarray:
 
         return np.asarray(one.detach().cpu().view(torch.uint16).numpy())
     array = np.asarray(one.detach().cpu() if hasattr(one, "detach") else one)
-    if array.dtype not in (np.float16, np.float32, np.float64):
+    if array.dtype.newbyteorder("=") not in (np.float16, np.float32, np.float64):
         raise DataError(f"{name}: expected logits of a floating dtype, got {array.dtype}")
     return array
 
 
-def _widen(bfloat16: np.ndarray) -> np.ndarray:
-    return (bfloat16.astype(np.uint32) << 16).view(np.float32)
+def _logarithms(probabilities: np.ndarray) -> np.ndarray:
+    """Logarithms of probabilities, in float32 at least."""
+    values = _native(probabilities)
+    least = np.finfo(np.float32 if probabilities.dtype == np.uint16 else values.dtype).smallest_normal
+    wide = np.result_type(values.dtype, np.float32)
+    return np.log(np.maximum(values, least).astype(wide))
+
+
+def _native(stored: np.ndarray) -> np.ndarray:
+    """The values in this machine's byte order; bfloat16 (stored as uint16) as float32."""
+    if stored.dtype == np.uint16:
+        return (stored.astype(np.uint32) << 16).view(np.float32)
+    return np.asarray(stored, dtype=stored.dtype.newbyteorder("="))

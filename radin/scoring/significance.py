@@ -1,6 +1,6 @@
-"""How sure one can be of a score: 95 % intervals, and paired tests between two networks on the same samples.
+"""The uncertainty of scores: 95 % intervals, and paired tests between two networks on the same samples.
 
-All of these take a metric's per-sample statistics (`Metric.measure`), so that a sample's logits are read once.
+All functions here take a metric's per-sample statistics (`Metric.measure`), so that a sample's logits are read once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ def interval(metric: Metric, statistics: Any, labels: Labels, seed: int = 0) -> 
     """A 95 % interval of a metric's value on these samples.
 
     Proportions have Wilson's interval (Wilson 1927, https://doi.org/10.2307/2276774), which stays within [0, 1] and
-    is right near its ends; everything else a percentile bootstrap over samples.
+    is right near its ends; all other metrics have a percentile bootstrap over samples. The interval always contains the
+    value: the values of resamples may all lie on one side of it, as those of a metric over pairs of samples do, since
+    a resample pairs a sample with its own copies. Then the interval is shifted until the median of the resamples is the
+    value.
 
     Arguments:
         metric: the metric.
@@ -35,20 +38,23 @@ def interval(metric: Metric, statistics: Any, labels: Labels, seed: int = 0) -> 
         lower and upper end, in the sign of the metric's value.
     """
     m = len(labels)
-    if _is_proportion(metric):
+    if metric.is_proportion:
         p = float(np.mean(statistics))
         centre = (p + Z95**2 / (2 * m)) / (1 + Z95**2 / m)
         half = Z95 * math.sqrt(p * (1 - p) / m + Z95**2 / (4 * m**2)) / (1 + Z95**2 / m)
         return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))  # rounding alone would miss p = 1
-    low, high = np.percentile(metric.resampled(statistics, labels, RESAMPLES, seed), [2.5, 97.5])
-    return float(low), float(high)
+    value = metric.value_of(statistics, labels)
+    low, median, high = np.percentile(metric.resampled(statistics, labels, RESAMPLES, seed), [2.5, 50, 97.5]).tolist()
+    if low <= value <= high:
+        return low, high
+    return value + min(0.0, low - median), value + max(0.0, high - median)
 
 
 def paired_p_value(metric: Metric, ours: Any, theirs: Any, labels: Labels, seed: int = 0) -> float:
     """Two-sided p-value of "both networks are equally good", from their statistics on the same samples.
 
     Proportions have McNemar's test in its exact, binomial form (McNemar 1947, https://doi.org/10.1007/BF02295996):
-    of the samples that just one network has right, each is as likely to be right. Everything else has a permutation
+    of the samples that just one network has right, each is as likely to be right. All other metrics have a permutation
     test that exchanges the two networks' statistics sample by sample.
 
     Arguments:
@@ -60,7 +66,7 @@ def paired_p_value(metric: Metric, ours: Any, theirs: Any, labels: Labels, seed:
     Returns:
         the p-value in (0, 1].
     """
-    if _is_proportion(metric):
+    if metric.is_proportion:
         return exact_mcnemar(int(np.sum(ours & ~theirs)), int(np.sum(theirs & ~ours)))
     rng = np.random.default_rng(seed)
     differences = _differences(metric, ours, theirs, labels)
@@ -78,7 +84,8 @@ def paired_error(metric: Metric, ours: Any, theirs: Any, labels: Labels, seed: i
     """Standard error of the difference of two networks' values, from their statistics on the same samples.
 
     For proportions `√(b + c + 1) / m`, with `b + c` the samples that just one of the two has right; one more, so that
-    it is never 0. Means of per-sample numbers have `std / √m` of the differences; everything else a paired bootstrap.
+    it is never 0. Means of per-sample numbers have `std / √m` of the differences; all other metrics have a paired
+    bootstrap.
 
     Arguments:
         metric: the metric.
@@ -87,7 +94,7 @@ def paired_error(metric: Metric, ours: Any, theirs: Any, labels: Labels, seed: i
         seed: draws the resamples.
     """
     m = len(labels)
-    if _is_proportion(metric):
+    if metric.is_proportion:
         return math.sqrt(int(np.sum(ours != theirs)) + 1) / m
     differences = _differences(metric, ours, theirs, labels)
     if differences is not None:
@@ -108,15 +115,9 @@ def exact_mcnemar(only_ours: int, only_theirs: int) -> float:
     return min(1.0, 2 * tail)
 
 
-def _is_proportion(metric: Metric) -> bool:
-    return metric.statistic == "correct" and metric.counted == "together"
-
-
 def _differences(metric: Metric, ours: Any, theirs: Any, labels: Labels) -> np.ndarray | None:
-    """What each sample adds to the difference of the two values; None where the metric is no mean over samples."""
-    if metric.values is None:
-        return None
-    a, b = metric.values(ours, labels), metric.values(theirs, labels)
+    """The difference of the two networks' numbers on each sample; None where the metric is no mean over samples."""
+    a, b = metric.numbers(ours, labels), metric.numbers(theirs, labels)
     return None if a is None or b is None else a - b
 
 
@@ -138,5 +139,5 @@ def _exchanged_difference(metric: Metric, a: Any, b: Any, labels: Labels, rng: n
 
 
 def paired_test_name(metric: Metric) -> str:
-    """What `paired_p_value` does for this metric, in words."""
-    return "exact McNemar test" if _is_proportion(metric) else "paired permutation test"
+    """The name of the test that `paired_p_value` applies to this metric."""
+    return "exact McNemar test" if metric.is_proportion else "paired permutation test"

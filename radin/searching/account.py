@@ -38,7 +38,7 @@ class SearchStopped(GeneratorExit):
 
 
 class Account:
-    """What one search has proposed, scored and been charged; the `Scorer` behind its problem.
+    """The record of one search: what was proposed, scored and charged. The `Scorer` behind its problem.
 
     Arguments:
         objective: what scores recipes.
@@ -82,10 +82,9 @@ class Account:
         return time.perf_counter() - self._begun
 
     @property
-    def abilities(self) -> frozenset[str]:
-        """Names of the optional abilities that the objective has."""
-        names = ("neighbours", "swaps", "loss_and_gradient", "additions", "subset_range")
-        return frozenset(name for name in names if callable(getattr(self._objective, name, None)))
+    def has_gradient(self) -> bool:
+        """Whether the objective has a gradient in the mixing weights."""
+        return self._fast("loss_and_gradient") is not None
 
     def score(
         self, batch: Proposal, together: Callable[[], Float64[np.ndarray, " k"]] | None = None
@@ -108,40 +107,53 @@ class Account:
             self._stop("exhausted")
         return self.board.scores[numbers]
 
-    def neighbours(self, mask: Bool[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+    def neighbours(
+        self, mask: Bool[np.ndarray, " n"], among: Bool[np.ndarray, " n"] | None = None
+    ) -> Float64[np.ndarray, " n"]:
         """See `Problem.neighbours`."""
-        objective = self._able("neighbours")
-        subset = self._subset(mask)
+        subset, fast = self._subset(mask), self._fast("neighbours")
         moves = flips_of(subset)
         allowed = moves.any(axis=1)
-        scores = np.full(self.n, -np.inf)
-        scores[allowed] = self.score(moves[allowed], lambda: np.asarray(objective.neighbours(subset))[allowed])
-        return scores
+        wanted = allowed if among is None else allowed & self._among(among)
+        answers = np.full(self.n, -np.inf)
+        if not wanted.any():
+            return answers
+        scored = wanted if fast is None else allowed
+        together = None if fast is None else lambda: np.asarray(fast(subset))[allowed]
+        answers[scored] = self.score(moves[scored], together)
+        return np.where(wanted, answers, -np.inf)
 
     def swaps(self, mask: Bool[np.ndarray, " n"]) -> tuple[Bool[np.ndarray, "k n"], Float64[np.ndarray, " k"]]:
         """See `Problem.swaps`."""
-        objective = self._able("swaps")
-        subset = self._subset(mask)
+        subset, fast = self._subset(mask), self._fast("swaps")
         moves = swaps_of(subset)
+        if not len(moves):
+            return moves, np.empty(0)
 
         def together() -> Float64[np.ndarray, " k"]:
-            masks, scores = objective.swaps(subset)
+            assert fast is not None
+            masks, scores = fast(subset)
             if not np.array_equal(masks, moves):
                 raise InputError("the objective's swaps must come by member, then by non-member, both in pool order")
             return scores
 
-        return moves, self.score(moves, together)
+        return moves, self.score(moves, together if fast else None)
 
     def loss_and_gradient(self, weights: Float64[np.ndarray, " n"]) -> tuple[float, Float64[np.ndarray, " n"]]:
         """See `Problem.loss_and_gradient`."""
-        objective = self._able("loss_and_gradient")
+        fast = self._fast("loss_and_gradient")
+        if fast is None:
+            raise AbilityError(
+                f"{type(self._objective).__name__} has no gradient (no method `loss_and_gradient`); search another "
+                "objective, such as a radin.Surrogate, or let the searcher look at `problem.has_gradient` first"
+            )
         row = as_proposals(np.asarray(weights, dtype=np.float64)[None], self.n)
         key = row.tobytes()
         self._count(1, key not in self._gradients)
         if key not in self._gradients:
             if self._cap is not None and self.charged >= self._cap:
                 self._stop("budget")
-            loss, gradient = self._ask(lambda: objective.loss_and_gradient(row[0]))
+            loss, gradient = self._ask(lambda: fast(row[0]))
             self._gradients[key] = float(loss), np.array(gradient, dtype=np.float64)
             self._charge(1)
         loss, gradient = self._gradients[key]
@@ -149,17 +161,16 @@ class Account:
 
     def additions(self, counts: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
         """See `Problem.additions`."""
-        objective = self._able("additions")
-        taken = np.asarray(counts)
+        taken, fast = np.asarray(counts), self._fast("additions")
         if taken.shape != (self.n,) or not np.issubdtype(taken.dtype, np.integer) or (taken < 0).any():
             raise InputError(f"expected {self.n} counts, whole numbers of at least 0, got {counts!r}")
         recipes = as_proposals((taken + np.eye(self.n)) / (taken.sum() + 1), self.n)
-        return self.score(recipes, lambda: objective.additions(taken.astype(np.int64)))
+        return self.score(recipes, None if fast is None else partial(fast, taken.astype(np.int64)))
 
     def subset_range(self, start: int, stop: int) -> Float64[np.ndarray, " k"]:
         """See `Problem.subset_range`."""
-        objective = self._able("subset_range")
-        return self.score(numbered_subsets(start, stop, self.n), lambda: objective.subset_range(start, stop))
+        fast = self._fast("subset_range")
+        return self.score(numbered_subsets(start, stop, self.n), None if fast is None else partial(fast, start, stop))
 
     def trace(self) -> tuple[Int64[np.ndarray, " t"], Float64[np.ndarray, " t"]]:
         """Evaluations charged and the best score so far of two ingredients or more, at each improvement."""
@@ -235,7 +246,7 @@ class Account:
         """Puts a question to the objective, or reports; remembers that a failure of it is not the searcher's."""
         try:
             return question()
-        except Exception as error:
+        except BaseException as error:
             self.failure = error
             raise
 
@@ -249,15 +260,16 @@ class Account:
             raise self.failure
         return array
 
-    def _able(self, ability: str) -> Any:
-        """The objective, if it has this ability."""
-        if ability not in self.abilities:
-            has = ", ".join(sorted(self.abilities)) or "none"
-            raise AbilityError(
-                f"{type(self._objective).__name__} has no ability {ability!r} (it has: {has}); search another"
-                " objective, or let the searcher look at `problem.abilities` first"
-            )
-        return self._objective
+    def _fast(self, name: str) -> Callable[..., Any] | None:
+        """The objective's own method of this name, if it has one."""
+        method = getattr(self._objective, name, None)
+        return method if callable(method) else None
+
+    def _among(self, among: Any) -> Bool[np.ndarray, " n"]:
+        chosen = np.asarray(among)
+        if chosen.shape != (self.n,) or chosen.dtype != np.bool_:
+            raise InputError(f"expected `among` as bool[{self.n}], got {chosen.dtype} of shape {list(chosen.shape)}")
+        return chosen
 
     def _subset(self, mask: Any) -> Bool[np.ndarray, " n"]:
         subset = as_proposals(np.asarray(mask)[None], self.n)[0]

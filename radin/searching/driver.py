@@ -17,9 +17,10 @@ from jaxtyping import Float64, Int64
 from radin.common.code_location import place_of_error, place_of_yield
 from radin.common.progress import SILENT, Advance, Progress
 from radin.common.wording import counted
-from radin.errors import AbilityError, InputError, PluginError, RadinError
+from radin.errors import AbilityError, InputError, PluginError
 from radin.recipe import Recipe, as_proposals
 from radin.scoring.objective import Objective, Unit
+from radin.scoring.scored import Scored
 from radin.searching.account import Account, SearchStopped, StopReason
 from radin.searching.budget import Budget, Ledger
 from radin.searching.plugins import Searcher, SearchFunction, get_searcher
@@ -30,9 +31,12 @@ Stopped = StopReason | Literal["finished"]
 #: Seconds between two writes of a search's totals to the ledger.
 _LEDGER_PAUSE = 1.0
 
+#: Characters of a plugin's own error that a message repeats; chosen by hand.
+LONGEST = 1_000
+
 
 @dataclass(frozen=True)
-class Candidate:
+class Candidate(Scored):
     """A recipe and the score that the search's objective gave it.
 
     Attributes:
@@ -41,8 +45,6 @@ class Candidate:
         number: how many distinct recipes were scored before this one.
     """
 
-    recipe: Recipe
-    score: float
     number: int
 
 
@@ -130,7 +132,7 @@ def search(
         options: the searcher's options by name; strings are brought to their types.
         ledger: where totals are recorded, so that `seconds` adds up over restarts; by default nowhere. A search that
             ended there before is replayed, without a limit on time, as far as it went.
-        scope: digest of what the objective was made from, which tells searches apart that share a ledger.
+        scope: fingerprint of the objective's inputs, which tells searches apart that share a ledger.
         progress: told how many evaluations were charged.
 
     Returns:
@@ -165,6 +167,9 @@ def search(
             seconds = report.write(account, stopped)
     if past is not None and past.stopped is not None:  # a replay: time and reason are those of the search itself
         seconds, stopped = past.seconds, "seconds" if past.stopped == "seconds" else stopped
+    bound, refined = getattr(objective, "bound", 0.0), getattr(objective, "refined", None)
+    if bound and refined:
+        account.board.refine(top, bound, refined)
     found = account.board.best(top, getattr(objective, "tie_break", None))
     scores = account.board.scores[found].tolist()
     rows = account.board.rows(found)
@@ -207,26 +212,29 @@ def _drive(searcher: Searcher, problem: Problem, options: Mapping[str, Any], acc
 
 @contextmanager
 def _blames(searcher: Searcher, proposals: Proposals, account: Account, where: str) -> Iterator[None]:
-    """Makes a failure of the searcher's own code an error that names it and the place.
+    """Turns a failure of the searcher's own code into a `PluginError` that names the searcher and the place.
 
-    Those of the objective pass unchanged, and so do those of files, data and tasks that a searcher reads through radin,
-    as the calibrated one does.
+    Errors of the objective pass unchanged, so that they are not put down to the searcher.
     """
     try:
         yield
-    except (StopIteration, SearchStopped):
+    except (StopIteration, SearchStopped, KeyboardInterrupt):
         raise
     except AbilityError as error:
         raise AbilityError(f"searcher {searcher.name!r} cannot be used here: {error}") from error
-    except Exception as error:
-        if error is account.failure or (
-            isinstance(error, RadinError) and not isinstance(error, InputError | PluginError)
-        ):
+    except BaseException as error:  # `sys.exit` and the like in a plugin end the search, not the program
+        if error is account.failure:
             raise
         place = place_of_error(error) or place_of_yield(proposals)
         raise PluginError(
-            f"searcher {searcher.name!r} of {searcher.owner} {where}: {type(error).__name__}: {error}{place}"
+            f"searcher {searcher.name!r} of {searcher.owner} {where}: {_described(error)}{place}"
         ) from error
+
+
+def _described(error: BaseException) -> str:
+    """Class and text of an error, the text cut where it is very long."""
+    text = str(error)
+    return f"{type(error).__name__}: {text if len(text) <= LONGEST else text[:LONGEST] + ' ...'}"
 
 
 class _Report:
@@ -280,7 +288,7 @@ def check_whole(name: str, value: Any, least: int) -> None:
 
 
 def _key(searcher: str, options: Mapping[str, Any], seed: int, objective: Objective, budget: Budget, scope: str) -> str:
-    """Digest of what makes this search this one: the same after a restart, another if anything is changed."""
+    """Fingerprint of a search's settings: the same after a restart, another one if anything is changed."""
     caps = [budget.cap(objective.unit), budget.seconds]
     settings = dict(getattr(objective, "settings", {}))
     parts = [searcher, options, seed, objective.unit, list(objective.names), caps, settings, scope]

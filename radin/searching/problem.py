@@ -1,4 +1,4 @@
-"""What a searcher is handed: the pool it searches, its only source of randomness, and a few helpers."""
+"""The problem that a searcher is handed: the pool, its only source of randomness, and a few helpers."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from jaxtyping import Bool, Float64, Int64
 from radin.errors import InputError
 from radin.recipe import numbered_subsets
 
-#: What a searcher is: it yields proposals, `bool[k, n]` masks or `float[k, n]` mixing weights, and receives their
-#: scores, `float64[k]`.
+#: The type of a running searcher: it yields proposals, `bool[k, n]` masks or `float[k, n]` mixing weights, and receives
+#: their scores, `float64[k]`.
 Proposals: TypeAlias = Generator[np.ndarray, np.ndarray, None]
 
 
 @runtime_checkable
 class Scorer(Protocol):
-    """The driver, as seen from a problem: scores what the optional abilities ask for, and charges it."""
+    """The driver, as seen from a problem: scores what a searcher asks for outside of its proposals, and charges it."""
 
     @property
-    def abilities(self) -> frozenset[str]:
-        """Names of the optional abilities that the objective has."""
+    def has_gradient(self) -> bool:
+        """See `Problem.has_gradient`."""
 
-    def neighbours(self, mask: Bool[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+    def neighbours(
+        self, mask: Bool[np.ndarray, " n"], among: Bool[np.ndarray, " n"] | None = None
+    ) -> Float64[np.ndarray, " n"]:
         """See `Problem.neighbours`."""
 
     def swaps(self, mask: Bool[np.ndarray, " n"]) -> tuple[Bool[np.ndarray, "k n"], Float64[np.ndarray, " k"]]:
@@ -47,7 +49,7 @@ class Problem:
         names: the ingredients' names, in pool order, `n` of them.
         solo: each ingredient's own score, `float64[n]`, without the prior; free, since it falls out of the logits.
         rng: the only source of randomness that a searcher may use.
-        scorer: where the optional abilities go.
+        scorer: answers `neighbours`, `swaps`, `additions`, `subset_range` and `loss_and_gradient`.
     """
 
     def __init__(
@@ -70,9 +72,9 @@ class Problem:
         return len(self.names)
 
     @property
-    def abilities(self) -> frozenset[str]:
-        """Which of `neighbours`, `swaps`, `loss_and_gradient`, `additions` and `subset_range` this objective has."""
-        return self._scorer.abilities
+    def has_gradient(self) -> bool:
+        """Whether `loss_and_gradient` can be asked for: a surrogate has a gradient, a verifier has none."""
+        return self._scorer.has_gradient
 
     def random_subsets(self, k: int, p: float = 0.5) -> Bool[np.ndarray, "k n"]:
         """Independent random subsets, none of them empty.
@@ -128,7 +130,7 @@ class Problem:
         return numbered_subsets(start, stop, self.n)
 
     def report(self, numbers: Mapping[str, float | int]) -> None:
-        """Tells whoever started the search what the searcher knows of its own result.
+        """Hands numbers that the searcher knows of its own result to the caller of `radin.search`.
 
         They come back as `Shortlist.reported`, also when the budget ends the search.
 
@@ -142,21 +144,26 @@ class Problem:
         """What was reported so far."""
         return dict(self._reported)
 
-    def neighbours(self, mask: Bool[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+    def neighbours(
+        self, mask: Bool[np.ndarray, " n"], *, among: Bool[np.ndarray, " n"] | None = None
+    ) -> Float64[np.ndarray, " n"]:
         """Scores of the `n` subsets that differ from `mask` in ingredient `i`; `-inf` where that would be empty.
 
-        Charged like proposals: one evaluation for each subset that was not scored before.
+        Charged like proposals: one evaluation for each subset that was not scored before. A surrogate scores all `n`
+        together, much faster than one by one.
 
-        Raises:
-            AbilityError: the objective cannot score neighbours together.
+        Arguments:
+            mask: the subset to move from.
+            among: the ingredients to put in or take out, all by default; the score is `-inf` for the others. Saves
+                evaluations where subsets are scored one by one, as on a verifier. An objective that scores all
+                neighbours together is charged for all of them.
         """
-        return self._scorer.neighbours(mask)
+        return self._scorer.neighbours(mask, among)
 
     def swaps(self, mask: Bool[np.ndarray, " n"]) -> tuple[Bool[np.ndarray, "k n"], Float64[np.ndarray, " k"]]:
         """All subsets in which one member is exchanged for one non-member, and their scores; charged like proposals.
 
-        Raises:
-            AbilityError: the objective cannot score swaps together.
+        Ordered by the member that leaves, then by the one that comes in, both in pool order.
         """
         return self._scorer.swaps(mask)
 
@@ -179,7 +186,7 @@ class Problem:
                 has the weights `(counts + eᵢ) / (Σ counts + 1)`.
 
         Raises:
-            AbilityError: the objective cannot score additions together.
+            InputError: these are no counts.
         """
         return self._scorer.additions(counts)
 
@@ -187,7 +194,6 @@ class Problem:
         """Scores of `numbered_subsets(start, stop)`; charged like proposals.
 
         Raises:
-            AbilityError: the objective cannot score ranges of subsets together.
             InputError: numbers out of range, see `numbered_subsets`.
         """
         self._check_range(start, stop)

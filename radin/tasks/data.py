@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+import pickle
+from collections.abc import Callable, Generator, Iterator, Mapping, MutableMapping, Sequence
 from functools import cached_property
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Int64
-from torch.utils.data import DataLoader, Dataset, IterableDataset, RandomSampler, SequentialSampler
+from torch.utils.data import (
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
+    Subset,
+    default_collate,
+)
 
+from radin.common.code_location import place_of_error
 from radin.common.files import digest_of
 from radin.common.progress import Progress
 from radin.errors import DataError
-from radin.tasks.batches import Fingerprinted, is_pair, label_array, map_tensors, n_samples
+from radin.tasks.batches import CONSTANTS, Column, Fingerprinted, concatenate, cut, one_row_a_sample
 from radin.tasks.classes import absent_classes, check_class_order
 from radin.tasks.labelled import Columns, Images
+from radin.tasks.labels import is_pair, label_array
 from radin.tasks.limit import limited
+from radin.tasks.sample_errors import Watched
 
 #: Samples whose inputs are compared on every pass. Random augmentation changes each one; a digest of a whole batch of
 #: images would cost a few per cent of a forward pass on a GPU.
@@ -31,24 +42,34 @@ class Rows:
 
     Arguments:
         data: a map-style dataset of `(input, label)`; a pair `(inputs, labels)` of tensors (`inputs` may be a dict or
-            tuple of tensors with the same first dimension); or a `DataLoader` that repeats itself.
+            tuple of tensors with the same first dimension, and labels may be a list); or a `DataLoader` that repeats
+            itself.
         batch_size: samples loaded together from a dataset; a DataLoader keeps its own.
         workers: processes that load a dataset; 0 loads in this one.
         what: how error messages call this data.
         limit: use at most so many samples, see `radin.tasks.limit`.
+        pinned: whether batches of a dataset lie in pinned memory, from which they reach a CUDA device faster.
 
     Raises:
         DataError: no data, a loader that shuffles, data that change from one pass to the next.
     """
 
     def __init__(
-        self, data: Any, *, batch_size: int, workers: int = 0, what: str = "data", limit: int | None = None
+        self,
+        data: Any,
+        *,
+        batch_size: int,
+        workers: int = 0,
+        what: str = "data",
+        limit: int | None = None,
+        pinned: bool = False,
     ) -> None:
         self.what = what
         self._given = data
         data = data if limit is None else limited(data, limit, what)
         self._source = data
-        self._batches = _batch_reader(data, batch_size, workers, what)
+        self._loading = {"batch_size": batch_size, "num_workers": workers, "pin_memory": pinned}
+        self._read = _batch_reader(data, self._loading, what)
         self._first_samples: str | None = None
 
     @cached_property
@@ -56,17 +77,32 @@ class Rows:
         """Labels and fingerprint; reads through the data once unless they say both themselves."""
         dataset = self.dataset
         if isinstance(dataset, Fingerprinted):
-            return np.asarray(dataset.labels, dtype=np.int64), dataset.fingerprint()
+            return label_array(dataset.labels, self.what), dataset.fingerprint()
         digest = _Digest()
         labels = []
         for inputs, batch_labels in self._batches():
             digest.feed(inputs)
-            labels.append(label_array(batch_labels, self.what))
+            labels.append(batch_labels)
         if not labels or not sum(map(len, labels)):
             raise DataError(f"{self.what}: expected at least one labelled sample, got none")
         joined = np.concatenate(labels)
         digest.feed(torch.from_numpy(joined), "labels")
+        self._sizes = digest.several_sizes
         return joined, digest.value()
+
+    def _batches(self) -> Iterator[tuple[Any, Int64[np.ndarray, " b"]]]:
+        """Inputs and labels, batch by batch, checked to be one each for every sample."""
+        done = 0
+        for inputs, given in self._read():
+            labels = label_array(given, self.what, done)
+            done += len(labels)
+            yield one_row_a_sample(inputs, len(labels), self.what), labels
+
+    @property
+    def several_sizes(self) -> tuple[list[int], list[int]] | None:
+        """Two shapes of one input in different batches; None where all samples have one, as far as was read."""
+        _ = self._survey
+        return getattr(self, "_sizes", None)
 
     @property
     def dataset(self) -> Any:
@@ -113,11 +149,10 @@ class Rows:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def batches(self) -> Iterator[Any]:
+    def batches(self) -> Generator[Any, None, None]:
         """The inputs, batch by batch; labels and the first samples are compared with those of the pass before."""
         done = 0
-        for inputs, batch_labels in self._batches():
-            labels = label_array(batch_labels, self.what)
+        for inputs, labels in self._batches():
             if not np.array_equal(labels, self.labels[done : done + len(labels)]):
                 raise DataError(
                     f"{self.what}: the labels came in another order than on the first pass, from sample {done} on; "
@@ -130,9 +165,44 @@ class Rows:
         if done != len(self):
             raise DataError(f"{self.what}: this pass gave {done} samples, the first one {len(self)}")
 
+    def take(self, rows: Int64[np.ndarray, " s"]) -> Any:
+        """The inputs of some samples as one batch; others are loaded only by a DataLoader with ways of its own.
+
+        Arguments:
+            rows: places of the samples, in ascending order.
+
+        Raises:
+            DataError: samples of several sizes, which make no batch.
+        """
+        parts = list(self._parts(rows))
+        try:
+            return concatenate(parts)
+        except DataError as error:
+            raise DataError(f"{self.what}: {error}; they make no common batch") from error
+
+    def _parts(self, rows: Int64[np.ndarray, " s"]) -> Iterator[Any]:
+        """The inputs of some samples, in batches as they are loaded."""
+        data = self._source
+        if is_pair(data):
+            yield cut(one_row_a_sample(data[0], len(self.labels), self.what), torch.from_numpy(rows))
+            return
+        some = _loader_of_some(data, rows.tolist(), self._loading)
+        if some is not None:
+            for inputs, labels in _pairs(some, self.what):
+                yield one_row_a_sample(inputs, len(label_array(labels, self.what)), self.what)
+            return
+        done = 0
+        for inputs, labels in self._batches():
+            here = rows[(rows >= done) & (rows < done + len(labels))] - done
+            if len(here):
+                yield cut(inputs, torch.from_numpy(here))
+            done += len(labels)
+            if done > rows[-1]:
+                return
+
     def _compare_first_samples(self, inputs: Any) -> None:
         digest = _Digest()
-        digest.feed(map_tensors(itemgetter(slice(SAMPLES_COMPARED)), inputs))
+        digest.feed(cut(inputs, slice(SAMPLES_COMPARED)))
         seen, self._first_samples = self._first_samples, digest.value()
         if seen not in (None, self._first_samples):
             raise DataError(
@@ -164,55 +234,80 @@ def _dataset_of(data: Any) -> Any:
     return data.dataset if isinstance(data, DataLoader) else data
 
 
-def _batch_reader(data: Any, batch_size: int, workers: int, what: str) -> Callable[[], Iterator[tuple[Any, Any]]]:
+def _batch_reader(data: Any, loading: dict[str, Any], what: str) -> Callable[[], Iterator[tuple[Any, Any]]]:
     if isinstance(data, DataLoader):
         if isinstance(data.sampler, RandomSampler):
             raise DataError(f"{what}: this DataLoader shuffles; make it with shuffle=False, or pass its dataset")
         return lambda: _pairs(data, what)
     if is_pair(data):
-        inputs = torch.as_tensor(data[0]) if isinstance(data[0], np.ndarray) else data[0]
-        return lambda: _tensor_batches(inputs, data[1], batch_size, what)
-    if isinstance(data, IterableDataset | str) or not (hasattr(data, "__getitem__") and hasattr(data, "__len__")):
+        inputs, labels = data
+        return lambda: _tensor_batches(inputs, labels, loading["batch_size"], what)
+    if isinstance(data, tuple) and data and all(isinstance(one, torch.Tensor | np.ndarray) for one in data):
+        raise DataError(
+            f"{what}: expected a pair (inputs, labels), got a tuple of {len(data)}; several inputs are a tuple of "
+            "their own: ((a, b), labels)"
+        )
+    if isinstance(data, IterableDataset | str | Mapping) or not _is_map_style(data):
         raise DataError(
             f"{what}: expected a map-style dataset of (input, label), a pair (inputs, labels) of tensors, or a "
             f"DataLoader that does not shuffle; got {type(data).__name__}"
         )
-    if not isinstance(data, Images) and len(data) == 0:  # images are counted when it is known which can be read
+    if not isinstance(data, Images) and _length(data, what) == 0:  # images are counted when it is known what is read
         raise DataError(f"{what}: expected at least one labelled sample, got an empty dataset")
+    # Made anew for each pass: only then is it known how many images can be read.
+    return lambda: _pairs(_loader(data, loading), what)
+
+
+def _is_map_style(data: Any) -> bool:
+    return hasattr(data, "__getitem__") and hasattr(data, "__len__")
+
+
+def _length(data: Any, what: str) -> int:
+    try:
+        return len(data)
+    except Exception as error:  # a dataset's own code
+        raise DataError(
+            f"{what}: the length of the dataset cannot be told: {type(error).__name__}: {error}{place_of_error(error)}"
+        ) from error
+
+
+def _loader(data: Any, loading: Mapping[str, Any]) -> DataLoader[Any]:
     dataset: Dataset[Any] = data
-    pinned = torch.cuda.is_available()
+    return DataLoader(dataset, sampler=SequentialSampler(data), **loading)
 
-    def batches() -> Iterator[tuple[Any, Any]]:
-        # Made anew for each pass: only then is it known how many images can be read.
-        order = SequentialSampler(data)
-        return _pairs(DataLoader(dataset, batch_size, sampler=order, num_workers=workers, pin_memory=pinned), what)
 
-    return batches
+def _loader_of_some(data: Any, rows: list[int], loading: Mapping[str, Any]) -> DataLoader[Any] | None:
+    """A loader of some samples alone; None where batches are made by a loader in a way of its own."""
+    if not isinstance(data, DataLoader):
+        return _loader(Subset(data, rows), loading)
+    plain = isinstance(data.sampler, SequentialSampler) and data.collate_fn is default_collate
+    if not plain or data.batch_size is None:
+        return None
+    return _loader(Subset(data.dataset, rows), {"batch_size": data.batch_size, "num_workers": data.num_workers})
 
 
 def _pairs(loader: DataLoader[Any], what: str) -> Iterator[tuple[Any, Any]]:
-    batches = iter(loader)
-    while (batch := _next_batch(batches)) is not None:
+    for batch in Watched(loader, what):
+        if isinstance(batch, Mapping):
+            raise DataError(
+                f"{what}: expected batches of (inputs, labels), got a dict with {', '.join(map(repr, batch))}. "
+                "Give pairs: ({name: tensor, ...}, label) from the dataset, or a collate_fn that makes them"
+            )
         if not isinstance(batch, tuple | list) or len(batch) != 2:
-            raise DataError(f"{what}: expected batches of (inputs, labels), got {type(batch).__name__}")
+            got = type(batch).__name__ + (f" of {len(batch)}" if isinstance(batch, tuple | list) else "")
+            raise DataError(
+                f"{what}: expected batches of (inputs, labels), got {got}; several inputs are a tuple of their own: "
+                "((a, b), label)"
+            )
         yield batch[0], batch[1]
 
 
-def _next_batch(batches: Iterator[Any]) -> Any:
-    try:
-        return next(batches, None)
-    except DataError as error:
-        # A worker process sends its error as the text of a traceback, at the end of which stands what it said.
-        _, traceback, said = str(error).rpartition(f"{DataError.__qualname__}: ")
-        raise DataError(said.strip()) if traceback else error from None
-
-
 def _tensor_batches(inputs: Any, labels: Any, size: int, what: str) -> Iterator[tuple[Any, Any]]:
-    if n_samples(inputs) != len(labels):
-        raise DataError(f"{what}: {n_samples(inputs)} inputs but {len(labels)} labels; there must be one label each")
-    for start in range(0, len(labels), size):
+    array = label_array(labels, what)
+    whole = one_row_a_sample(inputs, len(array), what)
+    for start in range(0, len(array), size):
         stop = start + size
-        yield map_tensors(itemgetter(slice(start, stop)), inputs), labels[start:stop]
+        yield cut(whole, slice(start, stop)), array[start:stop]
 
 
 class _Digest:
@@ -221,6 +316,8 @@ class _Digest:
     def __init__(self) -> None:
         self._parts: dict[str, Any] = {}
         self._kinds: dict[str, str] = {}
+        self._sizes: dict[str, list[int]] = {}
+        self.several_sizes: tuple[list[int], list[int]] | None = None
 
     def feed(self, inputs: Any, place: str = "inputs") -> None:
         """Takes one more batch: tensors by dtype, shape and bytes, the rest by `repr`.
@@ -232,12 +329,16 @@ class _Digest:
         if isinstance(inputs, Mapping):
             for name, value in inputs.items():
                 self.feed(value, f"{place}[{name!r}]")
+        elif isinstance(inputs, Column):
+            for entry in inputs:
+                self._part(place).update(_contents(entry))
         elif isinstance(inputs, list | tuple):
             for i, value in enumerate(inputs):
                 self.feed(value, f"{place}[{i}]")
         elif isinstance(inputs, torch.Tensor):
             tensor = inputs.detach().cpu().contiguous()
             part, kind = self._part(place), repr((tensor.dtype, tuple(tensor.shape[1:])))
+            self._note_size(place, tensor)
             if self._kinds.get(place) != kind:
                 part.update(kind.encode())
             self._kinds[place] = kind
@@ -245,9 +346,26 @@ class _Digest:
         else:
             self._part(place).update(repr(inputs).encode())
 
+    def _note_size(self, place: str, tensor: torch.Tensor) -> None:
+        size = list(tensor.shape[1:])
+        if self._sizes.setdefault(place, size) != size:
+            self.several_sizes = self._sizes[place], size
+
     def _part(self, place: str) -> Any:
         return self._parts.setdefault(place, hashlib.sha256())
 
     def value(self) -> str:
         """The digest of all that was taken so far."""
         return digest_of({place: part.hexdigest() for place, part in self._parts.items()})
+
+
+def _contents(entry: Any) -> bytes:
+    """What tells one entry of a `Column` from another."""
+    if isinstance(entry, torch.Tensor):
+        entry = entry.detach().cpu().contiguous()
+        return repr((entry.dtype, tuple(entry.shape))).encode() + entry.reshape(-1).view(torch.uint8).numpy().tobytes()
+    if isinstance(entry, Mapping):
+        return b"".join(repr(name).encode() + _contents(value) for name, value in entry.items())
+    if isinstance(entry, list | tuple):
+        return b"".join(_contents(value) for value in entry) + b"]"
+    return repr(entry).encode() if isinstance(entry, CONSTANTS) else pickle.dumps(entry)

@@ -1,8 +1,7 @@
-"""A part of the data that is drawn once, for every model the same."""
+"""A part of the data, drawn once and the same for every model."""
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,9 @@ from torch.utils.data import DataLoader, Dataset, Subset
 
 from radin.common.files import digest_of
 from radin.errors import InputError
-from radin.tasks.batches import Fingerprinted, is_pair, label_array, map_tensors
+from radin.tasks.batches import Fingerprinted, cut, one_row_a_sample
 from radin.tasks.labelled import Images
+from radin.tasks.labels import is_pair, label_array
 from radin.tasks.split import sample_rows
 
 #: Draws the samples; a seed of its own, so that nothing else changes them.
@@ -60,9 +60,9 @@ def limited(data: Any, n: int, what: str) -> Any:
     if isinstance(data, Images):
         return data.sample(n, SEED)
     if is_pair(data):
-        rows = sample_rows(label_array(data[1], what), n, SEED)
-        inputs = torch.as_tensor(data[0]) if isinstance(data[0], np.ndarray) else data[0]
-        return map_tensors(itemgetter(torch.from_numpy(rows)), inputs), data[1][rows]
+        labels = label_array(data[1], what)
+        rows = sample_rows(labels, n, SEED)
+        return cut(one_row_a_sample(data[0], len(labels), what), torch.from_numpy(rows)), labels[rows]
     if isinstance(data, Fingerprinted):
         return Part(data, sample_rows(np.asarray(data.labels, dtype=np.int64), n, SEED))
     if not hasattr(data, "__len__"):

@@ -65,7 +65,9 @@ def load_task(spec: str, arguments: Mapping[str, str] | None = None, **changes: 
     # The function's own `source` covers what the arguments only name, such as the contents of files. That of an adapter
     # covers all that they decide. `test` names what reports, so another one leaves the logits on the data as they are.
     decisive = [] if spec in ADAPTERS else sorted((name, value) for name, value in given.items() if name != "test")
-    source = digest_of(file_digest(str(module.__file__)), function_name, decisive, task.source)
+    own = str(module.__name__).startswith("radin.") and hasattr(module, "FINGERPRINT")
+    code = module.FINGERPRINT if own else file_digest(str(module.__file__))
+    source = digest_of(code, function_name, decisive, task.source)
     origin = {"--task": spec} | {f"--task-arg {name}": value for name, value in given.items()}
     return replace(task, source=source, origin=origin, **kept)
 
@@ -103,7 +105,8 @@ def _convert(function: Callable[..., Any], spec: str, given: Mapping[str, str]) 
     missing = [name for name, p in takes.items() if p.default is p.empty and name not in given]
     if missing:
         names = f"; {listing(spec)}" if spec in LISTINGS and "arch" in missing else ""
-        raise InputError(f"{spec} needs --task-arg {' --task-arg '.join(f'{name}=...' for name in missing)}{names}")
+        needed = ", ".join(f"{name}=..." for name in missing)
+        raise InputError(f"{spec} needs {needed}{names}")
     values: dict[str, Any] = {}
     for name, text in given.items():
         annotation = takes[name].annotation
@@ -113,9 +116,7 @@ def _convert(function: Callable[..., Any], spec: str, given: Mapping[str, str]) 
         try:
             values[name] = TypeAdapter(annotation).validate_python(text)
         except ValidationError as error:
-            raise InputError(
-                f"{spec}: argument {name!r} should be {_expected(annotation)}, got {text!r}; say --task-arg {name}=..."
-            ) from error
+            raise InputError(f"{spec}: argument {name!r} should be {_expected(annotation)}, got {text!r}") from error
     return values
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
 from typing import Any, Literal
@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
-from radin.common.files import digest_of, file_digest
-from radin.errors import InputError
+from radin.common.files import digest_of
+from radin.errors import IncompatibleError, InputError
 from radin.tasks import zero_shot
 from radin.tasks.clip import Architecture, Tokenizer, Weights, import_open_clip, keep_image_tower
 from radin.tasks.labelled import Corrupt
@@ -21,6 +21,10 @@ from radin.tasks.prompts import read_classnames, read_lines, read_templates
 from radin.tasks.readers import Sets, open_sets
 from radin.tasks.task import Task
 from radin.tasks.zero_shot import ZeroShot, class_embeddings
+
+#: Fingerprint of the networks that this module makes: the digest of its file when first released. It changes only
+#: when the logits of a task would.
+FINGERPRINT = "375c3dd74df9b695e09be9ab0b5e2e1dbd9a6ac1e80336d4dca20c89487c3080"
 
 #: `checkpoint`: the head is a layer of the fine-tuned classifier. `zero-shot`: it is made from class names.
 Head = Literal["checkpoint", "zero-shot"]
@@ -96,7 +100,7 @@ def classification(
     text = _text_tower(architecture, head, layout, pretrained)
     listed = read_lines(classes, "class folders") if classes else None
     sets = open_sets(data, test, architecture.transform(), split=split, classes=listed, corrupt=corrupt)
-    settings: dict[str, Any] = {"metric": metric, "workers": workers}
+    settings: dict[str, Any] = {"metric": metric, "workers": workers, "load": load_weights}
     if head == "zero-shot":
         made = ZeroShot(architecture, _classnames(classnames, sets), read_templates(templates or "photo"), text)
         settings |= {"build_model": made.network, "prepare": made.set_head, "forward": made.logits}
@@ -107,6 +111,37 @@ def classification(
         kind = [head, *built]
     source = _digest(architecture, sets.classes, kind)
     return Task(data=sets.data, test=sets.test, source=source, **settings)
+
+
+def load_weights(network: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Loads a checkpoint into a network of this task.
+
+    Raises:
+        IncompatibleError: the checkpoint keeps another part of CLIP than the network, with the options that fit it.
+    """
+    there, here = _options_of(tensors), _options_of(network.state_dict())
+    if there and here and there != here:
+        raise IncompatibleError(
+            f"the checkpoints have the names of open_clip models with {_written(there)}, the network has those of one "
+            f"with {_written(here)}."
+        ).mended_by(**there)
+    network.load_state_dict(dict(tensors), strict=True)
+
+
+def _written(options: Mapping[str, str]) -> str:
+    return " and ".join(f"{name}={value!r}" for name, value in options.items())
+
+
+def _options_of(names: Collection[str]) -> dict[str, str]:
+    """The `head` and `layout` with which this task builds a network of such names; empty if it builds none."""
+    clip = {name for name in names if not name.startswith("classification_head.")}
+    head, top = ("zero-shot", "") if len(clip) == len(names) else ("checkpoint", "model.")
+    if not any(name.startswith(f"{top}visual.") for name in clip):
+        return {}
+    if all(name.startswith(f"{top}visual.") for name in clip):
+        return {"head": head, "layout": "image"}
+    partial = top and not any(name.startswith(f"{top}transformer.") for name in clip)
+    return {"head": head, "layout": "model-soups" if partial else "whole"}
 
 
 class Classifier(nn.Module):
@@ -226,6 +261,6 @@ def _refuse(head: Head, needed: Head, **options: Any) -> None:
 
 
 def _digest(architecture: Architecture, classes: Sequence[str], kind: list[Any]) -> str:
-    """What the logits depend on beside weights and images: the architecture, classes and prompts, and the code."""
-    code = [file_digest(file) for file in (__file__, zero_shot.__file__)] + [import_open_clip().__version__]
+    """Fingerprint of all that logits depend on beside weights and images: architecture, classes, prompts and code."""
+    code = [FINGERPRINT, zero_shot.FINGERPRINT, import_open_clip().__version__]
     return digest_of(code, architecture.config, architecture.preprocess, classes, kind)

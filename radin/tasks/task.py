@@ -1,4 +1,4 @@
-"""A task: what a model is run on, and how."""
+"""A task: the network, the data, and how the one is run on the other."""
 
 from __future__ import annotations
 
@@ -17,21 +17,23 @@ from radin.common.code_location import place_of_error
 from radin.common.files import digest_of
 from radin.errors import InputError, RadinError, TaskError
 from radin.scoring.metrics import Metric, get_metric
-from radin.tasks.batches import map_tensors, n_samples
+from radin.tasks.batches import cut, map_tensors, n_samples
 from radin.tasks.code import source_of
 from radin.tasks.data import Rows
+from radin.tasks.device import is_out_of_memory, parse_device
+from radin.tasks.outputs import as_logits, fetched
 from radin.tasks.split import split_rows
 
-#: What a test set may be called: the name is also a folder's.
+#: Names that a test set may have: they are also names of folders.
 SET_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a model is run on: the network, labelled data, how to get logits, and which metric counts.
+    """The network, labelled data, how to get logits of the one on the other, and which metric counts.
 
     Arguments:
-        build_model: returns the network, with any weights; radin fills it with the ingredients' and the soups'.
+        build_model: returns a new network, with any weights; radin gives it those of the ingredients and the soups.
         data: what selects the soup. A map-style dataset of `(input, label)`, a pair `(inputs, labels)` of tensors, or
             a `DataLoader` that does not shuffle.
         metric: a name (`accuracy`, `top5`, `balanced-accuracy`, `macro-f1`, `nll`) or a callable
@@ -44,21 +46,24 @@ class Task:
             comparable.
         forward: `(network, inputs) -> logits [b, C]`; `network(inputs)` by default.
         prepare: called with the network each time its weights have changed, before the first batch.
-        batch_size: samples per forward pass; it halves itself when memory runs out.
-        device: `auto` (CUDA where there is one), `cpu` or `cuda`.
+        load: `(network, tensors) -> None` gives a new network the tensors of a checkpoint, `{name: tensor}` on the CPU,
+            as a script of yours would. By default `network.load_state_dict(tensors, strict=True)`.
+        batch_size: samples per forward pass; it is halved each time that memory runs out.
+        device: `auto` (CUDA where there is one, else the CPU), or any device that PyTorch takes: `cpu`, `cuda:1`,
+            `mps`, ...
         autocast: `"bfloat16"` or `"float16"` runs the forward pass in `torch.autocast`; None leaves it as it is.
         workers: processes that load a dataset.
         limit: use at most so many samples of `data`, and of each test set, drawn once and for all: each class in
             proportion where the labels are known beforehand, at random elsewhere. None uses all.
         origin: options of the command line that the task was made of, with their values; where a run folder was made
             with others, the error names them.
-        source: digest of the code and arguments that define this task; by default taken from `build_model`, `forward`
-            and `prepare`. Logits are reused only where it agrees.
+        source: fingerprint of the code and arguments that define this task; by default taken from `build_model`,
+            `forward`, `prepare` and `load`. Logits are reused only where it agrees.
 
     Raises:
-        InputError: an argument out of range, or CUDA where there is none.
-        DataError: data of no known form, or a loader that shuffles. What is wrong with the samples themselves is
-            raised when they are first read.
+        InputError: an argument out of range, or a device that is not there.
+        DataError: data of no known form, or a loader that shuffles. Faults of the samples are raised when they are
+            first read.
     """
 
     build_model: Callable[[], torch.nn.Module]
@@ -70,8 +75,9 @@ class Task:
     _: KW_ONLY
     forward: Callable[[torch.nn.Module, Any], Any] | None = None
     prepare: Callable[[torch.nn.Module], Any] | None = None
+    load: Callable[[torch.nn.Module, dict[str, torch.Tensor]], Any] | None = None
     batch_size: int = 256
-    device: str = "auto"
+    device: str | torch.device = "auto"
     autocast: str | None = None
     workers: int = 0
     limit: int | None = None
@@ -81,8 +87,8 @@ class Task:
     def __post_init__(self) -> None:
         if isinstance(self.build_model, torch.nn.Module):
             raise InputError(
-                "build_model must be a function that returns the network, got a network; pass the function itself, "
-                "build_model rather than build_model(), or lambda: network"
+                "build_model must be a function that returns a new network, got a network; pass the function itself, "
+                "build_model rather than build_model(), or lambda: copy.deepcopy(network)"
             )
         if not callable(self.build_model):
             raise InputError(f"build_model must be a function that returns the network, got {self.build_model!r}")
@@ -93,10 +99,8 @@ class Task:
                 raise InputError(f"{name} must be at least {least}, got {getattr(self, name)!r}")
         if self.autocast not in (None, "bfloat16", "float16"):
             raise InputError(f"autocast must be 'bfloat16', 'float16' or None, got {self.autocast!r}")
-        if self.device not in ("auto", "cpu", "cuda"):
-            raise InputError(f"device must be 'auto', 'cpu' or 'cuda', got {self.device!r}")
-        if self.device == "cuda" and not torch.cuda.is_available():
-            raise InputError("device 'cuda' was asked for, but this PyTorch finds no CUDA device; use 'auto' or 'cpu'")
+        if self.device != "auto":
+            parse_device(self.device)
         if self.limit is not None and self.limit < 1:
             raise InputError(f"limit must be at least 1, got {self.limit!r}")
         get_metric(self.metric)
@@ -134,7 +138,8 @@ class Task:
         return [self.rows] if test is None else [self.rows, self.tests[test]]
 
     def _rows(self, data: Any, what: str) -> Rows:
-        return Rows(data, batch_size=self.batch_size, workers=self.workers, what=what, limit=self.limit)
+        pinned = self.torch_device.type == "cuda"  # not before: pinned memory makes a CUDA context
+        return Rows(data, batch_size=self.batch_size, workers=self.workers, what=what, limit=self.limit, pinned=pinned)
 
     @cached_property
     def split(self) -> tuple[Int64[np.ndarray, " m"], Int64[np.ndarray, " h"]]:
@@ -144,30 +149,50 @@ class Task:
 
     @cached_property
     def torch_device(self) -> torch.device:
-        """Where the network runs."""
-        use_cuda = self.device == "cuda" or (self.device == "auto" and torch.cuda.is_available())
-        return torch.device("cuda" if use_cuda else "cpu")
+        """The device that the network runs on."""
+        return parse_device(self.device)
 
     @cached_property
     def code(self) -> str:
-        """Digest of the code and arguments that define this task."""
-        return self.source or digest_of([source_of(part) for part in (self.build_model, self.forward, self.prepare)])
+        """Fingerprint of the code and arguments that define this task."""
+        parts = [self.build_model, self.forward, self.prepare, *([self.load] if self.load else [])]
+        return self.source or digest_of([source_of(part) for part in parts])
 
     @property
     def settings(self) -> dict[str, str]:
-        """What decides which samples and which network these are, by the option that says so on the command line."""
+        """Settings that decide which samples and which network these are, by their option on the command line."""
         return dict(self.origin) | ({} if self.limit is None else {"--limit": str(self.limit)})
 
     def key(self, rows: Rows) -> str:
-        """Digest of everything but the weights that the logits on some rows depend on."""
+        """Fingerprint of everything but the weights that the logits on some rows depend on."""
         return digest_of("logits-1", rows.fingerprint, self.code, self.torch_device.type, self.autocast)
 
-    def network(self) -> torch.nn.Module:
-        """A network of this task on its device, ready for inference; its weights are yet to be filled."""
+    def build(self) -> torch.nn.Module:
+        """What `build_model` returns.
+
+        Raises:
+            TaskError: it raised, or returned something else than a network.
+        """
         network = self._calling("build_model", self.build_model)
         if not isinstance(network, torch.nn.Module):
             raise TaskError(f"build_model must return a torch.nn.Module, got {type(network).__name__}")
+        return network
+
+    def ready(self, network: torch.nn.Module) -> torch.nn.Module:
+        """A network of this task on its device, ready for inference."""
         return network.to(self.torch_device).eval().requires_grad_(False)
+
+    def network(self) -> torch.nn.Module:
+        """A network as `build_model` returns it, on the task's device, ready for inference."""
+        return self.ready(self.build())
+
+    def load_into(self, network: torch.nn.Module, tensors: dict[str, torch.Tensor]) -> None:
+        """Gives a network tensors by the task's own function, `load`.
+
+        Raises:
+            TaskError: the function raised.
+        """
+        self._calling("load", self.load or _load, network, tensors)
 
     def logits(
         self, network: torch.nn.Module, rows: Rows, batch_size: int | None = None
@@ -180,24 +205,19 @@ class Task:
             batch_size: samples per forward pass; the task's own by default.
 
         Yields:
-            float32 logits on the CPU. Each batch is fetched after the next one has been launched, so that a GPU
-            does not wait for the copy.
+            float32 logits on the CPU, in memory of their own.
 
         Raises:
-            TaskError: the network's own code raised, or gave something else than `[b, C]` logits.
+            TaskError: the network's own code raised, or returned something else than `[b, C]` logits.
             torch.OutOfMemoryError: memory ran out; a smaller batch may fit.
         """
-        size = batch_size or self.batch_size
-        pending: torch.Tensor | None = None
         self.prepare_network(network)
+        yield from fetched(self._launched(network, rows, batch_size or self.batch_size))
+
+    def _launched(self, network: torch.nn.Module, rows: Rows, size: int) -> Iterator[torch.Tensor]:
         for inputs in rows.batches():
             for start in range(0, n_samples(inputs), size):
-                launched = self.forward_batch(network, inputs, start, start + size)
-                if pending is not None:
-                    yield pending.float().cpu().numpy()
-                pending = launched
-        if pending is not None:
-            yield pending.float().cpu().numpy()
+                yield self.forward_batch(network, inputs, start, start + size)
 
     def prepare_network(self, network: torch.nn.Module) -> None:
         """Runs `prepare`, if there is one, after the network's weights have changed."""
@@ -206,10 +226,17 @@ class Task:
                 self._calling("prepare", self.prepare, network)
 
     def forward_batch(self, network: torch.nn.Module, inputs: Any, start: int, stop: int) -> torch.Tensor:
-        """Logits of the samples `[start, stop)` of one batch of inputs, on the task's device."""
+        """Logits of the samples `[start, stop)` of one batch of inputs, on the task's device.
+
+        The network gets copies, so one that works in place never changes the data.
+        """
         with self._inference():
-            moved = map_tensors(lambda tensor: tensor[start:stop].to(self.torch_device, non_blocking=True), inputs)
-            return self._forward(network, moved)
+            part = cut(inputs, slice(start, stop))
+            return self._forward(network, map_tensors(self._moved, part))
+
+    def _moved(self, tensor: torch.Tensor) -> torch.Tensor:
+        moved = tensor.to(self.torch_device, non_blocking=True)
+        return moved.clone() if moved is tensor else moved
 
     @contextmanager
     def _inference(self) -> Iterator[None]:
@@ -218,16 +245,8 @@ class Task:
             yield
 
     def _forward(self, network: torch.nn.Module, inputs: Any) -> torch.Tensor:
-        output = self._calling("forward pass", self.forward or _call, network, inputs)
-        logits = getattr(output, "logits", output)
-        expected = n_samples(inputs)
-        if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != expected:
-            got = f"shape {list(logits.shape)}" if isinstance(logits, torch.Tensor) else type(logits).__name__
-            raise TaskError(
-                f"expected logits of shape [{expected}, classes] from the network, got {got}; "
-                "pass forward=(network, inputs) -> logits if it returns something else"
-            )
-        return logits
+        expected = n_samples(inputs)  # before the network has a chance to change them
+        return as_logits(self._calling("forward pass", self.forward or _call, network, inputs), expected)
 
     def _calling(self, what: str, function: Callable[..., Any], *arguments: Any) -> Any:
         try:
@@ -242,17 +261,6 @@ class Task:
             ) from error
 
 
-#: How allocators say it that raise a plain RuntimeError: that of the CPU, the CUDA runtime, cuBLAS and cuDNN.
-OUT_OF_MEMORY = ("can't allocate memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that the device's, or the machine's, memory ran out."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY)
-
-
 def _given(arguments: tuple[Any, ...]) -> str:
     """Dtype and shape of the tensors that a function of the task was given."""
     found: list[str] = []
@@ -265,3 +273,7 @@ def _given(arguments: tuple[Any, ...]) -> str:
 
 def _call(network: torch.nn.Module, inputs: Any) -> Any:
     return network(inputs)
+
+
+def _load(network: torch.nn.Module, tensors: dict[str, torch.Tensor]) -> None:
+    network.load_state_dict(tensors, strict=True)

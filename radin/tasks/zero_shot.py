@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache, cached_property
+from functools import cache
 from typing import Any
 
 import torch
@@ -11,6 +11,9 @@ from jaxtyping import Float
 from torch import nn
 
 from radin.tasks.clip import Architecture, Tokenizer, Weights, import_open_clip, keep_image_tower
+
+#: Fingerprint of the heads that this module makes, see `radin.tasks.open_clip.FINGERPRINT`.
+FINGERPRINT = "3a56b4f8894373acf81f7cbf502af1b053b0be12afcc6e2e8928ed508e250d48"
 
 #: Prompts that go through the text tower together, rounded down to whole classes.
 PROMPTS_AT_ONCE = 256
@@ -37,6 +40,7 @@ class ZeroShot:
         self.architecture, self.text = architecture, text
         self.classnames, self.templates = tuple(classnames), tuple(templates)
         self._tokenizer = _remembered(architecture.tokenizer())
+        self._common_heads: dict[torch.device, torch.Tensor] = {}
 
     def network(self) -> nn.Module:
         """A network with exactly the checkpoints' keys."""
@@ -50,7 +54,8 @@ class ZeroShot:
 
     def set_head(self, model: Any) -> None:
         """Gives a network that was just filled its head."""
-        model.zero_shot_head.copy_(self._head(model) if self.text is None else self._common_head)
+        device = model.zero_shot_head.device
+        model.zero_shot_head.copy_(self._head(model) if self.text is None else self._common_head(device))
 
     def logits(self, model: nn.Module, images: Float[torch.Tensor, "b 3 h w"]) -> Float[torch.Tensor, "b C"]:
         """Scaled cosines between images and classes. SigLIP's bias, one number for all classes, is left out."""
@@ -62,12 +67,14 @@ class ZeroShot:
         embeddings = class_embeddings(clip, self._tokenizer, self.classnames, self.templates)
         return clip.logit_scale.exp() * embeddings
 
-    @cached_property
-    def _common_head(self) -> Float[torch.Tensor, "d C"]:
+    def _common_head(self, device: torch.device) -> Float[torch.Tensor, "d C"]:
+        """The head of the one text tower, made once on each device that networks lie on."""
         assert self.text is not None  # or there is none in common
-        clip = self.architecture.build()
-        self.text.load_into(clip)
-        return self._head(clip.to("cuda" if torch.cuda.is_available() else "cpu").eval())
+        if device not in self._common_heads:
+            clip = self.architecture.build()
+            self.text.load_into(clip)
+            self._common_heads[device] = self._head(clip.to(device).eval())
+        return self._common_heads[device]
 
 
 def _remembered(tokenizer: Tokenizer) -> Tokenizer:

@@ -122,7 +122,7 @@ def check_averageable(pool: Pool, surveys: Sequence[Survey], complaints: Complai
         pool: the ingredients.
         surveys: one of each.
         complaints: take note of CheckpointError for NaN, and of IncompatibleError for one model under two names, an
-            earlier soup of others in the pool, integers, masks or extra tensors that differ, and averages that overflow.
+            earlier soup of others in the pool, integers or masks that differ, and averages that overflow.
     """
     for i, one in enumerate(surveys):
         with complaints.noting():
@@ -154,8 +154,8 @@ def _refuse_soup(pool: Pool, i: int) -> None:
     ]
     if members:
         raise IncompatibleError(
-            f"{pool.paths[i]} is a soup that radin made of {enumerated(members[:8])}, which are in the pool as well and "
-            "would count twice; leave the soup out"
+            f"{pool.paths[i]} is a soup that radin made of {enumerated(members[:8])}, which are in the pool as well "
+            "and would count twice; leave the soup out"
         )
 
 

@@ -12,15 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.tiny_zoo import INGREDIENTS, TinyZoo
-from safetensors.torch import load_file
 
 import radin
 from benchmarks import compare, zoos
-from benchmarks.comparison import methods, pictures, tables
-from benchmarks.comparison.model_stock import layerwise, ratio
+from benchmarks.comparison import pictures
 from benchmarks.comparison.rows import Rows
 from benchmarks.comparison.store import Store
-from benchmarks.comparison.trial import Replicate, Trial, overlap
+from benchmarks.comparison.trial import Replicate, Trial
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,9 +72,8 @@ def test_a_run_is_charged_and_scored_as_make_soup_on_the_same_ingredients(run, z
         task = replace(store.task, holdback=0.5, split_seed=1)
         for calibrate, name in ((False, "local-search"), (True, "calibrated local-search")):
             budget = radin.Budget(candidates=9, soups=4)
-            plain = radin.make_soup(
-                trial.pool, task, "local-search", None, budget, 0.5, 1, tmp_path / name, calibrate=calibrate
-            )
+            settings = {"searcher": "local-search", "budget": budget, "lam": 0.5, "seed": 1, "run_dir": tmp_path / name}
+            plain = radin.make_soup(trial.pool, task, calibrate=calibrate, **settings)
             row = rows[name, 4, 1]
             assert row["selection"] == plain.best.score
             assert row["held_out"] == plain.report.winner.value
@@ -96,25 +93,6 @@ def test_the_greedy_soup_is_the_greedy_searcher_on_real_soups(run, zoo) -> None:
         assert row["selection"] == max(found[0].score, trial.solo.max())
         assert row["soups_charged"] == found.charged
     assert rows["greedy soup", 99, 0]["soups_charged"] == trial.n - 1
-
-
-def test_chance_comes_from_the_replicate_alone(zoo) -> None:
-    assert Replicate(3).members(40) == Replicate(3).members(40) != Replicate(4).members(40)
-    assert set(Replicate(3, part=0.25).members(40)) < set(Replicate(3, part=0.5).members(40))
-    assert len(Replicate(0).members(40)) == 30
-    assert len(Replicate(0).members(5)) == 4
-    with Store(zoo) as store:
-        trial = Trial(store, Replicate(2))
-        assert len(trial.selecting) + len(trial.reporting) == 240 + 60
-        assert not set(trial.selecting) & set(trial.reporting)
-
-
-def test_a_limit_takes_samples_of_both_sets_and_has_a_store_of_its_own(zoo) -> None:
-    with Store(zoo) as everything, Store(zoo, limit=100) as part:
-        assert (len(everything.labels), len(part.labels)) == (300, 100)
-        assert everything.key != part.key
-        whole, few = everything.ingredient(0), part.ingredient(0)
-        assert {row.tobytes() for row in np.round(few, 3)} <= {row.tobytes() for row in np.round(whole, 3)}
 
 
 def test_every_row_says_what_it_is(run) -> None:
@@ -227,24 +205,6 @@ def test_killed_at_any_row_it_ends_as_if_nothing_had_happened(run, zoo, tmp_path
     assert len(lines) == len(calm) + 1, "the line that was cut short stays, and nothing that was whole is run again"
 
 
-def test_model_stock_is_the_average_of_updates_in_one_direction_and_the_start_of_orthogonal_ones() -> None:
-    assert ratio(1.0, 5) == 1.0
-    assert ratio(0.0, 5) == ratio(-0.4, 5) == 0.0
-    assert ratio(0.5, 2) == pytest.approx(2 / 3)
-
-
-def test_model_stock_goes_by_the_angle_of_each_tensor(zoo, tmp_path: Path) -> None:
-    paths = zoo.build()
-    pool, anchor = radin.Pool(paths[1:]), radin.Pool(paths[0])
-    start, states = load_file(paths[0]), [load_file(path) for path in paths[1:]]
-    n = len(states)
-    for name, tensor in layerwise(pool, anchor).items():
-        updates = [(state[name] - start[name]).double().flatten().numpy() for state in states]
-        cosines = [a @ b / np.linalg.norm(a) / np.linalg.norm(b) for i, a in enumerate(updates) for b in updates[:i]]
-        moved = ratio(float(np.mean(cosines)), n) * np.mean(updates, axis=0)
-        np.testing.assert_allclose(tensor.flatten(), start[name].double().flatten().numpy() + moved, atol=1e-9)
-
-
 def test_model_stock_takes_part_where_there_is_a_pretrained_checkpoint(run, zoo, tmp_path: Path) -> None:
     pretrained = zoo.root / "pretrained" / "start.safetensors"
     pretrained.parent.mkdir()
@@ -259,58 +219,6 @@ def test_model_stock_takes_part_where_there_is_a_pretrained_checkpoint(run, zoo,
     assert row["skipped"] is None
     assert row["soups_charged"] == 1
     assert 0.3 < row["held_out"] <= 1
-
-
-@pytest.mark.parametrize("n", [2, 3, 4, 10, 37])
-def test_top_k_tries_every_k_once_and_the_middle_first(n: int) -> None:
-    order = methods.halvings(n)
-    assert sorted(order) == list(range(2, n + 1))
-    assert order[0] == max(2, round(n / 2))
-
-
-def test_overlap_is_shared_members_of_all_members() -> None:
-    names = ("a", "b", "c")
-    one, two = radin.Recipe.subset(names, [0, 1]), radin.Recipe.subset(names, [1, 2])
-    assert overlap([one, two]) == pytest.approx(1 / 3)
-    assert overlap([one, two, one]) == pytest.approx((1 / 3 + 1 / 3 + 1) / 3)
-    assert overlap([one]) is None
-
-
-def test_differences_are_paired_within_replicates() -> None:
-    easy_and_hard = [0.9, 0.5]
-    ours = {r: {"held_out": score + 0.01} for r, score in enumerate(easy_and_hard)}
-    theirs = {r: {"held_out": score} for r, score in enumerate([*easy_and_hard, 0.1])}
-    difference = tables.paired(ours, theirs, "held_out")
-    assert difference is not None
-    assert difference.value == pytest.approx(0.01)
-    assert difference.half == pytest.approx(0, abs=1e-9)
-    assert difference.count == 2
-    assert tables.Mean.of([1.0, 3.0]).half == pytest.approx(12.7062, rel=1e-4)  # t(0.975, 1) · √2 / √2
-    assert tables.Mean.of([1.0]).show() == "100.00 ± ?"
-
-
-def test_pools_stand_side_by_side_in_standard_errors() -> None:
-    def row(method: str, held_out: float, replicate: int, zoo: str) -> dict:
-        of = {"zoo": zoo, "store": "s", "batchnorm": "average", "part": 1.0, "pool_size": 4, "n": 4}
-        kind = "baseline" if method == tables.REFERENCE else "searcher"
-        more = {
-            "kind": kind,
-            "lam": 1.0,
-            "candidates": 1,
-            "options": {},
-            "samples_reporting": 9,
-            "standard_error": 0.02,
-        }
-        outcome = {"soups": None if kind == "baseline" else 4, "held_out": held_out, "error": None, "skipped": None}
-        return of | more | outcome | {"method": method, "replicate": replicate}
-
-    rows = [row(tables.REFERENCE, 0.9 + r / 100, r, zoo) for r in range(3) for zoo in ("a", "b")]
-    rows += [row("good", 0.91 + r / 100, r, zoo) for r in range(3) for zoo in ("a", "b")]
-    rows += [row("half", 0.86 + r / 100, r, "b") for r in range(3)]
-    columns, lines = tables.across(tables.by_setting(rows), 4)
-    assert columns == ["method", "a", "b", "mean", "worst"]
-    assert lines[0] == ["good, λ = 1", "+0.50*", "+0.50*", "+0.50", "+0.50"]
-    assert lines[-1] == ["half, λ = 1", "", "-2.00*", "", ""]
 
 
 def test_tables_and_pictures_are_written(run, tmp_path: Path) -> None:

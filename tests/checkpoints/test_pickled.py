@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -309,15 +309,18 @@ def test_whatever_torch_saves_reads_as_torch_loads_it(
     tmp_path_factory: pytest.TempPathFactory, state: dict[str, Tensor], zipped: bool, deflated: bool, big: bool
 ) -> None:
     path = tmp_path_factory.mktemp("views") / "x.pt"
-    torch.save(state, path, _use_new_zipfile_serialization=zipped)
+    try:
+        torch.save(state, path, _use_new_zipfile_serialization=zipped)
+    except RuntimeError:  # it saves no memory under two dtypes
+        reject()
     if zipped and (deflated or big):
         repack(path, zipfile.ZIP_DEFLATED if deflated else zipfile.ZIP_STORED, {"byteorder": b"big"} if big else {})
     loaded = torch.load(path, weights_only=True)
     checkpoint = open_checkpoint(path)
     for name, tensor in loaded.items():
-        expected = tensor.resolve_conj().resolve_neg().contiguous()
+        expected = torch.empty(tensor.shape, dtype=tensor.dtype).copy_(tensor)
         assert checkpoint.info(name) == TensorInfo(str(tensor.dtype)[6:], tuple(tensor.shape))
-        assert contents(path, name) == expected.view(-1).view(torch.uint8).numpy().tobytes()
+        assert contents(path, name) == expected.reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
 def repack(path: Path, method: int, changed: dict[str, bytes]) -> None:

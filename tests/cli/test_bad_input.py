@@ -117,7 +117,7 @@ def test_ingredients_that_do_not_fit(
     changed(pool[3], **tensors)
     error = refused(capsys, *soup(tmp_path, *pool))
     assert message in error
-    assert "run3" in error or message == "LoRA"
+    assert "run3" in error
 
 
 def test_inspect_says_all_that_is_wrong(capsys: pytest.CaptureFixture, pool: list[Path], tmp_path: Path) -> None:
@@ -206,8 +206,8 @@ def test_a_run_folder_made_with_other_inputs(capsys: pytest.CaptureFixture, pool
     error = refused(capsys, *soup(tmp_path, *pool), "--task-arg", "samples=200", "--prefix", "x", "--weights", "model")
     assert "no tensor's name begins with the prefix" in error
     error = refused(capsys, *soup(tmp_path, *pool), "--task-arg", "samples=200", "--weights", "model")
-    assert "--task-arg samples (not given before, 200 now), --weights (not given before, model now)" in error
-    assert "Run without --task-arg samples, --weights, or choose another run folder" in error
+    assert "samples (not given before, 200 now), weights (not given before, model now)" in error
+    assert "choose another run folder" in error
     assert (tmp_path / "run" / "leaderboard.json").read_text() == before
 
 

@@ -1,12 +1,10 @@
 """What the commands print stays readable: in a log, in a narrow terminal, with long recipes."""
 
-import io
-
 import pytest
 from rich.console import Console
 
 from radin.cli import screen
-from radin.cli.screen import Bars, folded, print_table
+from radin.cli.screen import folded, print_table
 
 COLUMNS, ROWS = ["", "accuracy", "size"], [["1", "0.9100", "30"], ["2", "0.9000", "2"]]
 LONG, SHORT = " + ".join(f"run-{i:02d}" for i in range(30)), "run-00 + run-01"
@@ -54,17 +52,3 @@ def test_names_are_folded_and_printed_as_they_are(capsys: pytest.CaptureFixture)
 
 def test_a_name_longer_than_a_line_is_kept_whole() -> None:
     assert folded(f"1: {'a-b' * 40} + c", 60).split() == ["1:", "a-b" * 40, "+", "c"]
-
-
-@pytest.mark.parametrize("width", [60, 80, 120])
-def test_bars_keep_what_they_are_about_and_how_far_they_are(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = io.StringIO()
-    monkeypatch.setattr(screen, "Console", lambda **_: Console(file=shown, width=width))
-    name = "search: calibrated-verification"
-    with Bars() as bars, bars.stage(name, 34_662_620, "byte") as advance:
-        advance(34_662_620)
-    (line,) = shown.getvalue().splitlines()
-    assert line.startswith(name)
-    assert ("100%" in line) == (width < screen.WIDE)
-    assert ("34662620/34662620 bytes" in line) == (width >= screen.WIDE)
-    assert "…" not in line

@@ -1,6 +1,6 @@
 """A pool that trains in well under a second: small networks on three overlapping clouds of points.
 
-Used as a module by the tests, and as a task file by those that start a process: `--task tests/small.py:task`.
+Used as a module by the tests, and as a task file by those that start a process: `--task tests/helpers/small.py:task`.
 """
 
 import time

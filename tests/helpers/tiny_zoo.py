@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers import small
-
 import radin
+from helpers import small
 from radin.common.progress import SILENT, Progress
 
 INGREDIENTS = 6

@@ -61,7 +61,7 @@ def test_a_prior_is_part_of_the_optimum():
 @pytest.mark.parametrize("unit", ["candidate", "soup"])
 @pytest.mark.parametrize("kind", [Additive, Capable])
 @pytest.mark.parametrize("n", [1, 2, 7])
-def test_with_and_without_the_ability_for_ranges(kind, n, unit):
+def test_with_and_without_a_fast_path_for_ranges(kind, n, unit):
     objective = kind(np.arange(n) % 3, unit=unit, bonus=0.1)
     found = radin.search("exhaustive", objective, radin.Budget(soups=200), options={"batch": 50})
     assert found.charged == 2**n - 1 - (n if unit == "soup" else 0)

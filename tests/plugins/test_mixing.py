@@ -96,5 +96,5 @@ def test_one_ingredient_is_optimal_at_once():
 
 
 def test_needs_a_gradient():
-    with pytest.raises(AbilityError, match="'mixing' cannot be used here: Additive has no ability 'loss_and_gradient'"):
+    with pytest.raises(AbilityError, match="'mixing' cannot be used here: Additive has no gradient"):
         radin.search("mixing", Additive([1.0, 2.0]))

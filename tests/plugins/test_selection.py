@@ -7,20 +7,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import radin
+from radin.recipe import flips_of, swaps_of
 from radin.testing import ToyObjective
 
 POOLS = st.tuples(st.lists(st.integers(0, 4), min_size=1, max_size=7), st.sampled_from([0.0, 0.3, 0.7]))
 
 
-class Bare:
-    """A toy without abilities."""
+class Together(ToyObjective):
+    """A toy that scores all neighbours of a subset in one go."""
 
-    def __init__(self, n, seed=3, unit="candidate"):
-        self.toy = ToyObjective(n, unit, seed)
-        self.unit, self.names, self.solo = unit, self.toy.names, self.toy.solo
-
-    def __call__(self, weights):
-        return self.toy(weights)
+    def neighbours(self, mask):
+        moves = flips_of(mask)
+        allowed = moves.any(axis=1)
+        scores = np.full(len(mask), -np.inf)
+        scores[allowed] = self(moves[allowed])
+        return scores
 
 
 def value(objective, members):
@@ -46,12 +47,12 @@ def stepwise(objective, removal):
 @pytest.mark.parametrize("removal", [True, False])
 @pytest.mark.parametrize("seed", range(6))
 def test_forward_is_stepwise_selection(seed, removal):
-    toy, bare = ToyObjective(11, seed=seed), Bare(11, seed)
+    toy, together = ToyObjective(11, seed=seed), Together(11, seed=seed)
     soup = stepwise(toy, removal)
-    found = radin.search("forward", bare, options={"removal": removal}, top=1)
+    found = radin.search("forward", toy, options={"removal": removal}, top=1)
     assert (set(found[0].recipe.members), found.stopped) == (soup, "finished")
     # Scoring neighbours together also scores those that were not asked for.
-    found = radin.search("forward", toy, options={"removal": removal}, top=1000)
+    found = radin.search("forward", together, options={"removal": removal}, top=1000)
     assert soup in [set(one.recipe.members) for one in found]
     if removal:
         assert set(found[0].recipe.members) == soup
@@ -111,12 +112,12 @@ def test_local_search_ends_where_no_move_improves(unit, exchange):
         found = radin.search("local-search", toy, radin.Budget(soups=1000), options=options)
         best = found[0].recipe.row
         assert best.sum() > 2  # so that no neighbour is a single ingredient
-        assert (toy.neighbours(best) <= found[0].score + 1e-12).all()
+        assert (toy.value(flips_of(best)) <= found[0].score + 1e-12).all()
         if exchange:
-            assert (toy.swaps(best)[1] <= found[0].score + 1e-12).all()
-        bare = radin.search("local-search", Bare(10, seed, unit), radin.Budget(soups=1000), options=options)
-        assert bare.charged <= found.charged  # scoring neighbours together includes single ingredients
-        assert bare[0].recipe == found[0].recipe
+            assert (toy.value(swaps_of(best)) <= found[0].score + 1e-12).all()
+        together = radin.search("local-search", Together(10, unit, seed), radin.Budget(soups=1000), options=options)
+        assert found.charged <= together.charged  # scoring neighbours together includes single ingredients
+        assert together[0].recipe == found[0].recipe
         assert found.stopped == "finished"
 
 

@@ -141,3 +141,17 @@ def test_a_metric_that_is_undefined_on_some_resamples_has_an_interval_all_the_sa
     assert metric.standard_error(logits, labels) > 0
     with pytest.raises(InputError, match="undefined on most resamples"):
         metric.resampled(logits[:20], np.array([1, *[0] * 19]) * 0, 10, 0)
+
+
+def test_an_interval_contains_its_value_also_where_all_resamples_lie_on_one_side():
+    def nearest(logits, labels):
+        """Mean distance to the nearest other sample: 0 for the copies that a resample holds."""
+        distances = np.abs(logits[:, :1] - logits[:, 0])
+        np.fill_diagonal(distances, np.inf)
+        return float(distances.min(axis=1).mean())
+
+    metric, logits = get_metric(nearest), np.random.default_rng(0).normal(size=(40, 2))
+    value = metric.value(logits, labels(40))
+    assert np.percentile(metric.resampled(logits, labels(40), 400, 0), 97.5) < value
+    low, high = interval(metric, logits, labels(40))
+    assert low < value < high

@@ -1,4 +1,4 @@
-"""What else an objective can do beside scoring batches, through the driver: charged, deduplicated and capped alike."""
+"""Whatever a searcher asks of its problem is charged, deduplicated and capped alike, fast path or none."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def test_abilities_are_charged_deduplicated_and_capped():
     start = subsets(4, (0, 1))[0]
 
     def asks(problem):
-        assert problem.abilities == {"neighbours", "swaps", "loss_and_gradient", "additions", "subset_range"}
+        assert problem.has_gradient
         near = problem.neighbours(start)
         np.testing.assert_array_equal(near, objective.value(start ^ np.eye(4, dtype=bool)))
         masks, swapped = problem.swaps(start)
@@ -89,11 +89,57 @@ def test_neighbours_of_a_single_ingredient_and_free_singles():
     assert run(asks, objective).charged == 3 + 2
 
 
-def test_a_missing_ability_is_named():
+def test_a_missing_gradient_is_named():
     def asks(problem):
-        assert not problem.abilities
+        assert not problem.has_gradient
         problem.loss_and_gradient(np.full(4, 0.25))
         yield subsets(4, (1,))
 
-    with pytest.raises(AbilityError, match=r"'asks' cannot .* Additive has no ability 'loss_and_gradient'"):
+    with pytest.raises(AbilityError, match=r"'asks' cannot .* Additive has no gradient"):
+        run(asks, Additive(WORTH))
+
+
+def everything(problem):
+    """Asks for all that a problem scores outside of proposals, and notes the answers."""
+    start = subsets(4, (0, 1))[0]
+    everything.answers = [problem.neighbours(start), problem.swaps(start)[1], problem.additions(np.array([1, 0, 1, 0]))]
+    everything.answers += [problem.subset_range(1, 16), problem.neighbours(start, among=~start)]
+    yield from ()
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_an_objective_without_fast_paths_answers_the_same_at_the_same_charge(unit):
+    fast, plain = Capable(WORTH, unit=unit), Additive(WORTH, unit=unit)
+    found = run(everything, fast)
+    expected = everything.answers
+    again = run(everything, plain)
+    for answer, other in zip(everything.answers, expected, strict=True):
+        np.testing.assert_array_equal(answer, other)
+    distinct = (11 if unit == "soup" else 15) + 2  # the subsets, and two additions that are no subsets
+    assert (found.charged, again.charged) == (distinct, distinct)
+    assert len(plain.asked) == len(set(plain.asked)) == distinct
+    for cap in range(1, 12):
+        plain = Additive(WORTH, unit=unit)
+        assert (run(everything, plain, cap).charged, len(plain.asked)) == (cap, cap)
+
+
+def test_neighbours_that_are_not_wanted_cost_nothing_where_they_are_scored_one_by_one():
+    start = subsets(4, (0, 1))[0]
+
+    def asks(problem):
+        np.testing.assert_array_equal(problem.neighbours(start, among=~start)[:2], [-np.inf, -np.inf])
+        assert np.isneginf(problem.neighbours(start, among=np.zeros(4, dtype=bool))).all()
+        yield from ()
+
+    assert run(asks, Additive(WORTH)).charged == 2
+    assert run(asks, Capable(WORTH)).charged == 4, "scored together"
+
+
+@pytest.mark.parametrize("among", [np.ones(3, dtype=bool), np.ones(4)])
+def test_a_choice_of_neighbours_that_is_no_mask_is_refused(among):
+    def asks(problem):
+        problem.neighbours(subsets(4, (0, 1))[0], among=among)
+        yield from ()
+
+    with pytest.raises(PluginError, match="among"):
         run(asks, Additive(WORTH))

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64
 
 from radin.errors import InputError
 from radin.recipe import (
@@ -16,22 +16,20 @@ from radin.recipe import (
     flips_of,
     mixing_weights,
     numbered_subsets,
-    subset_rows,
     swaps_of,
 )
 from radin.scoring.metrics import Metric, get_metric
 from radin.scoring.objective import Proposal
 from radin.scoring.prior import prior_terms, validate_strength
-from radin.scoring.surrogate.dense_kernel import Bank, DenseKernel
-from radin.scoring.surrogate.likelihood_kernel import LikelihoodKernel
+from radin.scoring.surrogate.dense_kernel import Bank
 from radin.scoring.surrogate.margin_kernel import MarginKernel
-from radin.scoring.surrogate.margins import prepare
-from radin.scoring.surrogate.neighbours import step_hits, swap_hits
-from radin.scoring.surrogate.subset_ranges import range_hits
+from radin.scoring.surrogate.scorers import Kernels, RightSamplesScorer, Scorer, coefficients_of, scorer_of
 
 if TYPE_CHECKING:
     import torch
 
+
+Score = Callable[[Any], Any]
 
 _RECIPES = 1 << 14  # recipes turned into float64 coefficients at once
 
@@ -41,8 +39,8 @@ class Surrogate:
 
     For small steps away from a shared initialisation the loss of averaged logits is, to first order, that of averaged
     weights (RADIN, arXiv 2401.17790), so this ranks soups without building them. Scores of metrics that count
-    predictions are exact: those of real arithmetic on the stored logits. No such score depends on
-    the recipes beside it; losses may, by rounding in the last bit.
+    predictions are exact: those of real arithmetic on the stored logits. Losses are within `bound`, and within 1e-6
+    when `refined`. No score depends on the recipes beside it, but for the last bit of refined losses.
 
     Arguments:
         bank: the logits, N ingredients × M samples × C classes.
@@ -51,7 +49,8 @@ class Surrogate:
         device: where products are computed, as torch names it; default `cpu`.
 
     Raises:
-        InputError: an unknown metric, or a λ that is negative or not finite.
+        InputError: an unknown metric, one that is not defined for so many classes, or a λ that is negative or
+            not finite.
     """
 
     unit: Literal["candidate"] = "candidate"
@@ -68,6 +67,7 @@ class Surrogate:
         self.metric = get_metric(metric)
         self.lam = validate_strength(lam)
         self.device = device
+        self.metric.check_classes(bank.n_classes)
         self._labels = np.asarray(bank.labels, dtype=np.int64)
 
     @property
@@ -83,7 +83,7 @@ class Surrogate:
     @cached_property
     def solo(self) -> Float64[np.ndarray, " n"]:
         """Each ingredient's own score, without the prior."""
-        return self.metric_scores(np.eye(len(self.bank), dtype=bool))
+        return self._scorer.scores(np.eye(len(self.bank), dtype=bool))
 
     @cached_property
     def se(self) -> float:
@@ -98,11 +98,11 @@ class Surrogate:
             InputError: rows that are no recipes over this pool.
         """
         proposals = as_proposals(weights, len(self.bank))
-        return self._blockwise(proposals) + self._prior(proposals)
+        return self._blockwise(self._scorer.scores, proposals) + self._prior(proposals)
 
     def metric_scores(self, weights: Any, /) -> Float64[np.ndarray, " k"]:
-        """The metric of averaged logits, higher is better, without the prior."""
-        return self._blockwise(as_proposals(weights, len(self.bank)))
+        """The metric of averaged logits, higher is better, without the prior, with the smallest error there is."""
+        return self._blockwise(self._scorer.exact_scores, as_proposals(weights, len(self.bank)))
 
     def prior(self, weights: Any, /) -> Float64[np.ndarray, " k"]:
         """The prior's part of the scores."""
@@ -115,38 +115,60 @@ class Surrogate:
 
     def tie_break(self, weights: Any, /) -> Float64[np.ndarray, " k"]:
         """Negative log-likelihood of averaged logits; lower is better."""
-        return self._losses.means(_coefficients(as_proposals(weights, len(self.bank))))
+        return self._kernels.losses.means(coefficients_of(as_proposals(weights, len(self.bank))))
 
     def loss_and_gradient(self, weights: Any, /) -> tuple[float, Float64[np.ndarray, " n"]]:
         """Mean negative log-likelihood at mixing weights, and its gradient in them (each weight moved by itself)."""
         row = as_proposals(np.asarray(weights)[None], len(self.bank))
-        return self._losses.gradient(mixing_weights(row)[0])
+        return self._kernels.losses.gradient(mixing_weights(row)[0])
+
+    @property
+    def kernel(self) -> MarginKernel:
+        """The kernel that counts right samples.
+
+        Raises:
+            InputError: the metric does not count right samples.
+        """
+        if not isinstance(self._scorer, RightSamplesScorer):
+            raise InputError(f"{self.metric.name} does not count right samples, so it has no kernel of margins")
+        return self._scorer.kernel
+
+    @property
+    def bound(self) -> float:
+        """How far a score may be from that of real arithmetic: 0 for metrics that count predictions, at most 1e-5 for
+        `nll`."""
+        return self._scorer.bound
+
+    def refined(self, weights: Any, /) -> Float64[np.ndarray, " k"]:
+        """Scores as by calling the surrogate, with the smallest error there is: for `nll` at most 1e-6.
+
+        Searches compare scores within `bound`; whoever decides between recipes that are nearer to one another than
+        twice the bound asks for these.
+        """
+        proposals = as_proposals(weights, len(self.bank))
+        return self._blockwise(self._scorer.exact_scores, proposals) + self._prior(proposals)
 
     @property
     def nll_bound(self) -> float:
-        """How far `tie_break`, and scores of the metric `nll`, may be below the true value; at most `NLL_EPSILON`."""
-        return self._losses.bound
+        """How far `tie_break` and refined losses may be below the true values; at most 1e-6."""
+        return self._kernels.losses.bound
 
     def neighbours(self, mask: Any, /) -> Float64[np.ndarray, " n"]:
         """Scores of the `n` subsets that differ from `mask` in ingredient `i`; `-inf` where that would be empty."""
         row = self._mask(mask)
         moved = flips_of(row)
         filled = moved.any(axis=1)
-        if self.metric.statistic != "correct" or not filled.all():
-            scores = np.full(len(row), -np.inf)
-            scores[filled] = self(moved[filled])
-            return scores
-        hits = step_hits(self.kernel, row.astype(np.float64), np.where(row, -1.0, 1.0))
-        return self._from_hits(hits) + self._prior(moved)
+        scores = np.full(len(row), -np.inf)
+        scores[filled] = self._scorer.neighbours(row, moved[filled]) + self._prior(moved[filled])
+        return scores
 
     def swaps(self, mask: Any, /) -> tuple[Bool[np.ndarray, "k n"], Float64[np.ndarray, " k"]]:
         """All subsets in which one member is exchanged for one non-member, and their scores."""
         row = self._mask(mask)
         moved = swaps_of(row)
-        if self.metric.statistic != "correct" or not len(moved):
-            return moved, self(moved)
-        hits = swap_hits(self.kernel, row.astype(np.float64), np.flatnonzero(row), np.flatnonzero(~row))
-        return moved, self._from_hits(hits) + self._prior(moved)
+        if not len(moved):
+            return moved, np.zeros(0)
+        return moved, self._scorer.swaps(row, moved) + self._prior(moved)
 
     def additions(self, counts: Any, /) -> Float64[np.ndarray, " n"]:
         """Scores of the `n` recipes that arise when ingredient `i` is taken once more, for selection with replacement.
@@ -161,21 +183,12 @@ class Surrogate:
         if base.shape != (len(self.bank),) or not np.issubdtype(base.dtype, np.integer) or (base < 0).any():
             raise InputError(f"expected {len(self.bank)} counts, whole numbers of at least 0, got {counts!r}")
         weights = as_proposals((base + np.eye(len(base))) / (base.sum() + 1), len(base))
-        if self.metric.statistic != "correct":
-            return self(weights)
-        hits = step_hits(self.kernel, base.astype(np.float64), np.ones(len(base)), _coefficients(weights))
-        return self._from_hits(hits) + self._prior(weights)
+        return self._scorer.additions(base.astype(np.int64), weights) + self._prior(weights)
 
     def subset_range(self, start: int, stop: int, /) -> Float64[np.ndarray, " k"]:
-        """Scores of the subsets `start` to `stop − 1`; ingredient `i` is in subset `s` iff bit `i` of `s` is set.
-
-        For metrics that count right samples, from sums over two halves of the pool.
-        """
+        """Scores of the subsets `start` to `stop − 1`; ingredient `i` is in subset `s` iff bit `i` of `s` is set."""
         masks = numbered_subsets(start, stop, len(self.bank))
-        if self.metric.statistic != "correct":
-            return self(masks)
-        hits = range_hits(self.kernel, start, masks.astype(np.float64))
-        return self._from_hits(hits) + self._prior(masks)
+        return self._scorer.subset_range(start, masks) + self._prior(masks)
 
     def _mask(self, mask: Any) -> Bool[np.ndarray, " n"]:
         row = np.asarray(mask)
@@ -185,66 +198,21 @@ class Surrogate:
             )
         return as_proposals(row[None], len(self.bank))[0]
 
-    def _blockwise(self, proposals: Proposal) -> Float64[np.ndarray, " k"]:
+    def _blockwise(self, score: Score, proposals: Proposal) -> Float64[np.ndarray, " k"]:
         scores = np.empty(len(proposals))
         for rows in _slices(len(proposals)):
-            scores[rows] = self._scores(proposals[rows])
+            scores[rows] = score(proposals[rows])
         return scores
 
-    def _scores(self, proposals: Proposal) -> Float64[np.ndarray, " k"]:
-        metric, labels = self.metric, self._labels
-        if metric.statistic == "correct" and proposals.dtype == np.bool_:
-            return self._from_hits(self.kernel.hits(proposals))
-        coefficients = _coefficients(proposals)
-        if metric.statistic == "loss":
-            return -self._losses.means(coefficients)
-        if metric.statistic == "correct":
-            return self._from_hits(self.kernel.hits(coefficients))
-        if metric.statistic == "prediction":
-            return np.array([metric.score_of(row, labels) for row in self._dense.predictions(coefficients)])
-        return np.array([metric.score_of(self._dense.average(row), labels) for row in coefficients])
-
-    def _from_hits(self, hits: Int64[np.ndarray, "k g"]) -> Float64[np.ndarray, " k"]:
-        """Scores from the right samples of each group."""
-        if self.metric.counted == "together":
-            return hits[:, 0] / self.bank.n_samples
-        if self.metric.counted == "by class":
-            return np.asarray((hits / self._groups[1]).mean(axis=1))
-        return np.array([self.metric.score_of(row > 0, self._labels) for row in hits])
+    @cached_property
+    def _kernels(self) -> Kernels:
+        return Kernels(self.bank, self.device)
 
     @cached_property
-    def _groups(self) -> tuple[Int64[np.ndarray, " m"], Int64[np.ndarray, " g"]]:
-        """The group in which each sample is counted, and the sizes of the groups."""
-        if self.metric.counted == "together":
-            groups = np.zeros_like(self._labels)
-        elif self.metric.counted == "by class":
-            groups = np.unique(self._labels, return_inverse=True)[1].reshape(-1).astype(np.int64)
-        else:
-            groups = np.arange(len(self._labels))
-        return groups, np.bincount(groups)
-
-    @cached_property
-    def kernel(self) -> MarginKernel:
-        """Counts right samples; made when first used, which reads all logits once."""
-        groups, sizes = self._groups
-        return MarginKernel(prepare(self.bank, self.metric.top), groups, len(sizes), self.device)
-
-    @cached_property
-    def _losses(self) -> LikelihoodKernel:
-        return LikelihoodKernel(self.bank, self.device)
-
-    @cached_property
-    def _dense(self) -> DenseKernel:
-        return DenseKernel(self.bank, self.device)
+    def _scorer(self) -> Scorer[Any]:
+        return scorer_of(self.metric, self._kernels)
 
 
 def _slices(k: int) -> Iterator[slice]:
     for start in range(0, k, _RECIPES):
         yield slice(start, min(start + _RECIPES, k))
-
-
-def _coefficients(proposals: Bool[np.ndarray, "k n"] | Float64[np.ndarray, "k n"]) -> Float64[np.ndarray, "k n"]:
-    """Proposals as summation coefficients: 1 for each member of a subset, however it was written; else the weights."""
-    if proposals.dtype == np.bool_:
-        return proposals.astype(np.float64)
-    return np.where(subset_rows(proposals)[:, None], (proposals > 0).astype(np.float64), proposals)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from helpers.metrics import AllPredictions, WhichAreRight
 from helpers.surrogate_oracle import HARD, WIDE, masks, mixtures, predictions, winners
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 from radin.recipe import subset_rows
 from radin.scoring.logit_bank import LogitBank
-from radin.scoring.metrics import Metric, get_metric
+from radin.scoring.metrics import get_metric
 from radin.scoring.surrogate import Surrogate
 
 DEVICES = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
@@ -25,11 +26,6 @@ def make(name, dtype, shape, seed=0):
     return rng, logits, rng.integers(shape[2], size=shape[1])
 
 
-def per_sample(top):
-    """A metric whose value tells which samples are right: their number written in binary."""
-    return Metric("which", "correct", lambda right, labels: float(right @ 2.0 ** np.arange(len(right))), top=top)
-
-
 def which(surrogate, weights):
     numbers = surrogate.metric_scores(weights).astype(np.int64)
     return (numbers[:, None] >> np.arange(surrogate.bank.n_samples)) & 1 == 1
@@ -42,7 +38,7 @@ def test_right_samples_are_those_of_real_arithmetic(name, dtype, shape, device):
     rng, logits, labels = make(name, dtype, shape)
     for rows in (masks(rng, 12, shape[0]), mixtures(rng, 12, shape[0])):
         for top in (1, 2, 5):
-            surrogate = Surrogate(LogitBank.from_arrays(logits, labels), per_sample(top), device=device)
+            surrogate = Surrogate(LogitBank.from_arrays(logits, labels), WhichAreRight(top), device=device)
             truth = winners(logits, labels, rows if rows.dtype == bool else as_weights(rows), top)
             np.testing.assert_array_equal(which(surrogate, rows), truth, err_msg=f"top {top}")
 
@@ -50,9 +46,9 @@ def test_right_samples_are_those_of_real_arithmetic(name, dtype, shape, device):
 def as_weights(rows):
     """The weights that the surrogate really uses: rows that are subsets count as subsets."""
     from radin.recipe import as_proposals
-    from radin.scoring.surrogate.surrogate import _coefficients
+    from radin.scoring.surrogate.scorers import coefficients_of
 
-    return _coefficients(as_proposals(rows, rows.shape[1]))
+    return coefficients_of(as_proposals(rows, rows.shape[1]))
 
 
 @pytest.mark.parametrize("shape", SHAPES[1:3], ids=str)
@@ -60,8 +56,7 @@ def as_weights(rows):
 def test_predictions_are_those_of_real_arithmetic(name, dtype, shape):
     rng, logits, labels = make(name, dtype, shape)
     rows = masks(rng, 6, shape[0])
-    metric = Metric("all", "prediction", lambda p, y: float(p @ 8.0 ** np.arange(len(p))))
-    found = Surrogate(LogitBank.from_arrays(logits, labels), metric).metric_scores(rows)
+    found = Surrogate(LogitBank.from_arrays(logits, labels), AllPredictions()).metric_scores(rows)
     assert found.tolist() == (predictions(logits, rows) @ 8.0 ** np.arange(shape[1])).tolist()
 
 
@@ -71,7 +66,7 @@ def test_predictions_are_those_of_real_arithmetic(name, dtype, shape):
 def test_moves_are_those_of_real_arithmetic(name, dtype, shape, device):
     rng, logits, labels = make(name, dtype, shape)
     for top in (1, 2):
-        surrogate = Surrogate(LogitBank.from_arrays(logits, labels), per_sample(top), device=device)
+        surrogate = Surrogate(LogitBank.from_arrays(logits, labels), WhichAreRight(top), device=device)
         mask = masks(rng, 1, shape[0])[0]
         moved = mask ^ np.eye(shape[0], dtype=bool)
         full = moved.any(axis=1)

@@ -7,8 +7,8 @@ from helpers.surrogate_oracle import masks, mixtures
 
 from radin.errors import InputError
 from radin.scoring.logit_bank import LogitBank
-from radin.scoring.metrics import METRICS, get_metric
-from radin.scoring.objective import HasGradient, HasNeighbours, HasTieBreak, Objective
+from radin.scoring.metrics import METRICS, PredictionMetric, RightSamplesMetric, get_metric
+from radin.scoring.objective import Objective
 from radin.scoring.prior import validate_strength
 from radin.scoring.surrogate import Surrogate
 
@@ -41,10 +41,11 @@ def averaged(bank, weights):
     return np.einsum("kn,nmc->kmc", weights / weights.sum(axis=1, keepdims=True), logits)
 
 
-def test_is_an_objective_with_all_abilities():
+def test_is_an_objective_with_all_fast_paths():
     surrogate = Surrogate(bank())
-    for protocol in (Objective, HasTieBreak, HasNeighbours, HasGradient):
-        assert isinstance(surrogate, protocol)
+    assert isinstance(surrogate, Objective)
+    for name in ("tie_break", "neighbours", "swaps", "additions", "subset_range", "loss_and_gradient"):
+        assert callable(getattr(surrogate, name))
     assert surrogate.unit == "candidate"
     assert surrogate.names == tuple(f"model{i}" for i in range(9))
 
@@ -81,7 +82,7 @@ def test_one_ingredient_scores_exactly_its_own(metric):
     assert surrogate(np.eye(9, dtype=bool)).tolist() == surrogate.solo.tolist()
     assert surrogate(np.eye(9)).tolist() == surrogate.solo.tolist()
     np.testing.assert_allclose(surrogate.solo, own, atol=2e-6, rtol=0)
-    if get_metric(metric).statistic in ("correct", "prediction"):
+    if isinstance(get_metric(metric), RightSamplesMetric | PredictionMetric):
         assert surrogate.solo.tolist() == own
 
 
@@ -144,6 +145,10 @@ def test_swaps_of_everything_are_none():
 @pytest.mark.parametrize("metric", METRIC)
 def test_smallest_banks(metric, shape):
     logits = bank(*shape)
+    if metric == "top5":
+        with pytest.raises(InputError, match=f"top5 is 1 for any network with {shape[2]} classes"):
+            Surrogate(logits, metric)
+        return
     surrogate = Surrogate(logits, metric, lam=1.0)
     rows = np.ones((1, shape[0]), dtype=bool)
     truth = get_metric(metric).score(averaged(logits, rows.astype(float))[0], logits.labels)

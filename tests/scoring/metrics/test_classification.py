@@ -7,7 +7,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss, top_k_accuracy_score
 
 from radin.errors import InputError
-from radin.scoring.metrics import METRICS, Metric, get_metric
+from radin.scoring.metrics import METRICS, Accuracy, BalancedAccuracy, RightSamplesMetric, TopK, get_metric
 
 NAMED = sorted(METRICS)
 
@@ -69,11 +69,6 @@ def test_ties_go_to_the_lower_class():
     assert get_metric("top5").per_sample(logits, labels).tolist() == [1, 1, 0]
 
 
-def test_top5_of_fewer_classes_is_always_right():
-    logits, labels = sample(c=4)
-    assert get_metric("top5").value(logits, labels) == 1
-
-
 @given(hnp.arrays(np.float64, (4, 5), elements=st.floats(-500, 500)), st.floats(-1e4, 1e4))
 def test_losses_neither_overflow_nor_move_with_a_constant(logits, shift):
     labels = np.array([0, 1, 2, 4])
@@ -95,7 +90,12 @@ def test_standard_errors():
     assert nll.standard_error(losses, labels) == pytest.approx(losses.std(ddof=1) / 20)
     # in closed form and resampled: the same thing
     balanced = get_metric("balanced-accuracy")
-    resampled = Metric("resampled", "correct", balanced.aggregate).standard_error(correct, labels)
+
+    class Resampled(RightSamplesMetric):
+        name = "resampled"
+        value_of = balanced.value_of
+
+    resampled = Resampled().standard_error(correct, labels)
     assert balanced.standard_error(correct, labels) == pytest.approx(resampled, rel=0.2)
     f1 = get_metric("macro-f1")
     predicted = f1.measure(logits, labels)
@@ -103,45 +103,25 @@ def test_standard_errors():
     assert f1.standard_error(predicted, labels) == pytest.approx(balanced.standard_error(correct, labels), rel=0.5)
 
 
-def test_callables_of_both_kinds_are_metrics():
+def test_top_k_of_any_k_is_that_of_scikit_learn():
     logits, labels = sample()
-
-    def margin(logits, labels):
-        return np.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
-
-    def mean_margin(logits, labels):
-        return margin(logits, labels).mean()
-
-    each, whole = get_metric(margin), get_metric(mean_margin)
-    assert each.name == "margin"
-    assert each.value(logits, labels) == whole.value(logits, labels) == each.score(logits, labels)
-    np.testing.assert_array_equal(each.per_sample(logits, labels), margin(logits, labels))
-    assert whole.per_sample(logits, labels) is None
-    assert whole.standard_error(logits, labels) == pytest.approx(each.standard_error(logits, labels), rel=0.2)
+    for k in (1, 2, 3, 6):
+        assert TopK(k).value(logits, labels) == top_k_accuracy_score(labels, logits, k=k)
+    assert TopK(1).value(logits, labels) == Accuracy().value(logits, labels)
 
 
-@pytest.mark.parametrize("result", [np.zeros(3), np.zeros((60, 2)), np.nan, np.full(60, np.inf)])
-def test_callables_that_return_something_else_are_refused(result):
+@pytest.mark.parametrize("k", [4, 5])
+def test_a_k_of_at_least_the_number_of_classes_is_refused(k):
+    logits, labels = sample(c=4)
+    with pytest.raises(InputError, match=f"top{k} is 1 for any network with 4 classes"):
+        TopK(k).value(logits, labels)
+    with pytest.raises(InputError, match="at least 1, got 0"):
+        TopK(0)
+
+
+@pytest.mark.parametrize("metric", [Accuracy(), TopK(3), BalancedAccuracy()])
+def test_counts_of_right_samples_in_groups_give_the_value(metric):
     logits, labels = sample()
-
-    def odd(logits, labels):
-        return result
-
-    with pytest.raises(InputError, match="odd"):
-        get_metric(odd).value(logits, labels)
-
-
-def test_names():
-    assert get_metric("accuracy") is get_metric(get_metric("accuracy"))
-    assert get_metric("top5").top == 5
-    for near, name in {
-        "acuracy": "accuracy",
-        "acc": "accuracy",
-        "Accuracy": "accuracy",
-        "top-5": "top5",
-        "macro_f1": "macro-f1",
-    }.items():
-        with pytest.raises(InputError, match=rf"unknown metric '{near}' \(did you mean '{name}'"):
-            get_metric(near)
-    with pytest.raises(InputError, match=r"known are.*nll"):
-        get_metric("zzz")
+    right, groups = metric.measure(logits, labels), metric.groups(labels)
+    counts = np.bincount(groups, weights=right).astype(np.int64)
+    assert metric.values_of_counts(np.array([counts, 0 * counts]), labels).tolist() == [metric.value(logits, labels), 0]

@@ -1,0 +1,1 @@
+"""Fault injection on real processes and real files: kills, damaged run folders, mangled checkpoints."""

@@ -1,0 +1,63 @@
+"""The pool *equal*: a perceptron, fine-tuned 20 times on Fashion-MNIST with the same settings on other images.
+
+The ingredients differ by chance alone, so no one is better than the others by much, and soups gain from all of them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import nn
+
+from benchmarks.zoos import fashion_mnist
+from benchmarks.zoos.fashion_mnist import CLASSES, DATA, NAMES
+from radin.common.progress import SILENT, Progress
+from radin.demo.sweep import Ranges, Sweep, train_pool
+from radin.demo.training import Settings
+from radin.tasks import Task
+
+#: Training images, of which each fine-tuning sees 3 000.
+TRAINING_IMAGES = 20_000
+
+
+def network() -> nn.Module:
+    """One hidden layer of 96 units: 76 k parameters."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(28 * 28, 96), nn.ReLU(), nn.Linear(96, len(CLASSES)))
+
+
+SWEEP = Sweep(
+    name="equal",
+    build_network=network,
+    pretraining=Settings(learning_rate=2e-3, weight_decay=1e-2, epochs=3, part=0.5),
+    ranges=Ranges(learning_rate=(3e-3, 3e-3), weight_decay=(1e-2, 1e-2), epochs=(4,), part=(0.15,), final_rate=(0.1,)),
+    batch_size=64,
+    classes=NAMES,
+)
+
+
+def build(
+    out: Path,
+    n: int = 20,
+    *,
+    data: Path = DATA,
+    sweep: Sweep = SWEEP,
+    seed: int = 0,
+    jobs: int = 2,
+    progress: Progress = SILENT,
+) -> list[Path]:
+    """Trains the pool, or what is missing of it; the arguments are those of *fashion-mnist*."""
+    training = fashion_mnist.training_images(data, TRAINING_IMAGES)
+    return train_pool(sweep, out, training, n, seed=seed, jobs=jobs, progress=progress)
+
+
+def task(metric: str = "accuracy", data: str | Path = DATA, selection: int = 5_000, test: int = 10_000) -> Task:
+    """What the pool is run on: held-out training images select, the official test images report.
+
+    Arguments:
+        metric: what is selected for.
+        data: the folder of the four files.
+        selection: how many images select.
+        test: how many report.
+    """
+    selecting, reporting = fashion_mnist.evaluation_images(Path(data), selection, test)
+    return Task(network, selecting.tensors(), metric=metric, test=reporting.tensors())

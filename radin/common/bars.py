@@ -1,0 +1,92 @@
+"""Progress bars on a terminal; rich, which draws them, is imported when the first one is made."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from radin.common.progress import Advance
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, ProgressColumn
+
+#: Terminals that are narrower get bars with less around them.
+WIDE = 100
+
+
+class Bars:
+    """Progress bars on standard error, with counts and the time left; a `radin.Progress`.
+
+        with radin.Bars() as bars:
+            result = radin.make_soup(pool, task, progress=bars)
+
+    Shows nothing where standard error is closed or is no terminal.
+    """
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._progress = _drawn() if _is_terminal() else None
+
+    def __enter__(self) -> Bars:
+        if self._progress is not None:
+            self._progress.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    @contextmanager
+    def stage(self, name: str, total: int | None, unit: str) -> Iterator[Advance]:
+        """Adds a bar. A bar within another is removed when it is done; a stage of zero units has none.
+
+        Arguments:
+            name: stands before the bar.
+            total: units of work, or None where that is unknown.
+            unit: of what, in the singular.
+        """
+        progress = self._progress
+        if progress is None or total == 0:
+            yield lambda done: None
+            return
+        bar = progress.add_task(name, total=total, unit=unit if total == 1 else f"{unit}s")
+        self._depth += 1
+        try:
+            yield lambda done: progress.advance(bar, done)
+        finally:
+            self._depth -= 1
+            if self._depth:
+                progress.remove_task(bar)
+            else:  # a search may end before its cap; then no time is left all the same
+                (done,) = (task.completed for task in progress.tasks if task.id == bar)
+                progress.update(bar, total=done)
+
+
+def _is_terminal() -> bool:
+    try:
+        return sys.stderr is not None and sys.stderr.isatty()
+    except ValueError:  # closed
+        return False
+
+
+def _drawn() -> Progress:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    columns: list[ProgressColumn] = [TextColumn("{task.description}"), BarColumn()]
+    if console.width < WIDE:
+        columns = [TextColumn("{task.description}"), BarColumn(bar_width=20), TaskProgressColumn()]
+    else:
+        columns += [MofNCompleteColumn(), TextColumn("{task.fields[unit]}"), TimeElapsedColumn()]
+    return Progress(*columns, TimeRemainingColumn(), console=console)

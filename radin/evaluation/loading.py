@@ -1,0 +1,299 @@
+"""The network of each recipe, as a user would load it: the fast way of filling one has to prove itself."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+from torch import nn
+
+from radin.errors import IncompatibleError, TaskError
+from radin.evaluation.batch_size import BatchSize
+from radin.evaluation.batchnorm import restore_statistics
+from radin.recipe import Recipe
+from radin.scoring.logit_bank import check_labels
+from radin.searching.budget import Ledger
+from radin.tasks.outputs import Fetch
+from radin.tasks.task import Task
+from radin.weights.filler import Filler, soup_tensors
+from radin.weights.loader import check_fit, load_strictly, named_for, names_in
+from radin.weights.pool import Pool
+
+#: Largest difference, relative to the largest logit, at which two passes over one batch count as the same. Kernels of
+#: another batch size or library version differ by about 1e-5 in float32; other weights by far more. By the least
+#: precise dtype that the network computes in.
+SAME_LOGITS = {torch.float64: 1e-3, torch.float32: 1e-3, torch.float16: 1e-2, torch.bfloat16: 5e-2}
+
+#: Times the difference of two passes of one network at which another network counts as equal. Chosen by hand: of two
+#: differences of one distribution, one is seldom four times the other, and a wrong guess costs time alone.
+ALLOWANCE = 4.0
+
+#: The ledger's fact: `{task code: whether networks of it may be filled in place}`.
+FACT = "filled in place"
+
+EMPTY: Mapping[str, np.ndarray] = MappingProxyType({})
+
+#: The remark on a run whose networks are loaded one by one.
+AFRESH = (
+    "this network gives other outputs when its weights are replaced in place than when it is built and loaded anew, so "
+    "each model is built and loaded anew, which takes longer"
+)
+
+
+class Networks:
+    """Gives the task's network the weights of one recipe after another; there is one network at a time.
+
+    Loading is right by definition: a new network of `build_model`, given the soup's tensors by the task's `load`, by
+    default `load_state_dict(strict=True)`. Filling one network in place, again and again, is faster. It is done where
+    `prove` saw that an ingredient, filled after another one was run, gives the outputs that it gives when loaded.
+
+    Arguments:
+        task: builds, loads and runs networks.
+        pool: the ingredients.
+        batchnorm: policy for BatchNorm statistics of soups, see `radin.weights.averaging.average`.
+        batch: finds the batch size that fits in memory.
+        ledger: remembers the proof for later processes.
+    """
+
+    def __init__(self, task: Task, pool: Pool, *, batchnorm: str, batch: BatchSize, ledger: Ledger) -> None:
+        self.task, self.pool, self.batchnorm = task, pool, batchnorm
+        self._batch, self._ledger = batch, ledger
+        self._network: nn.Module | None = None
+        self._handed_out: nn.Module | None = None
+        self._built = False
+        self._filler: Filler | None = None
+        self._proven: bool | None = None
+
+    @property
+    def network(self) -> nn.Module:
+        """The network as it is now; before the first recipe, that of the first ingredient.
+
+        Raises:
+            IncompatibleError: the network does not take the pool's tensors.
+        """
+        if self._network is None:
+            self._network = self._loaded(self._single(0))
+        return self._network
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Facts about loading that a reader of the results should know."""
+        return (AFRESH,) if self._proven is False and len(self.pool) > 1 else ()
+
+    def filled(self, recipe: Recipe, statistics: Mapping[str, np.ndarray] | None = None) -> nn.Module:
+        """The network of a recipe, on the task's device.
+
+        Arguments:
+            recipe: over the pool.
+            statistics: BatchNorm statistics by the network's names, in place of the soup's own.
+        """
+        self.prove()
+        if self._filler is None:
+            given = {} if statistics is None else self.by_pool_names(statistics)
+            self._drop()
+            self._network = self._loaded(recipe, given)
+            return self._network
+        self._filler.fill(recipe)
+        if statistics is not None:
+            restore_statistics(self.network, statistics)
+        return self.network
+
+    def with_statistics(self, recipe: Recipe, statistics: Mapping[str, np.ndarray]) -> nn.Module:
+        """The network that `filled` just gave, with other BatchNorm statistics."""
+        if self._filler is None:
+            return self.filled(recipe, statistics)
+        restore_statistics(self.network, statistics)
+        return self.network
+
+    def prove(self) -> None:
+        """Decides, once for the task's code, whether networks may be filled in place. Charged nowhere.
+
+        It costs one more network than the run needs, and four passes over the first batch. Labels are compared with the
+        number of classes on the way.
+
+        Raises:
+            IncompatibleError: the network does not take the pool's tensors.
+            TaskError: the network is not deterministic, or `build_model` returns another network each time.
+            DataError: labels out of range.
+        """
+        if self._proven is not None:
+            return
+        known = self._ledger.fact(FACT, {})
+        proven = known.get(self.task.code)
+        if len(self.pool) == 1:
+            proven = self._tried()
+        elif proven is None:
+            proven = self._tried()
+            self._ledger.set_fact(FACT, known | {self.task.code: proven})
+        if proven:
+            self._filler = self._as_filler()
+        self._proven = self._filler is not None
+
+    def _tried(self) -> bool:
+        """Whether an ingredient filled after another one was run gives the outputs that it gives when loaded."""
+        inputs = self._first_inputs()
+        first, again = self._run(self.network, inputs), self._run(self.network, inputs)
+        noise = _difference(first, again)
+        self._refuse_noise(first, noise)
+        self._check_labels(first.shape[1])
+        if len(self.pool) == 1:
+            return False
+        other, filler, filled = self._single(1), self._as_filler(), None
+        if filler is not None:
+            try:
+                filler.fill(other)
+                filled = self._run(self.network, inputs)
+            except (RuntimeError, ValueError) as error:  # memory that cannot be written to in place
+                if isinstance(error, torch.OutOfMemoryError):
+                    raise
+        del filler
+        self._drop()
+        self._network = self._loaded(other)
+        loaded = self._run(self.network, inputs)
+        if filled is not None and _difference(filled, loaded) <= ALLOWANCE * noise:
+            return True
+        self._drop()
+        self._network = self._loaded(other)
+        self._refuse_another_network(loaded, self._run(self.network, inputs))
+        return False
+
+    def _as_filler(self) -> Filler | None:
+        try:
+            return Filler(self.network, self.pool, batchnorm=self.batchnorm)
+        except IncompatibleError:  # other names than the state dict's, which its hooks took when it was loaded
+            return None
+
+    def _loaded(self, recipe: Recipe, replace: Mapping[str, np.ndarray] = EMPTY) -> nn.Module:
+        """A new network with the weights of a recipe, loaded as the task loads them."""
+        tensors = soup_tensors(self.pool, recipe, batchnorm=self.batchnorm, replace=replace)
+
+        def load(network: nn.Module) -> None:
+            if self.task.load is None:
+                load_strictly(network, self.pool, tensors)
+            else:
+                self._by_hook(network, named_for(network, self.pool, tensors))
+
+        network = self._fresh()
+        load(network)
+        return self.task.ready(network)
+
+    def _by_hook(self, network: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
+        try:
+            self.task.load_into(network, tensors)
+        except IncompatibleError as error:
+            raise IncompatibleError(f"{self.pool.paths[0]}: {error.message}").mended_by(**error.mend) from error
+        except TaskError:
+            check_fit(network, self.pool)  # where names or shapes are at fault, it says which
+            raise
+
+    def by_pool_names(self, statistics: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """BatchNorm statistics by the names that the pool's files give them.
+
+        Raises:
+            IncompatibleError: the files have other names for them, so recomputed ones could not be written.
+        """
+        names = names_in(self.pool, self.network)
+        strange = [name for name in statistics if names.get(name) not in self.pool.tensors]
+        if strange:
+            raise IncompatibleError(
+                f"the BatchNorm statistics {strange[0]!r} of the network have another name in the files, or none, so "
+                "recomputed ones cannot be written to the soup."
+            ).mended_by(batchnorm="average")
+        return {names[name]: values for name, values in statistics.items()}
+
+    def _fresh(self) -> nn.Module:
+        """A network that was never run here; a copy of it where `build_model` hands out one and the same each time."""
+        if self._handed_out is None:
+            network, holders = _with_holders(self.task.build)
+            if self._built or holders <= _with_holders(nn.Module)[1] or self.task.build() is not network:
+                self._built = True
+                return network
+            self._handed_out = network
+        try:
+            return copy.deepcopy(self._handed_out)
+        except Exception as error:  # modules copy themselves as they like
+            raise TaskError(
+                "build_model returns one and the same network each time, and it cannot be copied "
+                f"({type(error).__name__}: {error}); return a new network each time"
+            ) from error
+
+    def _drop(self) -> None:
+        """Lets go of the network, so that the next one finds its memory free."""
+        self._network = self._filler = None
+        gc.collect()
+
+    def _single(self, i: int) -> Recipe:
+        return Recipe.subset(self.pool.names, [i])
+
+    def _first_inputs(self) -> Any:
+        with closing(self.task.rows.batches()) as batches:
+            return next(batches)
+
+    def _run(self, network: nn.Module, inputs: Any) -> Float32[np.ndarray, "b C"]:
+        """Logits of the first batch."""
+
+        def run(size: int) -> Float32[np.ndarray, "b C"]:
+            self.task.prepare_network(network)
+            return Fetch(self.task.forward_batch(network, inputs, 0, size)).wait()
+
+        return self._batch.halving("the first batch", run)
+
+    def _refuse_noise(self, logits: Float32[np.ndarray, "b C"], noise: float) -> None:
+        if noise > tolerance(self.network, self.task) * max(1.0, float(np.abs(logits).max())):
+            raise TaskError(
+                f"the network is not deterministic: two passes over the first batch differ by {noise:.3g}, so scores "
+                "would be chance. Switch off what is random or changes from call to call: functional dropout, noise, "
+                "running averages"
+            )
+
+    def _refuse_another_network(self, one: Float32[np.ndarray, "b C"], other: Float32[np.ndarray, "d C"]) -> None:
+        difference = _difference(one, other)
+        if difference > tolerance(self.network, self.task) * max(1.0, float(np.abs(one).max())):
+            raise TaskError(
+                "build_model returns another network each time: two of them, loaded with the same weights, differ by "
+                f"{difference:.3g} on the first batch. Something that the files do not hold is random or changes "
+                "between networks: save it with the weights, or seed it in build_model"
+            )
+
+    def _check_labels(self, classes: int) -> None:
+        """Refuses labels that the network has no output for, before anything is charged."""
+        check_labels(self.task.rows.labels, classes, "the network")
+        for rows in self.task.tests.values():
+            if rows.columns is None:
+                check_labels(rows.labels, classes, "the network")
+
+
+def tolerance(network: nn.Module, task: Task) -> float:
+    """Difference of logits, relative to the largest, at which two passes of one network on a task count as the same."""
+    dtypes = {tensor.dtype for tensor in network.parameters()}
+    if task.autocast:
+        dtypes.add(getattr(torch, task.autocast))
+    if task.torch_device.type != "cpu":
+        dtypes.add(torch.float16)  # convolutions may compute in TF32, which has as many bits
+    return max((SAME_LOGITS[dtype] for dtype in dtypes & SAME_LOGITS.keys()), default=SAME_LOGITS[torch.float32])
+
+
+def _with_holders(build: Callable[[], nn.Module]) -> tuple[nn.Module, int]:
+    """A network, and how many references to it there are: more than to a new module where someone keeps it."""
+    network = build()
+    return network, sys.getrefcount(network)
+
+
+def _difference(one: Float32[np.ndarray, "b C"], other: Float32[np.ndarray, "d D"]) -> float:
+    """Largest difference of two outputs, in the rows that both have; 0 where they are equal, NaN included."""
+    if one.shape[1] != other.shape[1]:
+        return np.inf
+    rows = min(len(one), len(other))  # fewer where memory ran out in between
+    left, right = one[:rows].astype(np.float64), other[:rows].astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        apart = np.nan_to_num(np.abs(left - right), nan=np.inf)
+    same = (left == right) | (np.isnan(left) & np.isnan(right))
+    return float(np.where(same, 0.0, apart).max(initial=0.0))

@@ -1,0 +1,144 @@
+"""Recipes ranked by their averaged logits alone, with what speaks against the labels. No network is run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from radin.common.progress import SILENT, Progress
+from radin.errors import InputError
+from radin.recipe import Recipe
+from radin.report.diagnosis import logit_findings
+from radin.report.findings import Finding
+from radin.scoring.logit_bank import LogitBank
+from radin.scoring.metrics import Metric
+from radin.scoring.surrogate import Surrogate
+from radin.searching.budget import Budget
+from radin.searching.driver import Shortlist, search
+from radin.searching.plugins import Searcher, SearchFunction
+
+
+@dataclass(frozen=True)
+class RankedRecipe:
+    """A recipe of a ranking.
+
+    Attributes:
+        recipe: the recipe.
+        value: the metric of its averaged logits, as it is read: a negative log-likelihood is positive.
+        score: what it was ranked by: the metric with the prior, higher is better.
+    """
+
+    recipe: Recipe
+    value: float
+    score: float
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What `radin.rank` found.
+
+    Attributes:
+        recipes: the best recipes of at least two ingredients, best first.
+        best_ingredient: the best single ingredient.
+        metric: the metric's name.
+        higher_is_better: whether a larger value of it is better.
+        findings: what speaks against the logits or the labels.
+        n_samples: samples that the recipes were ranked on.
+        n_ingredients: ingredients that they were made of.
+        shortlist: the search itself: charges, time, and why it ended.
+    """
+
+    recipes: tuple[RankedRecipe, ...]
+    best_ingredient: RankedRecipe
+    metric: str
+    higher_is_better: bool
+    findings: tuple[Finding, ...]
+    n_samples: int
+    n_ingredients: int
+    shortlist: Shortlist
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The findings, a sentence each."""
+        return tuple(one.text for one in self.findings)
+
+    @property
+    def note(self) -> str:
+        """Why there is no recipe, in a sentence; empty where there is one."""
+        return self.shortlist.note
+
+    def to_json(self) -> dict[str, Any]:
+        """Recipes, findings and totals as JSON holds them."""
+        single = self.best_ingredient
+        return {
+            "shortlist": [
+                {
+                    "recipe": one.recipe.to_json(),
+                    "size": one.recipe.size,
+                    self.metric: one.value,
+                    "score": one.score,
+                }
+                for one in self.recipes
+            ],
+            "best_ingredient": {"name": single.recipe.member_names[0], self.metric: single.value},
+            "note": self.note,
+            "warnings": list(self.warnings),
+            "charged": self.shortlist.charged,
+            "proposed": self.shortlist.proposed,
+            "stopped": self.shortlist.stopped,
+            "samples": self.n_samples,
+            "models": self.n_ingredients,
+        }
+
+
+def rank(
+    bank: LogitBank,
+    searcher: str | Searcher | SearchFunction = "forward",
+    *,
+    metric: str | Metric = "accuracy",
+    options: Mapping[str, Any] | None = None,
+    budget: Budget | None = None,
+    lam: float = 0.0,
+    seed: int = 0,
+    top: int = 10,
+    progress: Progress = SILENT,
+) -> Ranking:
+    """Ranks recipes by the score of their averaged logits.
+
+    The models may be of several architectures: their recipes are then ensembles of outputs, and no soups.
+
+    Arguments:
+        bank: logits of the models, and labels.
+        searcher: a searcher's name, or a generator function.
+        metric: what recipes are ranked by.
+        options: the searcher's options.
+        budget: `candidates` and `seconds` apply.
+        lam: strength of the prior for larger subsets, see `radin.make_soup`.
+        seed: of the searcher's randomness.
+        top: recipes to list, at least 1.
+        progress: watches the search.
+
+    Raises:
+        InputError: an argument out of range, or a bank that is none.
+        UnknownSearcherError, PluginError: no such searcher or option, or the searcher failed.
+        AbilityError: the searcher needs a gradient, and the metric has none.
+    """
+    if not isinstance(bank, LogitBank):
+        raise InputError(f"expected a radin.LogitBank, got {type(bank).__name__}")
+    surrogate = Surrogate(bank, metric, lam)
+    found = search(searcher, surrogate, budget, seed=seed, top=top, options=options, progress=progress)
+    sign = 1 if surrogate.metric.higher_is_better else -1
+    values = [sign * float(surrogate.metric_scores(one.recipe.row[None])[0]) for one in found]
+    best = int(surrogate.solo.argmax())
+    solo = float(surrogate.solo[best])
+    return Ranking(
+        recipes=tuple(RankedRecipe(one.recipe, value, one.score) for one, value in zip(found, values, strict=True)),
+        best_ingredient=RankedRecipe(Recipe.subset(bank.names, [best]), sign * solo, solo),
+        metric=surrogate.metric.name,
+        higher_is_better=surrogate.metric.higher_is_better,
+        findings=tuple(logit_findings(bank, surrogate.metric)),
+        n_samples=bank.n_samples,
+        n_ingredients=len(bank),
+        shortlist=found,
+    )

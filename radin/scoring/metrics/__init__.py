@@ -1,0 +1,35 @@
+"""Metrics: how good the logits of one network, or the averaged logits of several, are on labelled samples."""
+
+from radin.scoring.metrics.base import BOOTSTRAP_RESAMPLES as BOOTSTRAP_RESAMPLES
+from radin.scoring.metrics.base import Labels as Labels
+from radin.scoring.metrics.base import Logits as Logits
+from radin.scoring.metrics.base import Metric as Metric
+from radin.scoring.metrics.base import PredictionMetric as PredictionMetric
+from radin.scoring.metrics.base import RightSamplesMetric as RightSamplesMetric
+from radin.scoring.metrics.classification import Accuracy as Accuracy
+from radin.scoring.metrics.classification import BalancedAccuracy as BalancedAccuracy
+from radin.scoring.metrics.classification import MacroF1 as MacroF1
+from radin.scoring.metrics.classification import NegativeLogLikelihood as NegativeLogLikelihood
+from radin.scoring.metrics.classification import TopK as TopK
+from radin.scoring.metrics.classification import losses as losses
+from radin.scoring.metrics.function import FunctionMetric as FunctionMetric
+from radin.scoring.metrics.names import METRICS as METRICS
+from radin.scoring.metrics.names import get_metric as get_metric
+
+__all__ = [
+    "BOOTSTRAP_RESAMPLES",
+    "METRICS",
+    "Accuracy",
+    "BalancedAccuracy",
+    "FunctionMetric",
+    "Labels",
+    "Logits",
+    "MacroF1",
+    "Metric",
+    "NegativeLogLikelihood",
+    "PredictionMetric",
+    "RightSamplesMetric",
+    "TopK",
+    "get_metric",
+    "losses",
+]

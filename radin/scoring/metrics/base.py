@@ -1,0 +1,165 @@
+"""The base class of metrics, and the families of metrics that have a fast kernel.
+
+A metric is computed in two steps. First a *statistic* of each sample (was it right, which class was predicted, what is
+its loss), then one number from the statistics of all samples. The surrogate's kernels produce the statistics of many
+recipes at once and share the second step with everything else, so a soup and an ensemble are always measured alike.
+
+A new metric derives from the family whose statistic it uses; the kernel of that family then scores it. A metric of no
+family works too: its value is computed from the averaged logits of each recipe.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64, Shaped
+
+from radin.errors import InputError
+
+Logits = Shaped[np.ndarray, "m c"]
+Labels = Int64[np.ndarray, " m"]
+Statistics = Shaped[np.ndarray, "m ..."]
+
+#: Resamples of the seeded bootstrap that gives the standard error of metrics without a closed form; chosen by hand.
+BOOTSTRAP_RESAMPLES = 200
+BOOTSTRAP_SEED = 0
+
+
+class Metric(ABC):
+    """How good logits are, given labels.
+
+    Derived classes define `name`, `measure` and `value_of`. Everything else follows from these, and is overridden where
+    a metric has something better.
+
+    Attributes:
+        higher_is_better: whether a larger value is better. A score is the value, negated if it is not.
+        is_proportion: whether the value is the share of samples whose statistic is true. Proportions have intervals and
+            tests of their own.
+        defined_on_parts: whether every part of the samples has a value. An area under the ROC curve, for example, has
+            none on a part without positives.
+    """
+
+    higher_is_better: bool = True
+    is_proportion: bool = False
+    defined_on_parts: bool = True
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The name in tables and on the command line."""
+
+    @abstractmethod
+    def measure(self, logits: Logits, labels: Labels) -> Statistics:
+        """The statistic of each sample, exact on the logits as they are stored.
+
+        Raises:
+            InputError: the metric is not defined for so many classes.
+        """
+
+    @abstractmethod
+    def value_of(self, statistics: Any, labels: Labels) -> float:
+        """The value, from the statistics of the samples."""
+
+    def numbers(self, statistics: Any, labels: Labels) -> Float64[np.ndarray, " m"] | None:
+        """Numbers per sample whose mean is the value, from the statistics; None where the value is no such mean."""
+        return None
+
+    def check_classes(self, n_classes: int) -> None:  # noqa: B027 -- most metrics are defined for all
+        """Refuses numbers of classes for which the metric says nothing.
+
+        Raises:
+            InputError: the metric is not defined for so many classes.
+        """
+
+    def value(self, logits: Logits, labels: Labels) -> float:
+        """The metric as people read it: negative log-likelihood is positive, and lower is better."""
+        return self.value_of(self.measure(logits, labels), labels)
+
+    def score(self, logits: Logits, labels: Labels) -> float:
+        """The metric as a search maximises it: the value, negated if lower is better."""
+        return self.score_of(self.measure(logits, labels), labels)
+
+    def score_of(self, statistics: Any, labels: Labels) -> float:
+        """The score, from the statistics of the samples."""
+        value = self.value_of(statistics, labels)
+        return value if self.higher_is_better else -value
+
+    def per_sample(self, logits: Logits, labels: Labels) -> Float64[np.ndarray, " m"] | None:
+        """Numbers per sample whose mean is `value`, in its sign; None where the value is no such mean."""
+        return self.numbers(self.measure(logits, labels), labels)
+
+    def standard_error(self, statistics: Any, labels: Labels) -> float:
+        """Standard error of the value on these samples, from their statistics.
+
+        Means of numbers per sample have `std / √m`; all other metrics are resampled with a fixed seed. Metrics that
+        count right samples have closed forms, in which one right and one wrong sample are added, so that the error is
+        never 0.
+        """
+        numbers = self.numbers(statistics, labels)
+        if numbers is not None:
+            return float(numbers.std(ddof=1) / np.sqrt(len(numbers))) if len(numbers) > 1 else 0.0
+        return float(np.std(self.resampled(statistics, labels, BOOTSTRAP_RESAMPLES, BOOTSTRAP_SEED), ddof=1))
+
+    def resampled(self, statistics: Any, labels: Labels, resamples: int, seed: int) -> Float64[np.ndarray, " r"]:
+        """Values on bootstrap resamples of the samples.
+
+        A metric may be undefined on some resamples (see `defined_on_parts`); those are left out.
+
+        Raises:
+            InputError: it is undefined on more than half of them.
+        """
+        rng = np.random.default_rng(seed)
+        values = []
+        for _ in range(resamples):
+            rows = rng.integers(len(labels), size=len(labels))
+            try:
+                values.append(self.value_of(statistics[rows], labels[rows]))
+            except InputError:
+                continue
+        if 2 * len(values) < resamples:
+            raise InputError(f"metric {self.name!r} is undefined on most resamples of these {len(labels)} samples")
+        return np.array(values, dtype=np.float64)
+
+
+class RightSamplesMetric(Metric):
+    """A family of metrics: the statistic is whether the label is among the `top` largest logits.
+
+    The surrogate counts the right samples of each *group* of samples. By default each sample is a group of its own, so
+    that `value_of` sees every sample; fewer groups are faster.
+    """
+
+    @property
+    def top(self) -> int:
+        """Among how many of the largest logits the label has to be; equal logits are ordered by class."""
+        return 1
+
+    def measure(self, logits: Logits, labels: Labels) -> Bool[np.ndarray, " m"]:
+        """Whether each sample is right."""
+        self.check_classes(np.shape(logits)[1])
+        return label_ranks(logits, labels) < self.top
+
+    def groups(self, labels: Labels) -> Int64[np.ndarray, " m"]:
+        """The group in which each sample is counted, from 0 to the number of groups − 1; no group is empty."""
+        return np.arange(len(labels))
+
+    def values_of_counts(self, right: Int64[np.ndarray, "k g"], labels: Labels) -> Float64[np.ndarray, " k"]:
+        """The values of `k` recipes, from their numbers of right samples in each group."""
+        return np.array([self.value_of(row > 0, labels) for row in right], dtype=np.float64)
+
+
+class PredictionMetric(Metric):
+    """A family of metrics: the statistic is the predicted class, of equal logits the lowest."""
+
+    def measure(self, logits: Logits, labels: Labels) -> Int64[np.ndarray, " m"]:
+        """The predicted class of each sample."""
+        return np.asarray(logits).argmax(axis=1)
+
+
+def label_ranks(logits: Logits, labels: Labels) -> Int64[np.ndarray, " m"]:
+    """The number of classes that come before the label in each row: larger logits, and equal ones of lower index."""
+    logits = np.asarray(logits)
+    own = np.take_along_axis(logits, labels[:, None], axis=1)
+    lower = np.arange(logits.shape[1]) < labels[:, None]
+    return ((logits > own) | ((logits == own) & lower)).sum(axis=1, dtype=np.int64)

@@ -1,0 +1,173 @@
+"""Metrics of classification: one label a sample, one logit a class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64, Shaped
+
+from radin.errors import InputError
+from radin.scoring.metrics.base import Labels, Logits, Metric, PredictionMetric, RightSamplesMetric
+
+_BLOCK_VALUES = 1 << 22  # logits turned into float64 at once: 32 MiB
+
+
+class ShareOfRightSamples(RightSamplesMetric):
+    """The share of samples whose label is among the `top` largest logits."""
+
+    is_proportion = True
+
+    def value_of(self, statistics: Any, labels: Labels) -> float:
+        """The share of right samples."""
+        return float(np.mean(statistics, dtype=np.float64))
+
+    def numbers(self, statistics: Any, labels: Labels) -> Float64[np.ndarray, " m"]:
+        """1 for right samples, 0 for wrong ones."""
+        return np.asarray(statistics).astype(np.float64)
+
+    def standard_error(self, statistics: Any, labels: Labels) -> float:
+        """`√(p (1 − p) / m)`, with one right and one wrong sample more than there are."""
+        p = (statistics.sum() + 1) / (len(statistics) + 2)
+        return float(np.sqrt(p * (1 - p) / (len(statistics) + 2)))
+
+    def groups(self, labels: Labels) -> Int64[np.ndarray, " m"]:
+        """All samples are counted together."""
+        return np.zeros_like(labels)
+
+    def values_of_counts(self, right: Int64[np.ndarray, "k g"], labels: Labels) -> Float64[np.ndarray, " k"]:
+        """The share of right samples."""
+        return np.asarray(right[:, 0] / len(labels))
+
+
+class Accuracy(ShareOfRightSamples):
+    """The share of samples whose label has the largest logit."""
+
+    name = "accuracy"
+
+
+@dataclass(frozen=True)
+class TopK(ShareOfRightSamples):
+    """The share of samples whose label is among the k largest logits.
+
+    Arguments:
+        k: at least 1, and less than the number of classes: with as many, every sample would be right.
+
+    Raises:
+        InputError: a k below 1.
+    """
+
+    k: int
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise InputError(f"top-k accuracy needs a k of at least 1, got {self.k}")
+
+    @property
+    def name(self) -> str:
+        """`top` and k."""
+        return f"top{self.k}"
+
+    @property
+    def top(self) -> int:
+        """k."""
+        return self.k
+
+    def check_classes(self, n_classes: int) -> None:
+        """Refuses k of at least the number of classes.
+
+        Raises:
+            InputError: every sample would be right.
+        """
+        if self.k >= n_classes:
+            raise InputError(
+                f"{self.name} is 1 for any network with {n_classes} classes, as the label is always among the "
+                f"{self.k} largest logits; choose a k below {n_classes}, or accuracy"
+            )
+
+
+class BalancedAccuracy(RightSamplesMetric):
+    """The mean over the classes that occur of the share of their samples that are right."""
+
+    name = "balanced-accuracy"
+
+    def value_of(self, statistics: Any, labels: Labels) -> float:
+        """The mean of the classes' shares of right samples."""
+        right, sizes, _ = _by_class(statistics, labels)
+        return float(np.mean(right / sizes))
+
+    def numbers(self, statistics: Any, labels: Labels) -> Float64[np.ndarray, " m"]:
+        """0 for wrong samples, and for right ones a number that is larger in smaller classes."""
+        _, sizes, groups = _by_class(statistics, labels)
+        return np.asarray(statistics * (len(labels) / (len(sizes) * sizes[groups])))
+
+    def standard_error(self, statistics: Any, labels: Labels) -> float:
+        """From the standard errors of the classes' shares, each with one right and one wrong sample more."""
+        right, sizes, _ = _by_class(statistics, labels)
+        p = (right + 1) / (sizes + 2)
+        return float(np.sqrt((p * (1 - p) / (sizes + 2)).sum()) / len(sizes))
+
+    def groups(self, labels: Labels) -> Int64[np.ndarray, " m"]:
+        """Samples of one class are counted together."""
+        return np.unique(labels, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+    def values_of_counts(self, right: Int64[np.ndarray, "k g"], labels: Labels) -> Float64[np.ndarray, " k"]:
+        """The mean of the classes' shares of right samples."""
+        return np.asarray((right / np.bincount(self.groups(labels))).mean(axis=1))
+
+
+class MacroF1(PredictionMetric):
+    """The mean F1 over the classes that occur or are predicted."""
+
+    name = "macro-f1"
+
+    def value_of(self, statistics: Any, labels: Labels) -> float:
+        """The mean F1."""
+        size = int(max(statistics.max(), labels.max())) + 1
+        predicted, occurring = np.bincount(statistics, minlength=size), np.bincount(labels, minlength=size)
+        right = np.bincount(labels[statistics == labels], minlength=size)
+        either = (predicted + occurring) > 0
+        return float(np.mean(2 * right[either] / (predicted + occurring)[either]))
+
+
+class NegativeLogLikelihood(Metric):
+    """The mean negative log-likelihood of the labels under softmax, in nats."""
+
+    name = "nll"
+    higher_is_better = False
+
+    def measure(self, logits: Logits, labels: Labels) -> Float64[np.ndarray, " m"]:
+        """The loss of each sample, computed in float64."""
+        return losses(logits, labels)
+
+    def value_of(self, statistics: Any, labels: Labels) -> float:
+        """The mean loss."""
+        return float(np.mean(statistics, dtype=np.float64))
+
+    def numbers(self, statistics: Any, labels: Labels) -> Float64[np.ndarray, " m"]:
+        """The losses."""
+        return np.asarray(statistics).astype(np.float64)
+
+
+def losses(logits: Logits, labels: Labels) -> Float64[np.ndarray, " m"]:
+    """Negative log-likelihood of each label under softmax, in float64."""
+    out = np.empty(len(labels), dtype=np.float64)
+    step = max(1, _BLOCK_VALUES // max(1, logits.shape[1]))
+    for start in range(0, len(labels), step):
+        rows = slice(start, start + step)
+        block = np.asarray(logits[rows], dtype=np.float64)
+        own = np.take_along_axis(block, labels[rows, None], axis=1)
+        top = block.max(axis=1, keepdims=True)
+        out[rows] = (np.log(np.exp(block - top).sum(axis=1, keepdims=True)) + (top - own))[:, 0]
+    return out
+
+
+def _by_class(
+    right: Shaped[np.ndarray, " m"] | Bool[np.ndarray, " m"], labels: Labels
+) -> tuple[Int64[np.ndarray, " g"], Int64[np.ndarray, " g"], Int64[np.ndarray, " m"]]:
+    """Right samples and all samples of each class that occurs, and the position of each sample's class among those."""
+    _, groups, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    groups = groups.reshape(-1).astype(np.int64)
+    hits = np.bincount(groups, weights=right, minlength=len(sizes)).astype(np.int64)
+    return hits, sizes.astype(np.int64), groups

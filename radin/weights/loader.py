@@ -1,0 +1,199 @@
+"""Whether a network takes the pool's tensors, under which names, and PyTorch's own way of loading them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from radin.checkpoints.names import normalise
+from radin.errors import IncompatibleError
+from radin.weights.pool import Pool
+
+#: The remedy for a network that does not fit the files, where nothing better is known.
+REBUILD = (
+    "Build the network as it was for fine-tuning: in a task of your own, change the function that builds it; of a "
+    "ready task, change arch=..., or take another ready task."
+)
+
+#: Characters of PyTorch's own message that are quoted: it lists every tensor of the network.
+QUOTED = 400
+
+
+def load_strictly(network: nn.Module, pool: Pool, tensors: Mapping[str, Tensor]) -> None:
+    """Loads a soup's tensors with `load_state_dict(strict=True)`, into the network or the one that it wraps.
+
+    Arguments:
+        network: changed in place.
+        pool: the ingredients, for names and messages.
+        tensors: by the pool's names, as `soup_tensors` gives them.
+
+    Raises:
+        IncompatibleError: the network does not take them; says which tensor is at fault, as far as can be told.
+    """
+    try:
+        network.load_state_dict(named_for(network, pool, tensors), strict=True)
+        return
+    except Exception as error:  # hooks raise whatever they like
+        refusal = error
+    for inner in _wrapped(network):  # the names may be older ones, which the inner network's hooks bring up to date
+        with suppress(Exception):
+            inner.load_state_dict(named_for(inner, pool, tensors), strict=True)
+            return
+    check_fit(network, pool)
+    raise IncompatibleError(
+        f"{pool.paths[0]}: the network's load_state_dict does not take its tensors ({type(refusal).__name__}: "
+        f"{_shortened(str(refusal))}). Build the network as it was for fine-tuning; where a script of your own loads "
+        "such files, pass its function as load=(network, tensors) -> None to the task."
+    ) from refusal
+
+
+def named_for(network: nn.Module, pool: Pool, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A soup's tensors by the names that the network's `load_state_dict` expects.
+
+    Names that the network does not have stay as they are: its hooks may know them. Of tied names, those that the
+    network lacks are left out where it has another, and those that the file lacks are given.
+
+    Arguments:
+        network: gives the names.
+        pool: the ingredients.
+        tensors: by the pool's names.
+    """
+    state = network.state_dict()
+    known = names_in(pool, network)
+    theirs = {short: name for name, short in known.items()}
+    held = {pool.aliases.get(short, short) for short in theirs}
+    named = {
+        theirs.get(name, name): tensor
+        for name, tensor in tensors.items()
+        if name in theirs or pool.aliases.get(name, name) not in held
+    }
+    for group in _tied(network):
+        given = next((named[name] for name in group if name in named), None)
+        if given is not None:
+            named |= {name: given for name in group if name in state and name not in named}
+    counters = {name: value for name, value in state.items() if isinstance(value, Tensor) and name not in known}
+    return named | {name: value for name, value in counters.items() if name not in named}  # those of wrappers
+
+
+def names_in(pool: Pool, network: nn.Module) -> dict[str, str]:
+    """`{name in the network's state dict: the pool's name for it}`.
+
+    A prefix that all of the network's names have, such as `model.` in a LightningModule or `wrapper.net.`, is taken off
+    where the pool's names do not have it.
+    """
+    held = [name for name, value in network.state_dict().items() if isinstance(value, Tensor)]
+    short = normalise(held, "the network")
+    known = pool.tensors.keys() | pool.aliases.keys()
+    if not known.isdisjoint(short.values()):
+        return short
+    bare = short
+    while len({rest.partition(".")[0] for rest in bare.values()}) == 1 and all("." in rest for rest in bare.values()):
+        bare = {name: rest.partition(".")[2] for name, rest in bare.items()}
+        if known <= set(bare.values()):
+            return bare
+    return short
+
+
+def _wrapped(network: nn.Module) -> Iterator[nn.Module]:
+    """The networks inside a network that hold all of its tensors, the outermost first."""
+    while True:
+        tops = {name.partition(".")[0] for name in network.state_dict()}
+        child = network._modules.get(tops.pop()) if len(tops) == 1 else None
+        if child is None:
+            return
+        yield child
+        network = child
+
+
+def _tied(network: nn.Module) -> list[list[str]]:
+    """Names of parameters and buffers that are one object, group by group."""
+    groups: dict[int, list[str]] = {}
+    for name, one in (
+        *network.named_parameters(remove_duplicate=False),
+        *network.named_buffers(remove_duplicate=False),
+    ):
+        groups.setdefault(id(one), []).append(name)
+    return [names for names in groups.values() if len(names) > 1]
+
+
+def _shortened(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= QUOTED else f"{flat[:QUOTED]} ..."
+
+
+def tensors_in(network: nn.Module, pool: Pool) -> dict[str, Tensor]:
+    """The network's tensors, by the pool's names."""
+    state = network.state_dict()
+    return {rest: state[name] for name, rest in names_in(pool, network).items()}
+
+
+def memory_of(name: str, tensor: Tensor) -> object:
+    """A key that is equal for the names of tied tensors."""
+    if tensor.numel() == 0:
+        return name
+    return tensor.device, tensor.data_ptr(), tuple(tensor.shape), tensor.stride()
+
+
+def check_fit(network: nn.Module, pool: Pool) -> None:
+    """Refuses a network whose state dict has other names or shapes than the pool, or cannot be filled in place.
+
+    Raises:
+        IncompatibleError: says which tensor, and the remedy.
+    """
+    tensors, file = tensors_in(network, pool), pool.paths[0]
+    _refuse_other_state(network, file)
+    filled = {pool.aliases.get(name, name) for name in tensors}
+    unexpected = next((name for name in pool.tensors if name not in filled), None)
+    if unexpected is not None:
+        message, prefix = f"tensor {unexpected!r} is in {file}, but not in the network.", _prefix(tensors, pool)
+        if prefix:
+            held = f"{message} All that the network has is in the file under {prefix!r}."
+            raise IncompatibleError(held).mended_by(prefix=prefix)
+        raise IncompatibleError(f"{message} {REBUILD}")
+    present = {name for name in tensors if pool.aliases.get(name, name) in pool.tensors}
+    covered = {memory_of(name, tensors[name]) for name in present}
+    for name, tensor in tensors.items():
+        if name not in present and memory_of(name, tensor) not in covered:
+            raise IncompatibleError(f"tensor {name!r} is in the network, but not in {file}. {REBUILD}")
+    shapes = {name: (pool.tensors[pool.aliases.get(name, name)].shape, tuple(tensors[name].shape)) for name in present}
+    wrong = {name: shapes[name] for name in tensors if name in present and shapes[name][0] != shapes[name][1]}
+    if wrong:
+        name, (expected, got) = next(iter(wrong.items()))
+        differ = f"tensor {name!r}: shape {list(expected)} in {file}, but {list(got)} in the network."
+        raise _misshapen(differ, wrong)
+
+
+def _refuse_other_state(network: nn.Module, file: object) -> None:
+    """Refuses a network with parameters that have no shape yet, or with state that is no tensor."""
+    for name, value in network.state_dict().items():
+        if name.rpartition(".")[2] == "_extra_state":
+            raise IncompatibleError(
+                f"the network keeps extra state ({name!r}), which is not in {file}. Where the network can do without "
+                "the saved one, pass load=(network, tensors) -> None to the task, which loads what there is."
+            )
+        if is_lazy(value):
+            raise IncompatibleError(f"tensor {name!r} of the network has no shape before the network was run or loaded")
+
+
+def _misshapen(differ: str, wrong: dict[str, tuple[tuple[int, ...], tuple[int, ...]]]) -> IncompatibleError:
+    """The error of shapes that differ, those of the file first: perhaps the number of classes alone is another."""
+    first = {(*expected[:1], *got[:1]) for expected, got in wrong.values()}
+    if len(first) > 1 or any(not (a and b) or a[1:] != b[1:] for a, b in wrong.values()):
+        return IncompatibleError(f"{differ} {REBUILD}")
+    there, here = first.pop()
+    return IncompatibleError(
+        f"{differ} Nothing else differs, so these may be heads of {there} and of {here} classes: build the network for "
+        f"{there}. A ready task has as many classes as its data, unless it is given a list of all classes of the head, "
+        f"in the order of its outputs, or num_classes={there}."
+    ).mended_by(classes="FILE")
+
+
+def _prefix(tensors: dict[str, Tensor], pool: Pool) -> str:
+    """The prefix under which the file has all that the network has; empty if there is none."""
+    known = pool.tensors.keys() | pool.aliases.keys()
+    first = next(iter(tensors), "")
+    prefixes = (name.removesuffix(first) for name in known if name.endswith(f".{first}"))
+    return next((prefix for prefix in prefixes if all(prefix + name in known for name in tensors)), "")

@@ -1,0 +1,41 @@
+"""Progress bars: what they show, and where they show nothing."""
+
+import io
+import re
+
+import pytest
+
+import radin
+from radin.common.bars import WIDE, Bars
+
+
+class Terminal(io.StringIO):
+    """A terminal that keeps what it shows."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_bars_keep_what_they_are_about_and_how_far_they_are(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Terminal()
+    monkeypatch.setattr("sys.stderr", shown)
+    for name, value in {"COLUMNS": str(width), "TERM": "xterm"}.items():
+        monkeypatch.setenv(name, value)
+    name = "search: calibrated-verification"
+    with Bars() as bars, bars.stage(name, 34_662_620, "byte") as advance:
+        advance(34_662_620)
+    line = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.getvalue()).splitlines()[-1].lstrip()
+    assert line.startswith(name)
+    assert ("100%" in line) == (width < WIDE)
+    assert ("34662620/34662620 bytes" in line) == (width >= WIDE)
+    assert "…" not in line
+
+
+@pytest.mark.parametrize("stream", [io.StringIO(), None], ids=["no terminal", "closed"])
+def test_bars_are_quiet_without_a_terminal(stream: io.StringIO | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", stream)
+    with radin.Bars() as bars, bars.stage("passes", 3, "pass") as advance:
+        advance(3)
+    assert isinstance(bars, radin.Progress)
+    assert stream is None or stream.getvalue() == ""

@@ -1,0 +1,68 @@
+"""Metrics that are functions of one's own."""
+
+import numpy as np
+import pytest
+
+from radin.errors import InputError
+from radin.scoring.metrics import FunctionMetric, get_metric
+from radin.scoring.significance import interval
+
+RNG = np.random.default_rng(0)
+
+
+def sample(m=60, c=7):
+    labels = RNG.integers(c, size=m)
+    logits = RNG.normal(size=(m, c))
+    logits[np.arange(m), labels] += 1
+    return logits, labels
+
+
+def test_callables_of_both_kinds_are_metrics():
+    logits, labels = sample()
+
+    def margin(logits, labels):
+        return np.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
+
+    def mean_margin(logits, labels):
+        return margin(logits, labels).mean()
+
+    each, whole = get_metric(margin), get_metric(mean_margin)
+    assert each.name == "margin"
+    assert each.value(logits, labels) == whole.value(logits, labels) == each.score(logits, labels)
+    np.testing.assert_array_equal(each.per_sample(logits, labels), margin(logits, labels))
+    assert whole.per_sample(logits, labels) is None
+    assert whole.standard_error(logits, labels) == pytest.approx(each.standard_error(logits, labels), rel=0.2)
+
+
+@pytest.mark.parametrize("result", [np.zeros(3), np.zeros((60, 2)), np.nan, np.full(60, np.inf)])
+def test_callables_that_return_something_else_are_refused(result):
+    logits, labels = sample()
+
+    def odd(logits, labels):
+        return result
+
+    with pytest.raises(InputError, match="odd"):
+        get_metric(odd).value(logits, labels)
+
+
+def test_a_function_may_have_another_name_and_be_better_when_lower():
+    logits, labels = sample()
+    metric = FunctionMetric(lambda z, y: np.abs(z[:, 0]), "size of the first logit", higher_is_better=False)
+    assert metric.name == "size of the first logit"
+    assert metric.score(logits, labels) == -metric.value(logits, labels) == -np.abs(logits[:, 0]).mean()
+
+
+def test_numbers_per_sample_are_resampled_and_the_function_is_called_once():
+    calls = []
+
+    def standardised(logits, labels):
+        """Depends on which samples are seen together."""
+        calls.append(len(labels))
+        return logits[:, 0] - logits[:, 0].mean() + 5
+
+    logits, labels = sample()
+    metric = get_metric(standardised)
+    values = metric.resampled(logits, labels, 500, 0)
+    assert calls == [60]
+    assert values.std() == pytest.approx(logits[:, 0].std() / np.sqrt(60), rel=0.15)
+    assert interval(metric, logits, labels)[0] < 5 < interval(metric, logits, labels)[1]
