@@ -136,6 +136,6 @@ def _refuse_clashes(short: Mapping[str, str], where: object) -> None:
         if rest in origin:
             raise CheckpointError(
                 f"{where}: tensors {shown(origin[rest])} and {shown(name)} are both {shown(rest)} once the prefixes "
-                f"that wrappers add ('module.', '_orig_mod.') are taken off. Save the state dict of the unwrapped network."
+                f"that wrappers add ('module.', '_orig_mod.') are taken off. Save the state dict of the bare network."
             )
         origin[rest] = name

@@ -55,8 +55,8 @@ def average(
             needs data: `radin.make_soup` computes them and passes them as `replace`.
         metadata: more strings to keep in the file.
         replace: `{name: values}` of tensors to write as given, cast to the stored dtype.
-        keep: names of tensors that are not averaged but those of the member with the largest weight, such as the pointer
-            of a queue; default: the pool's `keep`.
+        keep: names of tensors that are not averaged but those of the member with the largest weight, such as a
+            queue's pointer; default: the pool's `keep`.
         max_shard_size: bytes of tensors in one file, at most (a larger tensor has one of its own). A soup that takes
             more is written as `NAME-00001-of-0000N.safetensors` and so on, and an index `NAME.safetensors.index.json`,
             as Hugging Face's libraries do. By default there is one file, whatever its size.

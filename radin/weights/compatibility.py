@@ -123,8 +123,8 @@ def _frozen(value: Any) -> str:
         return json.dumps(value, sort_keys=True)
     except (ValueError, TypeError, RecursionError) as error:
         raise IncompatibleError(
-            "extra state of a module holds more than numbers, text, lists and dicts, so it cannot be compared. Save the "
-            "ingredients without it."
+            "extra state of a module holds more than numbers, text, lists and dicts, so it cannot be compared. Save "
+            "the ingredients without it."
         ) from error
 
 

@@ -73,12 +73,18 @@ def couplings(tensors: Mapping[str, TensorInfo]) -> Iterator[Coupling]:
             for other in tensors:
                 if other.startswith(stem) and other.endswith("._u") and f"{other[:-1]}v" in tensors:
                     yield SpectralNorm(name, other, f"{other[:-1]}v")
-        elif name.endswith("_g") and f"{name[:-2]}_v" in tensors and f"{name[:-2]}_orig" not in tensors:
-            if _are_norms(tensors[name], tensors[f"{name[:-2]}_v"]):
-                yield WeightNorm(name, f"{name[:-2]}_v")
-        elif name.endswith(".original0") and _SEVERAL.match(name) and f"{name[:-1]}1" in tensors:
-            if f"{name[:-1]}2" not in tensors and _are_norms(tensors[name], tensors[f"{name[:-1]}1"]):
-                yield WeightNorm(name, f"{name[:-1]}1")
+        elif direction := _direction_of(name, tensors):
+            yield WeightNorm(name, direction)
+
+
+def _direction_of(name: str, tensors: Mapping[str, TensorInfo]) -> str:
+    """The v of a weight norm's g; empty text for every other tensor."""
+    v = ""
+    if name.endswith("_g") and f"{name[:-2]}_orig" not in tensors:
+        v = f"{name[:-2]}_v"
+    elif name.endswith(".original0") and _SEVERAL.match(name) and f"{name[:-1]}2" not in tensors:
+        v = f"{name[:-1]}1"
+    return v if v in tensors and _are_norms(tensors[name], tensors[v]) else ""
 
 
 def _are_norms(g: TensorInfo, v: TensorInfo) -> bool:
