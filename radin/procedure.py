@@ -1,28 +1,30 @@
-"""RADIN in two steps: rank recipes by their averaged logits, then verify the best few for real."""
+"""RADIN in six steps: collect, search, verify, rank, compare, record."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from radin.common.files import digest_of, write_json
+from radin.common.files import write_json
 from radin.common.progress import SILENT, Progress
 from radin.errors import InputError
 from radin.evaluation.calibration import calibrated, dispersions, gap_of
+from radin.evaluation.keys import verification_scope
 from radin.evaluation.settings import check_settings
 from radin.evaluation.verifier import Verifier
 from radin.recipe import Recipe
+from radin.report.comparison import Comparison, compare, control_value
 from radin.report.diagnosis import findings_of
-from radin.report.findings import shortage_findings
-from radin.report.result import SOUP, Result, Spent, VerifiedSoup
-from radin.report.unseen_data import control_score, report_on
-from radin.scoring.metrics import losses
+from radin.report.findings import search_facts, shortage_findings
+from radin.report.result import SOUP, Result, Spent
+from radin.report.verdict import best_ingredient
+from radin.report.verified_soup import VerifiedSoup, assess, ranked
 from radin.scoring.surrogate import Surrogate
-from radin.searching.budget import Budget, Ledger
+from radin.searching.budget import Budget
 from radin.searching.driver import Shortlist, search
 from radin.searching.plugins import Searcher, SearchFunction
 from radin.searching.problem import Problem, Proposals
@@ -37,13 +39,13 @@ SHORTLIST = 256
 def make_soup(
     pool: Pool,
     task: Task,
+    *,
     searcher: str | Searcher | SearchFunction = "forward",
     options: Mapping[str, Any] | None = None,
     budget: Budget | None = None,
     lam: float = 0.0,
     seed: int = 0,
     run_dir: str | os.PathLike[str] = "radin-run",
-    *,
     calibrate: bool = True,
     batchnorm: str = "recompute",
     progress: Progress = SILENT,
@@ -54,8 +56,8 @@ def make_soup(
     logits, and the `budget.soups` best are built and evaluated for real. The single ingredients compete, at no cost,
     so the result is never worse on the selection data than the best of them.
 
-    A run that is killed goes on with the same call: passes and soups that were completed are read from the run folder,
-    and the search is replayed from its seed.
+    A run that is killed resumes with the same call: passes and soups that were completed are read from the run folder,
+    and the search is replayed from its seed. Stored results that are damaged are computed again.
 
     Arguments:
         pool: the ingredients, `N` of them.
@@ -76,7 +78,7 @@ def make_soup(
         batchnorm: policy for BatchNorm statistics of soups. `recompute`, the default, takes those of up to 1 024
             selecting samples, one more pass over them for each soup; `average` those of the members' mean, `keep`
             those of the member with the largest weight. On the pools of `docs/zoos.md` recomputed ones gave the best
-            soups and the smallest gap to the averaged logits. No matter where there is no BatchNorm.
+            soups and the smallest gap to the averaged logits. Has no effect on networks without BatchNorm.
         progress: watches the stages.
 
     Returns:
@@ -85,7 +87,7 @@ def make_soup(
     Raises:
         InputError: an argument out of range, or an ingredient in the place of the soup in the run folder.
         PluginError: no such searcher or option.
-        RunDirError: the run folder was made with other inputs, or is in use.
+        RunDirError: the run folder was made with other inputs, or is in use, or its ledger is damaged.
         IncompatibleError, CheckpointError, DataError, TaskError: see `Pool` and `Task`.
         StorageError: the disk is full; what was completed is kept.
     """
@@ -96,50 +98,46 @@ def make_soup(
         )
     budget = budget or Budget()
     chosen, soups = check_settings(searcher, options, budget, lam, seed)
-    lam, seed = float(lam), int(seed)  # numpy's numbers are none that JSON can hold
-    run = Path(run_dir)
-    refuse_ingredients([run / SOUP], pool.files)
-    with Ledger(run / "ledger.db") as ledger:
-        verifier = Verifier(pool, task, run, ledger=ledger, batchnorm=batchnorm, progress=progress)
-        surrogate = Surrogate(verifier.bank, task.metric, lam)
-        learns = calibrate and soups > 1
-        top = max(SHORTLIST, soups) if learns else soups
-        recorded: dict[str, Any] = {"ledger": ledger, "scope": verifier.scope, "progress": progress}
-        shortlist = search(chosen, surrogate, budget, seed=seed, top=top, options=options, **recorded)
-        verified = verify_best(shortlist, verifier, surrogate, budget, learns=learns, progress=progress)
-        tried = [assess(one.recipe, verifier, surrogate) for one in sorted(verified, key=attrgetter("number"))]
-        singles = [assess(Recipe.subset(pool.names, [i]), verifier, surrogate) for i in range(len(pool))]
-        leaderboard = sorted([*tried, *singles], key=merit(task), reverse=True)
-        pair = leaderboard[0].recipe, next(entry.recipe for entry in leaderboard if entry.recipe.size == 1)
-        tests = {name: report_on(*pair, verifier, name) for name in task.tests}
-        report = next(iter(tests.values())) if tests else report_on(*pair, verifier)
-        statistics = verifier.evaluator.recomputed(leaderboard[0].recipe)  # before what was spent is counted
+    settings: dict[str, Any] = {"lam": float(lam), "seed": int(seed)}  # numpy's numbers are none that JSON can hold
+    learns = calibrate and soups > 1
+    refuse_ingredients([Path(run_dir) / SOUP], pool.files)
+    with Verifier(pool, task, run_dir, batchnorm=batchnorm, progress=progress) as verifier:
+        surrogate = Surrogate(verifier.bank, task.metric, settings["lam"])
+        shortlist = search(
+            chosen,
+            surrogate,
+            budget,
+            seed=seed,
+            top=max(SHORTLIST, soups) if learns else soups,
+            options=options,
+            ledger=verifier.ledger,
+            scope=verifier.scope,
+            progress=progress,
+        )
+        found = verify_best(shortlist, verifier, surrogate, budget, learns=learns, progress=progress)
+        verified, leaderboard = rank(found, verifier, surrogate)
+        tests, control = compare_on_all(leaderboard, verifier)
+        findings = findings_of(verifier, verified, search_facts(shortlist))
+        settings |= {"searcher": chosen.name, "options": dict(shortlist.options), "calibrate": calibrate}
+        winner = describe(leaderboard[0], verifier, settings | asdict(budget))
+        soup = write_soup(leaderboard[0], verifier, batchnorm)
         result = Result(
-            best=leaderboard[0],
             leaderboard=leaderboard,
-            verified=tried,
-            report=report,
-            tests=tests,
-            control=None if report.control is None else control_score(pair[1], verifier),
-            spent=_spent(verifier, shortlist, verified),
+            verified=verified,
+            report=next(iter(tests.values())),
+            tests=tests if task.tests else {},
+            control=control,
+            spent=account(verifier, shortlist, found),
             metric=task.scored_by.name,
             higher_is_better=task.scored_by.higher_is_better,
             batchnorm=batchnorm,
-            settings={
-                "searcher": chosen.name,
-                "options": dict(shortlist.options),
-                "lam": lam,
-                "seed": seed,
-                "calibrate": calibrate,
-            }
-            | asdict(budget),
-            run_dir=run,
-            earlier=_earlier(verifier, leaderboard[0].recipe),
+            settings=winner["settings"],
+            run_dir=soup.parent,
+            earlier=verifier.folder.earlier_winners(winner),
             ingredients=pool.files,
-            findings=findings_of(verifier, surrogate, shortlist, [one.recipe for one in tried])
-            + tuple(shortage_findings(shortlist, verified, soups, len(pool))),
+            findings=(*findings, *shortage_findings(shortlist, found, soups, len(pool))),
         )
-        _publish(result, pool, verifier, shortlist, statistics)
+        record(result, winner, verifier, shortlist)
     return result
 
 
@@ -149,16 +147,16 @@ def verify_best(
     """Verifies recipes of a shortlist until the budget's soups, or the time that the search has left, are spent.
 
     Arguments:
-        shortlist: what the search on the surrogate found.
+        shortlist: found by the search on the surrogate.
         verifier: charged with the soups, in its ledger.
-        surrogate: what the shortlist was ranked by.
+        surrogate: ranked the shortlist.
         budget: of the whole run.
         learns: whether each soup has a say in which one is next; else the best are verified in order.
         progress: watches the soups.
     """
     verification = corrected(shortlist, verifier, surrogate) if learns else in_order(shortlist)
     listed = [candidate.recipe.dumps() for candidate in shortlist]
-    scope = digest_of(verifier.scope, listed, *([surrogate.lam] if learns else []))
+    scope = verification_scope(verifier.scope, listed, surrogate.lam if learns else None)
     recorded: dict[str, Any] = {"ledger": verifier.ledger, "scope": scope, "progress": progress}
     return search(verification, verifier, _left(budget, shortlist), top=budget.soups or len(shortlist), **recorded)
 
@@ -179,35 +177,36 @@ def corrected(shortlist: Shortlist, verifier: Verifier, surrogate: Surrogate) ->
     return calibrated(shortlist, dispersions(verifier), gap_of(surrogate, verifier.selection_logits))
 
 
-def assess(recipe: Recipe, verifier: Verifier, surrogate: Surrogate) -> VerifiedSoup:
-    """A verified recipe's score beside what its averaged logits promised; reads logits, evaluates nothing new."""
-    metric, labels = verifier.task.scored_by, verifier.bank.labels
-    logits = verifier.selection_logits(recipe)
-    promised = float(surrogate.metric_scores(recipe.row[None])[0])
-    return VerifiedSoup(
-        recipe=recipe,
-        score=metric.value(logits, labels),
-        ensemble=promised if metric.higher_is_better else -promised,
-        nll=float(losses(logits, labels).mean()),
-    )
+def rank(found: Shortlist, verifier: Verifier, surrogate: Surrogate) -> tuple[list[VerifiedSoup], list[VerifiedSoup]]:
+    """The verified soups in the order of verification, and the leaderboard of these and all ingredients, best first."""
+    tried = assess([one.recipe for one in sorted(found, key=attrgetter("number"))], verifier, surrogate)
+    names = verifier.names
+    singles = assess([Recipe.subset(names, [i]) for i in range(len(names))], verifier, surrogate)
+    return tried, ranked([*tried, *singles])
 
 
-def merit(task: Task) -> Callable[[VerifiedSoup], tuple[Any, ...]]:
-    """Sort key of a leaderboard, best last: score, then lower negative log-likelihood, more ingredients, pool order."""
-    sign = 1 if task.scored_by.higher_is_better else -1
-    return lambda one: (sign * one.score, -one.nll, one.recipe.size, [-member for member in one.recipe.members])
+def compare_on_all(leaderboard: list[VerifiedSoup], verifier: Verifier) -> tuple[dict[str, Comparison], float | None]:
+    """Winner and best ingredient on each test set, by name, else on held-back data; networks are run as needed.
+
+    Returns:
+        the comparisons, and the control's value on the selection data where there is a control.
+    """
+    winner, single = leaderboard[0].recipe, best_ingredient(leaderboard).recipe
+    sets: list[str | None] = list(verifier.task.tests) or [None]
+    tests = {name or "held-back": compare(winner, single, verifier, name) for name in sets}
+    has_control = any(one.control is not None for one in tests.values())
+    return tests, control_value(single, verifier) if has_control else None
 
 
-def _left(budget: Budget, shortlist: Shortlist) -> Budget:
-    """The budget that the search has left for verification; at least a moment, so that verification can say so."""
-    if budget.seconds is None:
-        return budget
-    return replace(budget, seconds=max(budget.seconds - shortlist.seconds, 1e-9))
+def describe(winner: VerifiedSoup, verifier: Verifier, settings: dict[str, Any]) -> dict[str, Any]:
+    """A winner as the run folder remembers it."""
+    about = {"text": str(winner.recipe), "metric": verifier.task.scored_by.name}
+    return winner.to_json() | about | {"batchnorm": verifier.batchnorm, "settings": settings}
 
 
-def _spent(verifier: Verifier, shortlist: Shortlist, verified: Shortlist) -> Spent:
-    ledger, evaluator = verifier.ledger, verifier.evaluator
-    soups = {evaluator.key(candidate.recipe, verifier.task.rows) for candidate in verified}
+def account(verifier: Verifier, shortlist: Shortlist, verified: Shortlist) -> Spent:
+    """The cost of a run, after its last evaluation."""
+    ledger = verifier.ledger
     return Spent(
         passes=ledger.count("pass"),
         soups=verified.charged,
@@ -216,31 +215,35 @@ def _spent(verifier: Verifier, shortlist: Shortlist, verified: Shortlist) -> Spe
         lost=sum(ledger.count(kind, "lost") for kind in ("pass", "soup", "test", "control")),
         seconds_passes=ledger.seconds("pass"),
         seconds_search=shortlist.seconds,
-        seconds_soups=ledger.seconds("soup", soups),
+        seconds_soups=verifier.seconds([candidate.recipe for candidate in verified]),
         statistics=ledger.count("statistics"),
         statistics_samples=ledger.rows("statistics"),
         controls=ledger.count("control"),
+        notes=tuple(verifier.folder.notes),
     )
 
 
-def _earlier(verifier: Verifier, winner: Recipe) -> tuple[dict[str, Any], ...]:
-    """The soups that stood in the run folder before, oldest first, without the one that is written now."""
-    now = winner.to_json(), verifier.evaluator.batchnorm
-    return tuple(one for one in verifier.ledger.fact("winners", []) if (one["recipe"], one["batchnorm"]) != now)
+def write_soup(winner: VerifiedSoup, verifier: Verifier, batchnorm: str) -> Path:
+    """Writes the winner's weights to the run folder, with the BatchNorm statistics that were recomputed for it."""
+    about = {"radin.metric": verifier.task.scored_by.name, "radin.score": repr(winner.value)}
+    path, statistics = verifier.folder.path / SOUP, verifier.recomputed(winner.recipe)
+    average(verifier.pool, winner.recipe, path, batchnorm=batchnorm, metadata=about, replace=statistics)
+    return path
 
 
-def _publish(
-    result: Result, pool: Pool, verifier: Verifier, shortlist: Shortlist, statistics: Mapping[str, Any]
-) -> None:
-    """Writes the run folder's soup, with the BatchNorm statistics that were recomputed, leaderboard and picture."""
+def record(result: Result, winner: Mapping[str, Any], verifier: Verifier, shortlist: Shortlist) -> None:
+    """Writes leaderboard and picture to the run folder, and facts for later calls."""
     from radin.report.picture import draw_run
 
-    about = {"radin.metric": result.metric, "radin.score": repr(result.best.score)}
-    average(
-        pool, result.best.recipe, result.run_dir / SOUP, batchnorm=result.batchnorm, metadata=about, replace=statistics
-    )
-    write_json(result.run_dir / "leaderboard.json", result.to_json())
-    kept = result.best.to_json() | {"text": str(result.best.recipe), "metric": result.metric}
-    kept |= {"batchnorm": verifier.evaluator.batchnorm, "settings": result.settings}
-    verifier.ledger.set_fact("winners", [*result.earlier, kept])
-    draw_run(result, shortlist, verifier.task.scored_by, result.run_dir / "score-against-budget.png")
+    folder = verifier.folder
+    write_json(folder.path / "leaderboard.json", result.to_json())
+    folder.record_winner(winner)
+    folder.last_search = search_facts(shortlist)
+    draw_run(result, shortlist, verifier.task.scored_by, folder.path / "score-against-budget.png")
+
+
+def _left(budget: Budget, shortlist: Shortlist) -> Budget:
+    """The budget that the search has left for verification; at least a moment, so that verification can say so."""
+    if budget.seconds is None:
+        return budget
+    return replace(budget, seconds=max(budget.seconds - shortlist.seconds, 1e-9))

@@ -75,7 +75,7 @@ class Ensembles:
         """
         store, parts = self.store, []
         for i, expected in enumerate(self.logits):
-            network = store.verifier.evaluator.fill(radin.Recipe.subset(store.names, [i]))
+            network = store.verifier.network(radin.Recipe.subset(store.names, [i]))
             layers = [layer for layer in network.modules() if isinstance(layer, torch.nn.Linear)]
             if not layers:
                 return None

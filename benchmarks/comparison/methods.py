@@ -237,7 +237,7 @@ def halvings(n: int) -> list[int]:
 
 
 def _model_stock(trial: Trial, soups: Sequence[int]) -> Iterator[Found]:
-    anchor, batchnorm = trial.store.anchor, trial.store.verifier.evaluator.batchnorm
+    anchor, batchnorm = trial.store.anchor, trial.store.verifier.batchnorm
     if anchor is None:
         raise SkippedError("the pool keeps no pretrained checkpoint, from which the angles are seen")
     try:

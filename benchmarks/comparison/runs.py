@@ -88,7 +88,7 @@ def _headings(plan: Plan, store: Store, zoo: str, replicate: Replicate, method: 
         {
             "zoo": zoo,
             "store": store.key,
-            "batchnorm": store.verifier.evaluator.batchnorm,
+            "batchnorm": store.verifier.batchnorm,
             "replicate": replicate.number,
             "part": replicate.part,
             "held_out_share": replicate.held_out,

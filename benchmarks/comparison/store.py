@@ -16,11 +16,11 @@ from jaxtyping import Float32, Int64
 
 import radin
 from benchmarks.zoos import Zoo
+from radin.common.array_folder import ArrayFolder
 from radin.common.files import digest_of, file_digest, write_json
 from radin.common.progress import SILENT, Progress
 from radin.errors import InputError
 from radin.evaluation.gram import Gram, weight_gram
-from radin.scoring.logit_folder import LogitFolder
 from radin.tasks.batches import concatenate, map_tensors, n_samples
 from radin.weights.filler import Filler
 
@@ -77,8 +77,7 @@ class Store:
 
     def seconds(self, recipes: Iterable[radin.Recipe]) -> float:
         """Seconds that the evaluation of these soups took."""
-        keys = {self.verifier.evaluator.key(recipe, self.task.rows) for recipe in recipes}
-        return self.verifier.ledger.seconds("soup", keys)
+        return self.verifier.seconds(recipes)
 
     def logits_of_file(self, name: str, write: Callable[[Path], object]) -> tuple[Float32[np.ndarray, "M C"], float]:
         """Logits of weights that are no recipe over the pool, and how long they took to make and run.
@@ -88,7 +87,8 @@ class Store:
             write: writes the checkpoint, as `.safetensors`; called if the logits are not stored.
         """
         key, ledger = digest_of("file", name, self.key), self.verifier.ledger
-        folder = LogitFolder(self.folder / "files")
+        folder = ArrayFolder(self.folder / "files")
+        folder.adopt()  # what was stored before arrays had checksums
         if folder.get(key[:16], key) is None:
             with TemporaryDirectory() as scratch, ledger.charge("soup", key, name, len(self.labels)):
                 path = Path(scratch) / "weights.safetensors"

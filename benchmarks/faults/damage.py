@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import shutil
@@ -132,7 +133,7 @@ def judge(lab: Lab, name: str, file: Path) -> tuple[str, list[str]]:
         now = lab.taken(ended, lab.run_dir)
         if found(now.said) != found(calm.said) or now.files.get("soup.safetensors") != calm.files["soup.safetensors"]:
             return "wrong in silence", [f"{kind}: another result, and no word of it"]
-        stale = sorted(one for one in calm.files if _must_be_whole(one) and now.files.get(one) != calm.files[one])
+        stale = sorted(one for one in now.files if is_stale(one, lab.run_dir, lab.undisturbed(name).folder))
         if stale:
             return "damage stays", [
                 f"{kind_of(Path(one))}: the same result, but the damaged file stays" for one in stale
@@ -165,9 +166,22 @@ def found(said: Any) -> Any:
     return {name: without_costs(value) for name, value in said.items() if name not in ("spent", "earlier", "warnings")}
 
 
-def _must_be_whole(name: str) -> bool:
-    """Whether a file is read back by anybody: the picture and the leaderboard are written anew by each run."""
-    return name.endswith((".npy", ".safetensors", "index.json", "split.json"))
+def is_stale(name: str, run_dir: Path, calm_dir: Path) -> bool:
+    """Whether a file is still damaged that a later run may read.
+
+    The picture and the leaderboard are written anew by each run, so nobody reads them. An array may be gone, with its
+    entry in the index, where a run no longer needs it.
+    """
+    now, before = run_dir / name, calm_dir / name
+    if not before.exists() or not name.endswith((".npy", ".safetensors", "index.json", "split.json")):
+        return False
+    if not name.endswith("index.json"):
+        return now.read_bytes() != before.read_bytes()
+    try:
+        entries, expected = json.loads(now.read_bytes()), json.loads(before.read_bytes())
+    except ValueError:
+        return True
+    return not isinstance(entries, dict) or any(expected.get(key) != entries[key] for key in entries)
 
 
 def _last_line(ended: Ended) -> str:

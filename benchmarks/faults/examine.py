@@ -182,7 +182,7 @@ def _compared(path: Path, work: Path) -> list[str]:
         return faults
     with suppress(RadinError):  # an average may overflow, or hold integers that must not be averaged
         other = {name: tensor.flatten().flip(0).reshape(tensor.shape).contiguous() for name, tensor in soup.items()}
-        other = {name: other[name] if tensor.is_floating_point() else tensor for name, tensor in soup.items()}
+        other |= {name: tensor.clone() for name, tensor in soup.items() if not tensor.is_floating_point()}
         save_file(other, work / "other.safetensors")
         radin.average(radin.Pool([path, work / "other.safetensors"]), [0.5, 0.5], work / "both.safetensors")
         mean = {name: _mean(tensor, other[name]) for name, tensor in soup.items()}

@@ -12,7 +12,8 @@ from benchmarks.faults.samples import Sample, as_pickle, state
 
 def hostile_archive(rng: random.Random) -> Sample:
     """An archive whose entries are missing, doubled, of a wrong size, compressed a thousandfold, or oddly named."""
-    entries = entries_of(as_pickle(state(rng)))
+    # The identity of the archive is left out: PyTorch reads it as text, and nothing depends on it.
+    entries = [entry for entry in entries_of(as_pickle(state(rng))) if not entry[0].endswith("serialization_id")]
     compression, ways = zipfile.ZIP_STORED, []
     for _ in range(rng.choice([1, 1, 2])):
         way = rng.choice(
@@ -30,7 +31,7 @@ def hostile_archive(rng: random.Random) -> Sample:
             entries[at] = (name, content + rng.randbytes(rng.choice([1, 8, 4000])))
         elif way == "renamed":
             odd = [
-                "",
+                "?",
                 "/",
                 "../x",
                 "data.pkl",

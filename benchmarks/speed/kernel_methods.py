@@ -85,15 +85,17 @@ class Peers:
         stored = np.stack([self.bank.read(i, start, stop) for i in range(len(self.bank))])
         return torch.from_numpy(stored).to(self.device).float().flatten(1)
 
-    def torch_losses(self, masks: np.ndarray, samples: int = 64, recipes: int = 32) -> np.ndarray:
-        """Mean negative log-likelihoods from all averaged logits, in float64 as radin's, on radin's threads."""
-        shares = torch.from_numpy(masks / masks.sum(axis=1, keepdims=True)).to(self.device)
+    def torch_losses(
+        self, masks: np.ndarray, samples: int = 64, recipes: int = 32, dtype: torch.dtype = torch.float64
+    ) -> np.ndarray:
+        """Mean negative log-likelihoods from all averaged logits, in float64 or float32, on radin's threads."""
+        shares = torch.from_numpy(masks / masks.sum(axis=1, keepdims=True)).to(self.device, dtype)
         labels = torch.from_numpy(self.bank.labels).to(self.device)
 
         def score(start: int) -> torch.Tensor:
             found = torch.zeros(len(masks), dtype=torch.float64, device=self.device)
             stop = min(start + samples, self.bank.n_samples)
-            block = self._block(start, stop).double()
+            block = self._block(start, stop).to(dtype)
             for first in range(0, len(masks), recipes):
                 part = shares[first : first + recipes]
                 averaged = (part @ block).view(len(part), stop - start, self.bank.n_classes)

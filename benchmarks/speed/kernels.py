@@ -2,7 +2,8 @@
 
 All methods run in this process, side by side, alternating, on the same recipes: random subsets. Seconds are per recipe,
 medians over the rounds, with their range; `ratio` says how many times as long a method takes as radin's kernel, in
-seconds and in CPU seconds; *radin, products* is what radin does without numba. The floor is the matrix product of the
+seconds and in CPU seconds; *radin, products* is what radin does without numba. Likelihoods are compared with one
+another. The floor is the matrix product of the
 live margins alone. `exact` compares the right samples of 1 024 recipes with real arithmetic. Peak memory is what a
 method adds to the private memory of the process.
 """
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 import radin
 from benchmarks import zoos
@@ -29,10 +31,8 @@ from benchmarks.speed.kernel_display import Row, plot, table
 from benchmarks.speed.kernel_methods import Peers, autogluon_selection, bare_product, oracle, same_selection
 from benchmarks.speed.processes import machine
 from benchmarks.speed.synthetic import Fleet, character
-from radin.evaluation.evaluator import Evaluator
 from radin.scoring.logit_bank import LogitBank
 from radin.scoring.surrogate.lookup_kernel import compiled
-from radin.searching.budget import Ledger
 
 #: How the error of a peer begins that is not there; such a row does not fail the run.
 NOT_INSTALLED = "not installed"
@@ -64,6 +64,7 @@ class Method:
     rival: str = "radin"
     share: float = 1.0
     whole: bool = False  # seconds of the whole, not per recipe
+    each: int = 1  # recipes that one mask stands for
 
 
 def cases(quick: bool, banks: Sequence[str]) -> list[Case]:
@@ -93,8 +94,7 @@ def cases(quick: bool, banks: Sequence[str]) -> list[Case]:
 
 def _zoo(name: str, folder: Path) -> LogitBank:
     zoo = zoos.get(name)
-    ledger = Ledger(folder / "ledger.db")
-    return Evaluator(radin.Pool(zoo.build()), zoo.task(), folder, ledger).collect()
+    return radin.Verifier(radin.Pool(zoo.build()), zoo.task(), folder).all_rows
 
 
 def random_subsets(k: int, n: int, seed: int = 1) -> np.ndarray:
@@ -170,13 +170,33 @@ def _peers(bank: LogitBank, masks: np.ndarray, device: str) -> list[Method]:
         few = min(1.0, 8 / len(masks))
         found.append(Method("numpy in place", peers.numpy_in_place, share=few))
         found.append(Method("numpy mean, argmax", peers.numpy_mean, share=few))
-        losses = radin.Surrogate(bank, device=device)
-        losses.tie_break(masks[:1])
-        found.append(Method("radin, nll", losses.tie_break, rival="radin, nll", share=min(1.0, 64 / len(masks))))
-        found.append(
-            Method("dense torch, nll", peers.torch_losses, rival="radin, nll", share=min(1.0, 32 / len(masks)))
-        )
+        found += _likelihoods(bank, peers, masks, device)
     return found
+
+
+def _likelihoods(bank: LogitBank, peers: Peers, masks: np.ndarray, device: str) -> list[Method]:
+    """Negative log-likelihoods: for ranking (within `Surrogate.bound`), refined (within 1e-6), and dense in torch."""
+    surrogate = radin.Surrogate(bank, "nll", device=device)
+    surrogate(masks[:1]), surrogate.refined(masks[:1])
+    rival, few = "radin, nll", min(1.0, 32 / len(masks))
+    return [
+        Method(rival, surrogate, rival=rival),
+        Method(
+            "radin, nll neighbours",
+            lambda rows: [surrogate.neighbours(row) for row in rows],
+            rival=rival,
+            share=4 / len(masks),
+            each=len(bank),
+        ),
+        Method("radin, nll refined", surrogate.refined, rival=rival, share=few),
+        Method("dense torch, nll", peers.torch_losses, rival=rival, share=few),
+        Method(
+            "dense torch, nll float32",
+            lambda rows: peers.torch_losses(rows, dtype=torch.float32),
+            rival=rival,
+            share=few,
+        ),
+    ]
 
 
 def _timed(
@@ -197,7 +217,7 @@ def _timed(
                     continue
                 start, start_busy = time.perf_counter(), time.process_time()
                 way.work(few)
-                each = 1 if way.whole else len(few)
+                each = 1 if way.whole else len(few) * way.each
                 wall[way.name].append((time.perf_counter() - start) / each)
                 busy[way.name].append((time.process_time() - start_busy) / each)
             except ModuleNotFoundError as error:

@@ -78,7 +78,7 @@ def measure(pairs: int, samples: int, size: int, device: str) -> dict[str, objec
                 weights[0, pair % N] += 0.8 - 0.01 * pair
                 weights[0, (pair + 1) % N] += 0.01 * pair
                 recipe = radin.Recipe.of(pool.names, weights[0])
-                network.load_state_dict(verifier.evaluator.fill(recipe).state_dict())
+                network.load_state_dict(verifier.network(recipe).state_dict())
                 timed = [
                     lambda weights=weights: float(verifier(weights)[0]),
                     lambda: bare_loop(network, images, labels, size),

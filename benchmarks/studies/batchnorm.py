@@ -118,7 +118,7 @@ def measure_singles(zoo: str, pool: radin.Pool, task: radin.Task, run: Path) -> 
     with radin.Verifier(pool, task, run, batchnorm="recompute") as verifier:
         begun = time.perf_counter()
         singles = [radin.Recipe.subset(pool.names, [i]) for i in range(len(pool))]
-        logits = [verifier.selection_logits(single, control=True) for single in singles]
+        logits = [verifier.selection_logits(single, statistics="recomputed") for single in singles]
         seconds = (time.perf_counter() - begun) / len(pool)
         scores = np.array([task.scored_by.score(one, verifier.bank.labels) for one in logits])
         better = scores - verifier.solo

@@ -37,7 +37,8 @@ from radin.common.bars import Bars
 from radin.common.files import digest_of
 from radin.common.progress import SILENT
 from radin.errors import MissingFileError, RadinError
-from radin.procedure import SHORTLIST, assess, merit, verify_best
+from radin.procedure import SHORTLIST, verify_best
+from radin.report.verified_soup import assess, ranked
 from radin.tasks.load import load_task
 
 #: Folders of ImageNet's shifted test sets, by the kind that reads them.
@@ -233,7 +234,7 @@ def winner_of(verifier: radin.Verifier, tried: Sequence[radin.Recipe]) -> radin.
     """The best of some soups and all ingredients, chosen as `radin.make_soup` chooses."""
     singles = [radin.Recipe.subset(verifier.names, [i]) for i in range(len(verifier.names))]
     surrogate = radin.Surrogate(verifier.bank, verifier.task.metric)
-    return max((assess(one, verifier, surrogate) for one in (*tried, *singles)), key=merit(verifier.task)).recipe
+    return ranked(assess([*tried, *singles], verifier, surrogate))[0].recipe
 
 
 def show(rows: Sequence[Row], n: int, tests: Sequence[str]) -> None:

@@ -91,26 +91,28 @@ def show(found: Diagnosis, drawn: str | None) -> None:
             row["name"],
             *(_cell(row[key], digits) for key, digits in (("update", 4), ("distance", 4), ("angle", 3))),
             _cell(row["disagreement"], 3),
-            "" if row["score"] is None else f"{row['score']:.4f}",
+            "" if row["value"] is None else f"{row['value']:.4f}",
             "suspect" if row["suspect"] else "",
         ]
         for row in found.ingredients()
     ]
     title = f"ingredients: lengths from the {found.weights.origin}, medians over the others"
     print_table(title, columns, rows, numbers=range(1, 6))
-    if found.measured:
+    if found.verified:
         cells = [
-            [str(i), f"{one.score:.4f}", f"{one.gap:+.4f}", f"{one.lost:+.1%}", str(one.recipe.size)]
-            for i, one in enumerate(found.measured, start=1)
+            [str(i), f"{one.value:.4f}", f"{one.gap:+.4f}", f"{one.lost:+.1%}", str(one.recipe.size)]
+            for i, one in enumerate(found.verified, start=1)
         ]
         title, columns = (
             "verified soups, scores on the selection data",
             ["", "real soup", "minus ensemble", "lost", "size"],
         )
-        print_table(title, columns, cells, numbers=range(5), recipes=[str(one.recipe) for one in found.measured])
+        print_table(title, columns, cells, numbers=range(5), recipes=[str(one.recipe) for one in found.verified])
     click.echo(found.verdict)
     for reason in found.reasons:
         click.echo(f"- {reason}")
+    for note in found.notes:
+        click.echo(f"Note: {note}.")
     if found.soups:
         click.echo(f"Real soups evaluated for this: {found.soups}.")
     if drawn:

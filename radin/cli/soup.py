@@ -28,8 +28,8 @@ from radin.errors import InputError, RadinError
 if TYPE_CHECKING:
     from radin.evaluation.collecting import Collected
     from radin.evaluation.planning import Plan
+    from radin.report.comparison import Comparison
     from radin.report.result import Result
-    from radin.report.unseen_data import Report
 
 #: Rows of the leaderboard on the screen; `leaderboard.json` has them all.
 SHOWN = 10
@@ -202,20 +202,20 @@ def show_result(result: Result, target: str | None = None) -> None:
     rows = [
         [
             str(place),
-            f"{entry.score:.4f}",
-            f"{entry.ensemble:.4f}" if entry.recipe.size > 1 else "",
+            f"{entry.value:.4f}",
+            f"{entry.ensemble_value:.4f}" if entry.recipe.size > 1 else "",
             str(entry.recipe.size),
         ]
         for place, entry in enumerate(shown, start=1)
     ]
     columns, recipes = ["", result.metric, "averaged logits", "size"], [str(entry.recipe) for entry in shown]
     print_table("leaderboard, on the selection data", columns, rows, numbers=range(4), recipes=recipes)
-    click.echo(result.verdict())
-    if gap := result.surrogate_gap():
+    click.echo(result.verdict)
+    if gap := result.surrogate_gap:
         click.echo(gap)
     show_warnings(result.findings, command)
     remarks = show_tests(result) if len(result.tests) > 1 else show_report(result.report)
-    for remark in dict.fromkeys(remarks):
+    for remark in dict.fromkeys([*remarks, *result.spent.notes]):
         click.echo(f"Note: {remark}.")
     click.echo(_spent(result))
     if result.earlier:
@@ -239,7 +239,7 @@ def _spent(result: Result) -> str:
     if spent.controls:
         folder.append(f"{counted(spent.controls, 'pass', 'passes')} of ingredients with recomputed ones")
     if spent.lost:
-        folder.append(f"{counted(spent.lost, 'evaluation')} lost to interruptions")
+        folder.append(f"{counted(spent.lost, 'evaluation')} lost to interruptions or damage")
     return (
         f"Spent on this result: {counted(spent.candidates, 'candidate')} ({duration(spent.seconds_search)}), "
         f"{counted(spent.soups, 'real soup')} ({duration(spent.seconds_soups)}); in this folder: {', '.join(folder)}."
@@ -248,15 +248,15 @@ def _spent(result: Result) -> str:
 
 def _replaced(earlier: Mapping[str, Any]) -> str:
     """The earlier soup that was replaced in the run folder, and how to get it back, in words."""
-    made = earlier["settings"]
+    made, value = earlier["settings"], earlier.get("value", earlier["score"])
     return (
-        f"An earlier soup of this folder was replaced: {earlier['text']}, {earlier['metric']} {earlier['score']:.4f} "
+        f"An earlier soup of this folder was replaced: {earlier['text']}, {earlier['metric']} {value:.4f} "
         f"({made['searcher']}, λ = {made['lam']:g}, B = {made['soups']}, seed {made['seed']}). It stands in "
         "leaderboard.json as `earlier`; the command that found it writes it again, with nothing to evaluate."
     )
 
 
-def show_report(report: Report) -> list[str]:
+def show_report(report: Comparison) -> list[str]:
     """Prints the winner and the best ingredient on data that selected nothing; returns remarks."""
     where = {"test": "test set", "held-back": "held-back data", "selection": "selection data"}[report.data]
     line = f"On the {where} ({counted(report.n_samples, 'sample')}): winner {report.winner}"

@@ -62,7 +62,7 @@ def compare(
     for most in soups:
         result = make_soup(pool, task, budget=Budget(soups=most), seed=seed, run_dir=run_dir, progress=progress)
         size, spent = result.best.recipe.size, result.spent.soups
-        rows.append(Row(f"RADIN, B = {most}", result.best.score, result.report.winner.value, spent, size))
+        rows.append(Row(f"RADIN, B = {most}", result.best.value, result.report.winner.value, spent, size))
     return rows
 
 

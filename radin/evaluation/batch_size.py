@@ -1,4 +1,4 @@
-"""The batch size that fits in memory: found once, and remembered."""
+"""The batch size that fits in memory: found once, and recorded."""
 
 from __future__ import annotations
 
@@ -6,27 +6,28 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from radin.errors import TaskError
-from radin.searching.budget import Ledger
+from radin.evaluation.run_folder import RunFolder
 from radin.tasks.device import is_out_of_memory
 
 T = TypeVar("T")
 
 
 class BatchSize:
-    """Samples per forward pass, which are halved each time that memory runs out.
+    """Samples per forward pass, halved each time that memory runs out.
 
     Arguments:
-        most: samples to begin with.
-        ledger: remembers for later processes what was found to fit.
+        most: the size to begin with.
+        folder: records the size that was found to fit, for later processes.
     """
 
-    def __init__(self, most: int, ledger: Ledger) -> None:
-        self._most, self._ledger = most, ledger
+    def __init__(self, most: int, folder: RunFolder) -> None:
+        self._most, self._folder = most, folder
 
     @property
     def value(self) -> int:
-        """As many as are known to fit, or have not been tried."""
-        return int(min(self._most, self._ledger.fact("batch_size", self._most)))
+        """The largest size that is known to fit, or has not been tried."""
+        recorded = self._folder.batch_size
+        return self._most if recorded is None else min(self._most, recorded)
 
     def halving(self, what: str, run: Callable[[int], T]) -> T:
         """Calls a function with the batch size until it does not run out of memory.
@@ -45,4 +46,4 @@ class BatchSize:
                     raise TaskError(
                         f"{what}: memory ran out on a single sample; use a smaller network, or the CPU"
                     ) from error
-                self._ledger.set_fact("batch_size", size // 2)
+                self._folder.batch_size = size // 2

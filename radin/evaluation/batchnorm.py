@@ -1,20 +1,16 @@
-"""BatchNorm statistics of a soup, recomputed from unlabelled samples and stored."""
+"""BatchNorm statistics of a soup, recomputed from unlabelled samples."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Int64
-from safetensors.numpy import load_file, save
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from radin.common.files import written_aside
 from radin.errors import DataError, TaskError
 from radin.tasks.batches import cut, n_samples
 from radin.tasks.task import Task
@@ -25,35 +21,16 @@ from radin.weights.merge_plan import STATISTICS
 SAMPLES = 1024
 
 
-class StatisticsFolder:
-    """Statistics on disk, one file for each soup, named by the fingerprint of all that they depend on."""
-
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder)
-
-    def keys(self) -> set[str]:
-        """Fingerprints of the stored statistics."""
-        return {file.stem for file in self.folder.glob("*.safetensors")}
-
-    def get(self, key: str) -> dict[str, np.ndarray] | None:
-        """Statistics as `statistics_of` gave them; None if they are not stored."""
-        file = self._file(key)
-        return load_file(file) if file.exists() else None
-
-    def store(self, key: str, statistics: dict[str, np.ndarray]) -> None:
-        """Stores statistics as `statistics_of` gave them."""
-        with written_aside(self._file(key)) as file:
-            file.write(save(statistics))
-
-    def _file(self, key: str) -> Path:
-        return self.folder / f"{key}.safetensors"
-
-
 def statistics_rows(task: Task) -> Int64[np.ndarray, " s"]:
     """Places of the samples that give the statistics, ascending: drawn from those that select, so that classes mix."""
     selecting = task.split[0]
     drawn = np.random.default_rng(0).permutation(len(selecting))[:SAMPLES]
     return np.sort(selecting[drawn])
+
+
+def n_batches(n_rows: int, batch_size: int) -> int:
+    """Batches that the statistics are averaged over; none has a single sample, which has no variance."""
+    return max(1, min(-(-n_rows // batch_size), n_rows // 2))
 
 
 def recompute_statistics(network: nn.Module, task: Task, batch_size: int) -> None:
@@ -142,7 +119,7 @@ def check_sizes(task: Task) -> None:
 
 
 def _batches(task: Task, batch_size: int) -> list[Any]:
-    """The samples in shuffled batches; none has a single sample, which has no variance."""
+    """The samples in shuffled batches."""
     rows = statistics_rows(task)
     if len(rows) < 2:
         raise TaskError(
@@ -150,5 +127,5 @@ def _batches(task: Task, batch_size: int) -> list[Any]:
         ).mended_by(batchnorm="average")
     inputs = task.rows.take(rows)
     order = np.random.default_rng(1).permutation(len(rows))
-    parts = np.array_split(order, min(-(-len(rows) // batch_size), len(rows) // 2))
+    parts = np.array_split(order, n_batches(len(rows), batch_size))
     return [cut(inputs, torch.from_numpy(part)) for part in parts]

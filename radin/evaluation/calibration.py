@@ -1,4 +1,4 @@
-"""The calibrated surrogate: learns how far soups fall from their ensembles, from the soups as they are verified.
+"""The calibrated surrogate: learns the gap between soups and their ensembles from the soups as they are verified.
 
 To second order the gap of a recipe, real score minus score of the averaged logits, is linear in how far apart its
 members lie. So a regression on a few verified soups says which of the others promise too much:
@@ -17,7 +17,8 @@ them, in units of the noise and zero included, by the marginal likelihood of the
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -96,6 +97,38 @@ def dispersions(verifier: Verifier) -> Callable[[Proposal], Float64[np.ndarray, 
     return features
 
 
+@dataclass(frozen=True)
+class Observed:
+    """A real soup beside its averaged logits, on the same samples.
+
+    Attributes:
+        statistics: the metric's per-sample statistics of the soup.
+        score: of the soup; higher is better.
+        ensemble: score of the averaged logits, without a prior.
+        error: standard error of the paired difference of the two.
+    """
+
+    statistics: Any
+    score: float
+    ensemble: float
+    error: float
+
+
+def observe(recipe: Recipe, surrogate: Surrogate, logits: np.ndarray) -> Observed:
+    """Compares a soup with its ensemble.
+
+    Arguments:
+        recipe: of the soup.
+        surrogate: scores ensembles; its prior is left out.
+        logits: `[m, C]` of the soup, on the samples of the surrogate's bank.
+    """
+    bank, metric, labels = surrogate.bank, surrogate.metric, np.asarray(surrogate.bank.labels)
+    promised = float(surrogate.metric_scores(recipe.row[None])[0])
+    average = sum(recipe.weights[i] * np.asarray(bank.read(i, 0, len(labels)), np.float64) for i in recipe.members)
+    mine, other = metric.measure(logits, labels), metric.measure(np.asarray(average), labels)
+    return Observed(mine, metric.score_of(mine, labels), promised, paired_error(metric, mine, other, labels))
+
+
 def gap_of(surrogate: Surrogate, logits: Callable[[Recipe], np.ndarray]) -> Callable[[Recipe], tuple[float, float]]:
     """Gap of a recipe and its standard error, from a soup's logits and the bank of the surrogate.
 
@@ -103,16 +136,12 @@ def gap_of(surrogate: Surrogate, logits: Callable[[Recipe], np.ndarray]) -> Call
         surrogate: scores ensembles; its prior is left out.
         logits: `[m, C]` of the soup of a recipe, on the samples of the surrogate's bank.
     """
-    bank, metric = surrogate.bank, surrogate.metric
 
-    def observe(recipe: Recipe) -> tuple[float, float]:
-        soup, labels = logits(recipe), np.asarray(bank.labels)
-        promised = float(surrogate.metric_scores(recipe.row[None])[0])
-        average = sum(recipe.weights[i] * np.asarray(bank.read(i, 0, len(labels)), np.float64) for i in recipe.members)
-        mine, other = metric.measure(soup, labels), metric.measure(np.asarray(average), labels)
-        return metric.score_of(mine, labels) - promised, paired_error(metric, mine, other, labels)
+    def gap(recipe: Recipe) -> tuple[float, float]:
+        seen = observe(recipe, surrogate, logits(recipe))
+        return seen.score - seen.ensemble, seen.error
 
-    return observe
+    return gap
 
 
 def scale(features: Float64[np.ndarray, "k f"]) -> Float64[np.ndarray, "k f"]:

@@ -1,35 +1,32 @@
-"""Logits of ingredients and soups on a task's rows: evaluated once, charged once, kept on disk."""
+"""Logits of ingredients and soups on a task's rows: evaluated once, charged once, kept in the run folder."""
 
 from __future__ import annotations
 
-import os
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from functools import cached_property
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float32
 
-from radin.common.files import digest_of, remove_leftovers
 from radin.common.progress import SILENT, Advance, Progress
 from radin.errors import DataError
 from radin.evaluation.batch_size import BatchSize
 from radin.evaluation.batchnorm import (
-    StatisticsFolder,
     check_sizes,
     keeps_statistics,
     recompute_statistics,
     statistics_of,
     statistics_rows,
 )
+from radin.evaluation.evaluation import Evaluation, Statistics
+from radin.evaluation.inputs import Inputs, fingerprints_of, task_inputs
+from radin.evaluation.keys import Keys
 from radin.evaluation.loading import Networks, tolerance
-from radin.evaluation.run_folder import bind_inputs, digests_of, task_inputs
+from radin.evaluation.run_folder import RunFolder
 from radin.recipe import Recipe
 from radin.scoring.logit_bank import LogitBank, check_labels, check_logits
-from radin.scoring.logit_folder import LogitFolder
-from radin.searching.budget import Kind, Ledger
+from radin.searching.budget import Kind
 from radin.tasks.data import Rows, check_classes
 from radin.tasks.task import Task
 from radin.weights.merge_plan import check_policy, has_statistics
@@ -37,39 +34,26 @@ from radin.weights.pool import Pool
 
 
 class Evaluator:
-    """Runs ingredients and soups of a pool on a task, each at most once, and keeps their logits in a folder.
+    """Runs ingredients and soups of a pool on a task, each at most once, and keeps their logits in the run folder.
+
+    The engine of `radin.Verifier`, which alone uses it, beside `radin.plan`.
 
     Arguments:
         pool: the ingredients.
         task: what they are run on.
-        folder: holds `logits/` (ingredients), `soups/`, `test/` (either, on the test set; one of several test sets has
-            a folder in it), `statistics/` (recomputed ones) and `controls/` (an ingredient that has them).
-        ledger: charged with every evaluation; what a killed process left running in it is settled here.
+        folder: holds logits and statistics, and is charged with every evaluation.
         batchnorm: policy for BatchNorm statistics of soups, see `radin.make_soup`.
         progress: watches the passes.
     """
 
     def __init__(
-        self,
-        pool: Pool,
-        task: Task,
-        folder: str | os.PathLike[str],
-        ledger: Ledger,
-        *,
-        batchnorm: str = "recompute",
-        progress: Progress = SILENT,
+        self, pool: Pool, task: Task, folder: RunFolder, *, batchnorm: str = "recompute", progress: Progress = SILENT
     ) -> None:
         check_policy(batchnorm)
-        self.pool, self.task, self.ledger, self.progress = pool, task, ledger, progress
+        self.pool, self.task, self.folder, self.progress = pool, task, folder, progress
         self.batchnorm = batchnorm if has_statistics(pool) else "average"  # one name for what makes no difference
-        root = self.folder = Path(folder)
-        self._ingredients = LogitFolder(root / "logits")
-        self._soups = LogitFolder(root / "soups")
-        self._tests = {name: LogitFolder(root / "test" / ("" if name == "test" else name)) for name in task.tests}
-        self._controls = LogitFolder(root / "controls")
-        self._statistics = StatisticsFolder(root / "statistics")
-        self._batch = BatchSize(task.batch_size, ledger)
-        self.networks = Networks(task, pool, batchnorm=self.batchnorm, batch=self._batch, ledger=ledger)
+        self._batch = BatchSize(task.batch_size, folder)
+        self.networks = Networks(task, pool, batchnorm=self.batchnorm, batch=self._batch, ledger=folder.ledger)
 
     @property
     def batch_size(self) -> int:
@@ -77,21 +61,34 @@ class Evaluator:
         return self._batch.value
 
     @cached_property
-    def digests(self) -> tuple[str, ...]:
-        """A digest of every ingredient, in pool order; see `radin.evaluation.run_folder.digests_of`."""
-        return digests_of(self.pool, self.ledger, self.progress)
-
-    def key(self, recipe: Recipe, rows: Rows, *, control: bool = False) -> str:
-        """Digest of everything that a recipe's logits on some rows depend on; `control` is as for `fill`."""
-        parts = [(self.digests[i], recipe.weights[i]) for i in recipe.members]
-        return digest_of(self.task.key(rows), parts, self._statistics_key if control or recipe.size > 1 else None)
+    def keys(self) -> Keys:
+        """Makes the keys of this pool, task and policy."""
+        return Keys(self.task, self.fingerprints, self.batchnorm)
 
     @cached_property
-    def _statistics_key(self) -> list[Any]:
-        """What the BatchNorm statistics of a soup depend on, beside its members."""
-        if self.batchnorm != "recompute":
-            return [self.batchnorm]
-        return [self.batchnorm, statistics_rows(self.task).tolist()]
+    def fingerprints(self) -> tuple[str, ...]:
+        """A fingerprint of every ingredient, in pool order."""
+        return fingerprints_of(self.pool, self.folder, self.progress)
+
+    @property
+    def recomputes(self) -> bool:
+        """Whether soups get statistics of their own, so that they are fairly compared with controls only."""
+        return self.batchnorm == "recompute" and keeps_statistics(self.networks.network)
+
+    def evaluation(self, recipe: Recipe, *, statistics: Statistics = "own", test: str | None = None) -> Evaluation:
+        """The evaluation of a recipe under the run's policy: soups have recomputed statistics where that is the policy.
+
+        Arguments:
+            recipe: over the pool.
+            statistics: `recomputed` gives an ingredient statistics like a soup's, wherever soups have such.
+            test: the name of a test set; None for the task's data.
+        """
+        recomputed = self.recomputes and (statistics == "recomputed" or recipe.size > 1)
+        return Evaluation(recipe, "recomputed" if recomputed else "own", test)
+
+    def key(self, evaluation: Evaluation) -> str:
+        """Fingerprint of everything that the logits of an evaluation depend on."""
+        return self.keys.logits(evaluation, self.batch_size)
 
     def collect(self) -> LogitBank:
         """The logits of all ingredients on all rows of the task's data; one pass for each that is not on disk.
@@ -103,20 +100,21 @@ class Evaluator:
         """
         rows = self.task.rows
         _ = self.networks.network  # before the folder is tied to these inputs: one that does not fit leaves it as it is
-        self._settle()  # what was completed decides whether the folder takes other inputs
+        self.folder.settle()  # what was completed decides whether the folder takes other inputs
         self.bind()
         if self.recomputes:
             check_sizes(self.task)
             self.networks.by_pool_names(statistics_of(self.networks.network))
         self.networks.prove()
-        singles = [Recipe.subset(self.pool.names, [i]) for i in range(len(self.pool))]
-        stored = [self._ingredients.get(recipe.member_names[0], self.key(recipe, rows)) for recipe in singles]
+        singles = [self.evaluation(Recipe.subset(self.pool.names, [i])) for i in range(len(self.pool))]
+        stored = [self._stored(single) for single in singles]
         known = next((i for i, logits in enumerate(stored) if logits is not None), None)
         if known is not None:
-            self._check_unchanged(singles[known], stored[known])
-        self._ingredients.write_labels(rows.labels, self.task.split[0])
+            self._check_unchanged(singles[known].recipe, stored[known])
+        self.folder.write_labels(rows.labels, self.task.split[0])
+        self.folder.record_split(self.task.holdback, self.task.split_seed)
         with self.progress.stage("ingredients", sum(one is None for one in stored) * len(rows), "sample") as advance:
-            arrays = [self.logits(recipe, "pass", advance=advance) for recipe in singles]
+            arrays = [self.logits(single, advance=advance) for single in singles]
         return LogitBank(self.pool.names, arrays, rows.labels)
 
     def bind(self) -> None:
@@ -128,96 +126,77 @@ class Evaluator:
         """
         check_classes(self.pool.class_names, self.task.rows, self.task.tests)
         self._survey()
-        ingredients = dict(zip(self.pool.names, self.digests, strict=True))
+        ingredients = dict(zip(self.pool.names, self.fingerprints, strict=True))
         settings = {**self.task.settings, **self.pool.settings}
-        bind_inputs(self.ledger, self.folder, ingredients, task_inputs(self.task), settings)
+        self.folder.bind(Inputs(task=task_inputs(self.task), ingredients=ingredients, settings=settings))
 
     def _survey(self) -> None:
-        """Reads the contents of images, unless the ledger knows them, and finds those that cannot be read."""
-        memory = self.ledger.fact("digests of data", {})
+        """Reads the contents of images, unless the folder knows them, and finds those that cannot be read."""
+        memory = self.folder.data_fingerprints
         known = len(memory)
         for rows in (self.task.rows, *self.task.tests.values()):
             rows.survey(memory, self.progress)
         if len(memory) > known:
-            self.ledger.set_fact("digests of data", memory)
+            self.folder.data_fingerprints = memory
 
-    def _settle(self) -> None:
-        """Clears up after a process that was killed: its ledger entries, and what it left half-written."""
-        folders = (self._ingredients, self._soups, self._controls, *self._tests.values())
-        complete = self._statistics.keys().union(*(logits.keys() for logits in folders))
-        self.ledger.recover(lambda key: key in complete)
-        for folder in (self.folder, self._statistics.folder, *(logits.folder for logits in folders)):
-            remove_leftovers(folder)
-
-    def logits(
-        self, recipe: Recipe, kind: Kind, *, on: str | None = None, advance: Advance | None = None
-    ) -> Float32[np.ndarray, "M C"]:
-        """Logits of one recipe, from disk if they were evaluated before, else from a charged forward pass.
+    def logits(self, evaluation: Evaluation, *, advance: Advance | None = None) -> Float32[np.ndarray, "M C"]:
+        """Logits of an evaluation, from disk if it was done before, else from a charged forward pass.
 
         Arguments:
-            recipe: over the pool of this evaluator.
-            kind: `pass` for an ingredient or `soup` for a soup, on the task's data; `test` for either on a test set;
-                `control` for an ingredient with recomputed BatchNorm statistics, on the data or on a test set.
-            on: which test set; for `test`, the first by default.
+            evaluation: what is run.
             advance: told the samples that are done; by default a forward pass is a stage of its own.
         """
-        (folder, rows), control = self._place(kind, on), kind == "control"
-        key = self.key(recipe, rows, control=control)
-        name = _stored_as(recipe, key, kind)
-        logits = folder.get(name, key)
-        if logits is None:
-            self.networks.prove()  # before anything is charged: a network that does not fit costs nothing
-            with self.ledger.charge(kind, key, str(recipe), len(rows)):
-                self.fill(recipe, control=control)
-                if advance is not None:
-                    self._run(folder, name, key, recipe, rows, advance)
-                else:
-                    what = kind if on in (None, kind) else f"{kind} {on}"
-                    with self.progress.stage(f"{what}, {recipe.size} averaged", len(rows), "sample") as own:
-                        self._run(folder, name, key, recipe, rows, own)
-            logits = folder.get(name, key)
-            assert logits is not None  # written just now
-        return logits
+        key, stored = self.key(evaluation), self._stored(evaluation)
+        if stored is not None:
+            return stored
+        self.networks.prove()  # before anything is charged: a network that does not fit costs nothing
+        rows = self._rows(evaluation)
+        with self._charge(evaluation.kind, key, str(evaluation.recipe), len(rows)):
+            self.fill(evaluation)
+            if advance is not None:
+                self._run(evaluation, key, rows, advance)
+            else:
+                with self.progress.stage(str(evaluation), len(rows), "sample") as own:
+                    self._run(evaluation, key, rows, own)
+        if self.key(evaluation) != key:  # memory ran out on the way, and statistics are those of smaller batches now
+            return self.logits(evaluation, advance=advance)
+        stored = self._stored(evaluation)
+        assert stored is not None  # written just now
+        return stored
 
-    def is_stored(self, recipe: Recipe, kind: Kind) -> bool:
-        """Whether the logits of a recipe are on disk already."""
-        folder, rows = self._place(kind)
-        key = self.key(recipe, rows)
-        return folder.get(_stored_as(recipe, key, kind), key) is not None
+    def is_stored(self, evaluation: Evaluation) -> bool:
+        """Whether the logits of an evaluation are on disk, and whole."""
+        return self._stored(evaluation) is not None
 
-    def fill(self, recipe: Recipe, *, control: bool = False) -> torch.nn.Module:
-        """The task's one network, filled with a soup; `control` recomputes an ingredient's statistics like a soup's."""
-        network = self.networks.filled(recipe)
-        if self.recomputes and (control or recipe.size > 1):
-            return self._recompute(recipe, network)
-        return network
+    def _stored(self, evaluation: Evaluation) -> Float32[np.ndarray, "M C"] | None:
+        key = self.key(evaluation)
+        return self.folder.place_of(evaluation).get(evaluation.stored_as(key), key)
 
-    @property
-    def recomputes(self) -> bool:
-        """Whether soups get statistics of their own, so that they are fairly compared with controls only."""
-        return self.batchnorm == "recompute" and keeps_statistics(self.networks.network)
+    def fill(self, evaluation: Evaluation) -> torch.nn.Module:
+        """The task's one network, with the weights and the statistics of an evaluation."""
+        network = self.networks.filled(evaluation.recipe)
+        return network if evaluation.statistics == "own" else self._recompute(evaluation, network)
 
-    def _recompute(self, recipe: Recipe, network: torch.nn.Module) -> torch.nn.Module:
-        key = self._key_of_statistics(recipe)
-        known = self._statistics.get(key)
+    def _recompute(self, evaluation: Evaluation, network: torch.nn.Module) -> torch.nn.Module:
+        key, label = self.keys.statistics(evaluation, self.batch_size), str(evaluation.recipe)
+        known = self.folder.statistics.get_several(key, key)
         if known is None:
-            with self.ledger.charge("statistics", key, str(recipe), len(statistics_rows(self.task))):
-                self._batch.halving(str(recipe), lambda size: recompute_statistics(network, self.task, size))
+            with self._charge("statistics", key, label, len(statistics_rows(self.task))):
+                self._batch.halving(label, lambda size: recompute_statistics(network, self.task, size))
                 known = statistics_of(network)
-                self._statistics.store(key, known)
-        return self.networks.with_statistics(recipe, known)
-
-    def _key_of_statistics(self, recipe: Recipe) -> str:
-        """Another than that of the soup's logits: after a kill, the ledger tells by keys which of the two are there."""
-        return digest_of("statistics", self.key(recipe, self.task.rows, control=True))
+                key = self.keys.statistics(evaluation, self.batch_size)  # of smaller batches, if memory ran out
+                self.folder.statistics.store_several(key, key, known)
+        return self.networks.with_statistics(evaluation.recipe, known)
 
     def recomputed(self, recipe: Recipe) -> dict[str, np.ndarray]:
         """BatchNorm statistics that a soup has beside the average of its members; empty unless they are recomputed."""
-        if not self.recomputes or recipe.size == 1:
+        evaluation = self.evaluation(recipe)
+        if evaluation.statistics == "own":
             return {}
-        known = self._statistics.get(self._key_of_statistics(recipe))
+        key = self.keys.statistics(evaluation, self.batch_size)
+        known = self.folder.statistics.get_several(key, key)
         if known is None:
-            known = statistics_of(self.fill(recipe))
+            known = statistics_of(self.fill(evaluation))
         return self.networks.by_pool_names(known)
 
     def first_batch(self) -> Float32[np.ndarray, "b C"]:
@@ -229,16 +208,20 @@ class Evaluator:
 
         return self._batch.halving("the first batch", run)
 
-    def _place(self, kind: Kind, on: str | None = None) -> tuple[LogitFolder, Rows]:
-        if kind == "test":
-            name = on or next(iter(self.task.tests))  # callers ask for test logits only where there is a test set
-            return self._tests[name], self.task.tests[name]
-        if kind == "control":
-            return self._controls, self.task.tests[on] if on else self.task.rows
-        return self._ingredients if kind == "pass" else self._soups, self.task.rows
+    def _rows(self, evaluation: Evaluation) -> Rows:
+        return self.task.rows if evaluation.test is None else self.task.tests[evaluation.test]
 
-    def _run(self, folder: LogitFolder, name: str, key: str, recipe: Recipe, rows: Rows, advance: Advance) -> None:
+    def _charge(self, kind: Kind, key: str, label: str, rows: int) -> AbstractContextManager[None]:
+        """A charge of the ledger's. An evaluation that was done before is here again since its result was damaged."""
+        if self.folder.ledger.lose(kind, key):
+            self.folder.note(
+                f"the stored result of {label} ({kind}) was damaged, deleted or replaced, and is computed again"
+            )
+        return self.folder.ledger.charge(kind, key, label, rows)
+
+    def _run(self, evaluation: Evaluation, key: str, rows: Rows, advance: Advance) -> None:
         """One pass over the rows, written as it goes; a pass that runs out of memory is started over."""
+        folder, name, recipe = self.folder.place_of(evaluation), evaluation.stored_as(key), evaluation.recipe
 
         def run(size: int) -> None:
             done = 0
@@ -260,20 +243,14 @@ class Evaluator:
     def _check_unchanged(self, recipe: Recipe, stored: Float32[np.ndarray, "M C"] | None) -> None:
         """Runs the first batch of a stored ingredient again: what its key cannot see may have changed all the same."""
         assert stored is not None
-        self.fill(recipe)
+        self.fill(self.evaluation(recipe))
         fresh = self.first_batch()
         expected = stored[: len(fresh)]
         scale = max(1.0, float(np.abs(expected).max()))
         difference = float(np.abs(fresh - expected).max()) if fresh.shape == expected.shape else np.inf
         if not difference <= tolerance(self.networks.network, self.task) * scale:
             raise DataError(
-                f"{recipe}: the logits stored in {self._ingredients.folder} differ by {difference:.3g} from what the "
+                f"{recipe}: the logits stored in {self.folder.logits.folder} differ by {difference:.3g} from what the "
                 "network gives now, for the same checkpoint, data and task code. Either the network is not "
                 "deterministic, or it reads something else that changed; then use another run folder"
             )
-
-
-def _stored_as(recipe: Recipe, key: str, kind: Kind) -> str:
-    if kind == "control":
-        return f"control-{key[:16]}"
-    return recipe.member_names[0] if recipe.size == 1 else f"soup-{key[:16]}"

@@ -1,4 +1,4 @@
-"""How far apart the members of a recipe lie, in weights and in logits, from one Gram matrix for all recipes.
+"""Dispersion: the distance between the members of a recipe, in weights and in logits, from one Gram matrix.
 
 To second order a soup differs from its ensemble by a term in `Σ wᵢ‖θᵢ − θ̄‖²` (see `docs/method.md`). All pairs of
 ingredients are read once; then any recipe costs N² operations, whatever the size of the network.
@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Bool, Float64
 
 from radin.checkpoints.dtypes import TensorInfo, widen
-from radin.common.files import digest_of, written_aside
+from radin.common.array_folder import ArrayFolder
 from radin.common.progress import SILENT, Progress
 from radin.errors import IncompatibleError
 from radin.recipe import as_proposals, mixing_weights
@@ -35,16 +34,17 @@ VALUES = 1 << 22
 
 @dataclass(frozen=True)
 class Gram:
-    """Inner products `G[i, j] = ⟨xᵢ − c, xⱼ − c⟩` of what the ingredients have, with one origin `c` for all.
+    """Inner products `G[i, j] = ⟨xᵢ − c, xⱼ − c⟩` of ingredients' weights or logits, with one origin `c` for all.
 
     Distances and dispersions are the same for every origin; cosines are not.
 
     Attributes:
         names: the ingredients' names, in pool order.
         matrix: `float64[n, n]`. Rows and columns of ingredients that are not finite are NaN.
-        origin: what `c` is: `mean` of finite ingredients, or `pretrained`.
-        absolute: of weights, `⟨xᵢ, xⱼ⟩` itself, over what tells whether two networks had one start: matrices, without
-            the values that all share. Vectors are left out, as gains of normalisation start at 1 in every network.
+        origin: the meaning of `c`: `mean` of finite ingredients, or `pretrained`.
+        absolute: of weights, `⟨xᵢ, xⱼ⟩` itself, over the tensors that tell whether two networks had one start:
+            matrices, without the values that all share. Vectors are left out, as gains of normalisation start at 1 in
+            every network.
     """
 
     names: tuple[str, ...]
@@ -169,30 +169,33 @@ def logit_gram(bank: LogitBank) -> Gram:
 
 
 def stored_weight_gram(verifier: Verifier) -> Gram:
-    """The Gram matrix of a verifier's weights, from `grams/` in the run folder; computed for it the first time.
+    """The Gram matrix of a verifier's weights, from the run folder; computed for it the first time.
 
-    It is kept by the digests of the ingredients' files.
+    It is kept by the fingerprints of the ingredients.
     """
-    evaluator = verifier.evaluator
-    compare = partial(weight_gram, verifier.pool, progress=evaluator.progress)
-    matrix, absolute = _stored(evaluator.folder, f"weights-{digest_of(evaluator.digests)}", compare)
+    compute = partial(weight_gram, verifier.pool, progress=verifier.progress)
+    matrix, absolute = _stored(verifier.folder.grams, verifier.keys.weight_gram, compute, len(verifier.names), 2)
     return Gram(verifier.names, matrix, "mean", absolute)
 
 
 def stored_logit_gram(verifier: Verifier) -> Gram:
-    """The Gram matrix of the logits that select, likewise; kept by the digests of files, data and task code."""
-    name = f"logits-{verifier.scope}"
-    return Gram(verifier.names, _stored(verifier.evaluator.folder, name, partial(logit_gram, verifier.bank))[0])
+    """The Gram matrix of the logits that select, likewise; kept by the fingerprints of pool, data and task code."""
+    compute = partial(logit_gram, verifier.bank)
+    stored = _stored(verifier.folder.grams, verifier.keys.logit_gram, compute, len(verifier.names), 1)
+    return Gram(verifier.names, stored[0])
 
 
-def _stored(folder: Path, name: str, compute: Callable[[], Gram]) -> Float64[np.ndarray, "g n n"]:
-    """The matrices of a Gram, from a file of that name or computed and written to it."""
-    file = folder / "grams" / f"{name[:40]}.npy"
-    if not file.exists():
-        gram = compute()
-        with written_aside(file) as out:
-            np.save(out, np.stack([gram.matrix] if gram.absolute is None else [gram.matrix, gram.absolute]))
-    return np.asarray(np.load(file, allow_pickle=False))
+def _stored(
+    folder: ArrayFolder, key: str, compute: Callable[[], Gram], n: int, matrices: int
+) -> Float64[np.ndarray, "g n n"]:
+    """The matrices of a Gram, from the folder or computed and written to it."""
+    known = folder.get(key, key)
+    if known is not None and known.shape == (matrices, n, n):
+        return np.array(known, dtype=np.float64)
+    gram = compute()
+    found = np.stack([gram.matrix] if gram.absolute is None else [gram.matrix, gram.absolute])
+    folder.store(key, key, found)
+    return found
 
 
 def _gram(

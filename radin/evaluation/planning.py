@@ -1,12 +1,10 @@
-"""What a run will take, said before anything is spent."""
+"""The plan of a run: its cost, stated before anything is spent."""
 
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,8 +13,9 @@ from radin.common.progress import SILENT, Progress
 from radin.errors import InputError
 from radin.evaluation.batchnorm import statistics_rows
 from radin.evaluation.evaluator import Evaluator
+from radin.evaluation.run_folder import RunFolder
 from radin.recipe import Recipe
-from radin.searching.budget import Budget, Ledger
+from radin.searching.budget import Budget
 from radin.tasks.task import Task
 from radin.weights.pool import Pool
 
@@ -34,7 +33,7 @@ NAMED = 5
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run of `radin.make_soup` will take.
+    """The cost of a run of `radin.make_soup`.
 
     Attributes:
         ingredients: size of the pool.
@@ -84,13 +83,13 @@ class Plan:
 def plan(
     pool: Pool,
     task: Task,
+    *,
     budget: Budget | None = None,
     run_dir: str | os.PathLike[str] = "radin-run",
-    *,
     batchnorm: str = "recompute",
     progress: Progress = SILENT,
 ) -> Plan:
-    """Says what `make_soup` with these arguments will take, from one timed batch and the files' headers.
+    """States what `make_soup` with these arguments will cost, from one timed batch and the files' headers.
 
     Two batches of the first ingredient are run. Nothing is charged, and nothing is written to the run folder.
 
@@ -103,10 +102,8 @@ def plan(
     soups = (budget or Budget()).soups
     if soups is None:
         raise InputError("a plan needs a number of soups to verify: Budget(soups=4), for example")
-    run = Path(run_dir)
-    with tempfile.TemporaryDirectory() as scratch, Ledger(Path(scratch) / "ledger.db") as ledger:
-        ledger.adopt(run / "ledger.db")
-        evaluator = Evaluator(pool, task, run, ledger, batchnorm=batchnorm, progress=progress)
+    with RunFolder.preview(run_dir) as folder:
+        evaluator = Evaluator(pool, task, folder, batchnorm=batchnorm, progress=progress)
         evaluator.bind()
         missing = _missing_passes(evaluator)
         fill, per_sample, classes = _timed_batch(evaluator)
@@ -136,13 +133,13 @@ def plan(
 
 
 def _missing_passes(evaluator: Evaluator) -> int:
-    singles = [Recipe.subset(evaluator.pool.names, [i]) for i in range(len(evaluator.pool))]
-    return sum(not evaluator.is_stored(single, "pass") for single in singles)
+    singles = [evaluator.evaluation(Recipe.subset(evaluator.pool.names, [i])) for i in range(len(evaluator.pool))]
+    return sum(not evaluator.is_stored(single) for single in singles)
 
 
 def _timed_batch(evaluator: Evaluator) -> tuple[float, float, int]:
     """Seconds to fill and prepare the network, seconds a sample, and classes; what comes first warms up."""
-    single = Recipe.subset(evaluator.pool.names, [0])
+    single = evaluator.evaluation(Recipe.subset(evaluator.pool.names, [0]))
     network = evaluator.fill(single)
     evaluator.first_batch()
     begun = time.perf_counter()

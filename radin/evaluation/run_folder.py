@@ -1,154 +1,251 @@
-"""What a run is made from, and the run folder that belongs to it."""
+"""The run folder: one process at a time, one ledger, arrays that are whole, and the facts of the run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from itertools import pairwise
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import Any, Generic, TypeVar, cast, overload
 
-from radin.common.error_list import Complaints
-from radin.common.progress import Progress
-from radin.errors import DataError, IncompatibleError, RunDirError
+import numpy as np
+from jaxtyping import Int64
+
+from radin.common.array_folder import INDEX, ArrayFolder
+from radin.common.files import remove_leftovers
+from radin.common.wording import counted
+from radin.errors import RunDirError
+from radin.evaluation.evaluation import Evaluation
+from radin.evaluation.inputs import Inputs, difference_of
+from radin.scoring.logit_folder import SPLIT, write_labels
 from radin.searching.budget import Ledger
-from radin.weights.nan_check import check_no_nan
-from radin.weights.pool import Pool
 
-if TYPE_CHECKING:
-    from radin.tasks.task import Task
+T = TypeVar("T")
 
-#: What to do about a folder of other inputs, where nothing better is known.
-ADVICE = "choose another run folder, or delete this one"
-
-#: Facts of a ledger that are about files, by their contents, and so hold for whatever is made of these.
-OF_FILES = ("digests", "digests of data")
+#: The format of run folders that this version writes: arrays have checksums. Those of version 0.1 have none.
+FORMAT = 2
 
 
-def digests_of(pool: Pool, ledger: Ledger, progress: Progress) -> tuple[str, ...]:
-    """A digest of every ingredient, in pool order: SHA-256 of its file, or of its shards and what is taken of them.
-
-    Files that are read for it are looked through for NaN on the way. The ledger remembers both.
-
-    Raises:
-        CheckpointError: NaN in some of them; names all.
-        IncompatibleError: two files with the same contents.
-    """
-    memory = ledger.fact("digests", {})
-    complaints = Complaints("checkpoints")
-    with progress.stage("reading checkpoints", len(pool), "file") as advance:
-        digests = []
-        for i in range(len(pool)):
-            digests.append(pool.digest(i, memory))
-            known_as = f"finite\0{digests[-1]}"
-            if known_as not in memory:
-                with complaints.noting():
-                    check_no_nan(pool, i)
-                    memory[known_as] = ""
-            advance(1)
-    ledger.set_fact("digests", memory)  # also of sound files beside others: they need not be read again
-    complaints.settle()
-    for (one, i), (other, j) in pairwise(sorted((digest, i) for i, digest in enumerate(digests))):
-        if one == other:
-            raise IncompatibleError(
-                f"{pool.paths[i]} and {pool.paths[j]} have the same contents: one model given twice "
-                "would count double in every soup; leave one out"
-            )
-    return tuple(digests)
-
-
-def task_inputs(task: Task) -> dict[str, str]:
-    """Digests of what a task reads, by what a person would call it.
-
-    Raises:
-        DataError: a test set has the same data as another, or as what selects.
-    """
-    read = {"data": task.rows.fingerprint, "task code": task.code}
-    for name, rows in task.tests.items():
-        if rows.fingerprint == read["data"]:
-            raise DataError(
-                f"{rows.what}: these are the data that select, so they cannot report; choose another, or leave it out: "
-                "a part of the data is then held back to report on"
-            )
-        same = next((what for what, fingerprint in read.items() if fingerprint == rows.fingerprint), None)
-        if same is not None:
-            raise DataError(f"{rows.what} and {same} are the same data under two names; leave one out")
-        read["test data" if name == "test" else f"test set {name}"] = rows.fingerprint
-    return read
-
-
-def bind_inputs(
-    ledger: Ledger,
-    folder: Path,
-    ingredients: Mapping[str, str],
-    task: Mapping[str, str],
-    settings: Mapping[str, str] | None = None,
-) -> None:
-    """Ties a run folder to its inputs, and refuses it for others.
-
-    A folder in which nothing has been completed takes any: they may have been mended since. The ledger then forgets
-    what it knows of those before.
-
-    Ingredients may be added to the pool, or left out, and so may test sets: what stands in the folder stays true. Other
-    data, other code of the task, or other contents under an ingredient's name are another run.
+class Fact(Generic[T]):
+    """A recorded value of a run folder, as a typed property.
 
     Arguments:
-        ledger: the run folder's, or one with the same facts.
-        folder: the run folder, to be named in errors.
-        ingredients: digest of each ingredient's file, by name.
-        task: digests of what the task reads, by what a person would call it.
-        settings: options of the command line that the inputs may depend on; those that changed explain a difference.
+        name: in the ledger.
+        default: makes the value of a folder that has none.
+    """
+
+    def __init__(self, name: str, default: Callable[[], T]) -> None:
+        self.name, self._default = name, default
+
+    @overload
+    def __get__(self, folder: None, owner: type[RunFolder]) -> Fact[T]: ...
+    @overload
+    def __get__(self, folder: RunFolder, owner: type[RunFolder]) -> T: ...
+    def __get__(self, folder: RunFolder | None, owner: type[RunFolder]) -> Fact[T] | T:
+        return self if folder is None else cast(T, folder.ledger.fact(self.name, self._default()))
+
+    def __set__(self, folder: RunFolder, value: T) -> None:
+        folder.ledger.set_fact(self.name, value)
+
+
+def _nothing() -> None:
+    return None
+
+
+class RunFolder:
+    """The folder of a run: its lock, ledger, arrays and facts.
+
+    One process holds a run folder at a time; a second one is refused. Close it, or use it in a `with` statement.
+
+    Arguments:
+        path: the folder; made if it is not there.
+        ledger: another ledger than the folder's own. The folder is then only read.
+
+    Attributes:
+        path: the folder.
+        ledger: what has been spent.
+        notes: sentences about stored results: those that were damaged, and those that were adopted from version 0.1.
 
     Raises:
-        RunDirError: says which input differs, and which settings changed.
+        RunDirError: another process has this folder open, or its ledger is damaged or of another program.
     """
-    settings = settings or {}
-    known = ledger.fact("inputs")
-    difference = known and _difference(known, ingredients, task, settings)
-    if difference and ledger.has_results():
-        raise RunDirError(f"{folder} was made with other inputs: {difference}")
-    if difference:
-        ledger.start_over(keep=OF_FILES)
-    elif known:
-        task = known["task"] | dict(task)
-    kept = {"task": dict(task), "ingredients": dict(ingredients), "settings": dict(settings)}
-    ledger.set_fact("inputs", kept)
 
+    format: Fact[int] = Fact("format", lambda: 1)
+    batch_size: Fact[int | None] = Fact("batch_size", _nothing)  # the largest that was found to fit
+    inputs: Fact[Inputs | None] = Fact("inputs", _nothing)
+    fingerprints: Fact[dict[str, str]] = Fact("digests", dict)  # of checkpoints, by path, size and times
+    data_fingerprints: Fact[dict[str, Any]] = Fact("digests of data", dict)  # of images, likewise
+    splits: Fact[list[list[float]]] = Fact("splits", list)  # holdback and seed of every split that selected here
+    winners: Fact[list[dict[str, Any]]] = Fact("winners", list)
+    last_search: Fact[dict[str, Any] | None] = Fact("search", _nothing)
 
-def _difference(
-    known: Mapping[str, Any], ingredients: Mapping[str, str], task: Mapping[str, str], settings: Mapping[str, str]
-) -> str:
-    """What makes inputs another run than those that are known, and which settings changed; empty for the same run."""
-    before, old = known.get("settings"), known["ingredients"]
-    for name in task:
-        if task[name] != known["task"].get(name, task[name]):
-            return f"the {name} differs{_why(before, settings, name)}"
-    changed = sorted(name for name in ingredients.keys() & old.keys() if ingredients[name] != old[name])
-    if changed:
-        return f"the contents of {', '.join(changed)} have changed{_why(before, settings)}"
-    if not (ingredients.keys() <= old.keys() or old.keys() <= ingredients.keys()):
-        return f"its pool was {', '.join(old)}; models may be added to it or left out, not both; {ADVICE}"
-    return ""
+    def __init__(self, path: str | os.PathLike[str], ledger: Ledger | None = None) -> None:
+        self.path = Path(path)
+        self._read_only = ledger is not None
+        if not self._read_only:
+            self._refuse_lost_ledger()
+        self.ledger = Ledger(self.path / "ledger.db") if ledger is None else ledger
+        self.notes: list[str] = []
+        self._tests: dict[str, ArrayFolder] = {}
 
+    def _refuse_lost_ledger(self) -> None:
+        """Refuses a folder that has results and no ledger any more."""
+        ledger = self.path / "ledger.db"
+        known = next((one for one in (self.path / "logits" / INDEX, self.path / "soups" / INDEX) if one.exists()), None)
+        if known is not None and not (ledger.exists() and ledger.stat().st_size):
+            raise RunDirError(
+                f"{ledger} is missing or empty, though {known} tells of results: what was spent cannot be known, so "
+                "nothing is run; bring it back from a copy, or choose another run folder"
+            )
 
-def _why(before: Mapping[str, str] | None, now: Mapping[str, str], what: str = "") -> str:
-    """Which settings changed, before and after, and what brings the earlier ones back; test sets explain themselves."""
-    if before is None or not {**before, **now}:  # a folder of an earlier version, or a task made in Python
-        return f"; {ADVICE}"
-    options = [option for option in {**before, **now} if before.get(option) != now.get(option)]
-    if not what.startswith("test"):
-        options = [option for option in options if option != "--task-arg test"]
-    if not options:
-        return f", though the options are the same; {ADVICE}"
-    changes = ", ".join(f"{one} ({_value(before.get(one))} before, {_value(now.get(one))} now)" for one in options)
-    again = " ".join(_written(one, before[one]) for one in options if one in before)
-    without = ", ".join(one for one in options if one not in before)
-    back = " and ".join(part for part in (f"with {again}" * bool(again), f"without {without}" * bool(without)) if part)
-    return f", since options changed: {changes}. Run {back}, or {ADVICE}"
+    @classmethod
+    @contextmanager
+    def preview(cls, path: str | os.PathLike[str]) -> Iterator[RunFolder]:
+        """A run folder that is only read; what is recorded goes to a scratch ledger, which starts as a copy."""
+        with TemporaryDirectory() as scratch, Ledger(Path(scratch) / "ledger.db") as ledger:
+            ledger.adopt(Path(path) / "ledger.db")
+            yield cls(path, ledger)
 
+    def __enter__(self) -> RunFolder:
+        return self
 
-def _value(value: str | None) -> str:
-    return "not given" if value is None else value
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
+    def close(self) -> None:
+        """Lets go of the folder; another process may open it then."""
+        self.ledger.close()
 
-def _written(option: str, value: str) -> str:
-    return f"{option}={value}" if option.startswith("--task-arg") else f"{option} {value}"
+    # Arrays.
+
+    @cached_property
+    def logits(self) -> ArrayFolder:
+        """Logits of the ingredients on the task's data, by name."""
+        return self._arrays("logits")
+
+    @cached_property
+    def soups(self) -> ArrayFolder:
+        """Logits of soups on the task's data."""
+        return self._arrays("soups")
+
+    @cached_property
+    def controls(self) -> ArrayFolder:
+        """Logits of ingredients with recomputed BatchNorm statistics."""
+        return self._arrays("controls")
+
+    @cached_property
+    def statistics(self) -> ArrayFolder:
+        """Recomputed BatchNorm statistics; name and key are the same."""
+        return self._arrays("statistics")
+
+    @cached_property
+    def grams(self) -> ArrayFolder:
+        """Inner products of ingredients; name and key are the same."""
+        return self._arrays("grams")
+
+    def test(self, name: str) -> ArrayFolder:
+        """Logits on a test set; one of several has a folder of its own within `test/`."""
+        if name not in self._tests:
+            self._tests[name] = self._arrays("test" if name == "test" else f"test/{name}")
+        return self._tests[name]
+
+    def place_of(self, evaluation: Evaluation) -> ArrayFolder:
+        """The folder of an evaluation's logits."""
+        if evaluation.kind == "test":
+            return self.test(cast(str, evaluation.test))
+        return {"pass": self.logits, "soup": self.soups, "control": self.controls}[evaluation.kind]
+
+    def _arrays(self, name: str) -> ArrayFolder:
+        return ArrayFolder(self.path / name, report=self._note_damage, read_only=self._read_only)
+
+    def _all_arrays(self) -> list[ArrayFolder]:
+        tests = self.path / "test"
+        names = [folder.name for folder in tests.iterdir() if folder.is_dir()] if tests.is_dir() else []
+        sets = [self.test(name) for name in sorted({"test", *names, *self._tests})]
+        return [self.logits, self.soups, self.controls, self.statistics, self.grams, *sets]
+
+    def _note_damage(self, sentence: str) -> None:
+        self.note(f"{sentence}; it counts as lost, and is computed again where it is needed")
+
+    def note(self, sentence: str) -> None:
+        """Notes a sentence about stored results, once."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+
+    # The course of a run.
+
+    def settle(self) -> None:
+        """Clears up after earlier processes: ledger entries and half-written files of killed ones, arrays of 0.1."""
+        self._adopt()
+        everything = self._all_arrays()
+        complete = set[str]().union(*(arrays.keys() for arrays in everything))
+        self.ledger.recover(lambda key: key in complete)
+        for folder in (self.path, *(arrays.folder for arrays in everything)):
+            remove_leftovers(folder)
+
+    def _adopt(self) -> None:
+        """Gives checksums to the arrays of a folder that version 0.1 made."""
+        if self.format >= FORMAT or self._read_only:
+            return
+        everything = self._all_arrays() if self.inputs is not None else []
+        found = sum(arrays.adopt(by_name=arrays is self.grams) for arrays in everything)
+        if found:
+            arrays = counted(found, "array of version 0.1 has", "arrays of version 0.1 have")
+            self.note(f"{arrays} no checksum; taken as stored, with a checksum from now on")
+        self.format = FORMAT
+
+    def bind(self, inputs: Inputs) -> None:
+        """Ties the folder to its inputs, and refuses it for others.
+
+        A folder in which nothing has been completed takes any: they may have been mended since. The ledger then forgets
+        what it knows of those before. Ingredients may be added to the pool, or left out, and so may test sets: what is
+        in the folder stays true. Other data, other code of the task, or other contents under an ingredient's name are
+        another run.
+
+        Raises:
+            RunDirError: names the input that differs, and the settings that changed; or arrays of another program are
+                in the place of the logits.
+        """
+        known = self.inputs
+        if known is None:
+            self._refuse_foreign_arrays()
+        error = None if known is None else difference_of(known, inputs, self.path)
+        if error is not None and self.ledger.has_results():
+            raise error
+        if error is not None:
+            kept = (RunFolder.fingerprints, RunFolder.data_fingerprints, RunFolder.format)  # hold for any inputs
+            self.ledger.start_over(keep=[fact.name for fact in kept])
+        elif known is not None:
+            inputs = {**inputs, "task": known["task"] | inputs["task"]}
+        self.inputs = inputs
+
+    def _refuse_foreign_arrays(self) -> None:
+        folder = self.path / "logits"
+        ours = any((folder / name).exists() for name in (INDEX, SPLIT))
+        if not ours and any(folder.glob("*.npy")):
+            raise RunDirError(f"{folder} holds arrays that are of no run of radin's; choose another run folder")
+
+    def write_labels(self, labels: Int64[np.ndarray, " M"], selecting: Int64[np.ndarray, " m"]) -> None:
+        """Puts labels and split beside the ingredients' logits, so that these are a bank."""
+        write_labels(self.path / "logits", labels, selecting)
+
+    def record_split(self, holdback: float, seed: int) -> None:
+        """Records that this split selects in this folder."""
+        split = [float(holdback), int(seed)]
+        if split not in self.splits:
+            self.splits = [*self.splits, split]
+
+    def selected_otherwise(self, holdback: float, seed: int) -> bool:
+        """Whether another split has selected in this folder."""
+        return any(one != [float(holdback), int(seed)] for one in self.splits)
+
+    def record_winner(self, winner: Mapping[str, Any]) -> None:
+        """Records a winner as the latest; one of the same recipe and BatchNorm policy before it is dropped."""
+        self.winners = [*self.earlier_winners(winner), dict(winner)]
+
+    def earlier_winners(self, winner: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+        """The winners before, oldest first, without those of this recipe and BatchNorm policy."""
+        same = winner["recipe"], winner["batchnorm"]
+        return tuple(one for one in self.winners if (one["recipe"], one["batchnorm"]) != same)

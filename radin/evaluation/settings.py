@@ -1,4 +1,4 @@
-"""What can be found wrong with a run before anything heavy is imported, and long before anything is spent."""
+"""Validates the settings of a run, before anything heavy is imported and long before anything is spent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,12 @@ from radin.searching.plugins import Searcher, SearchFunction
 def check_settings(
     searcher: str | Searcher | SearchFunction, options: Mapping[str, Any] | None, budget: Budget, lam: float, seed: int
 ) -> tuple[Searcher, int]:
-    """Finds fault with the settings of a run before anything is spent; returns the searcher and B."""
+    """Validates the settings of a run; returns the searcher and B.
+
+    Raises:
+        InputError: no number of soups, or λ or the seed out of range.
+        PluginError: no such searcher or option.
+    """
     if budget.soups is None:
         raise InputError("make_soup needs a number of soups to verify: Budget(soups=4), for example")
     validate_strength(lam)
@@ -29,7 +34,7 @@ def check_settings(
 
 
 def check_run_dir(folder: str | os.PathLike[str]) -> None:
-    """Finds fault with a run folder before it is made; leaves nothing there.
+    """Validates the place of a run folder; leaves nothing there.
 
     Raises:
         RunDirError: there can be no such folder, or nothing can be written to it; says why.

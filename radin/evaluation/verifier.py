@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from jaxtyping import Float32, Float64, Int64
 
-from radin.common.files import digest_of
 from radin.common.progress import SILENT, Progress
 from radin.errors import InputError
+from radin.evaluation.evaluation import Statistics
 from radin.evaluation.evaluator import Evaluator
+from radin.evaluation.keys import Keys
+from radin.evaluation.run_folder import RunFolder
 from radin.recipe import Recipe, as_proposals
 from radin.scoring.logit_bank import LogitBank
 from radin.scoring.metrics import losses
@@ -36,7 +39,6 @@ class Verifier:
         pool: the ingredients.
         task: what they are run on; its metric is the score, without any prior.
         run_dir: the folder for logits and ledger.
-        ledger: an open ledger to charge; by default the one in the run folder, which `close` lets go of.
         batchnorm: policy for BatchNorm statistics of soups: `average`, `recompute` or `keep`, see `radin.make_soup`.
         progress: watches the passes.
 
@@ -54,19 +56,17 @@ class Verifier:
         task: Task,
         run_dir: str | os.PathLike[str],
         *,
-        ledger: Ledger | None = None,
         batchnorm: str = "recompute",
         progress: Progress = SILENT,
     ) -> None:
-        self._owns_ledger = ledger is None
-        self.ledger = Ledger(Path(run_dir) / "ledger.db") if ledger is None else ledger
+        self.pool, self.task, self.progress = pool, task, progress
+        self.folder = RunFolder(run_dir)
         try:
-            self.evaluator = Evaluator(pool, task, run_dir, self.ledger, batchnorm=batchnorm, progress=progress)
-            self.all_rows = self.evaluator.collect()
+            self._evaluator = Evaluator(pool, task, self.folder, batchnorm=batchnorm, progress=progress)
+            self.all_rows = self._evaluator.collect()
         except BaseException:
             self.close()
             raise
-        self.pool, self.task = pool, task
         self.selection_rows, self.held_back_rows = task.split
         self.bank: LogitBank = self.all_rows.take(self.selection_rows)
 
@@ -77,9 +77,13 @@ class Verifier:
         self.close()
 
     def close(self) -> None:
-        """Lets go of the ledger, if this verifier opened it."""
-        if self._owns_ledger:
-            self.ledger.close()
+        """Lets go of the run folder."""
+        self.folder.close()
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger of the run folder."""
+        return self.folder.ledger
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -87,15 +91,34 @@ class Verifier:
         return self.pool.names
 
     @property
+    def batchnorm(self) -> str:
+        """Policy for BatchNorm statistics of soups; `average` where there are none."""
+        return self._evaluator.batchnorm
+
+    @property
+    def recomputes(self) -> bool:
+        """Whether soups have statistics of their own, so that ingredients with the like are their fair comparison."""
+        return self._evaluator.recomputes
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Facts about the network that a reader of the results should know."""
+        return self._evaluator.networks.remarks
+
+    @property
     def settings(self) -> dict[str, Any]:
-        """What, beside pool and data, the scores depend on."""
-        return {"metric": self.task.scored_by.name, "batchnorm": self.evaluator.batchnorm}
+        """The settings that scores depend on, beside pool and data."""
+        return {"metric": self.task.scored_by.name, "batchnorm": self.batchnorm}
+
+    @property
+    def keys(self) -> Keys:
+        """Makes the keys of what is stored in the run folder."""
+        return self._evaluator.keys
 
     @property
     def scope(self) -> str:
-        """Digest of pool, data and task code, and of the samples that select."""
-        task = self.task
-        return digest_of(self.evaluator.digests, task.key(task.rows), self.selection_rows.tolist())
+        """Fingerprint of pool, data and task code, and of the samples that select."""
+        return self.keys.scope
 
     @property
     def solo(self) -> Float64[np.ndarray, " n"]:
@@ -120,7 +143,7 @@ class Verifier:
         return np.array(means, dtype=np.float64)
 
     def unseen_logits(
-        self, recipe: Recipe, on: str | None = None, *, control: bool = False
+        self, recipe: Recipe, on: str | None = None, *, statistics: Statistics = "own"
     ) -> tuple[UnseenData, Int64[np.ndarray, " M"], Float32[np.ndarray, "M C"]]:
         """Logits of one recipe on data that selected nothing: the test set, else the held-back part of the data.
 
@@ -129,7 +152,7 @@ class Verifier:
         Arguments:
             recipe: over the pool.
             on: which of several test sets; the first by default.
-            control: of an ingredient, with its BatchNorm statistics recomputed as those of soups are.
+            statistics: `recomputed` gives an ingredient BatchNorm statistics like those of soups.
 
         Returns:
             which data, their labels, and the logits: those of its own classes, on a test set that has a part of them.
@@ -143,20 +166,42 @@ class Verifier:
         if self.task.tests:
             name = on or next(iter(self.task.tests))
             tested = self.task.tests[name]
-            logits = self.evaluator.logits(recipe, "control" if control else "test", on=name)
+            logits = self._evaluator.logits(self._evaluator.evaluation(recipe, statistics=statistics, test=name))
             return "test", tested.labels, scored_columns(logits, tested.columns)
         which: UnseenData = "held-back" if len(self.held_back_rows) else "selection"
         rows = self.held_back_rows if len(self.held_back_rows) else self.selection_rows
-        return which, self.all_rows.labels[rows], self.logits(recipe, control=control)[rows]
+        return which, self.all_rows.labels[rows], self.logits(recipe, statistics=statistics)[rows]
 
-    def selection_logits(self, recipe: Recipe, *, control: bool = False) -> Float32[np.ndarray, "m C"]:
-        """Logits of one recipe on the selection data, the rows of `bank`; `control` is as for `unseen_logits`."""
-        return self.logits(recipe, control=control)[self.selection_rows]
+    def selection_logits(self, recipe: Recipe, *, statistics: Statistics = "own") -> Float32[np.ndarray, "m C"]:
+        """Logits of one recipe on the selection data, the rows of `bank`; `statistics` as for `unseen_logits`."""
+        return self.logits(recipe, statistics=statistics)[self.selection_rows]
 
-    def logits(self, recipe: Recipe, *, control: bool = False) -> Float32[np.ndarray, "M C"]:
+    def logits(self, recipe: Recipe, *, statistics: Statistics = "own") -> Float32[np.ndarray, "M C"]:
         """Logits of one recipe on all rows of the task's data, those held back included, in the data's order."""
-        if control:
-            return self.evaluator.logits(recipe, "control")
-        if recipe.size == 1:
+        if recipe.size == 1 and statistics == "own":
             return self.all_rows.read(recipe.members[0], 0, self.all_rows.n_samples)
-        return self.evaluator.logits(recipe, "soup")
+        return self._evaluator.logits(self._evaluator.evaluation(recipe, statistics=statistics))
+
+    def network(self, recipe: Recipe) -> torch.nn.Module:
+        """The task's one network, filled with the soup of a recipe until it is filled with another."""
+        return self._evaluator.fill(self._evaluator.evaluation(recipe))
+
+    def recomputed(self, recipe: Recipe) -> dict[str, np.ndarray]:
+        """BatchNorm statistics that a soup has beside the average of its members; empty unless they are recomputed."""
+        return self._evaluator.recomputed(recipe)
+
+    def evaluated(self) -> list[Recipe]:
+        """The soups whose logits are in the run folder, for these ingredients and data, in the order of evaluation."""
+        recipes = []
+        for about in self.folder.soups.entries().values():
+            weights = about.get("recipe", {})
+            if weights and weights.keys() <= set(self.names):
+                recipe = Recipe(self.names, tuple(weights.get(name, 0.0) for name in self.names))
+                if self._evaluator.is_stored(self._evaluator.evaluation(recipe)):
+                    recipes.append(recipe)
+        return recipes
+
+    def seconds(self, recipes: Iterable[Recipe]) -> float:
+        """Wall-clock seconds that the real soups of these recipes took when they were evaluated."""
+        keys = {self._evaluator.key(self._evaluator.evaluation(recipe)) for recipe in recipes}
+        return self.ledger.seconds("soup", keys)

@@ -1,1 +1,1 @@
-"""What a run found, in numbers, words and pictures."""
+"""Reports: results of runs and diagnoses, in numbers, words and pictures."""

@@ -1,8 +1,8 @@
-"""Whether the columns of the logits stand for the labels: a network whose classes have another order gives itself away.
+"""Recognises networks whose classes have another order than the labels.
 
-It is confident and consistent, and wrong. So the confusions between labels and predicted columns, summed over all
-ingredients, show which column stands for which label. An assignment that is found on one half of the samples has to
-hold on the other: ten columns can be matched to a handful of samples by chance.
+Such a network is confident and consistent, and wrong. So the confusions between labels and predicted columns, summed
+over all ingredients, show which column stands for which label. An assignment that is found on one half of the samples
+has to hold on the other: ten columns can be matched to a handful of samples by chance.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def reordering(bank: LogitBank) -> Reordering | None:
 def assignment(
     labels: Int64[np.ndarray, " m"], predictions: Int64[np.ndarray, " m"], n_classes: int
 ) -> Int64[np.ndarray, " C"]:
-    """Assigns labels to columns, the most frequent pair first; what no sample speaks of keeps its order.
+    """Assigns labels to columns, the most frequent pair first; columns and labels without samples keep their order.
 
     For outputs in another order this is the best assignment: the pairs that belong together are the frequent ones.
     """
@@ -81,12 +81,12 @@ def assignment(
 
 
 def described(order: Reordering, names: Sequence[str] | None, shown: int = 3) -> str:
-    """In a sentence, which column stands for which class.
+    """Describes in a sentence which column stands for which class.
 
     Arguments:
-        order: what was found.
+        order: the assignment.
         names: of the classes, in label order, if they are known.
-        shown: how many of them to list.
+        shown: the number of columns to list.
     """
 
     def named(label: int) -> str:
@@ -98,6 +98,6 @@ def described(order: Reordering, names: Sequence[str] | None, shown: int = 3) ->
     return (
         f"The outputs seem to stand for other classes than the labels: {', '.join(pairs)}{more}. With {len(moved)} of "
         f"{len(order.label_of)} outputs in that order, {order.after:.1%} of the samples would be right, not "
-        f"{order.before:.1%}. Give the classes of the data in the order of the outputs (--task-arg classes=FILE, one a "
-        "line, in the ready tasks), or mend the labels."
+        f"{order.before:.1%}. Mend the labels, or give the classes of the data in the order of the outputs: to a ready "
+        "task as a file with one a line."
     )

@@ -1,9 +1,9 @@
-"""`diagnose`: does this pool soup at all? Ends with a verdict in one sentence, and its reasons."""
+"""`diagnose`: does this pool soup at all? A verdict in one sentence, and its reasons."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,16 +19,15 @@ from radin.report.class_order import described, reordering
 from radin.report.findings import (
     LOST,
     Finding,
-    chance_findings,
     falls_short,
     home_group,
     medoid,
+    score_findings,
     search_findings,
     soup_findings,
     weight_findings,
 )
-from radin.report.soup_gaps import SURE, Measured, measure_soups
-from radin.scoring.logit_folder import LogitFolder
+from radin.report.verified_soup import SURE, VerifiedSoup, assess
 from radin.weights.merge_plan import has_statistics
 from radin.weights.pool import Pool
 
@@ -36,34 +35,34 @@ if TYPE_CHECKING:
     from radin.evaluation.verifier import Verifier
     from radin.scoring.logit_bank import LogitBank
     from radin.scoring.metrics import Metric
-    from radin.scoring.surrogate import Surrogate
-    from radin.searching.driver import Shortlist
     from radin.tasks.task import Task
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What speaks for and against souping a pool.
+    """The evidence for and against souping a pool.
 
     Attributes:
         names: the ingredients, in pool order.
         weights: inner products of their updates, seen from the pretrained model or from their mean.
         logits: inner products of their logits on the selection data; None without a task.
-        scores: each one's value of the metric on the selection data; None without a task.
+        values: each one's value of the metric on the selection data; None without a task.
         metric: the metric's name; empty without a task.
-        measured: the verified soups in the run folder.
+        verified: the verified soups in the run folder.
         findings: what speaks against the pool or its ingredients, each a sentence.
         soups: real soups that were evaluated for this diagnosis.
+        notes: sentences about stored results that were damaged and are lost, or adopted from an earlier version.
     """
 
     names: tuple[str, ...]
     weights: Gram
     findings: tuple[Finding, ...]
     logits: Gram | None = None
-    scores: Float64[np.ndarray, " n"] | None = None
+    values: Float64[np.ndarray, " n"] | None = None
     metric: str = ""
-    measured: tuple[Measured, ...] = ()
+    verified: tuple[VerifiedSoup, ...] = ()
     soups: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def suspects(self) -> tuple[str, ...]:
@@ -72,13 +71,13 @@ class Diagnosis:
         return tuple(name for name in self.names if name in named)
 
     @property
-    def sound(self) -> list[Measured]:
+    def sound(self) -> list[VerifiedSoup]:
         """The verified soups without suspects."""
-        return [one for one in self.measured if not set(self.suspects) & set(one.recipe.member_names)]
+        return [one for one in self.verified if not set(self.suspects) & set(one.recipe.member_names)]
 
     @property
     def verdict(self) -> str:
-        """Does this pool soup, in one sentence."""
+        """Whether this pool soups, in one sentence."""
         about_all = [one for one in self.findings if one.kind in ("classes", "chance") and not one.ingredient]
         if about_all:
             return f"Nothing can be said of this pool yet. {about_all[0].text}"
@@ -86,11 +85,14 @@ class Diagnosis:
         if len(self.names) - len(self.suspects) < 2:
             return "This pool does not soup: no two of its ingredients belong together."
         if not self.sound:
-            ask = "verify some soups with --soups" if self.scores is not None else "give a task"
+            ask = "have some real soups evaluated" if self.values is not None else "give a task"
             if not self.suspects:
                 return f"Nothing in the weights speaks against souping this pool, but no soup shows it yet: {ask}."
             return f"Leave out {enumerated(self.suspects)}; whether the rest soups is not shown yet: {ask}."
         mean = float(np.mean([one.lost for one in self.sound]))
+        if not np.isfinite(mean):
+            gap, soups = np.mean([one.gap for one in self.sound]), counted(len(self.sound), "real soup")
+            return f"This pool soups{without}: {soups} minus averaged logits score {gap:+.4f}, {self._lead()}."
         if falls_short(self.sound):
             also = f", even{without}" if without else ""
             return f"This pool does not soup{also}: real soups lose {mean:.0%} of what their averaged logits know."
@@ -101,10 +103,10 @@ class Diagnosis:
         return f"This pool soups{without}: {soups} {kept}, {self._lead()}."
 
     def _lead(self) -> str:
-        """How the best sound soup compares with the best ingredient; no word of better within noise."""
+        """The best sound soup against the best ingredient; nothing is called better within noise."""
         best = max(self.sound, key=lambda one: one.score)
-        if self.scores is not None and len({*np.abs(self.scores), *(abs(one.score) for one in self.sound)}) == 1:
-            return f"but these data cannot tell them from the ingredients: all have {self.metric} {self.scores[0]:.4f}"
+        if self.values is not None and len({*self.values.tolist(), *(one.value for one in self.sound)}) == 1:
+            return f"but these data cannot tell them from the ingredients: all have {self.metric} {self.values[0]:.4f}"
         if best.ahead == 0:
             return "and the best of them ties with the best ingredient"
         if abs(best.ahead) <= SURE * best.ahead_error:
@@ -118,7 +120,7 @@ class Diagnosis:
 
     @property
     def reasons(self) -> list[str]:
-        """What stands behind the verdict, a sentence each."""
+        """The reasons for the verdict, a sentence each."""
         return [one.text for one in self.findings] or ["No ingredient and no verified soup stands out."]
 
     def ingredients(self) -> list[dict[str, Any]]:
@@ -130,7 +132,7 @@ class Diagnosis:
             rows.append(
                 {
                     "name": name,
-                    "score": None if self.scores is None else float(self.scores[i]),
+                    "value": None if self.values is None else float(self.values[i]),
                     "update": _number(self.weights.norms[i]),
                     "distance": _middle(self.weights.distances[i, others]),
                     "angle": _middle(self.weights.angles[i, others]),
@@ -145,35 +147,37 @@ class Diagnosis:
         return {
             "verdict": self.verdict,
             "reasons": self.reasons,
-            "findings": [vars(one) for one in self.findings],
+            "findings": [one.to_json() for one in self.findings],
             "origin": self.weights.origin,
             "metric": self.metric,
             "ingredients": self.ingredients(),
             "soups": [
                 {
                     "recipe": one.recipe.to_json(),
+                    "value": one.value,
                     "score": one.score,
                     "gap": one.gap,
-                    "lost": one.lost,
+                    "lost": _number(one.lost),
                     "dispersion": _number(self.weights.dispersion(one.recipe.row[None])[0]),
                 }
-                for one in self.measured
+                for one in self.verified
             ],
             "evaluated": self.soups,
+            "notes": list(self.notes),
         }
 
 
 def diagnose(
     pool: Pool,
     task: Task | None = None,
-    run_dir: str | os.PathLike[str] = "radin-run",
     *,
+    run_dir: str | os.PathLike[str] = "radin-run",
     pretrained: Pool | None = None,
     soups: int = 0,
     batchnorm: str = "recompute",
     progress: Progress = SILENT,
 ) -> Diagnosis:
-    """Says whether a pool soups at all, and which ingredients do not belong in it.
+    """Diagnoses whether a pool soups at all, and which ingredients do not belong in it.
 
     Weights alone tell which ingredients come from another start, have diverged, or lie far out. With a task, the
     ingredients are run once (or read from the run folder), and every soup that was verified in that folder is
@@ -210,36 +214,36 @@ def diagnose(
     with Verifier(pool, task, run_dir, batchnorm=batchnorm, progress=progress) as verifier:
         surrogate = Surrogate(verifier.bank, task.metric)
         findings += _logit_findings(verifier)
-        suspects = _suspects(findings)
-        recipes, before = verified_recipes(verifier), verifier.ledger.count("soup")
-        planned = [one for one in _probes(gram, suspects) if one not in recipes]
-        measured = measure_soups(verifier, surrogate, [*recipes, *planned[:soups]])
-        findings += _soup_findings(verifier, measured, findings)
-        findings += search_findings(verifier.ledger.fact("search"))
+        recipes, before = verifier.evaluated(), verifier.ledger.count("soup")
+        planned = [one for one in _probes(gram, _suspects(findings)) if one not in recipes]
+        verified = assess([*recipes, *planned[:soups]], verifier, surrogate)
+        findings += _soup_findings(verifier, verified, findings)
+        findings += search_findings(verifier.folder.last_search)
         sign = 1 if task.scored_by.higher_is_better else -1
         return Diagnosis(
             names=pool.names,
             weights=gram,
             findings=tuple(findings),
             logits=stored_logit_gram(verifier),
-            scores=sign * verifier.solo,
+            values=sign * verifier.solo,
             metric=task.scored_by.name,
-            measured=tuple(measured),
+            verified=tuple(verified),
             soups=verifier.ledger.count("soup") - before,
+            notes=tuple(verifier.folder.notes),
         )
 
 
-def findings_of(
-    verifier: Verifier, surrogate: Surrogate, shortlist: Shortlist, verified: Sequence[Recipe]
-) -> tuple[Finding, ...]:
-    """What a run should warn of, as the diagnosis finds it: its ingredients, its soups, its search."""
+def findings_of(verifier: Verifier, verified: Sequence[VerifiedSoup], search: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """The findings of a run, as the diagnosis has them: of its ingredients, its soups, its search.
+
+    Arguments:
+        verifier: of the run.
+        verified: its soups.
+        search: facts of the search on the surrogate, see `search_facts`.
+    """
     findings = weight_findings(stored_weight_gram(verifier))
     findings += _logit_findings(verifier)
-    findings += _soup_findings(verifier, measure_soups(verifier, surrogate, verified), findings)
-    improved = int(shortlist.trace[0][-1]) if len(shortlist.trace[0]) else 0
-    about = {"searcher": shortlist.searcher, "charged": shortlist.charged, "stopped": shortlist.stopped}
-    search = about | {"improved": improved}
-    verifier.ledger.set_fact("search", search)
+    findings += _soup_findings(verifier, verified, findings)
     return (*findings, *search_findings(search))
 
 
@@ -248,44 +252,31 @@ def _suspects(findings: Sequence[Finding]) -> list[str]:
     return [one.ingredient for one in findings if one.ingredient and one.kind != "far"]
 
 
-def _soup_findings(verifier: Verifier, measured: Sequence[Measured], known: Sequence[Finding]) -> list[Finding]:
-    """What soups say, beside what is known; nothing where no ingredient knows anything that they could lose."""
+def _soup_findings(verifier: Verifier, verified: Sequence[VerifiedSoup], known: Sequence[Finding]) -> list[Finding]:
+    """Findings from soups; none where no ingredient knows anything that they could lose."""
     if any(one.kind in ("classes", "chance") and not one.ingredient for one in known):
         return []
-    statistics = verifier.evaluator.batchnorm if has_statistics(verifier.pool) else None
-    return soup_findings(measured, _suspects(known), statistics)
+    statistics = verifier.batchnorm if has_statistics(verifier.pool) else None
+    return soup_findings(verified, _suspects(known), statistics)
 
 
 def logit_findings(bank: LogitBank, metric: Metric, class_names: Sequence[str] | None = None) -> list[Finding]:
-    """What the logits say; where the labels are others than the outputs', nothing else can be told from them.
+    """Findings from logits; where the labels are others than the outputs', nothing else can be told from them.
 
     Arguments:
         bank: the ingredients' logits.
-        metric: what they are scored by.
+        metric: scores them.
         class_names: in the order of the labels, if they are known.
     """
     order = reordering(bank)
     if order is None:
-        return chance_findings(bank, metric)
-    return [Finding("classes", None, described(order, class_names))]
+        return score_findings(bank, metric)
+    return [Finding("classes", None, described(order, class_names), {"classes": "FILE"})]
 
 
 def _logit_findings(verifier: Verifier) -> list[Finding]:
     names = next(iter(verifier.task.rows.class_names), None)
     return logit_findings(verifier.bank, verifier.task.scored_by, names)
-
-
-def verified_recipes(verifier: Verifier) -> list[Recipe]:
-    """The soups whose logits are in the run folder, for these ingredients and data, in the order of evaluation."""
-    evaluator, names = verifier.evaluator, verifier.names
-    recipes = []
-    for about in LogitFolder(evaluator.folder / "soups").entries().values():
-        weights = about["recipe"]
-        if weights.keys() <= set(names):
-            recipe = Recipe(names, tuple(weights.get(name, 0.0) for name in names))
-            if evaluator.is_stored(recipe, "soup"):
-                recipes.append(recipe)
-    return recipes
 
 
 def _probes(gram: Gram, suspects: Collection[str]) -> list[Recipe]:

@@ -1,12 +1,12 @@
-"""What speaks against souping a pool, from weights, logits and verified soups: each finding is one sentence.
+"""Findings: what speaks against souping a pool, from weights, logits and verified soups, each in a sentence.
 
-A run warns in the same words as `radin.report.diagnosis`, since both take them from here.
+A run and a diagnosis warn in the same words, since both take them from here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -14,9 +14,10 @@ from jaxtyping import Bool, Float64
 
 from radin.common.wording import counted
 from radin.evaluation.gram import Gram
-from radin.report.soup_gaps import Measured, against_chance, chance_samples
+from radin.report.verified_soup import SURE, AgainstChance, VerifiedSoup, against_chance, chance_samples
 from radin.scoring.logit_bank import LogitBank
 from radin.scoring.metrics import Metric
+from radin.scoring.significance import paired_error
 from radin.searching.driver import Shortlist
 
 #: An ingredient that lies further from the others than this times the usual distance is an outlier. In the sweeps of
@@ -34,27 +35,44 @@ ABOVE_CHANCE = 4.0
 #: One that is no further above it than this, where others are, is called no better than chance.
 AT_CHANCE = 2.0
 
+#: An ingredient that knows less than this share of what the others know, by their median, is far worse than the rest.
+#: Chosen by hand: sweeps of learning rates end in ingredients a few points apart, or in failures.
+WORSE = 0.5
+
 #: A search that found its best candidate within this last share of its evaluations may have found better ones later. An
 #: undirected search that is going nowhere does so in one run of ten.
 LATE = 0.1
 
-Kind = Literal["diverged", "elsewhere", "far", "classes", "chance", "barrier", "gap", "statistics", "search"]
+Kind = Literal["diverged", "elsewhere", "far", "classes", "chance", "worse", "barrier", "gap", "statistics", "search"]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that speaks against souping this pool, or one of its ingredients.
+    """One thing that speaks against souping this pool, or against one of its ingredients.
 
     Attributes:
-        kind: `diverged`, `elsewhere`, `far`, `chance` and `barrier` are about one ingredient, `classes`, `gap`,
-            `statistics` and `search` about the pool; so is `chance` where it holds for all.
+        kind: `diverged`, `elsewhere`, `far`, `worse` and `barrier` are about one ingredient, `classes`, `gap`,
+            `statistics` and `search` about the pool; `chance` is about one, or about all.
         ingredient: its name, or None.
-        text: the whole sentence.
+        message: the whole sentence, without the parameters that would mend it.
+        mend: parameters with the values that would mend it; empty where there are none.
     """
 
     kind: Kind
     ingredient: str | None
-    text: str
+    message: str
+    mend: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The message with the parameters in `mend` as Python arguments."""
+        if not self.mend:
+            return self.message
+        return f"{self.message} Try {', '.join(f'{name}={value!r}' for name, value in self.mend.items())}."
+
+    def to_json(self) -> dict[str, Any]:
+        """Kind, ingredient, text and mend as JSON holds them."""
+        return {"kind": self.kind, "ingredient": self.ingredient, "text": self.text, "mend": dict(self.mend)}
 
 
 def weight_findings(gram: Gram) -> list[Finding]:
@@ -119,40 +137,70 @@ def medoid(gram: Gram) -> int:
     return int(np.where(home, np.nan_to_num(_typical(gram, home), nan=0.0), np.inf).argmin())
 
 
-def chance_findings(bank: LogitBank, metric: Metric) -> list[Finding]:
+def score_findings(bank: LogitBank, metric: Metric) -> list[Finding]:
+    """Ingredients that know nothing, and ingredients that are far worse than the rest.
+
+    Where shuffling the labels cannot change a score, nothing is found, since nothing can be told.
+    """
+    versus = [against_chance(bank, metric, i) for i in range(len(bank))]
+    if not any(one.tells for one in versus):
+        return []
+    found = chance_findings(bank.names, versus, chance_samples(bank, metric))
+    if any(one.ingredient is None for one in found):
+        return found
+    return found + _worse_findings(bank, metric, versus, {one.ingredient for one in found})
+
+
+def chance_findings(names: Sequence[str], versus: Sequence[AgainstChance], samples: int) -> list[Finding]:
     """Ingredients that do not score clearly better on the true labels than on shuffled ones; one finding if all."""
-    above = []  # chance, in standard deviations
-    for i in range(len(bank)):
-        score, mean, spread = against_chance(bank, metric, i)
-        above.append((score - mean) / max(spread, 1e-9 * max(1.0, abs(mean))))
-    known = counted(chance_samples(bank, metric), "sample")
-    if len(bank) > 1 and max(above) <= ABOVE_CHANCE:
+    told = [(name, one.deviations) for name, one in zip(names, versus, strict=True) if one.tells]
+    known = counted(samples, "sample")
+    if len(names) > 1 and max(deviations for _, deviations in told) <= ABOVE_CHANCE:
         text = (
-            f"No ingredient can be told from chance: on {known} none of {len(bank)} scores clearly better than on "
+            f"No ingredient can be told from chance: on {known} none of {len(told)} scores clearly better than on "
             "shuffled labels. Check the labels, the order of the classes and how the inputs are prepared."
         )
         return [Finding("chance", None, text)]
-    return [
-        Finding(
-            "chance", name, f"{name} is no better than chance: on {known} it scores no better than on shuffled labels."
-        )
-        for name, deviations in zip(bank.names, above, strict=True)
-        if deviations <= (AT_CHANCE if len(bank) > 1 else ABOVE_CHANCE)
-    ]
+    said = f"is no better than chance: on {known} it scores no better than on shuffled labels."
+    least = AT_CHANCE if len(names) > 1 else ABOVE_CHANCE
+    return [Finding("chance", name, f"{name} {said}") for name, deviations in told if deviations <= least]
+
+
+def _worse_findings(
+    bank: LogitBank, metric: Metric, versus: Sequence[AgainstChance], known: Collection[str | None]
+) -> list[Finding]:
+    """Ingredients that know less than `WORSE` of what the others know, by more than noise."""
+    knows = np.array([one.score - one.mean for one in versus])
+    left = [i for i, name in enumerate(bank.names) if name not in known and versus[i].tells]
+    found = []
+    for i in left:
+        others = sorted((j for j in left if j != i), key=lambda j: knows[j])
+        if not others or not knows[i] < WORSE * float(np.median(knows[others])):
+            continue
+        usual = others[len(others) // 2]
+        mine, theirs = (metric.measure(bank.read(j, 0, bank.n_samples), bank.labels) for j in (i, usual))
+        values = [metric.value_of(one, bank.labels) for one in (mine, theirs)]
+        if abs(values[0] - values[1]) > SURE * paired_error(metric, mine, theirs, bank.labels):
+            text = (
+                f"{bank.names[i]} is far worse than the rest: it has {metric.name} {values[0]:.4f}, and "
+                f"{bank.names[usual]}, the median of the others, {values[1]:.4f}. Check its training, and its classes."
+            )
+            found.append(Finding("worse", bank.names[i], text))
+    return found
 
 
 def soup_findings(
-    measured: Sequence[Measured], suspects: Sequence[str] = (), statistics: str | None = None
+    verified: Sequence[VerifiedSoup], suspects: Sequence[str] = (), statistics: str | None = None
 ) -> list[Finding]:
-    """What verified soups say against the pool: parts whose midpoint is worse than both, and soups far from ensembles.
+    """Evidence of verified soups against the pool: midpoints worse than both parts, and soups far from ensembles.
 
     Arguments:
-        measured: the verified soups.
+        verified: the verified soups.
         suspects: ingredients that something else speaks against; soups with them say nothing about the rest.
         statistics: the policy for the soups' BatchNorm statistics; None where there are none.
     """
     found = []
-    walls = [m for m in measured if m.barrier is not None and m.barrier_sure and m.barrier > LOST]
+    walls = [one for one in verified if one.barrier is not None and one.barrier_sure and one.barrier > LOST]
     for wall in walls:
         one, other = wall.recipe.member_names
         for name, partner in ((one, other), (other, one)):
@@ -163,19 +211,21 @@ def soup_findings(
                 )
                 found.append(Finding("barrier", name, text))
     outside = {*suspects, *(finding.ingredient for finding in found)}
-    rest = [m for m in measured if not outside & set(m.recipe.member_names)]
+    rest = [one for one in verified if not outside & set(one.recipe.member_names)]
     if falls_short(rest):
-        lost = float(np.mean([m.lost for m in rest]))
+        lost = float(np.mean([one.lost for one in rest]))
         text = (
             f"Soups fall short of their ensembles: {counted(len(rest), 'verified one loses', 'verified ones lose')} "
             f"{lost:.0%} of what the averaged logits know, so the ingredients lie too far apart for averaging; check "
             "that they were fine-tuned from one and the same model, and try lower learning rates or shorter training."
         )
+        mend = {}
         if statistics not in (None, "recompute"):
-            text += " Or it is their BatchNorm statistics: try --batchnorm recompute first."
-        found.append(Finding("gap", None, text))
-    if statistics == "recompute" and exceeds(measured):
-        gain = float(np.mean([m.gap for m in measured]))
+            text += " Or it is their BatchNorm statistics."
+            mend = {"batchnorm": "recompute"}
+        found.append(Finding("gap", None, text, mend))
+    if statistics == "recompute" and exceeds(verified):
+        gain = float(np.mean([one.gap for one in verified]))
         text = (
             f"Soups score {gain:+.4f} beside their averaged logits, more than averaging explains: their BatchNorm "
             "statistics were recomputed on this data, and those that the ingredients were saved with do not fit it. "
@@ -185,44 +235,44 @@ def soup_findings(
     return found
 
 
-def exceeds(measured: Sequence[Measured]) -> bool:
+def exceeds(verified: Sequence[VerifiedSoup]) -> bool:
     """Whether soups know more than their ensembles by over `LOST`, on average, and most of them surely do."""
-    return _differs(measured, +1)
+    return _differs(verified, +1)
 
 
-def falls_short(measured: Sequence[Measured]) -> bool:
+def falls_short(verified: Sequence[VerifiedSoup]) -> bool:
     """Whether soups lose more than `LOST` of what their ensembles know, on average, and most of them surely lose."""
-    return _differs(measured, -1)
+    return _differs(verified, -1)
 
 
-def _differs(measured: Sequence[Measured], sign: int) -> bool:
-    if not measured:
+def _differs(verified: Sequence[VerifiedSoup], sign: int) -> bool:
+    if not verified:
         return False
-    surely = sum(m.sure and sign * m.gap > 0 for m in measured)
-    return -sign * float(np.mean([m.lost for m in measured])) > LOST and 2 * surely > len(measured)
+    surely = sum(one.sure and sign * one.gap > 0 for one in verified)
+    return -sign * float(np.mean([one.lost for one in verified])) > LOST and 2 * surely > len(verified)
 
 
-def _blamed(name: str, partner: str, walls: Sequence[Measured], suspects: Sequence[str]) -> bool:
-    """Which side of a wall is called the other basin: the suspect, else the one with more walls, else the second."""
+def _blamed(name: str, partner: str, walls: Sequence[VerifiedSoup], suspects: Sequence[str]) -> bool:
+    """Whether this side of a wall is in the other basin: the suspect, else that with more walls, else the second."""
     if (name in suspects) != (partner in suspects):
         return name in suspects
     mine, theirs = (sum(one in wall.recipe.member_names for wall in walls) for one in (name, partner))
     return mine > theirs or (mine == theirs and _comes_second(name, partner, walls))
 
 
-def _comes_second(name: str, partner: str, walls: Sequence[Measured]) -> bool:
+def _comes_second(name: str, partner: str, walls: Sequence[VerifiedSoup]) -> bool:
     """Whether a name comes after its partner in pool order."""
     names = walls[0].recipe.names
     return names.index(name) > names.index(partner)
 
 
 def shortage_findings(found: Shortlist, verified: Shortlist, soups: int, n: int) -> list[Finding]:
-    """Whether fewer soups were verified than the budget allows, since the search had listed no more.
+    """Finds that fewer soups were verified than the budget allows, since the search had listed no more.
 
     Arguments:
-        found: what the search listed.
-        verified: what was verified of it.
-        soups: how many the budget allows.
+        found: the shortlist of the search.
+        verified: the part of it that was verified.
+        soups: the number that the budget allows.
         n: size of the pool, which has no more than 2ⁿ - n - 1 subsets of two or more.
     """
     if len(verified) >= min(soups, 2**n - n - 1) or "seconds" in (found.stopped, verified.stopped):
@@ -235,8 +285,15 @@ def shortage_findings(found: Shortlist, verified: Shortlist, soups: int, n: int)
     return [Finding("search", None, text)]
 
 
-def search_findings(search: dict[str, Any] | None) -> list[Finding]:
-    """Whether the search was still finding better candidates when its budget ended it.
+def search_facts(shortlist: Shortlist) -> dict[str, Any]:
+    """Facts of a search that tell whether it had converged, as `search_findings` takes them."""
+    improved = int(shortlist.trace[0][-1]) if len(shortlist.trace[0]) else 0
+    about = {"searcher": shortlist.searcher, "charged": shortlist.charged, "stopped": shortlist.stopped}
+    return about | {"improved": improved}
+
+
+def search_findings(search: Mapping[str, Any] | None) -> list[Finding]:
+    """Finds that the search was still improving when its budget ended it.
 
     Arguments:
         search: `searcher`, `charged`, `improved` (evaluations at the last improvement) and `stopped`; None if unknown.

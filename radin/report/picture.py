@@ -1,4 +1,4 @@
-"""Pictures: of a run, what the search found and what the real soups were worth; of a diagnosis, what lies apart."""
+"""Pictures: of a run, score against budget; of a diagnosis, distances and gaps."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ def _draw_search(axes: Axes, shortlist: Shortlist, metric: Metric) -> None:
 
 
 def _draw_soups(axes: Axes, result: Result, metric: Metric) -> None:
-    single = result.best_ingredient.score
-    real = [soup.score for soup in result.verified]
+    single = result.best_ingredient.value
+    real = [soup.value for soup in result.verified]
     spent = list(range(1, len(real) + 1))
     best: Any = np.maximum.accumulate if metric.higher_is_better else np.minimum.accumulate
     axes.axhline(single, color=GREY, linestyle="--", label="best single ingredient")
     axes.step([0, *spent], best([single, *real]), where="post", color=BLUE, label="best so far")
     axes.plot(spent, real, "o", color=BLUE, label="real soup")
-    axes.plot(spent, [soup.ensemble for soup in result.verified], "x", color=ORANGE, label="its averaged logits")
+    axes.plot(spent, [soup.ensemble_value for soup in result.verified], "x", color=ORANGE, label="its averaged logits")
     axes.set_xticks([0, *spent] if len(spent) <= 16 else np.linspace(0, len(spent), 9, dtype=int))
     axes.set_title("real soups", fontsize=10)
     axes.set_xlabel("real soups evaluated")
@@ -89,7 +89,7 @@ def draw_diagnosis(found: Diagnosis, path: Path) -> None:
         left.set_xticks(range(len(names)), names, rotation=90, fontsize=6)
         left.set_yticks(range(len(names)), names, fontsize=6)
     sound = found.sound
-    for soups, colour, label in ((sound, BLUE, "soup"), (found.measured, ORANGE, "with a suspect")):
+    for soups, colour, label in ((sound, BLUE, "soup"), (found.verified, ORANGE, "with a suspect")):
         rest = [one for one in soups if soups is sound or one not in sound]
         spread = [float(found.weights.dispersion(one.recipe.row[None])[0]) for one in rest]
         right.plot(spread, [one.gap for one in rest], "o", color=colour, label=label)

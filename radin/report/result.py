@@ -1,4 +1,4 @@
-"""What a run found: the best soup, everything that was verified, and how sure one can be."""
+"""The result of a run: the best soup, everything that was verified, and how sure one can be."""
 
 from __future__ import annotations
 
@@ -13,17 +13,21 @@ from radin.checkpoints import open_checkpoint
 from radin.common.files import check_place, written_aside
 from radin.errors import InputError, RunDirError
 from radin.recipe import Recipe
+from radin.report.comparison import Comparison
 from radin.report.findings import Finding
-from radin.report.unseen_data import Report
-from radin.report.verdict import verdict
+from radin.report.verdict import best_ingredient, verdict_of
+from radin.report.verified_soup import VerifiedSoup
 from radin.weights.averaging import refuse_ingredients
 
 #: The winner's file in the run folder.
 SOUP = "soup.safetensors"
 
+#: The version of `leaderboard.json`. Version 1, of radin 0.1, had no such field, and `score` was the metric's value.
+VERSION = 2
+
 
 def check_soup_file(path: str | os.PathLike[str]) -> None:
-    """Finds fault with a file for a soup, before anything is spent on what it is to hold.
+    """Validates the place of a file for a soup, before anything is spent on its contents.
 
     Raises:
         InputError: the name does not end in `.safetensors`.
@@ -35,54 +39,21 @@ def check_soup_file(path: str | os.PathLike[str]) -> None:
 
 
 @dataclass(frozen=True)
-class VerifiedSoup:
-    """A recipe with its real score.
-
-    Attributes:
-        recipe: the recipe; of size 1, it is an ingredient.
-        score: the metric's value on the selection data, as people read it (a negative log-likelihood is positive).
-        ensemble: the same metric of the averaged logits of the recipe's members: what the surrogate predicted,
-            without its prior.
-        nll: negative log-likelihood on the selection data; it decides between equal scores.
-    """
-
-    recipe: Recipe
-    score: float
-    ensemble: float
-    nll: float
-
-    @property
-    def gap(self) -> float:
-        """Real score minus predicted score; 0 for an ingredient."""
-        return self.score - self.ensemble
-
-    def to_json(self) -> dict[str, Any]:
-        """Score, prediction and recipe as JSON holds them."""
-        kind = "ingredient" if self.recipe.size == 1 else "soup"
-        return {
-            "kind": kind,
-            "score": self.score,
-            "ensemble": self.ensemble,
-            "nll": self.nll,
-            "size": self.recipe.size,
-            "recipe": self.recipe.to_json(),
-        }
-
-
-@dataclass(frozen=True)
 class Spent:
-    """What a run has spent, over all restarts.
+    """The cost of a run, over all restarts.
 
     Attributes:
         passes: ingredients that were run over the data, one forward pass each.
         soups: distinct real soups that this run was charged for.
         candidates: distinct recipes scored from averaged logits.
         test_passes: networks that were run over the test set, if there is one: winners and best ingredients.
-        lost: evaluations that a kill or an interruption cut short; they are repeated and count nowhere else.
+        lost: evaluations that a kill or an interruption cut short, or whose results were damaged; they are repeated
+            and count nowhere else.
         seconds_passes, seconds_search, seconds_soups: wall-clock time of each stage.
         statistics, statistics_samples: how often BatchNorm statistics were computed anew, and on how many samples in
             all; their time is part of the soups'.
         controls: passes of best ingredients with recomputed BatchNorm statistics, over the data and over test sets.
+        notes: sentences about stored results that were damaged and are lost, or adopted from an earlier version.
     """
 
     passes: int
@@ -96,15 +67,16 @@ class Spent:
     statistics: int = 0
     statistics_samples: int = 0
     controls: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Result:
-    """What `radin.make_soup` found.
+    """The result of `radin.make_soup`.
 
     Attributes:
-        best: the winner: the best of all verified soups and all single ingredients, on the selection data.
-        leaderboard: those, best first: by score, then lower negative log-likelihood, then more ingredients.
+        leaderboard: all verified soups and all single ingredients, best first on the selection data: by score, then
+            lower negative log-likelihood, then more ingredients.
         verified: the soups alone, in the order in which they were verified.
         report: the winner and the best ingredient on data that selected nothing; of several test sets, on the first.
         tests: the same for every test set, by name.
@@ -116,17 +88,16 @@ class Result:
         batchnorm: the policy for BatchNorm statistics that the soups were built with.
         settings: searcher, options, λ, seed and caps.
         run_dir: the run's folder.
-        findings: what speaks against this pool, its ingredients or the search, in the words of `radin diagnose`.
+        findings: what speaks against this pool, its ingredients or the search, in the words of `radin.diagnose`.
         earlier: the winners of other settings that stood in this run folder before, oldest first: recipe, score, and
             the settings that bring it back at no cost.
         ingredients: the pool's files, which `save` does not write over.
     """
 
-    best: VerifiedSoup
     leaderboard: Sequence[VerifiedSoup]
     verified: Sequence[VerifiedSoup]
-    report: Report
-    tests: Mapping[str, Report]
+    report: Comparison
+    tests: Mapping[str, Comparison]
     spent: Spent
     metric: str
     higher_is_better: bool
@@ -139,12 +110,17 @@ class Result:
     control: float | None = None
 
     def __repr__(self) -> str:
-        return f"Result({self.verdict()!r}, run_dir={str(self.run_dir)!r})"
+        return f"Result({self.verdict!r}, run_dir={str(self.run_dir)!r})"
+
+    @property
+    def best(self) -> VerifiedSoup:
+        """The winner."""
+        return self.leaderboard[0]
 
     @property
     def best_ingredient(self) -> VerifiedSoup:
         """The best single ingredient on the selection data."""
-        return next(entry for entry in self.leaderboard if entry.recipe.size == 1)
+        return best_ingredient(self.leaderboard)
 
     @property
     def soup_won(self) -> bool:
@@ -188,34 +164,40 @@ class Result:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What speaks against this pool, its ingredients or the search, a sentence each."""
+        """The findings, a sentence each."""
         return tuple(one.text for one in self.findings)
 
+    @property
     def verdict(self) -> str:
         """In a sentence or two: did a soup win, over what, by how much, and is that more than noise."""
-        return verdict(self)
+        return verdict_of(self.leaderboard, self.findings, self.report, metric=self.metric, control=self.control)
 
+    @property
     def surrogate_gap(self) -> str | None:
-        """In one sentence: how far the surrogate was from the verified soups; None if there are none."""
+        """In one sentence: the distance of the surrogate from the verified soups; None if there are none."""
         if not self.verified:
             return None
         gaps = [soup.gap for soup in self.verified]
         mean, worst = sum(gaps) / len(gaps), max(gaps, key=abs)
+        sign = "" if self.higher_is_better else ", above 0 where soups are better"
         return (
             f"Real soups minus averaged logits, over {len(gaps)} verified: mean {mean:+.4f}, largest {worst:+.4f} "
-            f"({self.metric})."
+            f"({self.metric}{sign})."
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Everything above as JSON holds it; `leaderboard.json` in the run folder."""
+        """All of it as JSON holds it; `leaderboard.json` in the run folder."""
         return {
+            "version": VERSION,
             "best": self.best.to_json(),
             "soup_won": self.soup_won,
             "control": self.control,
-            "verdict": self.verdict(),
-            "surrogate_gap": self.surrogate_gap(),
+            "verdict": self.verdict,
+            "surrogate_gap": self.surrogate_gap,
             "warnings": list(self.warnings),
+            "findings": [one.to_json() for one in self.findings],
             "metric": self.metric,
+            "higher_is_better": self.higher_is_better,
             "report": self.report.to_json(),
             "tests": {name: one.to_json() for name, one in self.tests.items()},
             "spent": asdict(self.spent),

@@ -1,86 +1,95 @@
-"""What a run found, in words: did a soup win, over what, and is the difference more than noise."""
+"""The verdict of a run, in words: did a soup win, over what, and is the difference more than noise."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from radin.common.wording import counted
-
-if TYPE_CHECKING:
-    from radin.report.result import Result, VerifiedSoup
-
-#: A soup that is so much worse than its ensemble says that its ingredients do not average, whatever the ensemble is
-#: worth.
-FAR_OFF = 0.05
-
-#: Two-sided p-value of the paired test from which on a difference is called noise.
-NOISE = 0.05
+from radin.common.wording import counted, enumerated
+from radin.report.comparison import Comparison
+from radin.report.findings import Finding
+from radin.report.verified_soup import VerifiedSoup
 
 #: Metrics of which 1 is the most.
 PERFECT = ("accuracy", "top5", "balanced-accuracy", "macro-f1")
 
-WHERE = {"test": "the test set", "held-back": "the held-back data", "selection": "the selection data"}
+#: Findings that tell that an ingredient does not average with the others.
+APART = ("diverged", "elsewhere", "barrier")
 
 
-def verdict(result: Result) -> str:
-    """Did a soup win, over what, and by how much; nothing is said to be better within noise."""
-    single = result.best_ingredient
-    name, best = single.recipe.member_names[0], result.best
-    value = f"{result.metric} {single.score:.4f}"
-    if any(one.kind == "classes" for one in result.findings):
+def verdict_of(
+    leaderboard: Sequence[VerifiedSoup],
+    findings: Sequence[Finding],
+    comparison: Comparison,
+    *,
+    metric: str,
+    control: float | None = None,
+) -> str:
+    """States whether a soup won, over what, and by how much; nothing is called better within noise.
+
+    Arguments:
+        leaderboard: verified soups and ingredients, best first.
+        findings: of the run.
+        comparison: of winner and best ingredient, on unseen data wherever there are such.
+        metric: its name.
+        control: value of the best ingredient with recomputed BatchNorm statistics on the selection data, if the winner
+            has such.
+    """
+    best, single = leaderboard[0], best_ingredient(leaderboard)
+    soups = [entry for entry in leaderboard if entry.recipe.size > 1]
+    name, value = single.recipe.member_names[0], f"{metric} {single.value:.4f}"
+    if any(one.kind == "classes" for one in findings):
         return (
             "Nothing is decided: the outputs seem to stand for other classes than the labels, so these scores mean "
             f"little. The best ingredient, {name}, has {value} on the selection data."
         )
-    if any(one.kind == "chance" and one.ingredient is None for one in result.findings):
-        won = f"the winner {best.score:.4f}" if result.soup_won else "no soup is better"
+    if any(one.kind == "chance" and one.ingredient is None for one in findings):
+        won = f"the winner {best.value:.4f}" if best.recipe.size > 1 else "no soup is better"
         return (
             f"Nothing is decided: no ingredient can be told from chance. The best, {name}, has {value} on the "
             f"selection data, and {won}."
         )
-    if not result.verified:
+    if not soups:
         return f"No soup was verified, so the best ingredient, {name}, stands: {value}."
-    if len({entry.score for entry in result.leaderboard}) == 1:
-        singles = counted(len(result.leaderboard) - len(result.verified), "ingredient")
+    if len({entry.score for entry in leaderboard}) == 1:
+        singles = counted(len(leaderboard) - len(soups), "ingredient")
         return (
-            f"Nothing is decided: {singles} and {counted(len(result.verified), 'soup')} all have {value} on the "
-            f"selection data, which cannot tell them apart. {_taken(result)}"
+            f"Nothing is decided: {singles} and {counted(len(soups), 'soup')} all have {value} on the selection data, "
+            f"which cannot tell them apart. {_taken(best, single)}"
         )
-    if not result.soup_won:
-        return _no_soup(result, name, value)
-    size = best.recipe.size
+    if best.recipe.size == 1:
+        return _no_soup(soups, single, findings, metric)
     if best.score == single.score:
         tied = f"ties with the best ingredient, {name}, at {value} on the selection data"
-        return f"A soup of {size} ingredients {tied}. {_taken(result)}"
-    alike = f", {result.control:.4f} with its BatchNorm statistics recomputed like the soup's" if result.control else ""
+        return f"A soup of {best.recipe.size} ingredients {tied}. {_taken(best, single)}"
+    alike = "" if control is None else f", {control:.4f} with its BatchNorm statistics recomputed like the soup's"
     found = (
-        f"{result.metric} {best.score:.4f} on the selection data, {single.score:.4f} for the best ingredient, "
-        f"{name}{alike}."
+        f"{metric} {best.value:.4f} on the selection data, {single.value:.4f} for the best ingredient, {name}{alike}."
     )
-    how, confirmed = _elsewhere(result)
-    return f"A soup of {size} ingredients {'wins' if confirmed else 'leads'}: {found} {how}"
+    wins = "wins" if comparison.confirms else "leads"
+    return f"A soup of {best.recipe.size} ingredients {wins}: {found} {_elsewhere(comparison)}"
 
 
-def _elsewhere(result: Result) -> tuple[str, bool]:
-    """What data that selected nothing say of the lead, and whether they confirm it; over the control if there is."""
-    report = result.report
-    where = WHERE[report.data] if len(result.tests) < 2 else f"the test set {next(iter(result.tests))}"
-    if report.data == "selection":
-        return "No data are left that did not select, so whether it is better elsewhere is open.", False
-    rival, p_value = report.rival
-    difference = report.winner.value - rival.value
-    p = f"{difference:+.4f}, p = {p_value:.2g}"
-    against = "" if report.control is None else f" than {report.ingredient} with recomputed statistics"
-    if p_value is None or p_value >= NOISE:
-        two = "the two" if report.control is None else f"it and {report.ingredient} with recomputed statistics"
-        return f"On {where} {two} differ by no more than noise ({p}).", False
-    better = (difference > 0) == result.higher_is_better
-    how = f"better{against}, too" if better else f"worse{against}"
-    return f"On {where} it is {how} ({p}).", better
+def best_ingredient(leaderboard: Sequence[VerifiedSoup]) -> VerifiedSoup:
+    """The best single ingredient."""
+    return next(entry for entry in leaderboard if entry.recipe.size == 1)
 
 
-def _taken(result: Result) -> str:
-    best, single = result.best, result.best_ingredient
+def _elsewhere(comparison: Comparison) -> str:
+    """The lead on data that selected nothing; over the control if there is one."""
+    if comparison.data == "selection":
+        return "No data are left that did not select, so whether it is better elsewhere is open."
+    p_value = comparison.rival[1]
+    p = f"{comparison.difference:+.4f}" + ("" if p_value is None else f", p = {p_value:.2g}")
+    rival = "" if comparison.control is None else f"{comparison.ingredient} with recomputed statistics"
+    if comparison.is_noise:
+        two = f"it and {rival}" if rival else "the two"
+        return f"On {comparison.where} {two} differ by no more than noise ({p})."
+    than = f" than {rival}" if rival else ""
+    how = f"better{than}, too" if comparison.confirms else f"worse{than}"
+    return f"On {comparison.where} it is {how} ({p})."
+
+
+def _taken(best: VerifiedSoup, single: VerifiedSoup) -> str:
     if best is single:
         return f"The ingredient {single.recipe.member_names[0]} is taken, whose logits are the likeliest."
     return (
@@ -89,29 +98,29 @@ def _taken(result: Result) -> str:
     )
 
 
-def _no_soup(result: Result, name: str, value: str) -> str:
-    soup = next(entry for entry in result.leaderboard if entry.recipe.size > 1)
-    many = len(result.verified)
-    which = "the one verified soup" if many == 1 else f"the best of {many} verified soups"
+def _no_soup(soups: Sequence[VerifiedSoup], single: VerifiedSoup, findings: Sequence[Finding], metric: str) -> str:
+    soup, name = soups[0], single.recipe.member_names[0]
+    which = "the one verified soup" if len(soups) == 1 else f"the best of {len(soups)} verified soups"
     return (
-        f"No soup won: the best ingredient, {name}, has {value} on the selection data, and {which} {soup.score:.4f}, "
-        f"where its averaged logits promised {soup.ensemble:.4f}. {_why_not(result, soup)}"
+        f"No soup won: the best ingredient, {name}, has {metric} {single.value:.4f} on the selection data, and {which} "
+        f"{soup.value:.4f}, where its averaged logits promised {soup.ensemble_value:.4f}. "
+        f"{_why_not(soups, single, findings, metric)}"
     )
 
 
-def _why_not(result: Result, soup: VerifiedSoup) -> str:
-    sign = 1 if result.higher_is_better else -1
-    single = result.best_ingredient
-    if single.score == 1.0 and result.metric in PERFECT:
+def _why_not(soups: Sequence[VerifiedSoup], single: VerifiedSoup, findings: Sequence[Finding], metric: str) -> str:
+    if single.score == 1.0 and metric in PERFECT:
         return "Nothing can be better on these data."
-    gap = sum(sign * one.gap for one in result.verified) / len(result.verified)
-    if min(gap, sign * soup.gap) < -FAR_OFF or any(one.kind == "gap" for one in result.findings):
-        other = "" if result.batchnorm == "recompute" else "; or try --batchnorm recompute, where there is BatchNorm"
+    if any(one.kind == "gap" for one in findings):
         return (
             "The soups fall short of their ensembles: the ingredients may lie too far apart in weight space for "
-            f"averaging; check that they were fine-tuned from one and the same model{other}."
+            "averaging; check that they were fine-tuned from one and the same model."
         )
-    if any(sign * one.ensemble > sign * single.score for one in result.verified):
-        whose = "The" if sign * soup.ensemble > sign * single.score else "Other"
+    apart = list(dict.fromkeys(str(one.ingredient) for one in findings if one.ingredient and one.kind in APART))
+    if apart:
+        which = f"{enumerated(apart)} {'lies' if len(apart) == 1 else 'lie'}"
+        return f"{which} too far apart from the rest in weight space for averaging; leave out what does not belong."
+    if any(one.ensemble > single.score for one in soups):
+        whose = "The" if soups[0].ensemble > single.score else "Other"
         return f"{whose} averaged logits were better, by less than the soup lost against them."
     return "Even the averaged logits are no better: these ingredients make the same mistakes, or one leads by far."

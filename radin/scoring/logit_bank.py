@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from radin.common.wording import counted
 from radin.errors import DataError, MissingFileError
-from radin.scoring.logit_folder import SPLIT, load_array, selecting_rows
+from radin.scoring.logit_folder import SPLIT, check_whole, load_array, selecting_rows
 
 #: Samples read at a time where a whole `[M, C]` array is checked or copied; chosen by hand.
 BLOCK = 8192
@@ -99,9 +99,9 @@ class LogitBank:
             arrays = [_logarithms(array) if one else array for array, one in zip(arrays, known, strict=True)]
         elif any(known):
             raise DataError(
-                f"{chosen[known.index(True)]}: expected logits, got what look like probabilities (all rows are in [0, 1] and "
-                "sum to 1), whose averages and losses mean something else; give the logits, or the logarithms of the "
-                "probabilities."
+                f"{chosen[known.index(True)]}: expected logits, got what look like probabilities (all rows are in "
+                "[0, 1] and sum to 1), whose averages and losses mean something else; give the logits, or the "
+                "logarithms of the probabilities."
             ).mended_by(probabilities="log")
         return cls(chosen, arrays, checked)
 
@@ -143,6 +143,7 @@ class LogitBank:
             raise MissingFileError(
                 f"{labels_file}: expected the labels, an int array [samples]; name the file that holds them."
             ).mended_by(labels="FILE")
+        check_whole(root, [*files, labels_file])
         arrays, given = [load_array(file) for file in files], load_array(labels_file)
         _check_count(given, arrays, str(labels_file))
         names = [unquote(file.stem) for file in files]
@@ -219,9 +220,9 @@ def check_logits(logits: np.ndarray, name: str, n_rows: int, n_classes: int) -> 
             where = f"{name}: its logits for sample {start + row} are not finite"
             if np.isneginf(values[row][~finite[row]]).all():
                 raise DataError(
-                    f"{where}: class {int((~finite[row]).argmax())} has -inf, the logarithm of a probability of 0 or the mark "
-                    "of a class that is masked; one such ingredient would rule the class out for every average, so write "
-                    "a large finite number, such as -100, in its place"
+                    f"{where}: class {int((~finite[row]).argmax())} has -inf, the logarithm of a probability of 0 or "
+                    "the mark of a class that is masked; one such ingredient would rule the class out for every "
+                    "average, so write a large finite number, such as -100, in its place"
                 )
             raise DataError(
                 f"{where} (NaN or infinite); this model has diverged or overflows in this precision; leave it out, or "

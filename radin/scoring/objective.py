@@ -7,7 +7,7 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float64
 
-#: What one evaluation is charged as: a *candidate* is scored from averaged logits, a *soup* is built and run.
+#: The unit in which evaluations are charged: a *candidate* is scored from averaged logits, a *soup* is built and run.
 Unit = Literal["candidate", "soup"]
 
 Proposal = Bool[np.ndarray, "k n"] | Float64[np.ndarray, "k n"]
@@ -21,6 +21,8 @@ class Objective(Protocol):
     are used where an objective has them:
 
     - `tie_break(weights)`: a loss, `float64[k]`, that orders recipes of equal score, lower first;
+    - `bound` and `refined(weights)`: how far scores may be from the true ones, and scores with a smaller error. All
+      recipes that may belong to the shortlist, within twice the bound, are scored again by `refined`;
     - `neighbours(mask)`, `swaps(mask)`, `additions(counts)`, `subset_range(start, stop)`: the answers to the methods of
       `radin.Problem` with these names, computed together. Without them each recipe is scored by a call;
     - `loss_and_gradient(weights)`: a smooth loss of one recipe and its gradient in the mixing weights;
@@ -30,7 +32,7 @@ class Objective(Protocol):
 
     @property
     def unit(self) -> Unit:
-        """What one evaluation is charged as."""
+        """The unit in which evaluations are charged."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -25,7 +25,8 @@ def interval(metric: Metric, statistics: Any, labels: Labels, seed: int = 0) -> 
     Proportions have Wilson's interval (Wilson 1927, https://doi.org/10.2307/2276774), which stays within [0, 1] and
     is right near its ends; all other metrics have a percentile bootstrap over samples. The interval always contains the
     value: the values of resamples may all lie on one side of it, as those of a metric over pairs of samples do, since
-    a resample pairs a sample with its own copies. Then the interval is shifted until the resamples' median is the value.
+    a resample pairs a sample with its own copies. Then the interval is shifted until the median of the resamples is the
+    value.
 
     Arguments:
         metric: the metric.

@@ -1,4 +1,4 @@
-"""What may be spent, and what has been spent."""
+"""Budget and ledger: the caps of a run, and its cost so far."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS evaluations (
                                -- statistics: a soup's BatchNorm statistics computed anew
     key TEXT NOT NULL,         -- digest of everything the logits depend on
     label TEXT NOT NULL,       -- the ingredient's name, or the recipe
-    state TEXT NOT NULL,       -- running, done, lost
+    state TEXT NOT NULL CHECK (state IN ('running', 'done', 'lost')),
     rows INTEGER NOT NULL,
     started REAL NOT NULL,     -- seconds since the epoch
     seconds REAL
@@ -48,7 +48,7 @@ CREATE TABLE IF NOT EXISTS searches (
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Budget:
     """Hard caps: never one evaluation over, also in the middle of a batch. None means no cap.
 
@@ -77,13 +77,13 @@ class Budget:
             raise InputError(f"budget: seconds must be above 0 and finite, got {self.seconds!r}")
 
     def cap(self, unit: Unit) -> int | None:
-        """How many evaluations of this unit may be spent; None for no cap."""
+        """The largest number of evaluations of this unit; None for no cap."""
         return self.candidates if unit == "candidate" else self.soups
 
 
 @dataclass(frozen=True)
 class PastSearch:
-    """What a ledger knows of a search: evaluations charged, seconds, and why it ended (None if it has not)."""
+    """A search as the ledger knows it: evaluations charged, seconds, and why it ended (None if it has not)."""
 
     charged: int
     seconds: float
@@ -91,7 +91,7 @@ class PastSearch:
 
 
 class Ledger:
-    """What has been spent, in a SQLite file that survives a kill at any moment.
+    """The cost of a run so far, in a SQLite file that survives a kill at any moment.
 
     One process holds a ledger at a time; a second one is refused. Close it, or use it in a `with` statement.
 
@@ -99,7 +99,7 @@ class Ledger:
         path: the file; made, with its folder, if it is not there.
 
     Raises:
-        RunDirError: another process has this ledger open, or the file is no ledger.
+        RunDirError: another process has this ledger open, or the file is damaged or no ledger.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -115,6 +115,7 @@ class Ledger:
             for statement in SCHEMA.split(";"):
                 self._db.execute(statement)
             self._db.execute("COMMIT")
+            self._refuse_damaged()
             undo.pop_all()
         self._open = True
 
@@ -125,6 +126,17 @@ class Ledger:
         if tables and mark != APPLICATION_ID:
             raise RunDirError(f"{self.path}: this database is no ledger of radin; choose another run folder")
         self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+    def _refuse_damaged(self) -> None:
+        """Refuses a ledger whose pages or facts are damaged."""
+        (found,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
+        if found != "ok":
+            raise _damaged(self.path, " ".join(found.split()))
+        for name, value in self._db.execute("SELECT name, value FROM facts"):
+            try:
+                json.loads(value)
+            except (ValueError, TypeError) as error:
+                raise _damaged(self.path, f"the fact {name!r} is no JSON") from error
 
     def __enter__(self) -> Ledger:
         return self
@@ -147,7 +159,7 @@ class Ledger:
             kind: `pass` for an ingredient, `soup` for a real soup, `test` for either on the test set, `statistics` for
                 computing a soup's BatchNorm statistics anew, `control` for an ingredient with such statistics.
             key: digest of everything that the resulting logits depend on.
-            label: how a person would call it.
+            label: a name for people to read.
             rows: samples evaluated.
         """
         begun = time.perf_counter()
@@ -163,6 +175,11 @@ class Ledger:
             if self._open:
                 self._execute("UPDATE evaluations SET state = ?, seconds = ? WHERE id = ?", state, seconds, row)
 
+    def lose(self, kind: Kind, key: str) -> bool:
+        """Counts a completed evaluation as lost, since its result is gone; returns whether there was one."""
+        update = "UPDATE evaluations SET state = 'lost' WHERE kind = ? AND key = ? AND state = 'done'"
+        return self._execute(update, kind, key).rowcount > 0
+
     def has_results(self) -> bool:
         """Whether any evaluation was completed."""
         return bool(self._execute("SELECT count(*) FROM evaluations WHERE state = 'done'").fetchone()[0])
@@ -174,7 +191,7 @@ class Ledger:
             self._execute("UPDATE evaluations SET state = ? WHERE id = ?", state, row)
 
     def count(self, kind: Kind, state: Literal["done", "lost"] = "done") -> int:
-        """How many evaluations of a kind were completed, or were lost to a kill or an interruption."""
+        """The number of evaluations of a kind that were completed, or were lost to an interruption or damage."""
         query = "SELECT count(*) FROM evaluations WHERE kind = ? AND state = ?"
         return int(self._execute(query, kind, state).fetchone()[0])
 
@@ -255,8 +272,15 @@ def _storage_errors(path: Path) -> Iterator[None]:
         what_to_do = "free some space and run again" if full else "make it writable, or choose another run folder"
         raise StorageError(f"{path}: could not write the ledger: {error}; {what_to_do}") from error
     except sqlite3.DatabaseError as error:
-        raise RunDirError(f"{path}: this is no ledger of radin ({error}); choose another run folder") from error
+        raise _damaged(path, str(error)) from error
     except (FileExistsError, NotADirectoryError) as error:
         raise RunDirError(f"{path.parent}: expected a folder for the run, got a file; choose another") from error
     except OSError as error:
         raise StorageError(f"{path}: could not make the ledger: {error.strerror}; choose another run folder") from error
+
+
+def _damaged(path: Path, fault: str) -> RunDirError:
+    return RunDirError(
+        f"{path}: this ledger is damaged, or no ledger of radin ({fault}), so what was spent cannot be known and "
+        "nothing is run; bring it back from a copy, or choose another run folder"
+    )

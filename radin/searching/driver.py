@@ -20,6 +20,7 @@ from radin.common.wording import counted
 from radin.errors import AbilityError, InputError, PluginError
 from radin.recipe import Recipe, as_proposals
 from radin.scoring.objective import Objective, Unit
+from radin.scoring.scored import Scored
 from radin.searching.account import Account, SearchStopped, StopReason
 from radin.searching.budget import Budget, Ledger
 from radin.searching.plugins import Searcher, SearchFunction, get_searcher
@@ -35,7 +36,7 @@ LONGEST = 1_000
 
 
 @dataclass(frozen=True)
-class Candidate:
+class Candidate(Scored):
     """A recipe and the score that the search's objective gave it.
 
     Attributes:
@@ -44,8 +45,6 @@ class Candidate:
         number: how many distinct recipes were scored before this one.
     """
 
-    recipe: Recipe
-    score: float
     number: int
 
 
@@ -168,6 +167,9 @@ def search(
             seconds = report.write(account, stopped)
     if past is not None and past.stopped is not None:  # a replay: time and reason are those of the search itself
         seconds, stopped = past.seconds, "seconds" if past.stopped == "seconds" else stopped
+    bound, refined = getattr(objective, "bound", 0.0), getattr(objective, "refined", None)
+    if bound and refined:
+        account.board.refine(top, bound, refined)
     found = account.board.best(top, getattr(objective, "tie_break", None))
     scores = account.board.scores[found].tolist()
     rows = account.board.rows(found)

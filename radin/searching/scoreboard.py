@@ -99,6 +99,22 @@ class Scoreboard:
         weights[mixed] = self._mixtures.distinct.rows(places[mixed]).view(np.float64)
         return weights
 
+    def refine(self, top: int, bound: float, refined: Callable[[Any], Float64[np.ndarray, " k"]]) -> None:
+        """Scores again, more exactly, all recipes that may be among the best `top` of at least two ingredients.
+
+        Arguments:
+            top: how many are wanted.
+            bound: how far the recorded scores may be from the true ones.
+            refined: scores with a smaller error.
+        """
+        ids = np.flatnonzero(self.sizes >= 2)
+        if len(ids) > top:
+            scores = self._scores[ids]
+            ids = ids[scores >= np.partition(scores, len(ids) - top)[len(ids) - top] - 2 * bound]
+        for start in range(0, len(ids), _TIE_BREAK_ROWS):
+            chunk = ids[start : start + _TIE_BREAK_ROWS]
+            self._scores[chunk] = refined(self.rows(chunk))
+
     def best(self, top: int, tie_break: Callable[[Any], Float64[np.ndarray, " k"]] | None) -> Int64[np.ndarray, " t"]:
         """Numbers of the best `top` recipes of at least two ingredients, best first.
 

@@ -36,10 +36,10 @@ def parse_task(spec: str) -> tuple[str, str]:
     if not module or not function:
         hint = f"; {nearest(spec, ADAPTERS)}" if ":" not in spec and not spec.endswith(".py") else ""
         raise InputError(
-            f"expected --task as FILE.py:FUNCTION, MODULE:FUNCTION or one of: {', '.join(ADAPTERS)}; got {spec!r}{hint}"
+            f"expected a task as FILE.py:FUNCTION, MODULE:FUNCTION or one of: {', '.join(ADAPTERS)}; got {spec!r}{hint}"
         )
     if module.endswith(".py") and not Path(module).is_file():
-        raise MissingFileError(f"{module}: no such file; --task expects FILE.py:FUNCTION")
+        raise MissingFileError(f"{module}: no such file; a task is FILE.py:FUNCTION")
     return module, function
 
 

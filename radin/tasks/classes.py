@@ -41,9 +41,9 @@ def check_class_order(
             if place != label and counts[name] == 1:
                 raise DataError(
                     f"the classes of {what} are in another order than those of {whose}: {name!r} is class {label} of "
-                    f"{what}, but {place} of {whose}. Give the classes of {what} in the order of {whose} "
-                    f"(--task-arg classes=FILE, one a line: {_first(stated or ())}), or leave out what differs"
-                )
+                    f"{what}, but {place} of {whose}. List the classes in the order of {whose}, one a line in "
+                    f"a file: {_first(stated or ())}; or leave out what differs."
+                ).mended_by(classes="FILE")
 
 
 def _first(names: Sequence[str], shown: int = 12) -> str:

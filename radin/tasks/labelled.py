@@ -1,4 +1,4 @@
-"""Labelled images as every reader gives them: what they are called, which can be read, and a digest of it all."""
+"""Labelled images as every reader gives them: their names, those that can be read, and a fingerprint of them all."""
 
 from __future__ import annotations
 
@@ -130,14 +130,13 @@ class Images(Dataset[tuple[Any, int]], ABC):
 
     @contextmanager
     def _saying_how_to_skip(self) -> Iterator[None]:
-        """Adds to the error of an image that cannot be read how to go on without all such images."""
+        """Adds to the error of an image that cannot be read the setting that leaves out all such images."""
         try:
             yield
         except DataError as error:
             if self.corrupt == "skip":
                 raise
-            how = "corrupt='skip', --task-arg corrupt=skip on the command line"
-            raise DataError(f"{error}; or leave out all that cannot be read: {how}") from error
+            raise DataError(f"{error}; or leave out all that cannot be read.").mended_by(corrupt="skip") from error
 
     def _complaint(self, row: int) -> tuple[str, str]:
         """Contents of an image, and why it cannot be read, or nothing. What was tried before is not tried again."""

@@ -62,7 +62,7 @@ def label_array(labels: Any, what: str, first: int = 0) -> Int64[np.ndarray, " b
     array = _plain(labels, what)
     wanted = f"{what}: expected one integer label per sample, got"
     if array.dtype.kind in "OSUV":
-        example = repr(array.reshape(-1)[0])[:40] if array.size else "nothing"
+        example = repr(array.reshape(-1)[:1].tolist())[1:-1][:40] or "nothing"
         raise DataError(
             f"{wanted} {example} as the label of sample {first}; number the classes in the order of the head's outputs"
         )

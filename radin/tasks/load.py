@@ -105,7 +105,8 @@ def _convert(function: Callable[..., Any], spec: str, given: Mapping[str, str]) 
     missing = [name for name, p in takes.items() if p.default is p.empty and name not in given]
     if missing:
         names = f"; {listing(spec)}" if spec in LISTINGS and "arch" in missing else ""
-        raise InputError(f"{spec} needs --task-arg {' --task-arg '.join(f'{name}=...' for name in missing)}{names}")
+        needed = ", ".join(f"{name}=..." for name in missing)
+        raise InputError(f"{spec} needs {needed}{names}")
     values: dict[str, Any] = {}
     for name, text in given.items():
         annotation = takes[name].annotation
@@ -115,9 +116,7 @@ def _convert(function: Callable[..., Any], spec: str, given: Mapping[str, str]) 
         try:
             values[name] = TypeAdapter(annotation).validate_python(text)
         except ValidationError as error:
-            raise InputError(
-                f"{spec}: argument {name!r} should be {_expected(annotation)}, got {text!r}; say --task-arg {name}=..."
-            ) from error
+            raise InputError(f"{spec}: argument {name!r} should be {_expected(annotation)}, got {text!r}") from error
     return values
 
 

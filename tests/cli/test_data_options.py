@@ -125,9 +125,7 @@ def test_a_run_on_a_part_of_the_data_is_resumed_and_diagnosed_on_that_part(
     assert (code, json.loads(out)["spent"]["passes"]) == (0, 3)
     code, _, err = soup(capsys, tmp_path / "run", task_file, files, *settings, "--limit", "50")
     assert code == 2
-    assert (
-        "other inputs: the data differs, since options changed: --limit (40 before, 50 now). Run with --limit 40" in err
-    )
+    assert "other inputs: the data differs, since settings changed: limit (40 before, 50 now)" in err
     same = ["diagnose", *files, "--task", f"{task_file}:task", "--run-dir", tmp_path / "run", *settings]
     code, out, _ = call(capsys, *same, "--limit", "40")
     assert code == 0

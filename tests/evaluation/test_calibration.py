@@ -145,7 +145,7 @@ def test_the_paired_error_is_the_spread_over_samples(metric: str) -> None:
 def run(pool: radin.Pool, folder: Path, soups: int, calibrate: bool, **settings) -> radin.Result:
     budget = radin.Budget(soups=soups, candidates=50)
     return radin.make_soup(
-        pool, task(**settings), "monte-carlo", budget=budget, run_dir=folder, calibrate=calibrate, seed=3
+        pool, task(**settings), searcher="monte-carlo", budget=budget, run_dir=folder, calibrate=calibrate, seed=3
     )
 
 

@@ -14,27 +14,36 @@ import radin
 from radin.common.files import digest_of
 from radin.errors import DataError, IncompatibleError, RunDirError, TaskError
 from radin.evaluation.evaluator import Evaluator
+from radin.evaluation.run_folder import RunFolder
 
 
-def evaluator(paths: list[Path], run: Path, ledger: radin.Ledger, **settings) -> Evaluator:
-    return Evaluator(radin.Pool(paths), task(**settings), run, ledger)
+def evaluator(paths: list[Path], folder: RunFolder, **settings) -> Evaluator:
+    return Evaluator(radin.Pool(paths), task(**settings), folder)
 
 
 @pytest.fixture
-def ledger(tmp_path: Path):
-    with radin.Ledger(tmp_path / "run" / "ledger.db") as opened:
+def folder(tmp_path: Path):
+    with RunFolder(tmp_path / "run") as opened:
         yield opened
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Path:
-    return tmp_path / "run"
+def again(folder: RunFolder):
+    """Opens the run folder anew, as another process would."""
+
+    def reopened() -> RunFolder:
+        folder.close()
+        opened.append(RunFolder(folder.path))
+        return opened[-1]
+
+    opened: list[RunFolder] = []
+    yield reopened
+    for one in opened:
+        one.close()
 
 
-def test_logits_are_those_of_a_plain_network(
-    checkpoints: list[Path], run: Path, ledger: radin.Ledger, device: str
-) -> None:
-    bank = evaluator(checkpoints, run, ledger, device=device).collect()
+def test_logits_are_those_of_a_plain_network(checkpoints: list[Path], folder: RunFolder, device: str) -> None:
+    bank = evaluator(checkpoints, folder, device=device).collect()
     network, (x, y) = Network(), clouds(SAMPLES, 1)
     for i, path in enumerate(checkpoints):
         network.load_state_dict(load_file(path))
@@ -45,37 +54,35 @@ def test_logits_are_those_of_a_plain_network(
     assert bank.names == tuple(path.stem for path in checkpoints)
 
 
-def test_one_more_model_costs_one_pass(tmp_path: Path, run: Path, ledger: radin.Ledger) -> None:
+def test_one_more_model_costs_one_pass(tmp_path: Path, folder: RunFolder) -> None:
     paths = make_pool(tmp_path / "pool", 4)
-    evaluator(paths[:3], run, ledger).collect()
-    assert ledger.count("pass") == 3
-    evaluator(paths, run, ledger).collect()
-    assert ledger.count("pass") == 4
-    evaluator(paths[1:], run, ledger).collect()
-    assert ledger.count("pass") == 4
+    evaluator(paths[:3], folder).collect()
+    assert folder.ledger.count("pass") == 3
+    evaluator(paths, folder).collect()
+    assert folder.ledger.count("pass") == 4
+    evaluator(paths[1:], folder).collect()
+    assert folder.ledger.count("pass") == 4
 
 
-def test_the_folder_of_logits_is_a_bank(checkpoints: list[Path], run: Path, ledger: radin.Ledger) -> None:
-    bank = evaluator(checkpoints, run, ledger).collect()
-    read = radin.LogitBank.from_folder(run / "logits", samples="all")
+def test_the_folder_of_logits_is_a_bank(checkpoints: list[Path], folder: RunFolder) -> None:
+    bank = evaluator(checkpoints, folder).collect()
+    read = radin.LogitBank.from_folder(folder.path / "logits", samples="all")
     assert read.names == bank.names
-    selected = radin.LogitBank.from_folder(run / "logits")
+    selected = radin.LogitBank.from_folder(folder.path / "logits")
     np.testing.assert_array_equal(selected.labels, bank.labels[task().split[0]])
     np.testing.assert_array_equal(read.read(2, 0, SAMPLES), bank.read(2, 0, SAMPLES))
 
 
 @pytest.mark.parametrize("settings", [{"samples": SAMPLES - 1}, {"forward": lambda network, x: 2 * network(x)}])
-def test_other_data_or_code_are_another_run(
-    checkpoints: list[Path], run: Path, ledger: radin.Ledger, settings: dict
-) -> None:
-    evaluator(checkpoints, run, ledger).collect()
+def test_other_data_or_code_are_another_run(checkpoints: list[Path], folder: RunFolder, settings: dict) -> None:
+    evaluator(checkpoints, folder).collect()
     with pytest.raises(RunDirError, match=r"made with other inputs: the (data|task code) differs"):
-        evaluator(checkpoints, run, ledger, **settings).collect()
-    assert ledger.count("pass") == len(checkpoints)
+        evaluator(checkpoints, folder, **settings).collect()
+    assert folder.ledger.count("pass") == len(checkpoints)
 
 
 def test_a_folder_without_a_completed_pass_takes_other_inputs_and_forgets_the_first(
-    tmp_path: Path, run: Path, ledger: radin.Ledger
+    tmp_path: Path, folder: RunFolder
 ) -> None:
     def forward(network: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
         if len(x) > 40:
@@ -86,61 +93,61 @@ def test_a_folder_without_a_completed_pass_takes_other_inputs_and_forgets_the_fi
 
     paths = make_pool(tmp_path / "pool", 4)
     with pytest.raises(TaskError, match="not yet written"):
-        evaluator(paths[:3], run, ledger, forward=forward).collect()
-    assert (ledger.count("pass", "lost"), ledger.fact("batch_size")) == (1, 32)
-    known = ledger.fact("digests")
-    mended = evaluator(paths[1:], run, ledger, samples=SAMPLES - 1)
+        evaluator(paths[:3], folder, forward=forward).collect()
+    assert (folder.ledger.count("pass", "lost"), folder.batch_size) == (1, 32)
+    known = folder.fingerprints
+    mended = evaluator(paths[1:], folder, samples=SAMPLES - 1)
     assert mended.collect().n_samples == SAMPLES - 1
     assert mended.batch_size == task().batch_size
-    assert (ledger.count("pass"), ledger.count("pass", "lost")) == (3, 0)
-    assert known.items() <= ledger.fact("digests").items()
+    assert (folder.ledger.count("pass"), folder.ledger.count("pass", "lost")) == (3, 0)
+    assert known.items() <= folder.fingerprints.items()
     with pytest.raises(RunDirError, match="made with other inputs"):
-        evaluator(paths[:3], run, ledger, forward=forward).collect()
+        evaluator(paths[:3], folder, forward=forward).collect()
 
 
 def test_a_pass_that_was_complete_when_its_process_was_killed_binds_the_folder(
-    checkpoints: list[Path], run: Path, ledger: radin.Ledger
+    checkpoints: list[Path], folder: RunFolder
 ) -> None:
-    evaluator(checkpoints[:1], run, ledger).collect()
-    ledger._execute("UPDATE evaluations SET state = 'running'")
+    evaluator(checkpoints[:1], folder).collect()
+    folder.ledger._execute("UPDATE evaluations SET state = 'running'")
     with pytest.raises(RunDirError, match="the data differs"):
-        evaluator(checkpoints, run, ledger, samples=SAMPLES - 1).collect()
+        evaluator(checkpoints, folder, samples=SAMPLES - 1).collect()
 
 
-def test_a_changed_checkpoint_is_another_run(tmp_path: Path, run: Path, ledger: radin.Ledger) -> None:
+def test_a_changed_checkpoint_is_another_run(tmp_path: Path, folder: RunFolder) -> None:
     paths = make_pool(tmp_path / "pool", 3)
-    evaluator(paths, run, ledger).collect()
+    evaluator(paths, folder).collect()
     changed = load_file(paths[1])
     changed["layers.0.bias"] += 1
     save_file(changed, paths[1])
     with pytest.raises(RunDirError, match="contents of run1 have changed"):
-        evaluator(paths, run, ledger).collect()
+        evaluator(paths, folder).collect()
 
 
-def test_another_pool_is_another_run(tmp_path: Path, run: Path, ledger: radin.Ledger) -> None:
+def test_another_pool_is_another_run(tmp_path: Path, folder: RunFolder) -> None:
     paths = make_pool(tmp_path / "pool", 4)
-    evaluator(paths[:3], run, ledger).collect()
+    evaluator(paths[:3], folder).collect()
     with pytest.raises(RunDirError, match="its pool was run0, run1, run2"):
-        evaluator(paths[1:], run, ledger).collect()
+        evaluator(paths[1:], folder).collect()
 
 
 def test_a_change_that_no_key_can_see_is_caught(
-    checkpoints: list[Path], run: Path, ledger: radin.Ledger, monkeypatch: pytest.MonkeyPatch
+    checkpoints: list[Path], folder: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def forward(network: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
         return float(os.environ["SCALE"]) * network(x)
 
     monkeypatch.setenv("SCALE", "1.0")
     for _ in range(2):
-        evaluator(checkpoints, run, ledger, forward=forward).collect()
+        evaluator(checkpoints, folder, forward=forward).collect()
     monkeypatch.setenv("SCALE", "1.5")
     with pytest.raises(DataError, match=r"run0: the logits stored in .* differ by"):
-        evaluator(checkpoints, run, ledger, forward=forward).collect()
+        evaluator(checkpoints, folder, forward=forward).collect()
 
 
 @pytest.mark.parametrize("precision", ["float32", "autocast", "bfloat16"])
 def test_a_change_within_rounding_is_none(
-    checkpoints: list[Path], run: Path, ledger: radin.Ledger, monkeypatch: pytest.MonkeyPatch, precision: str
+    checkpoints: list[Path], folder: RunFolder, monkeypatch: pytest.MonkeyPatch, precision: str
 ) -> None:
     def forward(network: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
         logits = network(x.to(next(network.parameters()).dtype))
@@ -152,7 +159,7 @@ def test_a_change_within_rounding_is_none(
     def collect() -> None:
         autocast = "bfloat16" if precision == "autocast" else None
         one = radin.Task(build, clouds(100, 1), forward=forward, autocast=autocast, device="cpu", source="1")
-        Evaluator(radin.Pool(checkpoints), one, run, ledger).collect()
+        Evaluator(radin.Pool(checkpoints), one, folder).collect()
 
     monkeypatch.setenv("SCALE", "1.0")
     collect()
@@ -164,32 +171,32 @@ def test_a_change_within_rounding_is_none(
         collect()
 
 
-def test_one_model_under_two_names_is_refused(tmp_path: Path, run: Path, ledger: radin.Ledger) -> None:
+def test_one_model_under_two_names_is_refused(tmp_path: Path, folder: RunFolder) -> None:
     paths = make_pool(tmp_path / "pool", 2)
     twin = tmp_path / "pool" / "twin.safetensors"
     twin.write_bytes(paths[1].read_bytes())
     with pytest.raises(IncompatibleError, match=r"run1.safetensors and .*twin.safetensors have the same contents"):
-        evaluator([*paths, twin], run, ledger).collect()
+        evaluator([*paths, twin], folder).collect()
 
 
-def test_a_diverged_model_is_named_and_the_others_are_kept(tmp_path: Path, run: Path, ledger: radin.Ledger) -> None:
+def test_a_diverged_model_is_named_and_the_others_are_kept(tmp_path: Path, folder: RunFolder) -> None:
     paths = make_pool(tmp_path / "pool", 3)
     diverged = load_file(paths[2])
     diverged["layers.3.bias"][0] = torch.inf
     save_file(diverged, paths[2])
     with pytest.raises(DataError, match="run2: its logits for sample 0 are not finite"):
-        evaluator(paths, run, ledger).collect()
-    assert (ledger.count("pass"), ledger.count("pass", "lost")) == (2, 1)
-    evaluator(paths[:2], run, ledger).collect()
-    assert ledger.count("pass") == 2
+        evaluator(paths, folder).collect()
+    assert (folder.ledger.count("pass"), folder.ledger.count("pass", "lost")) == (2, 1)
+    evaluator(paths[:2], folder).collect()
+    assert folder.ledger.count("pass") == 2
 
 
-def test_labels_out_of_range_are_refused(checkpoints: list[Path], run: Path, ledger: radin.Ledger) -> None:
+def test_labels_out_of_range_are_refused(checkpoints: list[Path], folder: RunFolder) -> None:
     x, y = clouds(50, 1)
     y[17] = 3
     wrong = radin.Task(Network, (x, y), device="cpu")
     with pytest.raises(DataError, match="label 3 of sample 17 is out of range"):
-        Evaluator(radin.Pool(checkpoints), wrong, run, ledger).collect()
+        Evaluator(radin.Pool(checkpoints), wrong, folder).collect()
 
 
 @pytest.mark.parametrize(
@@ -202,7 +209,7 @@ def test_labels_out_of_range_are_refused(checkpoints: list[Path], run: Path, led
     ids=["cuda", "cpu", "cublas"],
 )
 def test_the_batch_halves_itself_and_is_remembered(
-    checkpoints: list[Path], run: Path, ledger: radin.Ledger, error: RuntimeError
+    checkpoints: list[Path], folder: RunFolder, error: RuntimeError
 ) -> None:
     largest = []
 
@@ -212,65 +219,61 @@ def test_the_batch_halves_itself_and_is_remembered(
         largest.append(len(x))
         return network(x)
 
-    one = evaluator(checkpoints, run, ledger, forward=forward)
+    one = evaluator(checkpoints, folder, forward=forward)
     bank = one.collect()
     assert (one.batch_size, max(largest)) == (32, 32)
     assert bank.read(0, 0, SAMPLES).shape == (SAMPLES, 3)
-    assert evaluator(checkpoints, run, ledger, forward=forward).batch_size == 32
-    assert ledger.count("pass", "lost") == 0
+    assert evaluator(checkpoints, folder, forward=forward).batch_size == 32
+    assert folder.ledger.count("pass", "lost") == 0
 
 
-def test_a_single_sample_that_does_not_fit_ends_the_halving(
-    checkpoints: list[Path], run: Path, ledger: radin.Ledger
-) -> None:
+def test_a_single_sample_that_does_not_fit_ends_the_halving(checkpoints: list[Path], folder: RunFolder) -> None:
     def forward(network: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     with pytest.raises(TaskError, match="memory ran out on a single sample"):
-        evaluator(checkpoints, run, ledger, forward=forward).collect()
+        evaluator(checkpoints, folder, forward=forward).collect()
 
 
-def test_half_written_logits_do_not_count(checkpoints: list[Path], run: Path, ledger: radin.Ledger) -> None:
+def test_half_written_logits_do_not_count(checkpoints: list[Path], folder: RunFolder, again) -> None:
     """The index names a file only when it is complete, so a file without an entry is evaluated again."""
-    one = evaluator(checkpoints, run, ledger)
-    one.collect()
-    index = run / "logits" / "index.json"
+    evaluator(checkpoints, folder).collect()
+    index = folder.path / "logits" / "index.json"
     entries = json.loads(index.read_text())
     del entries["run3"]
     index.write_text(json.dumps(entries))
-    evaluator(checkpoints, run, ledger).collect()
-    assert ledger.count("pass") == len(checkpoints) + 1
+    reopened = again()
+    evaluator(checkpoints, reopened).collect()
+    counts = reopened.ledger.count("pass"), reopened.ledger.count("pass", "lost")
+    assert counts == (len(checkpoints), 1)  # the pass whose result is gone is lost
+    assert any("run3" in note for note in reopened.notes)
 
 
-def test_what_was_running_is_settled(checkpoints: list[Path], run: Path, ledger: radin.Ledger) -> None:
-    one = evaluator(checkpoints, run, ledger)
+def test_what_was_running_is_settled(checkpoints: list[Path], folder: RunFolder) -> None:
+    one = evaluator(checkpoints, folder)
     one.collect()
-    finished = one.key(radin.Recipe.subset(one.pool.names, [0]), one.task.rows)
+    finished = one.key(one.evaluation(radin.Recipe.subset(one.pool.names, [0])))
     for key in (finished, digest_of("cut short")):
         insert = (
             "INSERT INTO evaluations (kind, key, label, state, rows, started) VALUES ('pass', ?, '', 'running', 1, 0)"
         )
-        ledger._execute(insert, key)
-    evaluator(checkpoints, run, ledger).collect()
-    assert (ledger.count("pass"), ledger.count("pass", "lost")) == (len(checkpoints) + 1, 1)
+        folder.ledger._execute(insert, key)
+    evaluator(checkpoints, folder).collect()
+    assert (folder.ledger.count("pass"), folder.ledger.count("pass", "lost")) == (len(checkpoints) + 1, 1)
 
 
-def test_leftovers_of_a_killed_process_go_and_nothing_else(
-    checkpoints: list[Path], run: Path, ledger: radin.Ledger
-) -> None:
-    mine = [run / "mine" / ".download.12.part", run / ".notes.part", run / "logits" / "a.part"]
-    theirs = [run / ".soup.safetensors.4711.part", run / "logits" / ".run0.npy.4711.part"]
+def test_leftovers_of_a_killed_process_go_and_nothing_else(checkpoints: list[Path], folder: RunFolder) -> None:
+    mine = [folder.path / "mine" / ".download.12.part", folder.path / ".notes.part", folder.path / "logits" / "a.part"]
+    theirs = [folder.path / ".soup.safetensors.4711.part", folder.path / "logits" / ".run0.npy.4711.part"]
     for path in (*mine, *theirs):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    evaluator(checkpoints, run, ledger).collect()
+    evaluator(checkpoints, folder).collect()
     assert all(path.exists() for path in mine)
     assert not any(path.exists() for path in theirs)
 
 
-def test_a_first_batch_that_does_not_fit_is_halved_too(
-    checkpoints: list[Path], run: Path, ledger: radin.Ledger
-) -> None:
+def test_a_first_batch_that_does_not_fit_is_halved_too(checkpoints: list[Path], folder: RunFolder) -> None:
     fits = [1000]
 
     def forward(network: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
@@ -278,7 +281,7 @@ def test_a_first_batch_that_does_not_fit_is_halved_too(
             raise torch.OutOfMemoryError("CUDA out of memory")
         return network(x)
 
-    one = evaluator(checkpoints, run, ledger, forward=forward)
-    one.fill(radin.Recipe.uniform(one.pool.names))
+    one = evaluator(checkpoints, folder, forward=forward)
+    one.fill(one.evaluation(radin.Recipe.uniform(one.pool.names)))
     fits.append(100)
     assert len(one.first_batch()) == one.batch_size == 64

@@ -14,6 +14,7 @@ import radin
 from radin.errors import DataError, IncompatibleError, TaskError
 from radin.evaluation.evaluator import Evaluator
 from radin.evaluation.loading import AFRESH
+from radin.evaluation.run_folder import RunFolder
 from radin.weights.averaging import average
 
 X = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
@@ -128,7 +129,7 @@ CASES: dict[str, tuple[Callable[[], nn.Module], Callable[[], dict[str, torch.Ten
 
 def evaluator(paths: list[Path], run: Path, build: Callable[[], nn.Module], **settings) -> Evaluator:
     task = radin.Task(build, (X, Y), holdback=0.0, device="cpu", **settings)
-    return Evaluator(radin.Pool(paths), task, run, radin.Ledger(run / "ledger.db"), batchnorm="average")
+    return Evaluator(radin.Pool(paths), task, RunFolder(run), batchnorm="average")
 
 
 @pytest.mark.filterwarnings("ignore:Lazy modules")
@@ -137,7 +138,7 @@ def test_every_model_gives_what_load_state_dict_gives(tmp_path: Path, case: str)
     build, make, in_place = CASES[case]
     one = evaluator(states(make, tmp_path), tmp_path / "run", build)
     bank = one.collect()
-    soup = one.logits(radin.Recipe.uniform(one.pool.names), "soup")
+    soup = one.logits(one.evaluation(radin.Recipe.uniform(one.pool.names)))
     average(one.pool, [True] * 3, tmp_path / "soup.safetensors")
     files = [*(torch.load(path) for path in one.pool.paths), load_file(tmp_path / "soup.safetensors")]
     for state, logits in zip(files, [*(bank.read(i, 0, 60) for i in range(3)), soup], strict=True):
@@ -146,7 +147,7 @@ def test_every_model_gives_what_load_state_dict_gives(tmp_path: Path, case: str)
         with torch.inference_mode():
             np.testing.assert_array_equal(logits, network.eval()(X).numpy())
     assert one.networks.remarks == (() if in_place else (AFRESH,))
-    one.ledger.close()
+    one.folder.close()
 
 
 @pytest.mark.parametrize("case", ["plain", "renamed", "cached"])
@@ -183,7 +184,7 @@ def test_the_proof_costs_one_network_and_four_batches_once(tmp_path: Path) -> No
     one = evaluator(paths, tmp_path / "run", build, forward=forward, batch_size=20, source="1")
     one.networks.prove()
     assert (len(built), batches) == (2, [20] * 4)
-    one.ledger.close()
+    one.folder.close()
     evaluator(paths, tmp_path / "run", build, forward=forward, batch_size=20, source="1").networks.prove()
     assert (len(built), len(batches)) == (3, 4)
 
@@ -268,13 +269,13 @@ def test_networks_that_no_file_determines_are_refused_before_anything_is_charged
     one = evaluator(states(lambda: nn.Linear(4, 3).state_dict(), tmp_path), tmp_path / "run", lambda: kind(4, 3))
     with pytest.raises(error, match=message):
         one.collect()
-    assert not one.ledger.has_results() and one.ledger.count("pass", "lost") == 0
+    assert not one.folder.ledger.has_results() and one.folder.ledger.count("pass", "lost") == 0
 
 
 def test_labels_without_an_output_are_refused_before_anything_is_charged(tmp_path: Path) -> None:
     pool = radin.Pool(states(lambda: plain().state_dict(), tmp_path))
-    with radin.Ledger(tmp_path / "run" / "ledger.db") as ledger:
+    with RunFolder(tmp_path / "run") as folder:
         task = radin.Task(plain, (X, Y + 1), device="cpu")
         with pytest.raises(DataError, match="label 3 of sample 2"):
-            Evaluator(pool, task, tmp_path / "run", ledger).collect()
-        assert ledger.count("pass", "lost") == 0
+            Evaluator(pool, task, folder).collect()
+        assert folder.ledger.count("pass", "lost") == 0

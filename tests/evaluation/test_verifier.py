@@ -92,7 +92,7 @@ def test_batchnorm_policies_reach_network_and_file(policy: str, tmp_path: Path, 
     with radin.Verifier(pool, one, tmp_path / "run", batchnorm=policy) as verifier:
         recipe = radin.Recipe.subset(pool.names, [0, 1, 3])
         logits = verifier.logits(recipe)
-        statistics = verifier.evaluator.recomputed(recipe)
+        statistics = verifier.recomputed(recipe)
     assert bool(statistics) == (policy == "recompute")
     radin.average(pool, recipe, tmp_path / "soup.safetensors", batchnorm=policy, replace=statistics)
     network = Network(batchnorm=True).eval()
@@ -121,7 +121,7 @@ def test_a_layer_that_inference_does_not_reach_keeps_its_average(tmp_path: Path)
     pool, one = radin.Pool(paths), radin.Task(Auxiliary, clouds(SAMPLES, 1), device="cpu")
     recipe = radin.Recipe.uniform(pool.names)
     with radin.Verifier(pool, one, tmp_path / "run") as verifier:
-        statistics = verifier.evaluator.recomputed(recipe)
+        statistics = verifier.recomputed(recipe)
     averaged, recomputed = (
         load_file(radin.average(pool, recipe, tmp_path / "soup.safetensors", replace=given))
         for given in ({}, statistics)
@@ -154,7 +154,7 @@ def test_a_layer_under_two_names_has_its_statistics_recomputed_under_both(tmp_pa
     pool, one = radin.Pool(paths), radin.Task(Twice, clouds(SAMPLES, 1), device="cpu")
     with radin.Verifier(pool, one, tmp_path / "run") as verifier:
         recipe = radin.Recipe.uniform(pool.names)
-        logits, statistics = verifier.logits(recipe), verifier.evaluator.recomputed(recipe)
+        logits, statistics = verifier.logits(recipe), verifier.recomputed(recipe)
     radin.average(pool, recipe, tmp_path / "soup.safetensors", batchnorm="recompute", replace=statistics)
     network = Twice().eval()
     network.load_state_dict(load_file(tmp_path / "soup.safetensors"))
@@ -166,8 +166,8 @@ def test_recomputed_statistics_are_those_of_the_activations(tmp_path: Path) -> N
     paths = make_pool(tmp_path / "pool", 3, batchnorm=True)
     one = task(batchnorm=True, batch_size=1000, holdback=0.0)
     with radin.Verifier(radin.Pool(paths), one, tmp_path / "run", batchnorm="recompute") as verifier:
-        statistics = verifier.evaluator.recomputed(radin.Recipe.uniform(verifier.names))
-        network = verifier.evaluator.fill(radin.Recipe.uniform(verifier.names))
+        statistics = verifier.recomputed(radin.Recipe.uniform(verifier.names))
+        network = verifier.network(radin.Recipe.uniform(verifier.names))
     with torch.inference_mode():
         hidden = network.layers[0](one.data[0])
     np.testing.assert_allclose(statistics["layers.1.running_mean"], hidden.mean(0).numpy(), rtol=1e-4, atol=1e-5)
@@ -185,7 +185,7 @@ def test_recomputed_statistics_do_not_depend_on_how_data_are_sorted(tmp_path: Pa
             partial(Network, True), (x[order], y[order]), holdback=0.0, batch_size=SAMPLES - 1, device="cpu"
         )
         with radin.Verifier(radin.Pool(paths), one, tmp_path / name, batchnorm="recompute") as verifier:
-            found.append(verifier.evaluator.recomputed(radin.Recipe.uniform(verifier.names)))
+            found.append(verifier.recomputed(radin.Recipe.uniform(verifier.names)))
     for statistic in ("running_mean", "running_var"):
         np.testing.assert_allclose(
             found[0][f"layers.1.{statistic}"], found[1][f"layers.1.{statistic}"], rtol=0.05, atol=0.05
@@ -247,7 +247,7 @@ def test_a_network_without_batchnorm_has_no_statistics_to_charge(checkpoints: li
     pool = radin.Pool(checkpoints)
     with radin.Verifier(pool, task(), tmp_path / "run", batchnorm="recompute") as verifier:
         recipe = radin.Recipe.uniform(pool.names)
-        assert verifier.evaluator.recomputed(recipe) == {}
+        assert verifier.recomputed(recipe) == {}
         assert verifier.ledger.count("statistics") == 0
 
 
@@ -267,7 +267,7 @@ def test_a_network_within_another_is_filled_and_written(tmp_path: Path) -> None:
     held = radin.Task(Held, clouds(SAMPLES, 1), device="cpu")
     with radin.Verifier(radin.Pool(paths), held, tmp_path / "run", batchnorm="recompute") as verifier:
         recipe = radin.Recipe.uniform(verifier.names)
-        logits, statistics = verifier.logits(recipe), verifier.evaluator.recomputed(recipe)
+        logits, statistics = verifier.logits(recipe), verifier.recomputed(recipe)
     assert set(statistics) == {"layers.1.running_mean", "layers.1.running_var"}
     soup = radin.average(radin.Pool(paths), recipe, tmp_path / "soup.safetensors", replace=statistics)
     network = Network(batchnorm=True).eval()

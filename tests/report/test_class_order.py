@@ -90,8 +90,8 @@ def test_a_run_and_its_diagnosis_say_it(tmp_path: Path) -> None:
         save_file({name: t.roll(1, 0) if name.startswith("layers.3.") else t for name, t in state.items()}, path)
     pool = radin.Pool(tmp_path / "pool")
     result = radin.make_soup(pool, task(), run_dir=tmp_path / "run")
-    assert result.verdict().startswith("Nothing is decided: the outputs seem to stand for other classes")
+    assert result.verdict.startswith("Nothing is decided: the outputs seem to stand for other classes")
     assert result.warnings[0].startswith("The outputs seem to stand for other classes than the labels: output 0 for")
     assert "classes=FILE" in result.warnings[0]
-    found = diagnose(pool, task(), tmp_path / "run")
+    found = diagnose(pool, task(), run_dir=tmp_path / "run")
     assert found.verdict.startswith("Nothing can be said of this pool yet. The outputs seem to stand for other")

@@ -18,7 +18,7 @@ from radin.evaluation.gram import Gram, weight_gram
 from radin.report.diagnosis import diagnose
 from radin.report.findings import home_group, search_findings, soup_findings, weight_findings
 from radin.report.picture import draw_diagnosis
-from radin.report.soup_gaps import Measured
+from radin.report.verified_soup import VerifiedSoup
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_one_of_another_start_is_named_from_weights_alone(broken: dict[str, Path
 
 
 def test_with_real_soups_the_sound_rest_is_told_from_it(broken: dict[str, Path], tmp_path: Path) -> None:
-    found = diagnose(without(broken, "exploded"), digits.task(), tmp_path, soups=3)
+    found = diagnose(without(broken, "exploded"), digits.task(), run_dir=tmp_path, soups=3)
     assert found.suspects == ("foreign", "reversed")
     kinds = {(one.kind, one.ingredient) for one in found.findings}
     assert {("elsewhere", "foreign"), ("barrier", "foreign"), ("chance", "reversed")} <= kinds
@@ -60,7 +60,7 @@ def test_with_real_soups_the_sound_rest_is_told_from_it(broken: dict[str, Path],
     assert found.soups == 3
     with radin.Ledger(tmp_path / "ledger.db") as ledger:
         assert (ledger.count("pass"), ledger.count("soup")) == (7, 3)
-    again = diagnose(without(broken, "exploded"), digits.task(), tmp_path)
+    again = diagnose(without(broken, "exploded"), digits.task(), run_dir=tmp_path)
     assert (again.soups, again.verdict) == (0, found.verdict)
     json.dumps(again.to_json(), allow_nan=False)
 
@@ -68,14 +68,14 @@ def test_with_real_soups_the_sound_rest_is_told_from_it(broken: dict[str, Path],
 def test_a_run_warns_in_the_same_words(broken: dict[str, Path], tmp_path: Path) -> None:
     pool = without(broken, "exploded", "reversed")
     result = radin.make_soup(pool, digits.task(), run_dir=tmp_path)
-    found = diagnose(pool, digits.task(), tmp_path)
+    found = diagnose(pool, digits.task(), run_dir=tmp_path)
     assert list(result.warnings) == found.reasons
     assert any(text.startswith("foreign lies in another region") for text in result.warnings)
     assert json.loads((tmp_path / "leaderboard.json").read_text())["warnings"] == found.reasons
 
 
 def test_one_that_diverged_is_named_and_nothing_is_run(broken: dict[str, Path], tmp_path: Path) -> None:
-    found = diagnose(without(broken, "foreign", "reversed"), digits.task(), tmp_path / "run")
+    found = diagnose(without(broken, "foreign", "reversed"), digits.task(), run_dir=tmp_path / "run")
     assert found.suspects == ("exploded",)
     assert "NaN" in found.reasons[0]
     assert not (tmp_path / "run").exists()
@@ -89,7 +89,7 @@ def test_networks_that_do_not_average_are_called_that(tmp_path: Path) -> None:
         turned = {name: value.roll(shift, 1 if name == "layers.3.weight" else 0) for name, value in weights.items()}
         turned["layers.3.bias"] = weights["layers.3.bias"]
         save_file(turned, tmp_path / "pool" / f"turned{shift}.safetensors")
-    found = diagnose(radin.Pool(tmp_path / "pool"), task(), tmp_path / "run", soups=3)
+    found = diagnose(radin.Pool(tmp_path / "pool"), task(), run_dir=tmp_path / "run", soups=3)
     assert "does not soup" in found.verdict
     assert found.suspects == tuple(f"turned{shift}" for shift in range(1, 6))
 
@@ -98,7 +98,7 @@ def test_a_sound_pool_has_nothing_against_it(checkpoints: list[Path], tmp_path: 
     pool = radin.Pool(checkpoints)
     alone = diagnose(pool)
     assert alone.verdict.startswith("Nothing in the weights speaks against souping this pool")
-    found = diagnose(pool, task(), tmp_path, soups=2)
+    found = diagnose(pool, task(), run_dir=tmp_path, soups=2)
     assert found.findings == ()
     assert found.verdict.startswith("This pool soups: 2 real soups keep ")
     assert found.reasons == ["No ingredient and no verified soup stands out."]
@@ -167,14 +167,19 @@ def test_names_that_look_like_formulas_are_drawn(checkpoints: list[Path], tmp_pa
 
 def test_soups_that_know_more_than_their_ensembles_point_to_batchnorm_statistics() -> None:
     recipes = [radin.Recipe.subset("abc", [0, i]) for i in (1, 2)]
-    ahead = [Measured(recipe, score=0.96, gap=0.4, lost=-1.2, sure=True) for recipe in recipes]
+
+    def verified(score: float, ensemble: float, error: float = 0.01) -> list[VerifiedSoup]:
+        return [VerifiedSoup(one, score, ensemble, nll=1.0, gap_error=error, chance=0.2) for one in recipes]
+
+    ahead = verified(0.96, 0.56)
     (found,) = soup_findings(ahead, statistics="recompute")
     assert found.kind == "statistics"
     assert "+0.4000 beside their averaged logits" in found.text
     assert not soup_findings(ahead, statistics="average")
-    within = [Measured(recipe, score=0.96, gap=0.01, lost=-0.02, sure=False) for recipe in recipes]
-    assert not soup_findings(within, statistics="recompute")
-    behind = [Measured(recipe, score=0.5, gap=-0.4, lost=0.8, sure=True) for recipe in recipes]
-    for policy, advised in (("average", True), ("recompute", False), (None, False)):
+    assert not soup_findings(verified(0.96, 0.95), statistics="recompute")
+    behind = verified(0.5, 0.9)
+    for policy, mend in (("average", {"batchnorm": "recompute"}), ("recompute", {}), (None, {})):
         (found,) = soup_findings(behind, statistics=policy)
-        assert ("--batchnorm recompute" in found.text) == advised
+        assert found.mend == mend
+        assert ("Try batchnorm='recompute'." in found.text) == bool(mend)
+        assert "--" not in found.text

@@ -60,7 +60,7 @@ def test_a_set_that_is_added_later_is_all_that_is_run(pool: radin.Pool, tmp_path
     first = radin.make_soup(pool, task(test={"near": clouds(90, 5)}), **settings)
     assert first.on_tests(first.best.recipe) == {}  # one set is what the report is about
     both = {"near": clouds(90, 5), "far": clouds(60, 6)}
-    planned = plan(pool, task(test=both), radin.Budget(soups=2), tmp_path / "run")
+    planned = plan(pool, task(test=both), budget=radin.Budget(soups=2), run_dir=tmp_path / "run")
     assert (planned.passes, planned.test_passes, planned.test_samples) == (0, 4, 150)
     show_plan(planned)
     assert "2 over each of 2 test sets, which hold 150 samples together" in capsys.readouterr().out

@@ -9,9 +9,10 @@ from helpers.small import Network, clouds, make_pool, task
 
 import radin
 from radin.common.wording import counted, enumerated
+from radin.report.comparison import Comparison, Estimate
 from radin.report.diagnosis import diagnose
+from radin.report.findings import Finding
 from radin.report.result import Result
-from radin.report.unseen_data import Estimate, Report
 
 
 @pytest.fixture(scope="module")
@@ -24,15 +25,15 @@ def won(checkpoints: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Re
     """A run in which a soup leads on the selection data."""
     budget = radin.Budget(soups=8)
     found = radin.make_soup(
-        radin.Pool(checkpoints), task(), "monte-carlo", budget=budget, run_dir=tmp_path_factory.mktemp("run")
+        radin.Pool(checkpoints), task(), searcher="monte-carlo", budget=budget, run_dir=tmp_path_factory.mktemp("run")
     )
     assert found.best.score > found.best_ingredient.score
     return found
 
 
-def reporting(data: str, winner: float, single: float, p_value: float | None) -> Report:
+def reporting(data: str, winner: float, single: float, p_value: float | None) -> Comparison:
     both = [Estimate(value, value - 0.1, value + 0.1) for value in (winner, single)]
-    return Report(data, 60, both[0], "run0", both[1], p_value, "exact McNemar test")
+    return Comparison(data, 60, both[0], "run0", both[1], p_value, "exact McNemar test")
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,7 @@ def reporting(data: str, winner: float, single: float, p_value: float | None) ->
     ids=["better", "worse", "noise", "no-data"],
 )
 def test_a_soup_wins_only_where_unseen_data_say_so(won: Result, report: tuple, start: str, end: str) -> None:
-    verdict = replace(won, report=reporting(*report)).verdict()
+    verdict = replace(won, report=reporting(*report)).verdict
     assert verdict.startswith(f"A soup of {won.best.recipe.size} ingredients {start}: accuracy ")
     assert verdict.endswith(end)
 
@@ -62,43 +63,58 @@ def test_a_soup_with_recomputed_statistics_is_held_against_the_like(
     won: Result, p_value: float, start: str, end: str
 ) -> None:
     fair = replace(reporting("test", 0.9, 0.7, 0.0001), control=Estimate(0.87, 0.8, 0.9), control_p_value=p_value)
-    verdict = replace(won, report=fair, control=0.88).verdict()
+    verdict = replace(won, report=fair, control=0.88).verdict
     assert verdict.startswith(f"A soup of {won.best.recipe.size} ingredients {start}: accuracy ")
     assert "0.8800 with its BatchNorm statistics recomputed like the soup's" in verdict
     assert verdict.endswith(end)
 
 
 def test_of_lower_is_better_the_sign_is_minded(won: Result) -> None:
-    verdict = replace(won, report=reporting("held-back", 0.2, 0.3, 0.001), higher_is_better=False).verdict()
+    report = replace(reporting("held-back", 0.2, 0.3, 0.001), higher_is_better=False)
+    verdict = replace(won, report=report).verdict
     assert "it is better, too (-0.1000" in verdict
 
 
+FELL_SHORT = Finding("gap", None, "Soups fall short.")
+
+
 @pytest.mark.parametrize(
-    ("single", "soup", "ensemble", "higher", "reason"),
+    ("single", "soup", "ensemble", "findings", "reason"),
     [
-        (0.9, 0.7, 0.8, True, "The soups fall short of their ensembles"),
-        (0.9, 0.8, 0.7, True, "Even the averaged logits are no better"),
-        (0.9, 0.89, 0.91, True, "The averaged logits were better, by less than the soup lost"),
-        (0.5, 0.7, 0.6, False, "The soups fall short of their ensembles"),
-        (0.5, 0.6, 0.7, False, "Even the averaged logits are no better"),
+        (0.9, 0.7, 0.8, [FELL_SHORT], "The soups fall short of their ensembles"),
+        (0.9, 0.7, 0.8, [], "Even the averaged logits are no better"),
+        (0.9, 0.89, 0.91, [], "The averaged logits were better, by less than the soup lost"),
+        (0.9, 0.7, 0.8, [Finding("elsewhere", "run1", "run1 lies elsewhere.")], "run1 lies too far apart"),
+        (-0.5, -0.6, -0.7, [], "Even the averaged logits are no better"),
+        (1.0, 0.9, 0.9, [FELL_SHORT], "Nothing can be better on these data"),
     ],
 )
-def test_why_no_soup_won(won: Result, single: float, soup: float, ensemble: float, higher: bool, reason: str) -> None:
+def test_why_no_soup_won_follows_from_findings(
+    won: Result, single: float, soup: float, ensemble: float, findings: list, reason: str
+) -> None:
+    """A difference that no finding calls more than noise is none to the verdict."""
     alone = replace(won.best_ingredient, score=single, ensemble=single)
     mixed = replace(won.best, score=soup, ensemble=ensemble)
-    lost = replace(won, best=alone, leaderboard=[alone, mixed], verified=[mixed], findings=(), higher_is_better=higher)
-    assert reason in lost.verdict()
+    lost = replace(won, leaderboard=[alone, mixed], verified=[mixed], findings=tuple(findings))
+    assert reason in lost.verdict
 
 
-def test_why_no_soup_won_is_asked_of_all_soups(won: Result) -> None:
+def test_the_averaged_logits_of_all_soups_are_asked(won: Result) -> None:
     alone = replace(won.best_ingredient, score=0.9, ensemble=0.9)
-    best, better = replace(won.best, score=0.8, ensemble=0.8), replace(won.best, score=0.78, ensemble=0.92)
-    lost = replace(won, best=alone, leaderboard=[alone, best, better], verified=[best, better], findings=())
-    assert "The soups fall short of their ensembles" in lost.verdict()
-    assert "try --batchnorm recompute" not in lost.verdict()
-    assert "try --batchnorm recompute" in replace(lost, batchnorm="keep").verdict()
-    nearer = replace(won.best, score=0.88, ensemble=0.92)
-    assert "Other averaged logits were better" in replace(lost, verified=[best, nearer]).verdict()
+    best, better = replace(won.best, score=0.88, ensemble=0.88), replace(won.best, score=0.87, ensemble=0.92)
+    lost = replace(won, leaderboard=[alone, best, better], verified=[best, better], findings=())
+    assert "Other averaged logits were better" in lost.verdict
+
+
+def test_of_a_loss_values_are_shown_and_scores_compared(checkpoints: list[Path], tmp_path: Path) -> None:
+    result = radin.make_soup(radin.Pool(checkpoints), task(metric="nll"), run_dir=tmp_path)
+    best = result.best
+    assert best.value == -best.score > 0
+    assert best.ensemble_value == -best.ensemble
+    assert best.gap == best.score - best.ensemble
+    assert f"nll {best.value:.4f}" in result.verdict
+    assert [one.score for one in result.leaderboard] == sorted((one.score for one in result.leaderboard), reverse=True)
+    assert result.to_json()["best"]["value"] == best.value
 
 
 def test_scores_that_are_all_the_same_decide_nothing(checkpoints: list[Path], tmp_path: Path) -> None:
@@ -113,12 +129,12 @@ def test_scores_that_are_all_the_same_decide_nothing(checkpoints: list[Path], tm
     kept = sure & (said == said[0]).all(0)
     easy = radin.Task(Network, (inputs[kept], said[0][kept]), device="cpu")
     result = radin.make_soup(radin.Pool(checkpoints), easy, run_dir=tmp_path, budget=radin.Budget(soups=1))
-    assert result.verdict().startswith(
+    assert result.verdict.startswith(
         "Nothing is decided: 5 ingredients and 1 soup all have accuracy 1.0000 on the selection data, which cannot tell"
     )
     assert (
         "but these data cannot tell them from the ingredients"
-        in diagnose(radin.Pool(checkpoints), easy, tmp_path).verdict
+        in diagnose(radin.Pool(checkpoints), easy, run_dir=tmp_path).verdict
     )
 
 
@@ -128,14 +144,16 @@ def test_at_chance_nothing_is_decided(checkpoints: list[Path], tmp_path: Path) -
     guess = radin.Task(Network, (inputs, labels), device="cpu")
     pool = radin.Pool(checkpoints)
     result = radin.make_soup(pool, guess, run_dir=tmp_path)
-    assert result.verdict().startswith("Nothing is decided: no ingredient can be told from chance.")
+    assert result.verdict.startswith("Nothing is decided: no ingredient can be told from chance.")
     assert result.warnings[0].startswith("No ingredient can be told from chance: on")
-    assert diagnose(pool, guess, tmp_path).verdict.startswith("Nothing can be said of this pool yet. No ingredient")
+    assert diagnose(pool, guess, run_dir=tmp_path).verdict.startswith(
+        "Nothing can be said of this pool yet. No ingredient"
+    )
 
 
 def test_a_lead_within_noise_is_none_to_a_diagnosis(checkpoints: list[Path], tmp_path: Path) -> None:
-    found = diagnose(radin.Pool(checkpoints), task(), tmp_path, soups=1)
-    (soup,) = found.measured
+    found = diagnose(radin.Pool(checkpoints), task(), run_dir=tmp_path, soups=1)
+    (soup,) = found.verified
     assert 0 < abs(soup.ahead) < 3 * soup.ahead_error
     assert f"1 real soup keeps {1 - soup.lost:.1%} of what averaged logits know" in found.verdict
     assert "differs from the best ingredient by less than 3 standard errors (+" in found.verdict

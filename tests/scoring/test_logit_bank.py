@@ -1,12 +1,7 @@
 """Logit banks, and the folders in which logits lie until something they depend on changes."""
 
-import json
 import mmap
-import os
 import re
-import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -14,10 +9,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radin.errors import DataError, MissingFileError, StorageError
+from radin.common.array_folder import ArrayFolder
+from radin.errors import DataError, MissingFileError
 from radin.scoring import logit_bank as logits_module
 from radin.scoring.logit_bank import LogitBank
-from radin.scoring.logit_folder import LogitFolder
+from radin.scoring.logit_folder import write_labels
 from radin.scoring.surrogate import Surrogate
 
 N, M, C = 3, 11, 4
@@ -243,133 +239,31 @@ def test_an_array_of_pickled_objects_is_not_loaded(tmp_path):
         LogitBank.from_folder(tmp_path)
 
 
-def store(folder, name, key, array, **about):
-    with folder.writing(name, key, len(array), about) as append:
-        for start in range(0, len(array), 4):
-            append(array[start : start + 4])
-
-
-def test_logits_written_in_batches_are_found_by_name_and_key(tmp_path):
-    folder = LogitFolder(tmp_path / "logits")
-    assert folder.get("a", "key") is None and folder.keys() == set()
-    store(folder, "a", "key", LOGITS[0], recipe={"a": 1.0})
-    for seen_by in (folder, LogitFolder(tmp_path / "logits")):
-        found = seen_by.get("a", "key")
-        assert isinstance(found, np.memmap) and found.dtype == np.float32
-        np.testing.assert_array_equal(found, LOGITS[0])
-        assert seen_by.get("a", "another key") is None
-        assert seen_by.get("b", "key") is None
-        assert seen_by.keys() == {"key"}
-    index = json.loads((tmp_path / "logits" / "index.json").read_text())
-    assert index == {"a": {"key": "key", "recipe": {"a": 1.0}}}
-
-
-def test_the_folder_is_a_bank_whatever_the_ingredients_are_called(tmp_path):
-    strange = ["labels", "a/b", "a%2Fb", ".hidden", "index", "lr=1e-3, é", "..", "x.npy", "LABELS"]
-    names = sorted([*strange, *("模" * 70 + end for end in ("", "%20", "/ "))])
-    folder = LogitFolder(tmp_path)
-    for i, name in enumerate(names):
-        store(folder, name, f"key{i}", LOGITS[0] + np.float32(i))
-    folder.write_labels(LABELS)
-    bank = LogitBank.from_folder(tmp_path)
-    assert sorted(bank.names) == names
-    for i, name in enumerate(names):
-        np.testing.assert_array_equal(folder.get(name, f"key{i}"), LOGITS[0] + np.float32(i))
-        np.testing.assert_array_equal(all_rows(bank, bank.names.index(name)), LOGITS[0] + np.float32(i))
-
-
-def test_the_index_is_read_as_it_was_written_whatever_the_locale(tmp_path):
-    store(LogitFolder(tmp_path), "é", "key", LOGITS[0])
-    code = "import sys; from radin.scoring.logit_folder import LogitFolder; print(*LogitFolder(sys.argv[1]).keys())"
-    command = [sys.executable, "-X", "utf8=0", "-c", code, str(tmp_path)]
-    ascii_alone = os.environ | {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
-    run = subprocess.run(command, check=False, capture_output=True, text=True, env=ascii_alone)
-    assert run.stdout == "key\n", run.stderr
-
-
-def test_an_error_while_writing_leaves_the_old_logits(tmp_path):
-    folder = LogitFolder(tmp_path)
-    store(folder, "a", "old", LOGITS[0])
-    with pytest.raises(DataError), folder.writing("a", "new", M, {}) as append:
-        append(LOGITS[1][:4])
-        raise DataError("the network's own")
-    for seen_by in (folder, LogitFolder(tmp_path)):
-        np.testing.assert_array_equal(seen_by.get("a", "old"), LOGITS[0])
-        assert seen_by.get("a", "new") is None
-
-
-def test_an_entry_whose_file_was_deleted_is_gone(tmp_path):
-    folder = LogitFolder(tmp_path)
-    store(folder, "a", "key", LOGITS[0])
-    (tmp_path / "a.npy").unlink()
-    assert folder.get("a", "key") is None
-    assert folder.keys() == set()
-
-
-KILLED = """
-import os, signal, sys
-import numpy as np
-import radin.scoring.logit_folder
-from radin.scoring.logit_folder import LogitFolder
-
-def kill(*_):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-folder, moment = LogitFolder(sys.argv[1]), sys.argv[2]
-if moment == "before the index":
-    radin.scoring.logit_folder.write_json = kill
-with folder.writing("a", "new", 11, {}) as append:
-    append(np.ones((4, 4), dtype=np.float32))
-    if moment == "in a batch":
-        kill()
-    append(np.ones((7, 4), dtype=np.float32))
-"""
-
-
-@pytest.mark.parametrize("moment", ["in a batch", "before the index"])
-def test_logits_of_a_killed_process_are_never_taken_for_others(tmp_path, moment):
-    store(LogitFolder(tmp_path), "a", "old", LOGITS[0])
-    store(LogitFolder(tmp_path), "b", "other", LOGITS[1])
-    killed = subprocess.run([sys.executable, "-c", KILLED, tmp_path, moment], check=False)
-    assert killed.returncode == -signal.SIGKILL
-    folder = LogitFolder(tmp_path)
-    old = folder.get("a", "old")
-    assert old is None or np.array_equal(old, LOGITS[0]), "the new file must not pass for the old entry"
-    assert folder.get("a", "new") is None
-    np.testing.assert_array_equal(folder.get("b", "other"), LOGITS[1])
-    store(folder, "a", "new", LOGITS[2])
-    np.testing.assert_array_equal(LogitFolder(tmp_path).get("a", "new"), LOGITS[2])
-
-
-def test_a_full_disk_keeps_what_was_complete(tmp_path, monkeypatch):
-    folder = LogitFolder(tmp_path)
-    store(folder, "a", "old", LOGITS[0])
-
-    def full(*_):
-        raise OSError(28, os.strerror(28))
-
-    with monkeypatch.context() as patch:
-        patch.setattr("radin.common.files.os.fsync", full)
-        with pytest.raises(StorageError, match=r"b\.npy: could not be written \(No space left"):
-            store(folder, "b", "new", LOGITS[1])
-    assert LogitFolder(tmp_path).keys() == folder.keys() == {"old"}
-
-
 def test_a_folder_with_a_split_gives_the_samples_that_select(tmp_path):
-    folder = LogitFolder(tmp_path)
-    store(folder, "a", "key", LOGITS[0])
-    folder.write_labels(LABELS, np.array([0, 2]))
+    np.save(tmp_path / "a.npy", LOGITS[0])
+    write_labels(tmp_path, LABELS, np.array([0, 2]))
     bank = LogitBank.from_folder(tmp_path)
     np.testing.assert_array_equal(bank.labels, LABELS[[0, 2]])
     np.testing.assert_array_equal(all_rows(bank, 0), LOGITS[0][[0, 2]])
     assert LogitBank.from_folder(tmp_path, samples="all").n_samples == len(LABELS)
 
 
+@pytest.mark.parametrize("file", ["a.npy", "labels.npy", "split.json"])
+def test_a_damaged_file_of_a_run_is_named(tmp_path, file):
+    ArrayFolder(tmp_path).store("a", "key", LOGITS[0])
+    write_labels(tmp_path, LABELS, np.array([0, 2]))
+    assert LogitBank.from_folder(tmp_path).n_samples == 2
+    content = (tmp_path / file).read_bytes()
+    changed = content.replace(b"2", b"1") if file == "split.json" else content[:-1] + bytes([content[-1] ^ 1])
+    (tmp_path / file).write_bytes(changed)
+    with pytest.raises(DataError, match=re.escape(file)):
+        LogitBank.from_folder(tmp_path)
+
+
 @pytest.mark.parametrize("split", ["[0]", "{", '{"samples": 1, "selection": [0]}', '{"samples": 5, "selection": [9]}'])
 def test_a_split_that_does_not_fit_is_refused(tmp_path, split):
-    folder = LogitFolder(tmp_path)
-    store(folder, "a", "key", LOGITS[0])
-    folder.write_labels(LABELS)
+    np.save(tmp_path / "a.npy", LOGITS[0])
+    write_labels(tmp_path, LABELS)
     (tmp_path / "split.json").write_text(split)
     with pytest.raises(DataError, match=r"split\.json"):
         LogitBank.from_folder(tmp_path)

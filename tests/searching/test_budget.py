@@ -261,3 +261,33 @@ def test_an_evaluation_that_outlives_its_ledger_is_settled_by_the_next(tmp_path:
     with Ledger(tmp_path / "ledger.db") as again:
         again.recover(lambda key: False)
         assert again.count("pass", "lost") == 1
+
+
+def test_a_charge_whose_result_is_gone_counts_as_lost(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "ledger.db") as ledger:
+        assert not ledger.lose("soup", "key")
+        for _ in range(2):
+            ledger.lose("soup", "key")
+            with ledger.charge("soup", "key", "a + b", rows=10):
+                pass
+        assert (ledger.count("soup"), ledger.count("soup", "lost")) == (1, 1)
+        assert not ledger.lose("pass", "key")
+
+
+@pytest.mark.parametrize("how", ["truncated", "zeroed within", "fact"])
+def test_a_damaged_ledger_is_an_error_that_names_it(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "ledger.db"
+    with Ledger(path) as ledger:
+        for i in range(200):
+            ledger.set_fact(f"fact {i}", "x" * 100)
+    content = path.read_bytes()
+    if how == "truncated":
+        path.write_bytes(content[: len(content) // 2])
+    elif how == "zeroed within":
+        path.write_bytes(content[:8192] + bytes(8192) + content[16384:])
+    else:
+        with sqlite3.connect(path) as other:
+            other.execute("UPDATE facts SET value = '[1' WHERE name = 'fact 7'")
+        other.close()
+    with pytest.raises(RunDirError, match=r"ledger\.db: .*damaged.*nothing is run"):
+        Ledger(path)

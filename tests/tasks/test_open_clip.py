@@ -10,14 +10,16 @@ import pytest
 import torch
 from helpers.clip_lab import CONFIG, DIGITS, NAMES, TEMPLATE, Lab, make_lab, open_clip, plain_accuracy, plain_model
 from PIL import Image
+from torch import nn
 
 import radin
 from benchmarks.speed.checkpoints import vit_b32
 from radin.cli.main import main
 from radin.errors import DataError, IncompatibleError, InputError, MissingFileError
+from radin.tasks import zero_shot
 from radin.tasks.clip import Architecture
 from radin.tasks.load import load_task
-from radin.tasks.open_clip import Classifier, zero_shot_classifier
+from radin.tasks.open_clip import FINGERPRINT, Classifier, load_weights, zero_shot_classifier
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
 def test_every_score_is_that_of_the_saved_soup(lab: Lab, tmp_path: Path, head: Any) -> None:
     pool = radin.Pool(lab.classifiers if head == "checkpoint" else lab.clips)
     task = lab.task(test=lab.test, head=head)
-    result = radin.make_soup(pool, task, "monte-carlo", budget=radin.Budget(soups=2, candidates=50), run_dir=tmp_path)
+    result = radin.make_soup(
+        pool, task, searcher="monte-carlo", budget=radin.Budget(soups=2, candidates=50), run_dir=tmp_path
+    )
     assert sum(entry.recipe.size > 1 for entry in result.leaderboard) == 2
     for i, entry in enumerate(result.leaderboard):
         soup = radin.average(pool, entry.recipe, tmp_path / f"{i}.safetensors")
@@ -213,3 +217,42 @@ def test_logits_are_kept_apart_when_a_file_that_arguments_name_changes(lab: Lab,
 def test_a_classifier_loads_into_a_plain_one(lab: Lab, tmp_path: Path) -> None:
     network = Classifier(plain_model(tmp_path / "plain"), 32, 10)
     network.load_state_dict(torch.load(lab.classifiers[0], weights_only=True), strict=True)
+
+
+#: Names in the networks that the task open_clip builds, by its options.
+CLIPS = {
+    "head=checkpoint layout=model-soups": ("model.visual.proj", "model.logit_scale", "classification_head.weight"),
+    "head=checkpoint layout=image": ("model.visual.proj", "classification_head.weight"),
+    "head=checkpoint layout=whole": ("model.visual.proj", "model.transformer.a", "classification_head.weight"),
+    "head=zero-shot layout=whole": ("visual.proj", "transformer.a", "logit_scale"),
+    "head=zero-shot layout=image": ("visual.proj", "visual.conv1"),
+}
+
+
+def named(names: tuple[str, ...]) -> nn.Module:
+    """A network with parameters of some names."""
+    network = nn.Module()
+    for *path, last in (name.split(".") for name in names):
+        inner = network
+        for part in path:
+            if not hasattr(inner, part):
+                inner.add_module(part, nn.Module())
+            inner = inner.get_submodule(part)
+        inner.register_parameter(last, nn.Parameter(torch.zeros(2)))
+    return network
+
+
+@pytest.mark.parametrize("there", CLIPS)
+@pytest.mark.parametrize("here", CLIPS)
+def test_weights_of_a_clip_say_with_which_options_they_fit(there: str, here: str) -> None:
+    tensors = dict(named(CLIPS[there]).state_dict())
+    if there == here:
+        load_weights(named(CLIPS[here]), tensors)
+        return
+    with pytest.raises(IncompatibleError) as caught:
+        load_weights(named(CLIPS[here]), tensors)
+    assert caught.value.mend == dict(option.split("=") for option in there.split())
+
+
+def test_the_fingerprints_of_the_first_release_hold() -> None:
+    assert FINGERPRINT.startswith("375c3dd7") and zero_shot.FINGERPRINT.startswith("3a56b4f8")

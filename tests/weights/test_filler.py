@@ -195,7 +195,7 @@ def linear(seed: int) -> nn.Module:
         ),
         (
             nn.Sequential(nn.Linear(3, 5)),
-            r"'0\.weight': shape \[4, 3\] in .*0\.safetensors, but \[5, 3\] in the network.*num_classes=4\.",
+            r"'0\.weight': shape \[4, 3\] in .*0\.safetensors, but \[5, 3\] in the network.*num_classes=4\..*classes=",
         ),
         (nn.Sequential(nn.Linear(2, 4)), r"\[4, 3\] in .*, but \[4, 2\] in the network.*arch="),
     ],
@@ -203,39 +203,6 @@ def linear(seed: int) -> nn.Module:
 def test_a_network_that_does_not_fit_is_refused(tmp_path: Path, network: nn.Module, message: str) -> None:
     with pytest.raises(IncompatibleError, match=message):
         Filler(network, build_pool(tmp_path, linear))
-
-
-#: Names of what the task open_clip builds, by its options.
-CLIPS = {
-    "head=checkpoint layout=model-soups": ("model.visual.proj", "model.logit_scale", "classification_head.weight"),
-    "head=checkpoint layout=image": ("model.visual.proj", "classification_head.weight"),
-    "head=checkpoint layout=whole": ("model.visual.proj", "model.transformer.a", "classification_head.weight"),
-    "head=zero-shot layout=whole": ("visual.proj", "transformer.a", "logit_scale"),
-    "head=zero-shot layout=image": ("visual.proj", "visual.conv1"),
-}
-
-
-@pytest.mark.parametrize("there", CLIPS)
-@pytest.mark.parametrize("here", CLIPS)
-def test_weights_of_a_clip_say_with_which_options_they_fit(tmp_path: Path, there: str, here: str) -> None:
-    def build(names: tuple[str, ...]) -> nn.Module:
-        network = nn.Module()
-        for *path, last in (name.split(".") for name in names):
-            inner = network
-            for part in path:
-                if not hasattr(inner, part):
-                    inner.add_module(part, nn.Module())
-                inner = inner.get_submodule(part)
-            inner.register_parameter(last, nn.Parameter(torch.zeros(2)))
-        return network
-
-    save_file(build(CLIPS[there]).state_dict(), tmp_path / "a.safetensors")
-    pool = Pool([tmp_path / "a.safetensors"])
-    if there == here:
-        Filler(build(CLIPS[here]), pool)
-        return
-    with pytest.raises(IncompatibleError, match=rf"in the network.* one with {here}: say {there}\."):
-        Filler(build(CLIPS[here]), pool)
 
 
 def test_unknown_policies_and_recipes_are_refused(tmp_path: Path) -> None:

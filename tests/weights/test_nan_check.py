@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from radin.checkpoints.dtypes import DTYPES
 from radin.errors import CheckpointError
-from radin.evaluation.evaluator import Evaluator
+from radin.evaluation.verifier import Verifier
 from radin.searching.budget import Ledger
 from radin.weights.nan_check import NotFinite, check_no_nan, not_finite
 from radin.weights.pool import Pool
@@ -56,11 +56,11 @@ def test_nan_is_named_before_any_pass(tmp_path: Path) -> None:
         state["layers.0.bias"][:i] = torch.nan
         save_file(state, paths[i])
     pool = Pool(paths)
+    for _ in range(2):  # what was found is not forgotten, though files that are sound are remembered
+        with pytest.raises(CheckpointError) as caught:
+            Verifier(pool, task(), tmp_path / "run")
+        assert "run1.safetensors: tensor 'layers.0.bias' (1 of 12 values) holds NaN" in str(caught.value)
+        assert "run3.safetensors: tensor 'layers.0.bias' (3 of 12 values) holds NaN" in str(caught.value)
     with Ledger(tmp_path / "run" / "ledger.db") as ledger:
-        for _ in range(2):  # what was found is not forgotten, though files that are sound are remembered
-            with pytest.raises(CheckpointError) as caught:
-                Evaluator(pool, task(), tmp_path / "run", ledger).collect()
-            assert "run1.safetensors: tensor 'layers.0.bias' (1 of 12 values) holds NaN" in str(caught.value)
-            assert "run3.safetensors: tensor 'layers.0.bias' (3 of 12 values) holds NaN" in str(caught.value)
         assert ledger.count("pass") == ledger.count("pass", "lost") == 0
         assert sum(name.startswith("finite") for name in ledger.fact("digests")) == 2

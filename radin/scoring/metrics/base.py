@@ -66,7 +66,7 @@ class Metric(ABC):
         """Numbers per sample whose mean is the value, from the statistics; None where the value is no such mean."""
         return None
 
-    def check_classes(self, n_classes: int) -> None:
+    def check_classes(self, n_classes: int) -> None:  # noqa: B027 -- most metrics are defined for all
         """Refuses numbers of classes for which the metric says nothing.
 
         Raises:

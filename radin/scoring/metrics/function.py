@@ -57,7 +57,7 @@ class FunctionMetric(Metric):
         rng, m = np.random.default_rng(seed), len(labels)
         return np.array([numbers[rng.integers(m, size=m)].mean() for _ in range(resamples)], dtype=np.float64)
 
-    def _call(self, logits: np.ndarray, labels: np.ndarray) -> Float64[np.ndarray, "..."]:
+    def _call(self, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
         result = np.asarray(self.function(logits, labels), dtype=np.float64)
         if result.shape not in ((), labels.shape):
             raise InputError(

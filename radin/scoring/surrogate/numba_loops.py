@@ -1,4 +1,6 @@
-"""The loops of `lookup_kernel`, compiled by numba. Importing this takes a moment, so it is imported when it pays.
+"""The loops of `lookup_kernel` and `partition_kernel`, compiled by numba.
+
+Importing this takes a moment, so it is imported when it pays.
 
 Machine code is kept beside this file or, where that cannot be written, in the user's cache folder; compiling takes
 about two seconds, loading what was kept a fifth of that.
@@ -7,6 +9,7 @@ about two seconds, loading what was kept a fifth of that.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,9 +20,21 @@ if vars(numba.config)["DISABLE_JIT"]:
     raise ImportError("numba is told not to compile (NUMBA_DISABLE_JIT), and as plain Python these loops take forever")
 
 
-def _compile(function: Callable[..., None]) -> Any:
+#: Coefficients of the minimax polynomial of `2^f` on [−½, ½], from the constant upwards.
+POWERS_OF_TWO = (
+    1.000000071654624,
+    0.6931469670646021,
+    0.24022119724060612,
+    0.055507132738828936,
+    0.009675541327578583,
+    0.0013276471870428657,
+)
+
+
+def _compile(function: Callable[..., Any]) -> Any:
     # Sums keep their order. That there is no NaN, and no difference between 0 and −0, lets minima be vectorised.
-    options: dict[str, Any] = {"nogil": True, "boundscheck": False, "fastmath": {"nnan", "nsz"}}
+    # Products may be fused with sums.
+    options: dict[str, Any] = {"nogil": True, "boundscheck": False, "fastmath": {"nnan", "nsz", "contract"}}
     plain = inspect.unwrap(function)  # without the shape checks that tests put around every function
     try:
         return numba.njit(cache=True, **options)(plain)
@@ -87,3 +102,105 @@ def tally(
         near[k] = unclear > 0
         if unclear == 0:
             hits[k] += right
+
+
+@_compile
+def power_of_two(total: np.int32, scale: np.float32) -> np.float32:
+    """`2^(scale · total)` for a total of at most 0, at least 2⁻¹²⁶; `2^f` is the minimax polynomial of degree 5."""
+    t = max(np.float32(total) * scale, np.float32(-126))
+    whole = np.int32(t - np.float32(0.5))
+    f = t - np.float32(whole)
+    power = np.float32(POWERS_OF_TWO[5])
+    power = power * f + np.float32(POWERS_OF_TWO[4])
+    power = power * f + np.float32(POWERS_OF_TWO[3])
+    power = power * f + np.float32(POWERS_OF_TWO[2])
+    power = power * f + np.float32(POWERS_OF_TWO[1])
+    power = power * f + np.float32(POWERS_OF_TWO[0])
+    return power * np.int32((whole + np.int32(127)) << np.int32(23)).view(np.float32)
+
+
+@_compile
+def log_of_partitions(terms: np.ndarray, constants: np.ndarray, samples: int) -> float:
+    """The sum over the samples of a tile of `log Z`, `Z = constant + Σ_c term of c`; overwrites the terms.
+
+    The terms are those of the first class of every sample, of the second of every sample, and so on. They are summed in
+    pairs, the sums in pairs again, and so on.
+    """
+    width = len(constants)
+    left = len(terms) // width
+    while left > 1:
+        half = left // 2
+        low, high = terms[: half * width], terms[(left - half) * width : left * width]
+        for r in range(len(low)):
+            low[r] += high[r]
+        left -= half
+    total = 0.0
+    for first in range(0, samples, 8):  # one logarithm for eight samples
+        product = 1.0
+        for s in range(first, min(first + 8, samples)):
+            product *= constants[s] + terms[s]
+        total += math.log(product)
+    return total
+
+
+@_compile
+def add_subsets(
+    tables: np.ndarray,
+    entries: np.ndarray,
+    scales: np.ndarray,
+    constants: np.ndarray,
+    samples: int,
+    out: np.ndarray,
+) -> None:
+    """Adds the logs of partitions of a tile to `out[k]`, by sums of table entries; `entries[k, groups]` says which."""
+    width, last = tables.shape[2], entries.shape[1] - 4
+    sums, terms = np.zeros(width, dtype=np.int32), np.empty(width, dtype=np.float32)
+    for k in range(len(entries)):
+        scale = scales[k]
+        for g in range(0, last, 4):
+            first, second = tables[g, entries[k, g]], tables[g + 1, entries[k, g + 1]]
+            third, fourth = tables[g + 2, entries[k, g + 2]], tables[g + 3, entries[k, g + 3]]
+            if g == 0:
+                for r in range(width):
+                    sums[r] = (first[r] + second[r]) + (third[r] + fourth[r])
+            else:
+                for r in range(width):
+                    sums[r] += (first[r] + second[r]) + (third[r] + fourth[r])
+        first, second = tables[last, entries[k, last]], tables[last + 1, entries[k, last + 1]]
+        third, fourth = tables[last + 2, entries[k, last + 2]], tables[last + 3, entries[k, last + 3]]
+        if last:
+            for r in range(width):
+                terms[r] = power_of_two(np.int32(sums[r] + first[r] + second[r] + third[r] + fourth[r]), scale)
+        else:
+            for r in range(width):
+                terms[r] = power_of_two(np.int32(first[r] + second[r] + third[r] + fourth[r]), scale)
+        out[k] += log_of_partitions(terms, constants, samples)
+
+
+@_compile
+def add_moves(
+    matrix: np.ndarray,
+    members: np.ndarray,
+    steps: np.ndarray,
+    scales: np.ndarray,
+    constants: np.ndarray,
+    samples: int,
+    out: np.ndarray,
+) -> None:
+    """Adds the logs of partitions of a tile to `out[k]`, for moves from the subset of these members.
+
+    `steps[k]` are the ingredient that leaves and the one that comes in, −1 for none.
+    """
+    base = np.zeros(matrix.shape[1], dtype=np.int32)
+    for i in members:
+        row = matrix[i]
+        for r in range(len(base)):
+            base[r] += row[r]
+    none, terms = np.zeros_like(base), np.empty(len(base), dtype=np.float32)
+    for k in range(len(steps)):
+        leaves = matrix[steps[k, 0]] if steps[k, 0] >= 0 else none
+        comes = matrix[steps[k, 1]] if steps[k, 1] >= 0 else none
+        scale = scales[k]
+        for r in range(len(base)):
+            terms[r] = power_of_two(np.int32(base[r] - leaves[r] + comes[r]), scale)
+        out[k] += log_of_partitions(terms, constants, samples)

@@ -21,6 +21,7 @@ from radin.scoring.surrogate.likelihood_kernel import LikelihoodKernel
 from radin.scoring.surrogate.margin_kernel import MarginKernel
 from radin.scoring.surrogate.margins import prepare
 from radin.scoring.surrogate.neighbours import step_hits, swap_hits
+from radin.scoring.surrogate.partition_kernel import FEWEST_LOGITS, PartitionKernel
 from radin.scoring.surrogate.subset_ranges import range_hits
 
 if TYPE_CHECKING:
@@ -48,6 +49,16 @@ class Kernels:
         return DenseKernel(self.bank, self.device)
 
     @cached_property
+    def partitions(self) -> PartitionKernel | None:
+        """Mean negative log-likelihoods of subsets, within 1e-5; None where there is no such kernel, or too few logits
+        to load it for.
+
+        That depends on the bank, the device and the installation alone, so that all recipes of a search have one.
+        """
+        few = self.bank.n_samples * self.bank.n_classes < FEWEST_LOGITS
+        return None if few or str(self.device) != "cpu" else PartitionKernel.of(self.bank)
+
+    @cached_property
     def losses(self) -> LikelihoodKernel:
         """Mean negative log-likelihoods, each too low by at most 1e-6."""
         return LikelihoodKernel(self.bank, self.device)
@@ -61,12 +72,14 @@ class Scorer(ABC, Generic[M]):
         kernels: the kernels of the bank.
     """
 
-    #: How far a score may be from that of real arithmetic, beyond the rounding of float64.
-    bound: float = 0.0
-
     def __init__(self, metric: M, kernels: Kernels) -> None:
         self.metric = metric
         self.kernels = kernels
+
+    @property
+    def bound(self) -> float:
+        """How far a score may be from that of real arithmetic, beyond the rounding of float64."""
+        return 0.0
 
     @abstractmethod
     def scores(self, proposals: Proposal) -> Float64[np.ndarray, " k"]:
@@ -157,11 +170,46 @@ class RightSamplesScorer(Scorer[RightSamplesMetric]):
 
 
 class LikelihoodScorer(Scorer[NegativeLogLikelihood]):
-    """Computes mean negative log-likelihoods within a proven bound."""
+    """Computes mean negative log-likelihoods: of subsets for ranking, within 1e-5, and of mixtures within 1e-6."""
+
+    @property
+    def bound(self) -> float:
+        """How far a score may be from that of real arithmetic, in nats."""
+        fast = self.kernels.partitions
+        return self.kernels.losses.bound if fast is None else max(fast.bound, self.kernels.losses.bound)
 
     def scores(self, proposals: Proposal) -> Float64[np.ndarray, " k"]:
         """Scores of masks or mixing weights."""
+        fast, masks = self.kernels.partitions, proposals > 0
+        if fast is None:
+            return self.exact_scores(proposals)
+        if proposals.dtype == np.bool_:
+            return -fast.means(masks)
+        scores, subsets = np.empty(len(proposals)), subset_rows(proposals)
+        scores[subsets] = -fast.means(masks[subsets])
+        if not subsets.all():
+            scores[~subsets] = self.exact_scores(proposals[~subsets])
+        return scores
+
+    def exact_scores(self, proposals: Proposal) -> Float64[np.ndarray, " k"]:
+        """Scores within 1e-6."""
         return -self.kernels.losses.means(coefficients_of(proposals))
+
+    def neighbours(self, mask: Bool[np.ndarray, " n"], moved: Bool[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
+        """Scores of all one-ingredient moves, from the sums of the subset that is moved from."""
+        return self._moves(mask, moved)
+
+    def swaps(self, mask: Bool[np.ndarray, " n"], moved: Bool[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
+        """Scores of all exchanges, from the sums of the subset that is moved from."""
+        return self._moves(mask, moved)
+
+    def _moves(self, mask: Bool[np.ndarray, " n"], moved: Bool[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
+        fast = self.kernels.partitions
+        if fast is None:
+            return self.exact_scores(moved)
+        leaves, comes = mask & ~moved, moved & ~mask
+        steps = [np.where(one.any(axis=1), one.argmax(axis=1), -1) for one in (leaves, comes)]
+        return -fast.moves(mask, np.stack(steps, axis=1), moved)
 
 
 @singledispatch

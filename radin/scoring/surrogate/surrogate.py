@@ -39,8 +39,8 @@ class Surrogate:
 
     For small steps away from a shared initialisation the loss of averaged logits is, to first order, that of averaged
     weights (RADIN, arXiv 2401.17790), so this ranks soups without building them. Scores of metrics that count
-    predictions are exact: those of real arithmetic on the stored logits. No such score depends on
-    the recipes beside it; losses may, by rounding in the last bit.
+    predictions are exact: those of real arithmetic on the stored logits. Losses are within `bound`, and within 1e-6
+    when `refined`. No score depends on the recipes beside it, but for the last bit of refined losses.
 
     Arguments:
         bank: the logits, N ingredients × M samples × C classes.
@@ -49,7 +49,8 @@ class Surrogate:
         device: where products are computed, as torch names it; default `cpu`.
 
     Raises:
-        InputError: an unknown metric, one that is not defined for so many classes, or a λ that is negative or not finite.
+        InputError: an unknown metric, one that is not defined for so many classes, or a λ that is negative or
+            not finite.
     """
 
     unit: Literal["candidate"] = "candidate"
@@ -133,8 +134,23 @@ class Surrogate:
         return self._scorer.kernel
 
     @property
+    def bound(self) -> float:
+        """How far a score may be from that of real arithmetic: 0 for metrics that count predictions, at most 1e-5 for
+        `nll`."""
+        return self._scorer.bound
+
+    def refined(self, weights: Any, /) -> Float64[np.ndarray, " k"]:
+        """Scores as by calling the surrogate, with the smallest error there is: for `nll` at most 1e-6.
+
+        Searches compare scores within `bound`; whoever decides between recipes that are nearer to one another than
+        twice the bound asks for these.
+        """
+        proposals = as_proposals(weights, len(self.bank))
+        return self._blockwise(self._scorer.exact_scores, proposals) + self._prior(proposals)
+
+    @property
     def nll_bound(self) -> float:
-        """How far `tie_break`, and scores of the metric `nll`, may be below the true value; at most `NLL_EPSILON`."""
+        """How far `tie_break` and refined losses may be below the true values; at most 1e-6."""
         return self._kernels.losses.bound
 
     def neighbours(self, mask: Any, /) -> Float64[np.ndarray, " n"]:

@@ -32,8 +32,10 @@ def _refuse_splits(request: Request, folders: Sequence[str]) -> None:
         return
     if any(one.is_dir() and not one.name.startswith(".") for name in splits for one in (root / name).iterdir()):
         usual = min(splits, key=lambda name: SPLIT_NAMES.index(name.lower()))
-        choose = f"choose one with --split {usual} (split={usual}), or give" if request.role == "data" else "give one,"
-        raise InputError(f"{root}: holds the splits {', '.join(splits)}, not classes; {choose} {root / usual}")
+        holds = f"{root}: holds the splits {', '.join(splits)}, not classes;"
+        if request.role == "data":
+            raise InputError(f"{holds} choose one, or give {root / usual}.").mended_by(split=usual)
+        raise InputError(f"{holds} give one, {root / usual}")
 
 
 READERS: dict[str, Reader] = {"folder": read}

@@ -47,3 +47,16 @@ def test_a_soup_that_was_cut_short_is_written_again(lab: Lab) -> None:
     soup = lab.run_dir / "soup.safetensors"
     soup.write_bytes(soup.read_bytes()[:100])
     assert damage.judge(lab, "plain", soup) == ("same result", [])
+
+
+def test_an_index_may_lose_entries_but_not_change_them(tmp_path: Path) -> None:
+    calm, now = tmp_path / "calm", tmp_path / "now"
+    for folder in (calm, now):
+        folder.mkdir()
+        (folder / "index.json").write_text('{"a": 1, "b": 2}')
+    assert not damage.is_stale("index.json", now, calm)
+    (now / "index.json").write_text('{"a": 1}')
+    assert not damage.is_stale("index.json", now, calm)
+    for changed in ('{"a": 3}', '{"c": 1}', "[]", '{"a": 1', ""):
+        (now / "index.json").write_text(changed)
+        assert damage.is_stale("index.json", now, calm)

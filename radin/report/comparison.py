@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from radin.common.wording import counted
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 #: Under this many samples a 95 % interval of an accuracy near 0.9 is wider than 5 points.
 FEW_SAMPLES = 500
+
+#: Two-sided p-value of the paired test from which on a difference is called noise: the custom of the field.
+NOISE = 0.05
 
 
 @dataclass(frozen=True)
@@ -29,23 +32,25 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Report:
+class Comparison:
     """The winner beside the best ingredient, on data that selected nothing wherever there are such data.
 
     Attributes:
         data: `test`, `held-back`, or `selection` if there was nothing else.
-        n_samples: how many samples that is.
+        n_samples: the number of samples.
         winner: value and interval of the winner.
         ingredient: name of the best ingredient, by the selection data.
         best_ingredient: its value and interval on the same samples.
         p_value: two-sided paired test of the two; None if the winner is that ingredient.
-        test: which test that was.
+        test: the name of that test.
         control: value and interval of the best ingredient with its BatchNorm statistics recomputed as the winner's
             were; None where none were.
         control_p_value: two-sided paired test of winner and control.
         selected_before: whether another split of the data was used in this run folder before, so that samples which
             are held back now have selected then.
-        notes: what the readers of the data said of them, such as how many images were left out.
+        notes: remarks of the readers of the data, such as the number of images that were left out.
+        higher_is_better: whether a larger value of the metric is better.
+        test_set: the name of the test set, where there are several; else empty.
     """
 
     data: Literal["test", "held-back", "selection"]
@@ -59,17 +64,43 @@ class Report:
     control_p_value: float | None = None
     selected_before: bool = False
     notes: tuple[str, ...] = ()
+    higher_is_better: bool = True
+    test_set: str = field(default="", compare=False)
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as JSON holds it."""
+        """All fields and the remarks as JSON holds them."""
         return asdict(self) | {"remarks": self.remarks}
 
     @property
     def rival(self) -> tuple[Estimate, float | None]:
-        """What the winner is fairly compared with, and the test's p-value: the control, else the best ingredient."""
+        """The fair comparison for the winner, and the test's p-value: the control, else the best ingredient."""
         if self.control is None:
             return self.best_ingredient, self.p_value
         return self.control, self.control_p_value
+
+    @property
+    def difference(self) -> float:
+        """The winner's value minus its rival's."""
+        return self.winner.value - self.rival[0].value
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether the difference from the rival is no more than noise."""
+        p_value = self.rival[1]
+        return p_value is None or p_value >= NOISE
+
+    @property
+    def confirms(self) -> bool:
+        """Whether data that selected nothing show the winner to be better than its rival."""
+        better = (self.difference > 0) == self.higher_is_better
+        return self.data != "selection" and not self.is_noise and better
+
+    @property
+    def where(self) -> str:
+        """The data, in words."""
+        if self.test_set:
+            return f"the test set {self.test_set}"
+        return {"test": "the test set", "held-back": "the held-back data", "selection": "the selection data"}[self.data]
 
     @property
     def is_small(self) -> bool:
@@ -78,7 +109,7 @@ class Report:
 
     @property
     def remarks(self) -> list[str]:
-        """What a reader should know before trusting these numbers."""
+        """Cautions about these numbers."""
         remarks = list(self.notes)
         if self.data == "selection":
             remarks.append(
@@ -96,44 +127,48 @@ class Report:
         return remarks
 
 
-def report_on(recipe: Recipe, single: Recipe, verifier: Verifier, on: str | None = None) -> Report:
-    """A recipe beside the best ingredient, on a test set, else the held-back part, else the selection data.
+def compare(winner: Recipe, single: Recipe, verifier: Verifier, on: str | None = None) -> Comparison:
+    """Compares a winner with the best ingredient on a test set, else the held-back part, else the selection data.
 
-    A soup whose BatchNorm statistics were recomputed stands beside that ingredient with recomputed ones as well, one
-    more pass: else what they gain would be taken for what averaging gains.
+    A soup whose BatchNorm statistics were recomputed is also compared with that ingredient with recomputed ones: else
+    the gain of recomputing would be taken for the gain of averaging. Networks that were not run on these data yet are
+    run, one charged pass each.
+
+    Arguments:
+        winner: the recipe that leads on the selection data.
+        single: the best ingredient on these.
+        verifier: runs the networks.
+        on: the name of a test set; the first by default.
     """
-    splits = verifier.ledger.fact("splits", [])
-    split = [float(verifier.task.holdback), int(verifier.task.split_seed)]
-    if split not in splits:
-        verifier.ledger.set_fact("splits", [*splits, split])
-    data, labels, ours = verifier.unseen_logits(recipe, on)
+    task, metric = verifier.task, verifier.task.scored_by
+    data, labels, ours = verifier.unseen_logits(winner, on)
     _, _, theirs = verifier.unseen_logits(single, on)
-    metric = verifier.task.scored_by
     mine, other = metric.measure(ours, labels), metric.measure(theirs, labels)
 
     def estimate(measured: Any) -> Estimate:
         return Estimate(metric.value_of(measured, labels), *interval(metric, measured, labels))
 
     alike = None
-    if recipe.size > 1 and verifier.evaluator.recomputes:
-        alike = metric.measure(verifier.unseen_logits(single, on, control=True)[2], labels)
-    return Report(
+    if winner.size > 1 and verifier.recomputes:
+        alike = metric.measure(verifier.unseen_logits(single, on, statistics="recomputed")[2], labels)
+    return Comparison(
         data=data,
         n_samples=len(labels),
         winner=estimate(mine),
         ingredient=single.member_names[0],
         best_ingredient=estimate(other),
-        p_value=None if recipe == single else paired_p_value(metric, mine, other, labels),
+        p_value=None if winner == single else paired_p_value(metric, mine, other, labels),
         test=paired_test_name(metric),
         control=None if alike is None else estimate(alike),
         control_p_value=None if alike is None else paired_p_value(metric, mine, alike, labels),
-        selected_before=any(one != split for one in splits),
-        notes=verifier.evaluator.networks.remarks
-        + tuple(f"{rows.what}: {note}" for rows in verifier.task.rows_of(on) for note in rows.remarks),
+        selected_before=verifier.folder.selected_otherwise(task.holdback, task.split_seed),
+        notes=verifier.remarks + tuple(f"{rows.what}: {note}" for rows in task.rows_of(on) for note in rows.remarks),
+        higher_is_better=metric.higher_is_better,
+        test_set=on if on is not None and len(task.tests) > 1 else "",
     )
 
 
-def control_score(single: Recipe, verifier: Verifier) -> float:
-    """The metric of an ingredient with recomputed BatchNorm statistics, on the selection data."""
-    logits = verifier.selection_logits(single, control=True)
+def control_value(single: Recipe, verifier: Verifier) -> float:
+    """The metric's value of an ingredient with recomputed BatchNorm statistics, on the selection data."""
+    logits = verifier.selection_logits(single, statistics="recomputed")
     return verifier.task.scored_by.value(logits, verifier.bank.labels)

@@ -46,7 +46,7 @@ def test_what_recomputed_statistics_gain_is_not_taken_for_averaging(stale: list[
     assert report.rival == (report.control, report.control_p_value)
     assert report.p_value is not None and report.control_p_value is not None
     assert report.p_value < 0.001 < report.control_p_value
-    assert f"{result.control:.4f} with its BatchNorm statistics recomputed" in result.verdict()
+    assert f"{result.control:.4f} with its BatchNorm statistics recomputed" in result.verdict
     assert result.to_json()["tests"]["test"]["control"]["value"] == report.control.value
 
 
@@ -80,7 +80,7 @@ def test_the_control_is_bound_to_what_it_is_of(stale: list[Path], tmp_path: Path
     found = []
     for seed in (0, 1, 0):
         with radin.Verifier(pool, task(batchnorm=True, split_seed=seed), tmp_path) as verifier:
-            found.append(verifier.logits(single, control=True).copy())
+            found.append(verifier.logits(single, statistics="recomputed").copy())
             assert not (verifier.logits(single) == found[-1]).all()
     assert (found[0] == found[2]).all()
     assert not (found[0] == found[1]).all()

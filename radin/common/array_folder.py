@@ -1,0 +1,274 @@
+"""Arrays on disk that are believed only if they are whole: files, and an index with a key and a checksum for each."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from jaxtyping import Float
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from radin.common.files import digest_of, write_json, written_aside
+
+#: Characters that file names hold as they are.
+PLAIN = " !#$&'()+,;=@[]{}~"
+
+#: Most systems allow 255 bytes; the rest is for the suffix, and for the name of a file while it is written.
+LONGEST = 220
+
+#: Bytes of a folder's arrays that are held in memory; those beyond are memory-mapped. Chosen by hand. An array in
+#: memory cannot vanish under a running process, as a mapped file does when somebody truncates it.
+HELD = 1 << 26
+
+INDEX = "index.json"
+
+Report = Callable[[str], None]
+
+
+class ArrayFolder:
+    """Arrays on disk, each entry under a name and valid for one key only.
+
+    An entry is one array in a `.npy` file, or several by name in a `.safetensors` file. It counts from the moment that
+    `index.json` names it, with its key and the SHA-256 of its file. Both files are written aside and renamed, so a
+    killed process leaves complete entries only. The checksum is compared when an entry is first opened in a process.
+    An entry that is damaged is removed, and reported in a sentence.
+
+    Arguments:
+        folder: where the files lie; made when something is written.
+        report: called with a sentence about each damaged entry.
+        read_only: damaged entries are passed over and nothing is removed; entries without a checksum are believed.
+    """
+
+    def __init__(
+        self, folder: str | os.PathLike[str], *, report: Report = lambda sentence: None, read_only: bool = False
+    ) -> None:
+        self.folder = Path(folder)
+        self._report, self._read_only = report, read_only
+        self._opened: dict[str, Any] = {}
+        self._written: set[str] = set()
+        self._held = 0
+        self._index = self._read_index()
+
+    def keys(self) -> set[str]:
+        """Keys of all entries whose files are there."""
+        return {entry["key"] for entry in self.entries().values()}
+
+    def entries(self) -> dict[str, dict[str, Any]]:
+        """The index of all entries whose files are there, by name, oldest first."""
+        return {name: entry for name, entry in self._index.items() if any(file.exists() for file in self._files(name))}
+
+    def get(self, name: str, key: str) -> np.ndarray | None:
+        """The array stored under a name, if it was stored for this key and is whole; not to be written to."""
+        found: np.ndarray | None = self._open(name, key, ".npy", self._read_array)
+        return found
+
+    def get_several(self, name: str, key: str) -> dict[str, np.ndarray] | None:
+        """The arrays that `store_several` stored under a name, if they were stored for this key and are whole."""
+        found: dict[str, np.ndarray] | None = self._open(name, key, ".safetensors", self._read_several)
+        return None if found is None else dict(found)
+
+    @contextmanager
+    def writing(
+        self, name: str, key: str, n_rows: int, about: Mapping[str, Any]
+    ) -> Iterator[Callable[[Float[np.ndarray, "b C"]], None]]:
+        """Stores an array batch by batch: the value of the context appends one batch, `float32[b, C]`.
+
+        Arguments:
+            name: names the entry; one of this name is replaced when the new one is complete.
+            key: fingerprint of everything that the array depends on.
+            n_rows: rows that will be appended in all.
+            about: further values for the index, such as the recipe.
+        """
+        checksum = hashlib.sha256()
+        with self._replacing(name, key, ".npy", about, checksum) as write:
+            begun = False
+
+            def append(batch: Float[np.ndarray, "b C"]) -> None:
+                nonlocal begun
+                if not begun:
+                    write(_header((n_rows, batch.shape[1])))
+                    begun = True
+                write(np.ascontiguousarray(batch, dtype="<f4").data)
+
+            yield append
+
+    def store(self, name: str, key: str, array: np.ndarray) -> None:
+        """Stores one array."""
+        content = io.BytesIO()
+        np.save(content, array)
+        with self._replacing(name, key, ".npy", {}, hashlib.sha256()) as write:
+            write(content.getvalue())
+
+    def store_several(self, name: str, key: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Stores several arrays by name."""
+        with self._replacing(name, key, ".safetensors", {}, hashlib.sha256()) as write:
+            write(save(dict(arrays)))
+
+    def adopt(self, *, by_name: bool = False) -> int:
+        """Takes entries of version 0.1, which have no checksum, as they are; returns how many.
+
+        Arguments:
+            by_name: whether files without an entry in the index are entries whose key is their name.
+        """
+        found = 0
+        if by_name and self.folder.is_dir():
+            for file in sorted(self.folder.glob("*.npy")):
+                self._index.setdefault(file.stem, {"key": file.stem})
+        for name, entry in list(self._index.items()):
+            there = [file for file in self._files(name) if file.exists()]
+            if "sha256" not in entry and there:
+                with there[0].open("rb") as opened:
+                    checksum = hashlib.file_digest(opened, "sha256").hexdigest()
+                self._index[name] = _sealed(name, {**entry, "sha256": checksum})
+                found += 1
+        if found:
+            write_json(self.folder / INDEX, self._index)
+        return found
+
+    def _open(self, name: str, key: str, suffix: str, read: Callable[[Path, str | None], Any]) -> Any:
+        entry, file = self._index.get(name), self._file(name, suffix)
+        if entry is None or entry["key"] != key:
+            return None
+        if name not in self._opened:
+            if not self._read_only and "sha256" not in entry:
+                return self._drop(name, file, "has no checksum")
+            expected = None if name in self._written else entry.get("sha256")
+            try:
+                self._opened[name] = read(file, expected)
+            except FileNotFoundError:
+                return self._drop(name, file, "is missing")
+            except (OSError, ValueError, EOFError, SafetensorError):
+                return self._drop(name, file, "is damaged")
+        return self._opened[name]
+
+    def _read_array(self, file: Path, checksum: str | None) -> np.ndarray:
+        size = file.stat().st_size
+        if self._held + size > HELD:
+            _check(file, checksum)
+            return np.load(file, mmap_mode="r", allow_pickle=False)
+        content = file.read_bytes()
+        _compare(hashlib.sha256(content), checksum)
+        array: np.ndarray = np.load(io.BytesIO(content), allow_pickle=False)
+        array.flags.writeable = False
+        self._held += size
+        return array
+
+    def _read_several(self, file: Path, checksum: str | None) -> dict[str, np.ndarray]:
+        content = file.read_bytes()
+        _compare(hashlib.sha256(content), checksum)
+        return load(content)
+
+    def _drop(self, name: str, file: Path, fault: str) -> None:
+        """Takes a damaged entry out of the index, and removes its file."""
+        self._report(f"{file} {fault}")
+        self._forget(name)
+        if not self._read_only:
+            write_json(self.folder / INDEX, self._index)
+            with suppress(OSError):
+                file.unlink(missing_ok=True)
+
+    def _forget(self, name: str) -> bool:
+        self._opened.pop(name, None)
+        self._written.discard(name)
+        return self._index.pop(name, None) is not None
+
+    @contextmanager
+    def _replacing(
+        self, name: str, key: str, suffix: str, about: Mapping[str, Any], checksum: Any
+    ) -> Iterator[Callable[[Any], None]]:
+        """The value of the context writes bytes to the entry's new file."""
+        with written_aside(self._file(name, suffix)) as file:
+
+            def write(content: Any) -> None:
+                checksum.update(content)
+                file.write(content)
+
+            yield write
+            # A kill between the two renames must not leave the new file under the old key.
+            if self._forget(name):
+                write_json(self.folder / INDEX, self._index)
+        self._index[name] = _sealed(name, {"key": key, **about, "sha256": checksum.hexdigest()})
+        self._written.add(name)
+        write_json(self.folder / INDEX, self._index)
+
+    def _read_index(self) -> dict[str, dict[str, Any]]:
+        file = self.folder / INDEX
+        try:
+            index = json.loads(file.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError):
+            index = None
+        if not isinstance(index, dict):
+            self._report(f"{file} is damaged")
+            return {}
+        whole = {name: entry for name, entry in index.items() if _is_whole(name, entry)}
+        if len(whole) < len(index):
+            self._report(f"{file} is damaged in {len(index) - len(whole)} of {len(index)} entries")
+        return whole
+
+    def _files(self, name: str) -> tuple[Path, ...]:
+        return tuple(self._file(name, suffix) for suffix in (".npy", ".safetensors"))
+
+    def _file(self, name: str, suffix: str) -> Path:
+        """Names become file names one to one: `a/b` is `a%2Fb.npy`, and no entry takes the file of the labels."""
+        plain = quote(name, safe=PLAIN)
+        if len(plain) > LONGEST:  # letters beyond ASCII are three times as long in quotes
+            plain = "".join(quote(letter, safe=PLAIN) if letter.isascii() else letter for letter in name)
+        return self.folder / f"{'%6Cabels' if plain == 'labels' else plain}{suffix}"
+
+
+def file_checksums(folder: Path) -> dict[str, str]:
+    """SHA-256 of the files in a folder of arrays by file name, as its index states; empty if there is no such index."""
+    known = ArrayFolder(folder, read_only=True)
+    return {
+        file.name: entry["sha256"]
+        for name, entry in known.entries().items()
+        for file in known._files(name)
+        if "sha256" in entry
+    }
+
+
+def _header(shape: tuple[int, ...]) -> bytes:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    return header.getvalue()
+
+
+def _check(file: Path, checksum: str | None) -> None:
+    """Compares a file with its checksum, read in pieces."""
+    if checksum is not None:
+        with file.open("rb") as opened:
+            _compare(hashlib.file_digest(opened, "sha256"), checksum)
+
+
+def _compare(found: Any, checksum: str | None) -> None:
+    if checksum is not None and found.hexdigest() != checksum:
+        raise ValueError("another checksum")
+
+
+def _sealed(name: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """The entry with a fingerprint of its own, so that a changed key or recipe shows."""
+    return {**entry, "seal": _seal(name, entry)}
+
+
+def _seal(name: str, entry: Mapping[str, Any]) -> str:
+    return digest_of(name, {one: value for one, value in entry.items() if one != "seal"})[:16]
+
+
+def _is_whole(name: str, entry: Any) -> bool:
+    """Whether an entry is what was written; those of version 0.1 have no seal and no checksum."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("key"), str):
+        return False
+    if "seal" not in entry:
+        return "sha256" not in entry
+    return bool(entry["seal"] == _seal(name, entry))

@@ -1,0 +1,77 @@
+"""Keys: fingerprints of everything that a stored result depends on. All keys of a run are made here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from radin.common.files import digest_of
+from radin.evaluation.batchnorm import n_batches, statistics_rows
+from radin.evaluation.evaluation import Evaluation
+from radin.tasks.task import Task
+
+
+class Keys:
+    """Makes the keys of one pool, task and BatchNorm policy.
+
+    Arguments:
+        task: what networks are run on.
+        fingerprints: of the ingredients, in pool order.
+        batchnorm: policy for the BatchNorm statistics of soups.
+    """
+
+    def __init__(self, task: Task, fingerprints: Sequence[str], batchnorm: str) -> None:
+        self._task, self._fingerprints, self._batchnorm = task, tuple(fingerprints), batchnorm
+
+    def logits(self, evaluation: Evaluation, batch_size: int) -> str:
+        """Key of an evaluation's logits.
+
+        Arguments:
+            evaluation: what is run.
+            batch_size: samples per forward pass; counts where statistics are recomputed, since these are averages over
+                batches.
+        """
+        task, recipe = self._task, evaluation.recipe
+        parts = [(self._fingerprints[i], recipe.weights[i]) for i in recipe.members]
+        policy: list[object] | None = None
+        if evaluation.statistics == "recomputed":
+            policy = ["recompute", self._statistics_rows, n_batches(len(self._statistics_rows), batch_size)]
+        elif recipe.size > 1:
+            policy = [self._batchnorm]
+        rows_of = task.rows if evaluation.test is None else task.tests[evaluation.test]
+        return digest_of(task.key(rows_of), parts, policy)
+
+    def statistics(self, evaluation: Evaluation, batch_size: int) -> str:
+        """Key of the recomputed statistics of a recipe, which are the same for all rows that it is run on."""
+        on_data = Evaluation(evaluation.recipe, "recomputed")
+        return digest_of("statistics", self.logits(on_data, batch_size))
+
+    @cached_property
+    def _statistics_rows(self) -> list[int]:
+        return statistics_rows(self._task).tolist()
+
+    @property
+    def scope(self) -> str:
+        """Fingerprint of pool, data and task code, and of the samples that select: of all that a search depends on."""
+        return digest_of(self._fingerprints, self._task.key(self._task.rows), self._task.split[0].tolist())
+
+    @property
+    def weight_gram(self) -> str:
+        """Name and key of the inner products of the ingredients' weights."""
+        return f"weights-{digest_of(self._fingerprints)}"[:40]
+
+    @property
+    def logit_gram(self) -> str:
+        """Name and key of the inner products of their logits on the selection data."""
+        return f"logits-{self.scope}"[:40]
+
+
+def verification_scope(scope: str, listed: Sequence[str], lam: float | None) -> str:
+    """Fingerprint of what a verification depends on.
+
+    Arguments:
+        scope: that of the search whose shortlist is verified.
+        listed: the recipes of the shortlist, as JSON, best first.
+        lam: strength of the prior, if the order of verification depends on it.
+    """
+    return digest_of(scope, list(listed), *([] if lam is None else [lam]))

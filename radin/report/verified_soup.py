@@ -1,0 +1,229 @@
+"""Verified recipes beside their averaged logits, their parts and chance: the numbers that findings rest on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from radin.evaluation.calibration import observe
+from radin.recipe import Recipe
+from radin.scoring.logit_bank import LogitBank
+from radin.scoring.metrics import Metric, losses
+from radin.scoring.scored import Scored
+from radin.scoring.significance import paired_error
+
+if TYPE_CHECKING:
+    from radin.evaluation.verifier import Verifier
+    from radin.scoring.surrogate import Surrogate
+
+#: Standard errors of a paired difference that make it more than noise. Chosen by hand.
+SURE = 3.0
+
+#: Samples, and shufflings of their labels, that tell the score of a network by chance.
+CHANCE_SAMPLES, CHANCE_SHUFFLES = 1_000, 20
+
+
+@dataclass(frozen=True)
+class VerifiedSoup(Scored):
+    """A recipe with its real score on the selection data. Scores are better when higher, values are the metric's own.
+
+    Attributes:
+        recipe: the recipe; of size 1, it is an ingredient.
+        score: of the network.
+        ensemble: score of the averaged logits, which the surrogate ranked it by, without the prior.
+        nll: negative log-likelihood; it decides between equal scores.
+        higher_is_better: whether that is true of the metric's values, too.
+        gap_error: standard error of the paired difference between score and ensemble.
+        chance: score of a network that knows nothing; NaN where it cannot be told.
+        parts: of two ingredients in equal parts, their mean score; else None.
+        parts_error: the larger paired error against either.
+        ahead: the score minus that of the best ingredient.
+        ahead_error: standard error of that paired difference.
+    """
+
+    ensemble: float
+    nll: float
+    higher_is_better: bool = True
+    gap_error: float = 0.0
+    chance: float = math.nan
+    parts: float | None = None
+    parts_error: float = 0.0
+    ahead: float = 0.0
+    ahead_error: float = 0.0
+
+    @property
+    def value(self) -> float:
+        """The metric's value; a negative log-likelihood is positive."""
+        return self.score if self.higher_is_better else -self.score
+
+    @property
+    def ensemble_value(self) -> float:
+        """The metric's value of the averaged logits."""
+        return self.ensemble if self.higher_is_better else -self.ensemble
+
+    @property
+    def gap(self) -> float:
+        """Score minus the ensemble's; 0 for an ingredient."""
+        return self.score - self.ensemble
+
+    @property
+    def lost(self) -> float:
+        """Share of what the ensemble knows beyond chance that the soup does not; negative if it knows more."""
+        return -self.gap / max(self.ensemble - self.chance, 1e-12) if self.gap else 0.0
+
+    @property
+    def sure(self) -> bool:
+        """Whether the gap is more than noise."""
+        return abs(self.gap) > SURE * self.gap_error
+
+    @property
+    def barrier(self) -> float | None:
+        """Share of what two parts know on average beyond chance that their midpoint does not; None for other soups."""
+        if self.parts is None:
+            return None
+        return (self.parts - self.score) / max(self.parts - self.chance, 1e-12)
+
+    @property
+    def barrier_sure(self) -> bool:
+        """Whether the midpoint is worse than its parts by more than noise."""
+        return self.parts is not None and self.parts - self.score > SURE * self.parts_error
+
+    def to_json(self) -> dict[str, Any]:
+        """Values, scores and recipe as JSON holds them."""
+        return {
+            "kind": "ingredient" if self.recipe.size == 1 else "soup",
+            "value": self.value,
+            "score": self.score,
+            "ensemble_value": self.ensemble_value,
+            "ensemble": self.ensemble,
+            "nll": self.nll,
+            "size": self.recipe.size,
+            "recipe": self.recipe.to_json(),
+        }
+
+
+def ranked(entries: Iterable[VerifiedSoup]) -> list[VerifiedSoup]:
+    """Best first: by score, then lower negative log-likelihood, more ingredients, pool order."""
+
+    def merit(one: VerifiedSoup) -> tuple[Any, ...]:
+        return one.score, -one.nll, one.recipe.size, [-member for member in one.recipe.members]
+
+    return sorted(entries, key=merit, reverse=True)
+
+
+def assess(recipes: Sequence[Recipe], verifier: Verifier, surrogate: Surrogate) -> list[VerifiedSoup]:
+    """Verified recipes beside their averaged logits.
+
+    Logits in the run folder are read. Soups that are not there are evaluated and charged.
+
+    Arguments:
+        recipes: over the pool.
+        verifier: gives real logits.
+        surrogate: on the verifier's bank; its prior is left out.
+    """
+    assessor = _Assessor(verifier, surrogate)
+    return [assessor.ingredient(one) if one.size == 1 else assessor.soup(one) for one in recipes]
+
+
+class _Assessor:
+    """Holds the numbers that all recipes are compared with."""
+
+    def __init__(self, verifier: Verifier, surrogate: Surrogate) -> None:
+        self.verifier, self.bank, self.metric = verifier, verifier.bank, verifier.task.scored_by
+        self.surrogate, self.labels = surrogate, verifier.bank.labels
+
+    def ingredient(self, recipe: Recipe) -> VerifiedSoup:
+        logits = self._read(recipe.members[0])
+        score, higher = self.metric.score(logits, self.labels), self.metric.higher_is_better
+        nll = float(losses(logits, self.labels).mean())
+        return VerifiedSoup(recipe, score, ensemble=score, nll=nll, higher_is_better=higher)
+
+    def soup(self, recipe: Recipe) -> VerifiedSoup:
+        logits = self.verifier.selection_logits(recipe)
+        seen = observe(recipe, self.surrogate, logits)
+        parts, parts_error = self._parts(recipe, seen.statistics)
+        best, of_best = self._leader
+        return VerifiedSoup(
+            recipe,
+            seen.score,
+            ensemble=seen.ensemble,
+            nll=float(losses(logits, self.labels).mean()),
+            higher_is_better=self.metric.higher_is_better,
+            gap_error=seen.error,
+            chance=self._chance,
+            parts=parts,
+            parts_error=parts_error,
+            ahead=seen.score - best,
+            ahead_error=paired_error(self.metric, seen.statistics, of_best, self.labels),
+        )
+
+    def _parts(self, recipe: Recipe, measured: Any) -> tuple[float | None, float]:
+        if recipe.size != 2 or not recipe.is_subset:
+            return None, 0.0
+        parts = [self.metric.measure(self._read(i), self.labels) for i in recipe.members]
+        errors = [paired_error(self.metric, measured, part, self.labels) for part in parts]
+        return float(np.mean([self.metric.score_of(part, self.labels) for part in parts])), max(errors)
+
+    @cached_property
+    def _solo(self) -> np.ndarray:
+        return self.verifier.solo
+
+    @cached_property
+    def _leader(self) -> tuple[float, Any]:
+        leader = int(self._solo.argmax())
+        return float(self._solo[leader]), self.metric.measure(self._read(leader), self.labels)
+
+    @cached_property
+    def _chance(self) -> float:
+        versus = against_chance(self.bank, self.metric, int(self._solo.argmax()))
+        return versus.mean if versus.tells else math.nan
+
+    def _read(self, i: int) -> np.ndarray:
+        return self.bank.read(i, 0, self.bank.n_samples)
+
+
+def chance_samples(bank: LogitBank, metric: Metric) -> int:
+    """Samples that `against_chance` looks at."""
+    # A metric of one's own may be undefined on a part, as an area under the ROC curve is without positives.
+    return min(CHANCE_SAMPLES, bank.n_samples) if metric.defined_on_parts else bank.n_samples
+
+
+@dataclass(frozen=True)
+class AgainstChance:
+    """One ingredient's score on some samples beside its scores on shuffled labels.
+
+    Attributes:
+        score: on the true labels.
+        mean, spread: mean and standard deviation of its scores on shuffled labels.
+        tells: whether shuffling the labels can change the score. It cannot where all labels are the same, or where a
+            metric does not look at labels.
+    """
+
+    score: float
+    mean: float
+    spread: float
+    tells: bool
+
+    @property
+    def deviations(self) -> float:
+        """Standard deviations of the score above chance."""
+        return (self.score - self.mean) / max(self.spread, 1e-9 * max(1.0, abs(self.mean)))
+
+
+def against_chance(bank: LogitBank, metric: Metric, i: int) -> AgainstChance:
+    """Compares one ingredient's score with its scores on shuffled labels."""
+    rng, m = np.random.default_rng(0), chance_samples(bank, metric)
+    some = bank.take(np.sort(rng.permutation(bank.n_samples)[:m]))
+    logits, labels = some.read(i, 0, m), some.labels
+    score = metric.score(logits, labels)
+    shuffled = [metric.score(logits, rng.permutation(labels)) for _ in range(CHANCE_SHUFFLES)]
+    fixed = all(one == score for one in shuffled)
+    # A network that predicts one class alone keeps its score, too; but that is all that can be known by chance.
+    one_class = bool((labels == labels[0]).all())
+    tells = not fixed or not (one_class or bool((logits.argmax(1) != logits[0].argmax()).any()))
+    return AgainstChance(score, float(np.mean(shuffled)), float(np.std(shuffled, ddof=1)), tells)
