@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from helpers.command_line import SMALL, run
@@ -39,7 +40,8 @@ def test_one_set_of_weights_is_averaged(capsys: pytest.CaptureFixture, scripts: 
 def test_inspect_says_what_was_taken(capsys: pytest.CaptureFixture, scripts: list[Path]) -> None:
     code, _, err = run(capsys, "inspect", *scripts)
     assert code == 2
-    assert "--weights model or --weights ema" in err
+    assert "'model' or 'ema'" in err
+    assert "Try --weights model." in err
     code, out, _ = run(capsys, "inspect", *scripts, "--weights", "model", "--prefix", "model.")
     assert code == 0
     taken = "taken from each file: the network's own weights; prefix model. taken off; without criterion.weight"
@@ -61,7 +63,8 @@ def test_a_network_under_a_prefix_is_found(capsys: pytest.CaptureFixture, soup: 
     given = [*soup, "--weights", "model"]
     code, _, err = run(capsys, *given)
     assert code == 2
-    assert "under 'model.': say --prefix model." in err
+    assert "under 'model.'" in err
+    assert "Try --prefix model." in err
     assert run(capsys, *given, "--prefix", "model.")[0] == 0
     assert load_file(tmp_path / "run" / "soup.safetensors").keys() == Network().state_dict().keys()
     code, _, err = run(capsys, *given, "--prefix", "net.")
@@ -139,3 +142,36 @@ def test_architectures_are_ranked_together(
     assert "samples that select in that run" in run(capsys, *both)[1]
     labels = tmp_path / "deep" / "logits" / "labels.npy"
     assert json.loads(run(capsys, *both, "--json", "--labels", labels)[1])["models"] == len(checkpoints) + 1
+
+
+def test_a_counter_that_differs_is_kept_if_asked(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
+    files = [tmp_path / f"run{i}.pt" for i in range(2)]
+    for i, file in enumerate(files):
+        torch.save({"weight": torch.full((3,), float(i)), "queue_ptr": torch.tensor([64 * i])}, file)
+    target = tmp_path / "soup.safetensors"
+    for command in (["average", *files, "-o", target], ["inspect", *files]):
+        code, _, err = run(capsys, *command)
+        assert code == 2
+        assert "Try --keep queue_ptr." in err
+    assert run(capsys, "inspect", *files, "--keep", "queue_ptr")[0] == 0
+    assert run(capsys, "average", *files, "--mix", "0.25,0.75", "--keep", "queue_ptr", "-o", target)[0] == 0
+    soup = load_file(target)
+    assert soup["weight"].tolist() == [0.75] * 3
+    assert soup["queue_ptr"].tolist() == [64]
+
+
+def test_probabilities_are_ranked_as_their_logarithms(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(3, size=80)
+    logits = [np.eye(3)[labels] + rng.normal(size=(80, 3)) for _ in range(3)]
+    for i, one in enumerate(logits):
+        np.save(tmp_path / f"m{i}.npy", np.exp(one) / np.exp(one).sum(axis=1, keepdims=True))
+    np.save(tmp_path / "labels.npy", labels)
+    code, _, err = run(capsys, "rank", "--logits", tmp_path, "--metric", "nll")
+    assert code == 2
+    assert "Try --probabilities log." in err
+    code, out, _ = run(capsys, "rank", "--logits", tmp_path, "--metric", "nll", "--probabilities", "log", "--json")
+    assert code == 0
+    best = json.loads(out)["best_ingredient"]
+    losses = [np.log(np.exp(one).sum(axis=1)) - one[np.arange(80), labels] for one in logits]
+    assert best["nll"] == pytest.approx(min(loss.mean() for loss in losses), abs=1e-6)
