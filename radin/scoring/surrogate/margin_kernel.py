@@ -41,7 +41,8 @@ _RECIPES = {"cpu": 512, "cuda": 4096}  # recipes scored together, at least
 _TILE_VALUES = {"cpu": 1 << 18, "cuda": 1 << 28}  # margins computed together: what a core's cache holds
 _DOUBTS = 1 << 12  # samples in doubt that are decided at once; more of them are not kept
 _INLINE = 1 << 22  # multiplications below which threads do not pay
-_WORTH_LOADING = 1 << 35  # multiplications that take about as long as loading numba and compiling with it
+#: Multiplications that take about as long as loading numba and compiling with it.
+WORTH_LOADING = 1 << 35
 
 
 @dataclass
@@ -87,7 +88,7 @@ class MarginKernel:
         """
         if recipes.dtype == np.bool_ and len(recipes) >= FEWEST and self._countable:
             self._multiplications += self._rows * recipes.size
-            if (is_loaded() or self._multiplications > _WORTH_LOADING) and compiled() is not None:
+            if (is_loaded() or self._multiplications > WORTH_LOADING) and compiled() is not None:
                 return self._settled + self._lookup.hits(recipes)[:, None]
         return self.products(recipes.astype(np.float64, copy=False))
 
