@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from helpers.tiny_zoo import settings_of
 from safetensors.torch import load_file
 
 import radin
 from radin.demo import digits
-from radin.demo.sweep import settings_of, train_pool
+from radin.demo.sweep import train_pool
 from radin.demo.training import Images
 from radin.errors import InputError, StorageError
 

@@ -90,4 +90,4 @@ def test_parts_and_fingerprints_of_images():
     assert part.labels.tolist() == [1, 0]
     assert part.tensors()[0].shape == (2, 1, 6, 6)
     assert part.tensors()[0].max() == 1
-    assert images.digest() == separable().digest() != part.digest()
+    assert images.fingerprint() == separable().fingerprint() != part.fingerprint()

@@ -1,14 +1,17 @@
 """Pools that train in no time, as the registry of pools hands them out."""
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 import radin
 from helpers import small
 from radin.common.progress import SILENT, Progress
-from radin.demo.sweep import Sweep
+from radin.demo.sweep import METADATA_KEY, Sweep
 
 INGREDIENTS = 6
 
@@ -46,3 +49,10 @@ def accuracy_of_file(task: radin.Task, path: Path) -> float:
     network.load_state_dict(load_file(path))
     inputs, labels = task.data
     return float((network(inputs).argmax(1) == labels).double().mean())
+
+
+def settings_of(path: Path) -> dict[str, Any]:
+    """The record of training in a checkpoint's metadata."""
+    with safe_open(path, framework="numpy") as file:
+        record: dict[str, Any] = json.loads(file.metadata()[METADATA_KEY])
+    return record

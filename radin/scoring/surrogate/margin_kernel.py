@@ -75,7 +75,7 @@ class MarginKernel:
         self._groups = groups[live.samples]
         self.tiles = make_tiles(live, self._groups if n_groups > 1 else None, self.device)
         self._rows = sum(tile.rows for tile in self.tiles)
-        # what `lookup_kernel` can do
+        # the cases that `lookup_kernel` handles
         plain = n_groups == 1 and self.device.type == "cpu" and not (live.places > 1).any()
         self._countable = plain and live.rivals.shape[1] <= MOST_INGREDIENTS
         self._multiplications = 0
@@ -129,9 +129,9 @@ class MarginKernel:
         """Right samples per group, from margins that a function computes.
 
         Arguments:
-            coefficients: the recipes, for what has to be decided again.
-            bounds: how far each recipe's computed margins may be from the true ones.
-            fill: given a range of recipes, how to compute their margins on a tile.
+            coefficients: the recipes, for samples that have to be decided again.
+            bounds: largest error of each recipe's computed margins.
+            fill: given a range of recipes, returns the function that computes their margins on a tile.
             cost: multiplications per margin.
             unit: ranges of recipes are multiples of this.
         """

@@ -1,4 +1,4 @@
-"""The samples that float32 could not decide, decided again: in float64, and where that cannot tell, exactly."""
+"""Decides the samples that float32 could not: in float64, and where that is not enough, exactly."""
 
 from __future__ import annotations
 

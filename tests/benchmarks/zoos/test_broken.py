@@ -1,11 +1,10 @@
 """The pool with broken networks among its ingredients."""
 
 import torch
-from helpers.tiny_zoo import accuracy_of_file, tiny_digits
+from helpers.tiny_zoo import accuracy_of_file, settings_of, tiny_digits
 from safetensors.torch import load_file
 
 from benchmarks.zoos import broken
-from radin.demo.sweep import settings_of
 
 
 def test_the_three_broken_networks_are_finite_and_useless_or_from_elsewhere(bad):

@@ -1,10 +1,10 @@
 """The pool of near-equal ingredients."""
 
 from helpers.fashion import tiny
+from helpers.tiny_zoo import settings_of
 from safetensors.torch import load_file
 
 from benchmarks.zoos import equal
-from radin.demo.sweep import settings_of
 
 
 def test_equal_ingredients_differ_by_their_images_alone(tmp_path, data):

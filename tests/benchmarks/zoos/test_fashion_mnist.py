@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 from helpers.fashion import write_idx
+from helpers.tiny_zoo import settings_of
 from safetensors.torch import load_file
 
 from benchmarks.zoos import fashion_mnist
-from radin.demo.sweep import settings_of
 from radin.errors import DataError, MissingFileError
 
 TINY = replace(

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 from helpers.fashion import HELD, tiny
+from helpers.tiny_zoo import settings_of
 from safetensors.torch import load_file
 
 import radin
 from benchmarks.zoos import trajectory
-from radin.demo.sweep import settings_of
 from radin.errors import InputError
 
 
