@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 import torch
 from helpers.command_line import SMALL, run
-from helpers.small import CLASSES, FEATURES, Network, task
+from helpers.small import Network
 from safetensors.torch import load_file
-from torch import nn
 
 
 @pytest.fixture
@@ -76,72 +75,6 @@ def test_the_moving_average_is_another_run(capsys: pytest.CaptureFixture, soup: 
     assert run(capsys, *given, "--weights", "model")[0] == 0
     code, _, err = run(capsys, *given, "--weights", "ema")
     assert (code, "the contents of" in err) == (2, True)
-
-
-def test_a_large_soup_comes_in_shards(capsys: pytest.CaptureFixture, checkpoints: list[Path], tmp_path: Path) -> None:
-    target = tmp_path / "soup.safetensors"
-    code, out, _ = run(capsys, "average", *checkpoints, "-o", target, "--max-shard-size", "0.4KB", "--json")
-    assert code == 0
-    index = Path(json.loads(out)["path"])
-    assert index.name == "soup.safetensors.index.json"
-    assert not target.exists()
-    assert run(capsys, "inspect", index)[0] == 0
-    one = tmp_path / "one.safetensors"
-    assert run(capsys, "average", *checkpoints, "-o", one, "--max-shard-size", "5GB")[0] == 0
-    whole, files = load_file(one), set(json.loads(index.read_text())["weight_map"].values())
-    shards = [load_file(tmp_path / file) for file in files]
-    assert len(shards) > 1
-    assert all(torch.equal(whole[name], tensor) for shard in shards for name, tensor in shard.items())
-    code, _, err = run(capsys, "average", *checkpoints, "-o", target, "--max-shard-size", "five")
-    assert (code, "such as 5GB" in err) == (2, True)
-
-
-LINEAR = """
-import radin
-from helpers.small import CLASSES, FEATURES, SAMPLES, clouds
-from torch import nn
-
-
-def network():
-    return nn.Sequential(nn.Linear(FEATURES, CLASSES))
-
-
-def task():
-    return radin.Task(network, clouds(SAMPLES, seed=1), device="cpu")
-"""
-
-
-def test_architectures_are_ranked_together(
-    capsys: pytest.CaptureFixture, checkpoints: list[Path], tmp_path: Path
-) -> None:
-    torch.manual_seed(0)
-    torch.save(nn.Sequential(nn.Linear(FEATURES, CLASSES)).state_dict(), tmp_path / "run0.pt")
-    code, _, err = run(capsys, "inspect", checkpoints[0], tmp_path / "run0.pt")
-    assert (code, "must be fine-tunings of one architecture" in err) == (2, True)
-    assert "radin rank" in err
-    logits = ["--logits-only", "--json"]
-    given = ["--task", f"{SMALL}:task", "--run-dir", tmp_path / "deep", *logits]
-    document = json.loads(run(capsys, "soup", *checkpoints, *given)[1])
-    assert Path(document["logits"]) == tmp_path / "deep" / "logits"
-    assert document["passes"] == len(checkpoints)
-    assert not (tmp_path / "deep" / "soup.safetensors").exists()
-    script = tmp_path / "linear_task.py"
-    script.write_text(LINEAR)
-    given = ["--task", f"{script}:task", "--run-dir", tmp_path / "flat", *logits]
-    assert run(capsys, "soup", tmp_path / "run0.pt", *given)[0] == 0
-    code, _, err = run(capsys, "soup", tmp_path / "run0.pt", *given, "--plan")
-    assert (code, "--logits-only builds no soup" in err) == (2, True)
-    both = ["rank", "--logits", tmp_path / "deep" / "logits", "--logits", tmp_path / "flat" / "logits"]
-    document = json.loads(run(capsys, *both, "--json")[1])
-    assert document["models"] == len(checkpoints) + 1
-    assert document["samples"] == len(task().split[0])
-    document = json.loads(run(capsys, *both, "--json", "--samples", "all", "--searcher", "exhaustive", "--top", 99)[1])
-    assert document["samples"] == 300
-    assert any("flat/run0" in row["recipe"] and "deep/run0" in row["recipe"] for row in document["shortlist"])
-    assert "all 300 samples of a run" in run(capsys, *both, "--samples", "all")[1]
-    assert "samples that select in that run" in run(capsys, *both)[1]
-    labels = tmp_path / "deep" / "logits" / "labels.npy"
-    assert json.loads(run(capsys, *both, "--json", "--labels", labels)[1])["models"] == len(checkpoints) + 1
 
 
 def test_a_counter_that_differs_is_kept_if_asked(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
