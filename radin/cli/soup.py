@@ -24,6 +24,7 @@ from radin.cli.screen import print_table, show_warnings
 from radin.common.bars import Bars
 from radin.common.wording import counted
 from radin.errors import InputError, RadinError
+from radin.evaluation.race_default import RACE
 
 if TYPE_CHECKING:
     from radin.evaluation.collecting import Collected
@@ -58,6 +59,12 @@ SHOWN = 10
     show_default=True,
     help="Choose each next soup by what the earlier ones taught, or verify the B best in order.",
 )
+@click.option(
+    "--race/--no-race",
+    default=RACE,
+    show_default=True,
+    help="Run checkpoints in stages, and drop early those that can no longer matter, or run all in full.",
+)
 @click.option("-o", "--output", "target", metavar="FILE", help="Write the soup to this .safetensors file, too.")
 @click.option(
     "--plan", "only_plan", is_flag=True, help="Print passes, memory, disk and time that the run will take, and stop."
@@ -80,6 +87,7 @@ def command(
     split: str | None,
     batchnorm: Any,
     calibrate: bool,
+    race: bool,
     run_dir: str,
     target: str | None,
     only_plan: bool,
@@ -126,7 +134,7 @@ def command(
     task = task_from(spec, arguments, split, changes)
     if only_plan:
         with Bars() as bars:
-            planned = plan(pool, task, budget=budget, run_dir=run_dir, batchnorm=batchnorm, progress=bars)
+            planned = plan(pool, task, budget=budget, run_dir=run_dir, batchnorm=batchnorm, race=race, progress=bars)
         print_json(planned.to_json()) if as_json else show_plan(planned)
     elif logits_only:
         with Bars() as bars:
@@ -135,7 +143,7 @@ def command(
     else:
         with Bars() as bars:
             how: dict[str, Any] = {"searcher": searcher, "options": options, "budget": budget, "lam": lam, "seed": seed}
-            how |= {"calibrate": calibrate, "batchnorm": batchnorm, "run_dir": run_dir, "progress": bars}
+            how |= {"calibrate": calibrate, "batchnorm": batchnorm, "race": race, "run_dir": run_dir, "progress": bars}
             result = make_soup(pool, task, **how)
         deliver(result, target, as_json)
 
@@ -162,7 +170,8 @@ def show_plan(planned: Plan) -> None:
     """Prints the cost of a run that was planned."""
     stored = planned.ingredients - planned.passes
     rows = [
-        ["ingredient passes", f"{planned.passes}" + (f" ({stored} are stored already)" if stored else "")],
+        ["ingredient passes", _passes(planned) + (f" ({stored} are stored already)" if stored else "")],
+        *([["race", planned.race]] if planned.race else []),
         ["real soups", f"at most {planned.soups}"],
         ["samples a pass", f"{planned.samples:,}"],
         ["classes", _counted(planned.classes, planned.class_names)],
@@ -179,6 +188,13 @@ def show_plan(planned: Plan) -> None:
     ]
     print_table("plan", ["what", "how much"], rows)
     click.echo("Nothing was charged or written. Run the same command without --plan to start.")
+
+
+def _passes(planned: Plan) -> str:
+    """Passes of ingredients, or the range of what a race may take."""
+    if planned.least_passes == planned.most_passes:
+        return f"{planned.passes}"
+    return f"worth of rows: {planned.least_passes:.1f} to {planned.most_passes:.1f}"
 
 
 def _test_passes(planned: Plan) -> str:
@@ -213,15 +229,36 @@ def show_result(result: Result, target: str | None = None) -> None:
     click.echo(result.verdict)
     if gap := result.surrogate_gap:
         click.echo(gap)
+    show_dropped(result)
     show_warnings(result.findings, command)
     remarks = show_tests(result) if len(result.tests) > 1 else show_report(result.report)
     for remark in dict.fromkeys([*remarks, *result.spent.notes]):
         click.echo(f"Note: {remark}.")
+    if result.dropped:
+        click.echo(_rows_spent(result))
     click.echo(_spent(result))
     if result.earlier:
         click.echo(_replaced(result.earlier[-1]))
     click.echo(f"Soup: {target or result.run_dir / 'soup.safetensors'}")
     click.echo(f"Leaderboard and picture: {Path(result.run_dir) / 'leaderboard.json'}, score-against-budget.png")
+
+
+def show_dropped(result: Result) -> None:
+    """Prints the ingredients that the race dropped, if there are any."""
+    if result.dropped:
+        rows = [[f"{one.value:.4f}", f"{one.rows:,}", one.name, one.why] for one in result.dropped]
+        print_table("dropped early", [result.metric, "on samples", "checkpoint", "why"], rows, numbers=range(2))
+
+
+def _rows_spent(result: Result) -> str:
+    """The bill in passes' worth of rows, beside that of the greedy soup, in words."""
+    spent = result.spent
+    n = len(result.dropped) + sum(entry.recipe.size == 1 for entry in result.leaderboard)
+    return (
+        f"Spent: {spent.passes_worth:.1f} passes' worth of rows for {counted(n, 'ingredient')} "
+        f"({n - len(result.dropped)} ran in full), {counted(len(result.verified), 'soup')}; "
+        f"the greedy soup would have taken {2 * n - 1}."
+    )
 
 
 def _spent(result: Result) -> str:

@@ -13,7 +13,7 @@ from jaxtyping import Float64
 from radin.common.progress import SILENT, Progress
 from radin.common.wording import counted, enumerated
 from radin.errors import InputError
-from radin.evaluation.gram import Gram, stored_logit_gram, stored_weight_gram, weight_gram
+from radin.evaluation.gram import Gram, logit_gram, stored_logit_gram, stored_weight_gram, weight_gram
 from radin.recipe import Recipe
 from radin.report.class_order import described, reordering
 from radin.report.findings import (
@@ -45,13 +45,15 @@ class Diagnosis:
     Attributes:
         names: the ingredients, in pool order.
         weights: inner products of their updates, seen from the pretrained model or from their mean.
-        logits: inner products of their logits on the selection data; None without a task.
-        values: each one's value of the metric on the selection data; None without a task.
+        logits: inner products of their logits on the selection data; None without a task. After a race, on the part of
+            these data that all ingredients ran on.
+        values: each one's value of the metric on the same data; None without a task.
         metric: the metric's name; empty without a task.
         verified: the verified soups in the run folder.
         findings: what speaks against the pool or its ingredients, each a sentence.
         soups: real soups that were evaluated for this diagnosis.
-        notes: sentences about stored results that were damaged and are lost, or adopted from an earlier version.
+        notes: sentences about stored results that were damaged and are lost, or adopted from an earlier version, and
+            about ingredients that a race dropped.
     """
 
     names: tuple[str, ...]
@@ -181,7 +183,9 @@ def diagnose(
 
     Weights alone tell which ingredients come from another start, have diverged, or lie far out. With a task, the
     ingredients are run once (or read from the run folder), and every soup that was verified in that folder is
-    compared with its averaged logits. If one has diverged to NaN, no network is run.
+    compared with its averaged logits. If one has diverged to NaN, no network is run. Where the last run in the folder
+    dropped ingredients in a race, all are compared on the samples that all ran on, and soups are of those that ran in
+    full.
 
     Arguments:
         pool: the ingredients.
@@ -211,26 +215,47 @@ def diagnose(
     from radin.evaluation.verifier import Verifier
     from radin.scoring.surrogate import Surrogate
 
-    with Verifier(pool, task, run_dir, batchnorm=batchnorm, progress=progress) as verifier:
+    with Verifier(pool, task, run_dir, batchnorm=batchnorm, race="recorded", progress=progress) as verifier:
         surrogate = Surrogate(verifier.bank, task.metric)
-        findings += _logit_findings(verifier)
+        findings += _logit_findings(verifier, verifier.common)
         recipes, before = verifier.evaluated(), verifier.ledger.count("soup")
-        planned = [one for one in _probes(gram, _suspects(findings)) if one not in recipes]
+        probes = _among(verifier.names, _probes(gram, _suspects(findings)))
+        planned = [one for one in probes if one not in recipes]
         verified = assess([*recipes, *planned[:soups]], verifier, surrogate)
         findings += _soup_findings(verifier, verified, findings)
         findings += search_findings(verifier.folder.last_search)
-        sign = 1 if task.scored_by.higher_is_better else -1
+        dropped = verifier.dropped
         return Diagnosis(
             names=pool.names,
             weights=gram,
             findings=tuple(findings),
-            logits=stored_logit_gram(verifier),
-            values=sign * verifier.solo,
+            logits=logit_gram(verifier.common) if dropped else stored_logit_gram(verifier),
+            values=_values(verifier.common, task.scored_by),
             metric=task.scored_by.name,
             verified=tuple(verified),
             soups=verifier.ledger.count("soup") - before,
-            notes=tuple(verifier.folder.notes),
+            notes=(*verifier.folder.notes, *_about_race(verifier)),
         )
+
+
+def _values(bank: LogitBank, metric: Metric) -> Float64[np.ndarray, " n"]:
+    """Each ingredient's value of the metric."""
+    logits = [bank.read(i, 0, bank.n_samples) for i in range(len(bank))]
+    return np.array([metric.value(one, bank.labels) for one in logits], dtype=np.float64)
+
+
+def _among(names: Sequence[str], recipes: Sequence[Recipe]) -> list[Recipe]:
+    """Those of some recipes whose members are all among some ingredients, as recipes over these."""
+    return [Recipe.of(names, one.to_json()) for one in recipes if set(one.member_names) <= set(names)]
+
+
+def _about_race(verifier: Verifier) -> list[str]:
+    """The ingredients that a race dropped, and the samples that all are compared on, in a sentence."""
+    names = [one.name for one in verifier.dropped]
+    return [
+        f"a race dropped {enumerated(names)}, so all are compared on the {verifier.common.n_samples:,} samples that "
+        "all ran on"
+    ] * bool(names)
 
 
 def findings_of(verifier: Verifier, verified: Sequence[VerifiedSoup], search: Mapping[str, Any]) -> tuple[Finding, ...]:
@@ -242,7 +267,7 @@ def findings_of(verifier: Verifier, verified: Sequence[VerifiedSoup], search: Ma
         search: facts of the search on the surrogate, see `search_facts`.
     """
     findings = weight_findings(stored_weight_gram(verifier))
-    findings += _logit_findings(verifier)
+    findings += _logit_findings(verifier, verifier.bank)
     findings += _soup_findings(verifier, verified, findings)
     return (*findings, *search_findings(search))
 
@@ -274,9 +299,9 @@ def logit_findings(bank: LogitBank, metric: Metric, class_names: Sequence[str] |
     return [Finding("classes", None, described(order, class_names), {"classes": "FILE"})]
 
 
-def _logit_findings(verifier: Verifier) -> list[Finding]:
+def _logit_findings(verifier: Verifier, bank: LogitBank) -> list[Finding]:
     names = next(iter(verifier.task.rows.class_names), None)
-    return logit_findings(verifier.bank, verifier.task.scored_by, names)
+    return logit_findings(bank, verifier.task.scored_by, names)
 
 
 def _probes(gram: Gram, suspects: Collection[str]) -> list[Recipe]:
