@@ -28,6 +28,7 @@ COMMANDS = {
     "in order": (("--soups", "4", "--no-calibrate", "--searcher", "monte-carlo", "--candidates", "80"), 4),
     "weighted": (("--soups", "2", "--searcher", "mixing", "-p", "steps=40", "--metric", "nll"), 2),
     "batchnorm": (("--soups", "3", "--task-arg", "batchnorm=true", "--task-arg", "tests=true"), 3),
+    "racing": (("--soups", "3", "--race"), 3),
     "kept": (("--soups", "2", "--task-arg", "batchnorm=true", "--batchnorm", "keep"), 2),
 }
 
@@ -91,6 +92,8 @@ class Lab:
         self.folder, self.nursery = folder, nursery
         self.run_dir = folder / "run"
         self.witness = folder / "witness"
+        # A copy, so that nobody who works on these benchmarks meanwhile makes the task's code another one.
+        self._task_file = shutil.copy(tiny_task.__file__, folder)
         make_pool(folder / "pool", 6, batchnorm=False)
         make_pool(folder / "pool with batchnorm", 5, batchnorm=True)
         self._undisturbed: dict[str, Undisturbed] = {}
@@ -111,7 +114,7 @@ class Lab:
     ) -> list[str]:
         """The arguments of one of the `COMMANDS`, on its pool or on other files, with more options."""
         usual, _ = COMMANDS[name]
-        task = f"{tiny_task.__file__}:task"
+        task = f"{self._task_file}:task"
         more = [*usual, *options, "--run-dir", str(run_dir or self.run_dir), "--json"]
         return ["soup", *map(str, files or [self.pool_of(name)]), "--task", task, *more]
 

@@ -56,12 +56,11 @@ def witnessed(network: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
 def task(batchnorm: bool = False, tests: bool = False) -> radin.Task:
     """The task; with `tests`, a test set reports instead of a part that is held back."""
     torch.set_num_threads(int(os.environ.get(THREADS, "1")))
-    more = {"test": clouds(160, seed=2)} if tests else {}
     return radin.Task(
         lambda: build_network(batchnorm),
         clouds(SAMPLES, seed=1),
         forward=witnessed,
         device="cpu",
         batch_size=BATCH,
-        **more,
+        test=clouds(160, seed=2) if tests else None,
     )

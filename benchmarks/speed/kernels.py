@@ -148,6 +148,18 @@ def measure(case: Case, folder: Path, rounds: int, device: str) -> Iterator[Row]
         yield from _selection(case, bank, rounds, about)
 
 
+def measure_likelihoods(case: Case, folder: Path, rounds: int, device: str) -> Iterator[Row]:
+    """Runs the methods that compute likelihoods on one case, alternating, and sums each up in one row."""
+    bank = case.bank(folder)
+    surrogate = radin.Surrogate(bank, "nll", device=device)
+    masks = random_subsets(case.recipes, len(bank))
+    about = {
+        "n": len(bank), "m": bank.n_samples, "c": bank.n_classes, "k": case.recipes, "device": device,
+        "bound": surrogate.bound, "machine": machine(),
+    }  # fmt: skip
+    yield from _timed(case, _likelihoods(bank, Peers(bank, device), masks, device), masks, rounds, {}, about)
+
+
 def _are_exact(bank: LogitBank, masks: np.ndarray, device: str) -> tuple[list[bool], int]:
     """Whether all recipes have the right samples that they should, in both ways of counting; and on how many samples,
     where all take too long."""
@@ -287,6 +299,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--case", nargs="+", default=[], help="only cases whose names begin with one of these")
     parser.add_argument("--bank", nargs="+", default=[], metavar="NAME=FOLDER", help="folders of .npy logits, as cases")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--likelihood", action="store_true", help="only the methods that compute likelihoods")
     parser.add_argument("--json", type=Path, help="append one line per row to this file")
     parser.add_argument("--plot", type=Path, help="draw cost against N, M, C and K into this PNG file")
     options = parser.parse_args(arguments)
@@ -296,7 +309,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             continue
         with tempfile.TemporaryDirectory() as made:
             new = []
-            for row in measure(case, Path(made), 2 if options.quick else options.rounds, options.device):
+            rounds = 2 if options.quick else options.rounds
+            way = measure_likelihoods if options.likelihood else measure
+            for row in way(case, Path(made), rounds, options.device):
                 new.append(row)
                 if options.json:
                     with options.json.open("a") as file:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 
 from radin.checkpoints.base import Checkpoint as Checkpoint
 from radin.checkpoints.base import Reader as Reader
-from radin.checkpoints.contents import check_weights
+from radin.checkpoints.contents import ALL, check_weights
 from radin.checkpoints.dtypes import TensorInfo as TensorInfo
 from radin.checkpoints.named import NetworkCheckpoint as NetworkCheckpoint
+from radin.checkpoints.pickled import PickledCheckpoint
 from radin.checkpoints.safetensors import SafetensorsCheckpoint
 from radin.checkpoints.sharded import INDEX, ShardedCheckpoint, read_index, refuse_shard
+from radin.common.wording import shown
 from radin.errors import CheckpointError, MissingFileError
 
 PICKLED = (".pt", ".pth", ".ckpt", ".bin", ".pth.tar", ".pt.tar")
@@ -19,6 +22,15 @@ SUFFIXES = (".safetensors", *PICKLED)
 
 #: Old scripts of PyTorch end names so; archives do, too, so such a file counts only where it is named itself.
 NAMED_ONLY = ".tar"
+
+#: What trainers leave beside the weights, under suffixes of checkpoints.
+SIDECAR = re.compile(
+    r"(optimizer|scheduler|rng_state|training_args|scaler|random_states|sampler|trainer_state|custom_checkpoint|amp)"
+    r"([._-]?\w*)?\.\w+$"
+)
+
+#: Names of a model's file with that of its copy in PyTorch's format, as Hugging Face's libraries write them.
+TWINS = {"model.safetensors": "pytorch_model.bin", "adapter_model.safetensors": "adapter_model.bin"}
 
 #: How the text begins that Git LFS leaves in a clone in place of a file that it has not fetched.
 POINTER = b"version https://git-lfs.github.com/spec/v1"
@@ -29,14 +41,15 @@ def open_checkpoint(path: Path, *, weights: str | None = None, prefix: str | Non
 
     Arguments:
         path: the file, or the index of several (`model.safetensors.index.json`).
-        weights: `model` or `ema`: which weights to take of a file that holds both.
+        weights: which weights to take of a file that holds several: `model`, `ema`, `all`, or the key of a dict in it,
+            see `radin.checkpoints.contents.choose`.
         prefix: the network is what stands under it; by default all tensors are its own.
 
     Raises:
         MissingFileError: there is no such file, or no such shard.
         CheckpointError: it is a folder, one shard of several, of an unknown format, damaged, would run code, or lacks
             the weights that were asked for.
-        InputError: `weights` is no choice.
+        InputError: `weights` cannot be a choice.
     """
     check_weights(weights)
     if path.is_dir():
@@ -46,7 +59,7 @@ def open_checkpoint(path: Path, *, weights: str | None = None, prefix: str | Non
             return NetworkCheckpoint(ShardedCheckpoint(path, partial(_open_file, weights=weights)), prefix)
         refuse_shard(path)
         return NetworkCheckpoint(_open_file(path, weights=weights), prefix)
-    except MissingFileError:
+    except (MissingFileError, CheckpointError):
         raise
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
@@ -58,12 +71,31 @@ def is_index(path: Path) -> bool:
 
 
 def checkpoints_in(folder: Path) -> list[Path]:
-    """The checkpoints that lie in a folder, sorted by name; shards are no checkpoints, their index is one."""
-    files = sorted(file for file in folder.iterdir() if file.is_file())
+    """The checkpoints that lie in a folder, in natural order; shards are no checkpoints, their index is one.
+
+    Hidden files and what trainers leave beside the weights (optimizers, schedulers, random states) are passed over. So
+    is PyTorch's copy of a model that lies there as safetensors too, under the names of Hugging Face.
+    """
+    files = [file for file in folder.iterdir() if file.is_file() and not is_sidecar(file)]
     indices = [file for file in files if is_index(file)]
     shards = {shard for index in indices for shard in read_index(index)[0].values()}
     whole = [file for file in files if suffix_of(file).lower() in SUFFIXES and file.name not in shards]
-    return sorted([*whole, *indices])
+    found = {file.name: file for file in sorted([*whole, *indices], key=natural)}
+    for one, other in TWINS.items():
+        if any(one + end in found for end in ("", INDEX)):
+            found = {name: file for name, file in found.items() if name not in (other, other + INDEX)}
+    return list(found.values())
+
+
+def is_sidecar(path: Path) -> bool:
+    """Whether a file is hidden, or one of those that trainers leave beside the weights."""
+    return path.name.startswith(".") or SIDECAR.match(path.name) is not None
+
+
+def natural(path: Path) -> list[tuple[int, int, str]]:
+    """A key that sorts paths as people do: `checkpoint-2` before `checkpoint-10`."""
+    parts = re.split(r"([0-9]{1,18})", str(path))
+    return [(0, int(part), "") if i % 2 else (1, 0, part) for i, part in enumerate(parts)]
 
 
 def stem_of(path: Path) -> str:
@@ -81,6 +113,8 @@ def suffix_of(path: Path) -> str:
 def _open_file(path: Path, *, weights: str | None) -> Checkpoint:
     if not path.exists():
         raise MissingFileError(f"no such checkpoint: {path}")
+    if not path.is_file():
+        raise CheckpointError(f"{path} is a pipe or a device, expected a file. Copy what it gives into a file.")
     suffix = suffix_of(path).lower()
     if suffix not in (*SUFFIXES, NAMED_ONLY):
         raise CheckpointError(
@@ -93,12 +127,10 @@ def _open_file(path: Path, *, weights: str | None) -> Checkpoint:
                 f"repository."
             )
     if suffix == ".safetensors":
-        if weights == "ema":
+        if weights not in (None, "model", ALL):
             raise CheckpointError(
-                f"{path}: a .safetensors file holds one set of weights, so there is no moving average (EMA) to choose. "
+                f"{path}: a .safetensors file holds one set of weights, so there is no {shown(weights)} to choose. "
                 f"Leave the choice out."
             )
         return SafetensorsCheckpoint(path)
-    from radin.checkpoints.pickled import PickledCheckpoint  # brings torch along
-
     return PickledCheckpoint(path, weights)

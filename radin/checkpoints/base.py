@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType, TracebackType
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -107,7 +108,9 @@ class Checkpoint(ABC):
         aliases: `{name: the stored name that it is tied to}`.
         metadata: strings that are kept beside the tensors.
         class_names: the classes in the order of the head's outputs, where the file says so.
-        weights: `model` or `ema`: which weights were taken, where the file holds more than a state dict.
+        weights: which weights were taken, where the file holds more than a state dict: `model`, `ema`, or a key.
+        left_out: `{name: why}` of the entries of the file that are no part of the network.
+        extra: `{name: value}` of extra state that modules keep beside their tensors.
         lightning: whether Lightning wrote it, which puts the name of an attribute before every tensor's.
     """
 
@@ -118,6 +121,8 @@ class Checkpoint(ABC):
     class_names: tuple[str, ...] | None = None
     weights: str | None = None
     lightning: bool = False
+    left_out: Mapping[str, str] = MappingProxyType({})
+    extra: Mapping[str, Any] = MappingProxyType({})
 
     @abstractmethod
     def open(self, keep: bool = True) -> Reader:

@@ -1,16 +1,21 @@
-"""What training scripts put into one file: weights, their moving average, settings, the classes' names."""
+"""Which of a training checkpoint's contents are the network: every entry is taken, left out for a reason, or asked for.
+
+Scripts put into one file the weights, their moving average, optimizers, settings and the classes' names, under keys of
+their own choice. One set of tensors by name is taken as it is; of several, the caller says which.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
+from radin.checkpoints.names import is_extra_state
+from radin.common.wording import counted, shown
 from radin.errors import CheckpointError, InputError
-
-#: Which weights of a file: the network's own, or their exponential moving average.
-Weights = Literal["model", "ema"]
 
 #: Where scripts put the network's own weights, in the order in which they are looked for.
 MODEL = ("state_dict", "model", "model_state_dict", "net", "network", "params")
@@ -27,61 +32,276 @@ LIGHTNING_MARK = "pytorch-lightning_version"
 #: Where scripts put the classes' names, in the order of the head's outputs.
 CLASSES = ("class_to_idx", "class_names", "classes")
 
-#: Gives the named tensors of a value, `{}` if it is no state dict.
-TensorsOf = Callable[[Any], dict[str, Any]]
+#: The choice of all tensors in a file as one network.
+ALL = "all"
+
+#: Keys of what goes on with a training run and is no part of the network, as trainers name them.
+TRAINING = re.compile(
+    r"(^|[._-])(optim\w*|\w*optimizers?\w*|\w*schedulers?\w*|\w*scaler\w*|amp|native_amp_scaling_state|\w*rng_states?|"
+    r"random_states?|callbacks?|loops|\w*sampler\w*|dataloaders?\w*|averaging_state|MixedPrecisionPlugin)$",
+    re.IGNORECASE,
+)
+
+#: Levels of dicts that are looked into.
+DEEPEST = 6
+
+#: Keys that a message shows.
+NAMED = 8
+
+#: A tensor, or numpy array, by what the file's format makes of it; None for every other value.
+TensorOf = Callable[[Any], Any]
+
+Path_ = tuple[str, ...]
+
+
+@dataclass
+class Chosen:
+    """What is taken of a file.
+
+    Attributes:
+        tensors: of the network, by name.
+        weights: which of the file's sets of weights they are; None where the file is a plain state dict.
+        left_out: `{name of an entry: why it is no part of the network}`, for every other entry.
+        extra: `{name: value}` of extra state that modules keep beside their tensors.
+    """
+
+    tensors: dict[str, Any]
+    weights: str | None = None
+    left_out: dict[str, str] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
 
 
 def check_weights(weights: str | None) -> None:
-    """Raises InputError for a choice of weights that does not exist."""
-    if weights not in (None, *get_args(Weights)):
-        raise InputError(f"weights must be one of {', '.join(get_args(Weights))} or None, got {weights!r}")
+    """Raises InputError for a choice of weights that cannot be one."""
+    if weights is not None and (not isinstance(weights, str) or not weights):
+        raise InputError(f"weights must be 'model', 'ema', 'all', a key of the file, or None, got {weights!r}")
 
 
-def choose(path: Path, content: Any, weights: str | None, tensors_of: TensorsOf) -> tuple[dict[str, Any], str | None]:
-    """The state dict that a file's content stands for.
+def choose(path: Path, content: Any, weights: str | None, tensor_of: TensorOf) -> Chosen:
+    """The network that a file's content stands for.
 
     Arguments:
         path: the file, for messages.
-        content: what was loaded: a state dict, or a training checkpoint that holds one or two.
-        weights: `model` for the network's own weights, `ema` for their moving average; None where there is no choice.
-        tensors_of: knows a state dict when it sees one.
-
-    Returns:
-        the tensors by name, and which of the two they are; None for the latter where the file is a plain state dict.
+        content: what was loaded: a state dict, or a training checkpoint that holds some.
+        weights: `model` for the network's own weights, `ema` for their moving average, `all` for all tensors under
+            their full names, or the key of a dict in the file, nested ones with dots; None where there is one only.
+        tensor_of: knows a tensor when it sees one.
 
     Raises:
-        CheckpointError: there are no tensors by name, not those that were asked for, or two state dicts and no choice.
+        CheckpointError: there are no tensors by name, not those that were asked for, or several sets and no choice.
     """
-    inside = content if isinstance(content, Mapping) else {}
-    own, averaged = _first(inside, MODEL, tensors_of), _first(inside, EMA, tensors_of)
-    if LIGHTNING_OWN in inside and own:
-        own, averaged = tensors_of(inside[LIGHTNING_OWN]), own
-    if not own and not averaged:
-        plain = tensors_of(inside)
-        if not plain:
-            raise CheckpointError(_nothing(path, content))
-        if weights == "ema":
-            raise CheckpointError(_lacks(path, weights, inside))
-        return plain, None
-    held = {name: tensors for name, tensors in {"model": own, "ema": averaged}.items() if tensors}
-    if weights is None and len(held) > 1:
+    tree = _Tree(content if isinstance(content, Mapping) else {}, tensor_of)
+    candidates = tree.candidates()
+    if not candidates:
+        raise CheckpointError(_nothing(path, content))
+    place = _only(path, candidates, tree) if weights is None else _asked_for(path, weights, candidates, tree)
+    label = weights
+    if weights is None or (weights == "model" and place == ()):
+        label = _role(place, tree) if place else None
+    return tree.taken(place, label, whole=weights == ALL or place != ())
+
+
+class _Tree:
+    """A file's dicts within dicts."""
+
+    def __init__(self, root: Mapping[Any, Any], tensor_of: TensorOf) -> None:
+        self.root = root
+        self._tensor_of = tensor_of
+        self._counts: dict[int, int] = {}
+
+    def count(self, node: Any, depth: int = 0) -> int:
+        """Tensors by name below a node, those of training state aside; a node that holds itself is counted once."""
+        if not isinstance(node, Mapping) or depth > DEEPEST:
+            return 0
+        if id(node) not in self._counts:
+            self._counts[id(node)] = 0
+            self._counts[id(node)] = sum(
+                int(self._tensor_of(value) is not None) or self.count(value, depth + 1)
+                for key, value in node.items()
+                if isinstance(key, str) and not _is_training(key, value)
+            )
+        return self._counts[id(node)]
+
+    def candidates(self) -> list[Path_]:
+        """Where the dicts are that may be a network; `()` is the file's content itself, without dicts in it."""
+        return list(self._candidates(self.root, (), 0))
+
+    def _candidates(self, node: Mapping[Any, Any], place: Path_, depth: int) -> Iterator[Path_]:
+        direct, inner = self._parts(node)
+        within = [found for key in inner if depth < DEEPEST for found in self._within(node[key], (*place, key), depth)]
+        numbers = all(self._is_number(node[key]) for key in direct)
+        known = bool(place) and place[-1] in (*MODEL, *EMA)
+        if direct and place and (known or not numbers):
+            yield place  # dicts within it are parts of it
+            return
+        if direct and (not numbers or (not within and len(direct) == len(node))):
+            yield place
+        yield from within
+
+    def _within(self, node: Mapping[Any, Any], place: Path_, depth: int) -> Iterator[Path_]:
+        return self._candidates(node, place, depth + 1)
+
+    def _parts(self, node: Mapping[Any, Any]) -> tuple[list[str], list[str]]:
+        """Keys of a node's own tensors, and of its dicts that hold some."""
+        named = {key: value for key, value in node.items() if isinstance(key, str)}
+        direct = [key for key, value in named.items() if self._tensor_of(value) is not None]
+        inner = [key for key, value in named.items() if not _is_training(key, value) and self.count(value)]
+        if any(key in (*MODEL, *EMA) for key in inner):  # numpy's arrays beside a network are a history of scores
+            direct = [key for key in direct if self._tensor_of(named[key]) is named[key]]
+        return direct, inner
+
+    def _is_number(self, value: Any) -> bool:
+        info = getattr(self._tensor_of(value), "info", None)
+        return info is not None and not info.shape
+
+    def find(self, dotted: str) -> Path_ | None:
+        """Where a key is, nested ones with dots between; keys may have dots themselves."""
+
+        def look(node: Any, rest: str, place: Path_) -> Path_ | None:
+            if not isinstance(node, Mapping) or len(place) > DEEPEST:
+                return None
+            if isinstance(node.get(rest), Mapping):
+                return (*place, rest)
+            inner = (key for key in node if isinstance(key, str) and rest.startswith(f"{key}."))
+            found = (look(node[key], rest[len(key) + 1 :], (*place, key)) for key in inner)
+            return next((one for one in found if one is not None), None)
+
+        return look(self.root, dotted, ())
+
+    def at(self, place: Path_) -> Any:
+        """The node at a place."""
+        node: Any = self.root
+        for key in place:
+            node = node[key]
+        return node
+
+    def taken(self, place: Path_, label: str | None, *, whole: bool) -> Chosen:
+        """What is taken of the file if the network is the node at `place`, with or without the dicts in it."""
+        chosen = Chosen({}, label)
+        node: Any = self.root
+        for i, key in enumerate(place):
+            self._leave_out(chosen, {one: node[one] for one in node if one != key}, place[:i])
+            node = node[key]
+        self._take(chosen, node, (), place, whole, {id(node)})
+        return chosen
+
+    def _take(
+        self, chosen: Chosen, node: Mapping[Any, Any], name: Path_, place: Path_, whole: bool, around: set[int]
+    ) -> None:
+        for key, value in node.items():
+            tensor = self._tensor_of(value)
+            full = ".".join((*name, key)) if isinstance(key, str) else ""
+            if isinstance(key, str) and tensor is not None and full not in chosen.tensors:
+                chosen.tensors[full] = tensor
+            elif isinstance(key, str) and is_extra_state(key) and not name:
+                chosen.extra[full] = value
+                chosen.left_out[".".join((*place, full))] = "extra state of a module, which is no tensor"
+            elif (
+                whole
+                and isinstance(key, str)
+                and self.count(value)
+                and id(value) not in around
+                and len(name) < DEEPEST
+                and not _is_training(key, value)
+            ):
+                self._take(chosen, value, (*name, key), place, whole, {*around, id(value)})
+            else:
+                self._leave_out(chosen, {key: value}, (*place, *name))
+
+    def _leave_out(self, chosen: Chosen, entries: Mapping[Any, Any], place: Path_) -> None:
+        for key, value in entries.items():
+            chosen.left_out[".".join((*place, str(key)))] = self._why(key, value)
+
+    def _why(self, key: Any, value: Any) -> str:
+        if isinstance(key, str) and _is_training(key, value):
+            return "state of the training run"
+        if self._tensor_of(value) is not None:
+            number = "a single number" if self._is_number(value) else "a tensor beside the network"
+            return number if isinstance(key, str) else f"{number}, under a key that is no text"
+        if isinstance(value, Mapping):
+            held = self.count(value)
+            return f"another set of {counted(held, 'tensor')}" if held else "a dict without tensors by name"
+        if isinstance(value, list | tuple):
+            held = sum(self._tensor_of(one) is not None for one in value[:100_000])
+            return f"a list of {counted(held, 'tensor')} without names" if held else "a list without tensors"
+        if value is None or isinstance(value, bool | int | float | complex):
+            return "nothing" if value is None else "a number"
+        return "text" if isinstance(value, str | bytes) else "settings"
+
+
+def _is_training(key: str, value: Any) -> bool:
+    if not isinstance(value, Mapping | list | tuple):
+        return False
+    return TRAINING.search(key) is not None or (isinstance(value, Mapping) and "param_groups" in value)
+
+
+def _only(path: Path, candidates: list[Path_], tree: _Tree) -> Path_:
+    if len(candidates) == 1:
+        return candidates[0]
+    roles = {_role(place, tree) for place in candidates}
+    if roles == {"model", "ema"} and len(candidates) == 2:
         raise CheckpointError(
-            f"{path} holds the network's own weights and their moving average (EMA), and nothing says which are meant. "
-            f"Say --weights model or --weights ema; in Python, Pool(..., weights='model') or 'ema'."
-        )
-    chosen = weights or next(iter(held))
-    if chosen not in held:
-        raise CheckpointError(_lacks(path, chosen, inside))
-    return held[chosen], chosen
+            f"{path} holds the network's own weights and their moving average (EMA), and nothing says which are meant: "
+            "choose 'model' or 'ema'."
+        ).mended_by(weights="model")
+    raise CheckpointError(
+        f"{path} holds several sets of weights, and nothing says which are meant: {_listed(candidates, tree)}; "
+        f"'{ALL}' takes all of them as one network."
+    ).mended_by(weights=_role(candidates[0], tree))
 
 
-def stated_classes(content: Mapping[Any, Any]) -> tuple[str, ...] | None:
+def _asked_for(path: Path, weights: str, candidates: list[Path_], tree: _Tree) -> Path_:
+    if weights == ALL:
+        return ()
+    found = tree.find(weights)
+    if found is not None and tree.count(tree.at(found)) and not (weights == "ema" and _is_lightning(tree)):
+        return found
+    by_role = [place for place in candidates if _role(place, tree) == weights]
+    if by_role:
+        order = {name: i for i, name in enumerate((*MODEL, *EMA))}
+        return min(by_role, key=lambda place: order.get(place[-1] if place else "", -1))
+    what = {"ema": "moving average of weights (EMA)", "model": "weights but their moving average (EMA)"}
+    raise CheckpointError(
+        f"{path} holds no {what.get(weights, f'dict of tensors under the key {shown(weights)}')}: "
+        f"it holds {_listed(candidates, tree)}."
+    ).mended_by(weights=_role(candidates[0], tree))
+
+
+def _is_lightning(tree: _Tree) -> bool:
+    return LIGHTNING_OWN in tree.root and tree.count(tree.root[LIGHTNING_OWN]) > 0
+
+
+def _role(place: Path_, tree: _Tree) -> str:
+    """How a caller asks for a place: by its role if it is the only one of that, else by its keys."""
+    if not place or (place == (LIGHTNING_OWN,) and _is_lightning(tree)):
+        return "model"
+    if place == ("state_dict",) and _is_lightning(tree):
+        return "ema"
+    if len(place) == 1:
+        names = {"model": MODEL, "ema": EMA}
+        role = next((role for role, known in names.items() if place[0] in known), None)
+        if role and sum(tree.count(tree.root.get(name)) > 0 for name in names[role]) == 1:
+            return role
+    return ".".join(place)
+
+
+def _listed(candidates: list[Path_], tree: _Tree) -> str:
+    held = [
+        f"{shown('.'.join(place)) if place else 'at the top'} ({counted(tree.count(tree.at(place)), 'tensor')})"
+        for place in candidates[:NAMED]
+    ]
+    return ", ".join(held) + (f" and {len(candidates) - NAMED} more" if len(candidates) > NAMED else "")
+
+
+def stated_classes(content: Any) -> tuple[str, ...] | None:
     """The classes in the order of the head's outputs, if a file's content or metadata say so.
 
     Arguments:
-        content: holds, under one of the keys in `CLASSES`, a list of names, a mapping from names to indices, or either
-            as JSON.
+        content: a mapping that holds, under one of the keys in `CLASSES`, a list of names, a mapping from names to
+            indices, or either as JSON.
     """
+    if not isinstance(content, Mapping):
+        return None
     for key in CLASSES:
         value = content.get(key)
         if isinstance(value, str):
@@ -90,34 +310,28 @@ def stated_classes(content: Mapping[Any, Any]) -> tuple[str, ...] | None:
             except (ValueError, RecursionError):
                 continue
         if isinstance(value, Mapping):
-            by_index = {index: name for name, index in value.items() if isinstance(index, int)}
+            by_index = {index: name for name, index in value.items() if type(index) is int}
             value = [by_index[i] for i in range(len(value))] if by_index.keys() == set(range(len(value))) else None
         if isinstance(value, list | tuple) and value and all(isinstance(name, str) for name in value):
+            try:
+                "".join(value).encode()
+            except UnicodeEncodeError:  # halves of characters can be written nowhere
+                continue
             return tuple(value)
     return None
 
 
-def _first(inside: Mapping[Any, Any], holders: tuple[str, ...], tensors_of: TensorsOf) -> dict[str, Any]:
-    return next((found for found in (tensors_of(inside.get(holder)) for holder in holders) if found), {})
-
-
 def _nothing(path: Path, content: Any) -> str:
-    held = f"keys {_keys(content)}" if isinstance(content, Mapping) and content else type(content).__name__
+    held = f"keys {_keys(content)}" if isinstance(content, Mapping) and content else _type(content)
     return (
         f"{path} holds no tensors by name ({held}). Expected a state dict, or a training checkpoint with one under "
         f"{' or '.join(map(repr, MODEL[:2]))}; save torch.save(model.state_dict(), 'weights.pt')."
     )
 
 
-def _lacks(path: Path, weights: str, inside: Mapping[Any, Any]) -> str:
-    what, places, other = "moving average of weights (EMA)", EMA, "model"
-    if weights == "model":
-        what, places, other = "weights but their moving average (EMA)", MODEL, "ema"
-    return (
-        f"{path} holds no {what} (keys {_keys(inside)}; looked for {', '.join(places)}). Say weights={other}, or "
-        f"leave the choice out."
-    )
+def _type(content: Any) -> str:
+    return "a tensor" if hasattr(content, "info") else type(content).__name__
 
 
-def _keys(inside: Mapping[Any, Any]) -> list[str]:
-    return sorted(map(str, inside))[:8]
+def _keys(inside: Mapping[Any, Any]) -> str:
+    return ", ".join(sorted(shown(str(key)) if isinstance(key, str | int) else "..." for key in inside)[:NAMED])

@@ -9,6 +9,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float16, Float32, UInt8, UInt16, UInt32
 
+from radin.common.wording import shown_shape
+
 Family = Literal["float", "whole", "opaque"]
 
 
@@ -97,7 +99,7 @@ class TensorInfo:
         return self.numel * self.kind.itemsize
 
     def __str__(self) -> str:
-        return f"{self.dtype}{list(self.shape)}"
+        return f"{self.dtype}{shown_shape(self.shape)}"
 
 
 def widen(stored: UInt8[np.ndarray, " b"], kind: DType, out: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ class NetworkCheckpoint(Checkpoint):
 
     Attributes:
         prefix: what was taken off every name, beside what wrappers add; empty if nothing was.
-        left_out: names in the files that are no part of the network.
+        left_out: `{name: why}` of what the files hold beside the network.
 
     Raises:
         CheckpointError: two names become one, or none has the prefix.
@@ -30,9 +30,14 @@ class NetworkCheckpoint(Checkpoint):
     def __init__(self, inner: Checkpoint, prefix: str | None = None) -> None:
         self._inner = inner
         self.path = inner.path
-        short, self.prefix = network_names(inner.names, inner.path, prefix=prefix, lightning=inner.lightning)
+        every = [*inner.names, *(name for name in inner.extra if name not in inner.names)]
+        short, self.prefix = network_names(every, inner.path, prefix=prefix, lightning=inner.lightning)
+        elsewhere = {
+            name: "not under the prefix" if self.prefix else "a counter" for name in every if name not in short
+        }
+        self.left_out = {**inner.left_out, **elsewhere}
+        self.extra = {short.pop(name): value for name, value in inner.extra.items() if name in short}
         self._stored = {rest: name for name, rest in short.items()}
-        self.left_out = tuple(name for name in inner.names if name not in short)
         self.aliases = ties({rest: inner.aliases.get(name, name) for name, rest in short.items()})
         self.tensors = {rest: inner.info(name) for name, rest in short.items() if rest not in self.aliases}
         self.metadata, self.class_names = inner.metadata, inner.class_names

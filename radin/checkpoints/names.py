@@ -5,16 +5,61 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Iterable, Mapping
 
+from radin.common.wording import shown
 from radin.errors import CheckpointError
 
-#: Factors of low-rank adapters, as PEFT (`lora_A`; `lora_magnitude_vector` in DoRA) and kohya (`lora_down`) name them.
-LORA = re.compile(r"(^|[._])lora_((embedding_)?[AB]|up|down|magnitude_vector)(\.|$)")
+#: How the parts of adapters are called, by PEFT, kohya, LyCORIS, diffusers, torchtune, NeMo and MLX, whatever their
+#: case. Each adapter is a product of its parts, or another function of them that is not linear.
+ADAPTERS = {
+    "LoRA": r"lora([._]?(embedding[._]?)?[abe]|[._]?(up|down|mid)|[._]linear[._]layer|[._]\w+[._]adapter)?",
+    "DoRA": r"lora[._]magnitude([._]vector)?|dora([._](scale|m|magnitude))?",
+    "LoHa": r"hada[._][wt][12]([._][ab])?",
+    "LoKr": r"lokr[._][wt][12]([._][ab])?",
+    "OFT": r"b?oft[._](r|s|blocks|diag|[lm])",
+    "VeRA": r"vera[._]([ab]|lambda([._][bd])?)",
+    "RandLoRA": r"randlora[._](a|b|base|lambda|gamma)",
+    "VB-LoRA": r"vblora[._](logits|vector)([._](a|b|bank))?",
+    "(IA)³": r"ia3[._]l",
+    "HRA": r"hra[._]u",
+    "RoAd": r"road[._](theta|alpha)",
+    "DeLoRA": r"delora[._](a|b|lambda)",
+}
+_ADAPTERS = {kind: re.compile(rf"(^|[._])({parts})(\.|$)", re.IGNORECASE) for kind, parts in ADAPTERS.items()}
+
+
+def adapter_of(name: str) -> str | None:
+    """The kind of adapter that a tensor is a part of, by its name; None for a tensor of a network."""
+    return next((kind for kind, parts in _ADAPTERS.items() if parts.search(name)), None)
+
 
 #: Attributes under which a LightningModule usually keeps its network.
 LIGHTNING = ("model.", "net.", "network.")
 
 #: The counter of `torch.optim.swa_utils.AveragedModel`, beside the network under `module.`.
 AVERAGED = "n_averaged"
+
+
+#: The entry of a state dict in which a module keeps what `get_extra_state` gives.
+EXTRA_STATE = "_extra_state"
+
+
+def is_extra_state(name: str) -> bool:
+    """Whether an entry of a state dict is what a module's `get_extra_state` gave."""
+    return name.rpartition(".")[2] == EXTRA_STATE
+
+
+def is_counter(name: str) -> bool:
+    """Whether a tensor is BatchNorm's count of batches, which nothing is computed from."""
+    return name.rpartition(".")[2] == "num_batches_tracked"
+
+
+def check_names(names: Iterable[str], where: object) -> None:
+    """Raises CheckpointError for names that no other file can hold."""
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise CheckpointError(f"{where}: the name {shown(name)} cannot be written in UTF-8") from error
 
 
 def normalise(names: Iterable[str], where: object) -> dict[str, str]:
@@ -66,7 +111,8 @@ def network_names(
     if not inside:
         tops = sorted({name.partition(".")[0] for name in short.values()})
         raise CheckpointError(
-            f"{where}: no tensor's name begins with the prefix {taken!r}; they begin with: {', '.join(tops[:8])}"
+            f"{where}: no tensor's name begins with the prefix {shown(taken)}; they begin with: "
+            f"{', '.join(shown(top)[1:-1] for top in tops[:8])}"
         )
     bare = normalise(inside.values(), where)  # a network may be compiled, or parallel, inside of its holder
     return {name: bare[rest] for name, rest in inside.items() if rest in bare}, taken
@@ -89,7 +135,7 @@ def _refuse_clashes(short: Mapping[str, str], where: object) -> None:
     for name, rest in short.items():
         if rest in origin:
             raise CheckpointError(
-                f"{where}: tensors {origin[rest]!r} and {name!r} are both {rest!r} once the prefixes that wrappers add "
-                f"('module.', '_orig_mod.') are taken off. Save the state dict of the unwrapped network."
+                f"{where}: tensors {shown(origin[rest])} and {shown(name)} are both {shown(rest)} once the prefixes "
+                f"that wrappers add ('module.', '_orig_mod.') are taken off. Save the state dict of the bare network."
             )
         origin[rest] = name

@@ -9,19 +9,21 @@ from __future__ import annotations
 import json
 import os
 import struct
-import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 from jaxtyping import UInt8
 
-from radin.checkpoints.base import Checkpoint, FileReader, Reader, Signature
+from radin.checkpoints.base import Checkpoint, Reader, Signature
 from radin.checkpoints.contents import stated_classes
 from radin.checkpoints.dtypes import BY_CODE, TensorInfo
+from radin.checkpoints.names import check_names
+from radin.checkpoints.positioned import PositionedReader
+from radin.checkpoints.stored import fault_of_layout
+from radin.common.wording import shown
 from radin.errors import CheckpointError
 
 #: The format's own limit, so that a damaged length does not ask for memory.
@@ -49,6 +51,7 @@ class SafetensorsCheckpoint(Checkpoint):
         self.path = path
         self._signature = Signature(path)
         entries, metadata = _read_header(path)
+        check_names([*entries, *metadata, *metadata.values()], path)
         self.aliases = {name: kept for name, kept in metadata.items() if kept in entries and name not in entries}
         self.metadata = {key: value for key, value in metadata.items() if key not in self.aliases}
         self.class_names = stated_classes(self.metadata)
@@ -62,44 +65,16 @@ class SafetensorsCheckpoint(Checkpoint):
         return _SafetensorsReader(self._signature, offsets, keep)
 
 
-class _SafetensorsReader(FileReader):
+class _SafetensorsReader(PositionedReader):
     def __init__(self, signature: Signature, offsets: Mapping[str, int], keep: bool) -> None:
-        super().__init__(signature)
-        self._path = path = signature.path
+        super().__init__(signature, keep)
         self._offsets = offsets
-        # os.preadv reads at an offset without moving a shared position, so threads share one descriptor.
-        self._descriptor = os.open(path, os.O_RDONLY) if keep and hasattr(os, "preadv") else None
-        self._closing = None if self._descriptor is None else weakref.finalize(self, os.close, self._descriptor)
 
     def read(
         self, name: str, start: int, stop: int, buffer: UInt8[np.ndarray, " space"]
     ) -> UInt8[np.ndarray, " bytes"]:
         """Bytes `start` to `stop` of one tensor, in `buffer`."""
-        target = buffer[: stop - start]
-        offset = self._offsets[name] + start
-        done = 0
-        while done < target.size:  # nearly always once
-            count = self._read_some(target[done:], offset + done)
-            if not count:
-                self.check_unchanged()
-                raise CheckpointError(
-                    f"{self._path} ended {target.size - done} bytes early while being read: was it truncated?"
-                )
-            done += count
-        return target
-
-    def _read_some(self, target: UInt8[np.ndarray, " bytes"], offset: int) -> int:
-        if self._descriptor is not None:
-            return os.preadv(self._descriptor, [target.data], offset)
-        with self._path.open("rb", buffering=0) as file:
-            file.seek(offset)
-            return file.readinto(target.data) or 0
-
-    def close(self) -> None:
-        """Closes the descriptor, if one is held."""
-        self._descriptor = None
-        if self._closing is not None:
-            self._closing()
+        return self._fill(buffer[: stop - start], self._offsets[name] + start)
 
 
 def encode_header(tensors: Mapping[str, TensorInfo], metadata: Mapping[str, str]) -> tuple[bytes, dict[str, int], int]:
@@ -124,7 +99,9 @@ def encode_header(tensors: Mapping[str, TensorInfo], metadata: Mapping[str, str]
     for name in sorted(tensors, key=lambda name: (-tensors[name].kind.itemsize, name)):
         info = tensors[name]
         if info.kind.code is None:
-            raise CheckpointError(f"tensor {name!r} has dtype {info.dtype}, which the safetensors format cannot hold")
+            raise CheckpointError(
+                f"tensor {shown(name)} has dtype {info.dtype}, which the safetensors format cannot hold"
+            )
         end = offset + info.nbytes
         header[name] = {"dtype": info.kind.code, "shape": list(info.shape), "data_offsets": [offset, end]}
         starts[name] = offset
@@ -153,7 +130,8 @@ def _read_header(path: Path) -> tuple[dict[str, _Entry], dict[str, str]]:
         refuse(f"its header is not valid JSON ({error})")
     if not isinstance(header, dict):
         refuse("its header is not a JSON object")
-    metadata = header.pop("__metadata__", None) or {}
+    metadata = header.pop("__metadata__", None)
+    metadata = {} if metadata is None else metadata
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         refuse("its metadata are not all strings")
     spans = {name: _span(name, entry, refuse) for name, entry in header.items()}
@@ -172,16 +150,20 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _span(name: str, entry: Any, refuse: Any) -> tuple[TensorInfo, int, int]:
     try:
         code, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
-        sound = isinstance(code, str) and all(type(number) is int and number >= 0 for number in [*shape, begin, end])
+        sound = isinstance(code, str) and isinstance(shape, list)
+        sound = sound and all(type(number) is int and 0 <= number < 2**63 for number in (begin, end))
     except (TypeError, KeyError, ValueError):
         sound = False
     if not sound:
-        refuse(f"tensor {name!r} lacks a proper dtype, shape or data_offsets")
+        refuse(f"tensor {shown(name)} lacks a proper dtype, shape or data_offsets")
+    if fault := fault_of_layout(shape, shape):
+        refuse(f"tensor {shown(name)} lacks a proper shape: it has {fault}")
     if code not in BY_CODE:
-        refuse(f"tensor {name!r} has dtype {code!r}, which radin does not know (known: {', '.join(sorted(BY_CODE))})")
+        known = ", ".join(sorted(BY_CODE))
+        refuse(f"tensor {shown(name)} has dtype {shown(code)}, which radin does not know (known: {known})")
     info = TensorInfo(BY_CODE[code].name, tuple(shape))
-    if end - begin != prod(shape) * info.kind.itemsize:
-        refuse(f"tensor {name!r} needs {info.nbytes} bytes for {info}, but has {end - begin}")
+    if end - begin != info.nbytes:
+        refuse(f"tensor {shown(name)} needs {info.nbytes} bytes for {info}, but has {end - begin}")
     return info, begin, end
 
 
@@ -189,7 +171,8 @@ def _check_layout(spans: Mapping[str, list[int]], available: int, refuse: Any) -
     reached = 0
     for name, (begin, end) in sorted(spans.items(), key=lambda item: item[1]):
         if begin != reached:
-            refuse(f"tensor {name!r} starts at byte {begin} where {reached} is expected: tensors overlap or leave gaps")
+            where = f"starts at byte {begin} where {reached} is expected"
+            refuse(f"tensor {shown(name)} {where}: tensors overlap or leave gaps")
         reached = end
     if reached > available:
         refuse(f"its tensors take {reached} bytes, but only {available} follow the header (truncated?)")

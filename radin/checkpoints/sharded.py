@@ -15,6 +15,7 @@ from jaxtyping import UInt8
 from radin.checkpoints.base import Checkpoint, FileReader, Reader, Signature
 from radin.checkpoints.contents import stated_classes
 from radin.checkpoints.dtypes import TensorInfo
+from radin.common.wording import shown
 from radin.errors import CheckpointError, MissingFileError
 
 #: How an index's name ends, after that of the file which it stands for.
@@ -44,7 +45,7 @@ class ShardedCheckpoint(Checkpoint):
         missing = [file for file in files if not (path.parent / file).exists()]
         if missing:
             raise MissingFileError(
-                f"{path} needs {len(files)} shards beside it; these are missing: {', '.join(missing)}"
+                f"{path} needs {len(files)} shards beside it; these are missing: {', '.join(map(shown, missing[:8]))}"
             )
         self._shards = {file: open_file(path.parent / file) for file in files}
         self._check(places)
@@ -57,6 +58,8 @@ class ShardedCheckpoint(Checkpoint):
         first, *others = (shard.metadata for shard in self._shards.values())
         shared = {key: value for key, value in first.items() if all(other.get(key) == value for other in others)}
         self.metadata = shared | notes
+        self.left_out = {name: why for shard in self._shards.values() for name, why in shard.left_out.items()}
+        self.extra = {name: value for shard in self._shards.values() for name, value in shard.extra.items()}
         self.class_names = stated_classes(self.metadata)
 
     @property
@@ -77,14 +80,14 @@ class ShardedCheckpoint(Checkpoint):
             for name in shard.names:
                 if name in found or places.get(name, file) != file:
                     other = found.get(name) or places[name]
-                    raise self._disagreement(f"tensor {name!r} is in {file}, and in {other}")
+                    raise self._disagreement(f"tensor {shown(name)} is in {shown(file)}, and in {shown(other)}")
                 found[name] = file
             strange = next((name for name in shard.tensors if name not in places), None)
             if strange is not None:
-                raise self._disagreement(f"tensor {strange!r} is in {file}, but not in the index")
+                raise self._disagreement(f"tensor {shown(strange)} is in {shown(file)}, but not in the index")
         missing = next((name for name in places if name not in found), None)
         if missing is not None:
-            raise self._disagreement(f"tensor {missing!r} should be in {places[missing]}, but is not")
+            raise self._disagreement(f"tensor {shown(missing)} should be in {shown(places[missing])}, but is not")
 
     def _disagreement(self, what: str) -> CheckpointError:
         return CheckpointError(f"{self.path} and its shards disagree: {what}. Copy or save all of them again.")
@@ -129,7 +132,7 @@ def read_index(path: Path) -> tuple[dict[str, str], dict[str, str]]:
         raise CheckpointError(f"{path} is no index of shards: expected a 'weight_map' from tensors to files in it")
     outside = next((file for file in places.values() if Path(file).name != file), None)
     if outside is not None:
-        raise CheckpointError(f"{path}: shards lie beside their index, but it names {outside!r}")
+        raise CheckpointError(f"{path}: shards lie beside their index, but it names {shown(outside)}")
     metadata = content.get("metadata")
     notes = metadata if isinstance(metadata, dict) else {}
     return places, {key: value for key, value in notes.items() if isinstance(value, str)}

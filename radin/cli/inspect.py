@@ -9,7 +9,7 @@ import click
 
 from radin.cli.console import json_option, pool_options, print_json, size
 from radin.cli.screen import print_table
-from radin.common.wording import counted
+from radin.common.wording import counted, shown
 
 if TYPE_CHECKING:
     from radin.weights.inspection import Inspected, Inspection
@@ -64,5 +64,8 @@ def _taken(row: Mapping[str, Any]) -> str:
     if row["prefix"]:
         parts.append(f"prefix {row['prefix']} taken off")
     if row["left_out"]:
-        parts.append(f"without {', '.join(row['left_out'][:3])}" + (", ..." if len(row["left_out"]) > 3 else ""))
+        parts.append(
+            f"without {', '.join(shown(one)[1:-1] for one in row['left_out'][:3])}"
+            + (", ..." if len(row["left_out"]) > 3 else "")
+        )
     return "; ".join(parts)

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -35,6 +36,7 @@ def written_aside(path: str | os.PathLike[str], *, durable: bool = True) -> Iter
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with aside.open("wb") as file:
+            _lock(file)
             yield file
             file.flush()
             if durable:
@@ -86,6 +88,46 @@ def fault_of_place(target: Path) -> str:
 
 def _aside(target: Path) -> Path:
     return target.with_name(f".{target.name}.{os.getpid()}.part")
+
+
+def _lock(file: IO[bytes]) -> bool:
+    """Locks a file until it is closed, which the system sees to if the process is killed; False if another has it."""
+    if sys.platform == "win32":  # which has other locks; parts stay there
+        return False
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # in use, or a system of files without locks
+        return False
+    return True
+
+
+def remove_parts_of_the_dead(folder: Path) -> None:
+    """Removes what killed processes left half-written in a folder that others may be writing to.
+
+    A part goes if no process of its number is left on this machine and nobody holds its lock: one of another machine,
+    or of a container with numbers of its own, is in use.
+    """
+    with suppress(OSError):
+        for part in folder.glob(".*.part"):
+            number = part.suffixes[-2][1:] if len(part.suffixes) > 1 else ""
+            if number.isdigit() and not _is_running(int(number)):
+                with suppress(OSError), part.open("rb") as file:
+                    if _lock(file):
+                        part.unlink()
+
+
+def _is_running(process: int) -> bool:
+    if process == os.getpid():
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # it belongs to another user
+        return True
+    return True
 
 
 def remove_leftovers(folder: Path) -> None:

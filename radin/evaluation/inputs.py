@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypedDict
 from radin.common.error_list import Complaints
 from radin.common.progress import Progress
 from radin.errors import DataError, IncompatibleError, RunDirError
-from radin.weights.nan_check import check_no_nan
 from radin.weights.pool import Pool
+from radin.weights.survey import check_averageable, surveyed
 
 if TYPE_CHECKING:
     from radin.evaluation.run_folder import RunFolder
@@ -42,28 +42,25 @@ def fingerprints_of(pool: Pool, folder: RunFolder, progress: Progress) -> tuple[
 
     Raises:
         CheckpointError: NaN in some of them; names all.
-        IncompatibleError: two files with the same contents.
+        IncompatibleError: two files with the same contents, or ingredients that cannot be averaged.
     """
     memory = folder.fingerprints
     complaints = Complaints("checkpoints")
     with progress.stage("reading checkpoints", len(pool), "file") as advance:
-        found = []
+        found, surveys = [], []
         for i in range(len(pool)):
             found.append(pool.digest(i, memory))
-            known_as = f"finite\0{found[-1]}"
-            if known_as not in memory:
-                with complaints.noting():
-                    check_no_nan(pool, i)
-                    memory[known_as] = ""
+            surveys.append(surveyed(pool, i, found[-1], memory))
             advance(1)
     folder.fingerprints = memory  # also of sound files beside others: they need not be read again
-    complaints.settle()
     for (one, i), (other, j) in pairwise(sorted((fingerprint, i) for i, fingerprint in enumerate(found))):
         if one == other:
             raise IncompatibleError(
                 f"{pool.paths[i]} and {pool.paths[j]} have the same contents: one model given twice "
                 "would count double in every soup; leave one out"
             )
+    check_averageable(pool, surveys, complaints)
+    complaints.settle()
     return tuple(found)
 
 

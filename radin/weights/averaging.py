@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from radin import __version__
 from radin.checkpoints.output import Output
 from radin.checkpoints.safetensors import encode_header
 from radin.checkpoints.sharding import index_of, shard_paths, shares, superseded, written_for
-from radin.common.files import check_place, written_aside
+from radin.common.files import check_place, remove_parts_of_the_dead, written_aside
 from radin.errors import InputError, MissingFileError
 from radin.recipe import Recipe, RecipeLike
 from radin.weights.merge_plan import Step, as_recipe
@@ -29,6 +29,7 @@ def average(
     batchnorm: str = "average",
     metadata: Mapping[str, str] | None = None,
     replace: Mapping[str, Any] | None = None,
+    keep: Collection[str] | None = None,
     max_shard_size: int | None = None,
 ) -> Path:
     """Writes the soup of one recipe: the weighted average of the ingredients' weights.
@@ -37,7 +38,9 @@ def average(
     float64) in pool order, and the sum is rounded to the stored dtype, to nearest even. A tensor whose bytes are equal
     in all members is copied, so a soup of one ingredient has that ingredient's tensors. Integers and booleans are
     copied where equal and refused otherwise, except `num_batches_tracked`, which takes the largest. Tied tensors are
-    averaged once and stay tied, in the convention of `safetensors.torch.save_model`.
+    averaged once and stay tied, in the convention of `safetensors.torch.save_model`. Weights that PyTorch stores as
+    functions of several tensors (spectral norm, weight norm) are averaged as the weights that they stand for, see
+    `radin.weights.coupled`.
 
     The file appears under its name only when it is complete. Its metadata hold what all ingredients have in theirs, the
     recipe as JSON (`radin.recipe`), the version (`radin.version`) and the BatchNorm policy (`radin.batchnorm`).
@@ -52,6 +55,8 @@ def average(
             needs data: `radin.make_soup` computes them and passes them as `replace`.
         metadata: more strings to keep in the file.
         replace: `{name: values}` of tensors to write as given, cast to the stored dtype.
+        keep: names of tensors that are not averaged but those of the member with the largest weight, such as a
+            queue's pointer; default: the pool's `keep`.
         max_shard_size: bytes of tensors in one file, at most (a larger tensor has one of its own). A soup that takes
             more is written as `NAME-00001-of-0000N.safetensors` and so on, and an index `NAME.safetensors.index.json`,
             as Hugging Face's libraries do. By default there is one file, whatever its size.
@@ -70,8 +75,9 @@ def average(
     old = superseded(target, len(shards))
     _check_target(target, [*written_for(target, len(shards)), *old], pool.files)
     recipe = as_recipe(pool, recipe)
+    remove_parts_of_the_dead(target.absolute().parent)
     notes = _metadata(recipe, batchnorm, metadata or {}, pool)
-    with Mixer(pool, recipe, batchnorm=batchnorm, replace=replace) as mixer, ExitStack() as stack:
+    with Mixer(pool, recipe, batchnorm=batchnorm, replace=replace, keep=keep) as mixer, ExitStack() as stack:
         # What is entered first is renamed last: an index appears when all of its shards are there.
         written = target if len(shards) == 1 else stack.enter_context(index_of(target, shards, notes))
         places: dict[str, tuple[Output, int]] = {}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from radin.checkpoints import Checkpoint
-from radin.checkpoints.names import LORA
+from radin.checkpoints.names import adapter_of, is_counter
 from radin.common.error_list import Complaints
+from radin.common.wording import shown, shown_shape
 from radin.errors import IncompatibleError
 
 C = TypeVar("C", bound=Checkpoint)
@@ -28,7 +30,7 @@ def check_compatible(checkpoints: Sequence[C], complaints: Complaints) -> list[C
     Returns:
         the checkpoints that fit.
     """
-    headers = [frozenset((name, one.info(name)) for name in one.names) for one in checkpoints]
+    headers = [frozenset((name, _decisive(name, one)) for name in one.names) for one in checkpoints]
     usual = checkpoints[headers.index(Counter(headers).most_common(1)[0][0])]
     fitting = []
     for checkpoint in checkpoints:
@@ -39,14 +41,20 @@ def check_compatible(checkpoints: Sequence[C], complaints: Complaints) -> list[C
     return fitting
 
 
+def _decisive(name: str, checkpoint: Checkpoint) -> object:
+    """What has to be alike of a tensor: shape and dtype, but for counters, whose dtype decides nothing."""
+    info = checkpoint.info(name)
+    return info.shape if is_counter(name) else info
+
+
 def _refuse_adapters(checkpoint: Checkpoint) -> None:
-    factor = next((name for name in checkpoint.names if LORA.search(name)), None)
-    if factor is not None:
-        raise IncompatibleError(
-            f"{checkpoint.path}: tensor {factor!r} is a factor of a low-rank adapter (LoRA). Factors cannot be "
-            f"averaged one by one: the average of A times the average of B is not the average of B·A. Merge each "
-            f"adapter into its base weights first (PEFT: model.merge_and_unload()) and give the merged checkpoints."
-        )
+    for name in checkpoint.names:
+        if kind := adapter_of(name):
+            raise IncompatibleError(
+                f"{checkpoint.path}: tensor {shown(name)} is a factor of an adapter ({kind}). Factors cannot be "
+                f"averaged one by one: the average of A times the average of B is not the average of B·A. Merge each "
+                f"adapter into its base weights first (PEFT: model.merge_and_unload()) and give the merged checkpoints."
+            )
 
 
 def _compare(first: Checkpoint, other: Checkpoint) -> None:
@@ -56,21 +64,21 @@ def _compare(first: Checkpoint, other: Checkpoint) -> None:
             name = min(names)
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
             raise IncompatibleError(
-                f"tensor {name!r}{more}: in {holding.path}, but not in {lacking.path}. All ingredients must be "
+                f"tensor {shown(name)}{more}: in {holding.path}, but not in {lacking.path}. All ingredients must be "
                 f"fine-tunings of one architecture, saved alike. Models of several are ranked as ensembles: {ENSEMBLES}"
             )
     for name in first.names:
         expected, got = first.info(name), other.info(name)
         if expected.shape != got.shape:
             raise IncompatibleError(
-                f"tensor {name!r}: shape {list(expected.shape)} in {first.path}, "
-                f"but {list(got.shape)} in {other.path}. "
+                f"tensor {shown(name)}: shape {shown_shape(expected.shape)} in {first.path}, "
+                f"but {shown_shape(got.shape)} in {other.path}. "
                 f"All ingredients must have one architecture and the same classes. Models of several architectures are "
                 f"ranked as ensembles: {ENSEMBLES}"
             )
-        if expected.dtype != got.dtype:
+        if expected.dtype != got.dtype and not is_counter(name):
             raise IncompatibleError(
-                f"tensor {name!r}: dtype {expected.dtype} in {first.path}, but {got.dtype} in {other.path}. "
+                f"tensor {shown(name)}: dtype {expected.dtype} in {first.path}, but {got.dtype} in {other.path}. "
                 f"Save all ingredients in one precision."
             )
 
@@ -90,6 +98,34 @@ def common_classes(checkpoints: Sequence[Checkpoint]) -> tuple[str, ...] | None:
                 f"{_class(there, at)} there and {_class(here, at)} here. Heads with other classes cannot be averaged."
             )
     return stating[0].class_names if stating else None
+
+
+def common_extra_state(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
+    """What modules keep beside their tensors, which must be the same in all files: it cannot be averaged.
+
+    Raises:
+        IncompatibleError: it differs.
+    """
+    first, *others = checkpoints
+    for other in others:
+        for name in {**first.extra, **other.extra}:
+            if _frozen(first.extra.get(name)) != _frozen(other.extra.get(name)):
+                raise IncompatibleError(
+                    f"extra state {shown(name)} of a module differs between {first.path} and {other.path}. It is no "
+                    f"tensor and cannot be averaged: save the ingredients with equal extra state, or without."
+                )
+    return dict(first.extra)
+
+
+def _frozen(value: Any) -> str:
+    """A value as text that differs where the value does, as far as it is plain data."""
+    try:
+        return json.dumps(value, sort_keys=True)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise IncompatibleError(
+            "extra state of a module holds more than numbers, text, lists and dicts, so it cannot be compared. Save "
+            "the ingredients without it."
+        ) from error
 
 
 def _class(names: Sequence[str], index: int) -> str:

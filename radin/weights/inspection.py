@@ -10,8 +10,9 @@ from typing import Any
 
 from radin.common.error_list import Complaints
 from radin.errors import IncompatibleError, RadinError
-from radin.weights.nan_check import NotFinite, not_finite, refuse_nan
+from radin.weights.nan_check import NotFinite
 from radin.weights.pool import Pool
+from radin.weights.survey import check_averageable, survey
 
 
 @dataclass(frozen=True)
@@ -109,16 +110,17 @@ def inspect(
     pool = Pool(paths, weights=weights, prefix=prefix, complaints=complaints)
     first: dict[str, str] = {}
     ingredients = []
+    surveys = []
     for i, (name, path) in enumerate(zip(pool.names, pool.paths, strict=True)):
         fingerprint = pool.digest(i)
         same = first.setdefault(fingerprint, name)
-        found = not_finite(pool, i)
-        with complaints.noting():
-            refuse_nan(pool, i, found)
+        surveys.append(survey(pool, i))
         with complaints.noting():
             _refuse_twin(name, same)
         twin = None if same == name else same
-        ingredients.append(Inspected(name, path, fingerprint, twin, pool.origin(i), tuple(found)))
+        ingredients.append(Inspected(name, path, fingerprint, twin, pool.origin(i), surveys[-1].not_finite))
+    if all(one.same_as is None for one in ingredients):
+        check_averageable(pool, surveys, complaints)
     return Inspection(pool, tuple(ingredients), _settled(complaints))
 
 

@@ -10,8 +10,12 @@ from typing import Literal, NoReturn, get_args
 import numpy as np
 
 from radin.checkpoints import Reader, TensorInfo
+from radin.checkpoints.names import is_counter
+from radin.common.suggestions import nearest
+from radin.common.wording import shown
 from radin.errors import IncompatibleError, InputError
 from radin.recipe import Recipe, RecipeLike
+from radin.weights.coupled import refuse_difference
 from radin.weights.pool import Pool
 from radin.weights.tiling import TILE
 
@@ -74,7 +78,12 @@ def as_recipe(pool: Pool, recipe: Recipe | RecipeLike) -> Recipe:
 
 
 def plan_steps(
-    pool: Pool, recipe: Recipe, readers: Mapping[int, Reader], batchnorm: str, given: Collection[str] = ()
+    pool: Pool,
+    recipe: Recipe,
+    readers: Mapping[int, Reader],
+    batchnorm: str,
+    given: Collection[str] = (),
+    keep: Collection[str] = (),
 ) -> list[Step]:
     """One step for each tensor that the pool stores, in its order.
 
@@ -84,20 +93,49 @@ def plan_steps(
         readers: open readers of at least the members.
         batchnorm: see `BatchNorm`; matters from two members on.
         given: tensors whose values are given instead of mixed.
+        keep: tensors that are those of the member with the largest weight, such as counters that differ.
 
     Raises:
-        InputError: an unknown policy.
+        InputError: an unknown policy, or a name in `keep` that the pool does not have.
         IncompatibleError: tensors that cannot be averaged differ.
     """
     check_policy(batchnorm)
+    kept = kept_names(pool, keep)
     steps = []
     for name, info in pool.tensors.items():
         if name in given:
             steps.append(Step(name, info, "given"))
             continue
         other = _first_difference(name, info, [(i, readers[i]) for i in recipe.members])
+        if other is not None and name in kept:
+            steps.append(Step(name, info, "copy", (_heaviest(recipe),)))
+            continue
+        if other is not None:
+            refuse_difference(pool, name, recipe.members[0], other, readers)
         steps.append(_step(pool, recipe, batchnorm, name, other))
     return steps
+
+
+def kept_names(pool: Pool, keep: Collection[str]) -> frozenset[str]:
+    """The names under which the pool stores the tensors in `keep`.
+
+    Raises:
+        InputError: the pool does not have one of them, or `keep` is a single text.
+    """
+    if isinstance(keep, str):
+        raise InputError(f"keep is a list of names, got the text {keep!r}: write keep=({keep!r},)")
+    names = frozenset(pool.aliases.get(name, name) for name in keep)
+    unknown = next((name for name in names if name not in pool.tensors), None)
+    if unknown is not None:
+        raise InputError(
+            f"keep names tensor {shown(unknown)}, which the pool does not have; {nearest(unknown, pool.tensors)}"
+        )
+    return names
+
+
+def _heaviest(recipe: Recipe) -> int:
+    """The member with the largest weight, the first of them in pool order."""
+    return max(recipe.members, key=recipe.weights.__getitem__)
 
 
 def _step(pool: Pool, recipe: Recipe, batchnorm: str, name: str, other: int | None) -> Step:
@@ -106,23 +144,24 @@ def _step(pool: Pool, recipe: Recipe, batchnorm: str, name: str, other: int | No
     if other is None:
         return Step(name, info, "copy", members[:1])
     last = name.rpartition(".")[2]
-    if info.kind.family == "whole" and last == "num_batches_tracked":
+    if info.kind.family == "whole" and is_counter(name):
         return Step(name, info, "largest", members)
     if info.kind.family != "float":
         _refuse_difference(name, info, pool.paths[members[0]], pool.paths[other])
     if batchnorm == "keep" and last in STATISTICS:
-        return Step(name, info, "copy", (max(members, key=recipe.weights.__getitem__),))
+        return Step(name, info, "copy", (_heaviest(recipe),))
     return Step(name, info, "average", members, tuple(recipe.weights[i] for i in members))
 
 
 def _refuse_difference(name: str, info: TensorInfo, one: Path, other: Path) -> NoReturn:
-    reason = (
-        "integers and booleans are never averaged, so they must be equal"
-        if info.kind.family == "whole"
-        else f"radin does not average {info.dtype}; save the ingredients in float32, float16 or bfloat16"
-    )
+    differs = f"tensor {shown(name)} ({info}) differs between {one} and {other}, and cannot be averaged: "
+    if info.kind.family == "whole":
+        raise IncompatibleError(
+            f"{differs}integers and booleans are never averaged, so they must be equal. A counter that nothing is "
+            "computed from can be that of the heaviest member."
+        ).mended_by(keep=(name,))
     raise IncompatibleError(
-        f"tensor {name!r} ({info}) differs between {one} and {other}, and cannot be averaged: {reason}."
+        f"{differs}radin does not average {info.dtype}; save the ingredients in float32, float16 or bfloat16."
     )
 
 

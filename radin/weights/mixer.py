@@ -5,7 +5,7 @@ File and network are filled through the same steps, so a soup on disk and a soup
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
@@ -15,8 +15,10 @@ from jaxtyping import UInt8
 
 from radin.checkpoints import Reader
 from radin.checkpoints.dtypes import narrow, widen
+from radin.common.wording import shown
 from radin.errors import IncompatibleError
 from radin.recipe import Recipe
+from radin.weights.coupled import renewed
 from radin.weights.merge_plan import Step, as_recipe, plan_steps
 from radin.weights.nan_check import nan_error
 from radin.weights.overrides import replacements
@@ -32,6 +34,7 @@ class Mixer:
         recipe: over the pool's names.
         batchnorm: see `radin.weights.merge_plan.BatchNorm`; matters from two members on.
         replace: `{name: values}` of tensors that are given instead of mixed, cast to the stored dtype.
+        keep: names of tensors that are those of the member with the largest weight; default: the pool's `keep`.
         readers: open readers by ingredient, to reuse; default: opened here, closed with the mixer.
 
     Raises:
@@ -47,6 +50,7 @@ class Mixer:
         *,
         batchnorm: str = "average",
         replace: Mapping[str, Any] | None = None,
+        keep: Collection[str] | None = None,
         readers: Mapping[int, Reader] | None = None,
     ) -> None:
         self.pool = pool
@@ -56,7 +60,10 @@ class Mixer:
         self._readers = readers if readers is not None else self._open()
         try:
             self.check_unchanged()
-            self.steps = plan_steps(pool, self.recipe, self._readers, batchnorm, self._given)
+            made = renewed(pool, self.recipe, self._readers, self._given)
+            self._given |= replacements(pool, made)
+            chosen = pool.keep if keep is None else keep
+            self.steps = plan_steps(pool, self.recipe, self._readers, batchnorm, self._given, chosen)
         except BaseException:
             self.close()
             raise
@@ -183,11 +190,11 @@ class Mixer:
             infinite |= np.isinf(values)
         if np.isnan(total).any():
             raise IncompatibleError(
-                f"tensor {step.name!r} holds infinities that cancel to NaN when averaged, in the members "
+                f"tensor {shown(step.name)} holds infinities that cancel to NaN when averaged, in the members "
                 f"{', '.join(str(self.pool.paths[i]) for i in step.sources)}. Leave out the one that diverged."
             )
         if (np.isinf(total) & ~infinite).any():
             raise IncompatibleError(
-                f"tensor {step.name!r}: the average is beyond the largest {step.info.dtype}, though every member is "
-                f"finite. Save the ingredients in a wider dtype."
+                f"tensor {shown(step.name)}: the average is beyond the largest {step.info.dtype}, though every member "
+                f"is finite. Save the ingredients in a wider dtype."
             )

@@ -10,6 +10,7 @@ from jaxtyping import UInt8
 
 from radin.checkpoints import TensorInfo
 from radin.checkpoints.dtypes import narrow, widen
+from radin.common.wording import shown, shown_shape
 from radin.errors import InputError
 from radin.weights.pool import Pool
 
@@ -28,11 +29,13 @@ def replacements(pool: Pool, replace: Mapping[str, Any]) -> dict[str, UInt8[np.n
     for name, values in replace.items():
         kept = pool.aliases.get(name, name)
         if kept not in pool.tensors:
-            raise InputError(f"replace names tensor {name!r}, which the pool does not have")
+            raise InputError(f"replace names tensor {shown(name)}, which the pool does not have")
         info = pool.tensors[kept]
         array = np.asarray(values)
         if array.shape != info.shape:
-            raise InputError(f"replace: tensor {name!r} has shape {list(info.shape)}, got {list(array.shape)}")
+            raise InputError(
+                f"replace: tensor {shown(name)} has shape {shown_shape(info.shape)}, got {list(array.shape)}"
+            )
         given[kept] = _cast(name, array.reshape(-1), info)
     return given
 
@@ -42,10 +45,10 @@ def _cast(name: str, values: np.ndarray, info: TensorInfo) -> UInt8[np.ndarray, 
     if kind.family != "float":
         return np.ascontiguousarray(values, dtype=kind.storage).view(np.uint8)
     if np.isnan(values).any():
-        raise InputError(f"replace: tensor {name!r} holds NaN")
+        raise InputError(f"replace: tensor {shown(name)} holds NaN")
     with np.errstate(over="ignore"):  # found below, and named
         wide = np.ascontiguousarray(values, dtype=kind.accumulator)
         stored = narrow(wide, kind, np.empty(wide.size, dtype=np.uint32)).view(np.uint8)
     if (np.isinf(widen(stored, kind, np.empty_like(wide))) & ~np.isinf(values)).any():
-        raise InputError(f"replace: tensor {name!r} holds values beyond the largest {info.dtype}")
+        raise InputError(f"replace: tensor {shown(name)} holds values beyond the largest {info.dtype}")
     return stored

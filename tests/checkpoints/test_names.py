@@ -2,7 +2,7 @@
 
 import pytest
 
-from radin.checkpoints.names import LORA, network_names, normalise, ties
+from radin.checkpoints.names import adapter_of, network_names, normalise, ties
 from radin.errors import CheckpointError
 
 
@@ -34,21 +34,39 @@ def test_ties_keep_the_first_name_when_sorted() -> None:
 
 
 @pytest.mark.parametrize(
-    "name, factor",
+    "name, kind",
     [
-        ("base.q.lora_A.default.weight", True),
-        ("base.q.lora_B.weight", True),
-        ("emb.lora_embedding_A.default", True),
-        ("q.lora_magnitude_vector.default.weight", True),
-        ("lora_unet_down_blocks_0_attentions_0.lora_down.weight", True),
-        ("lora_te_layers_0.lora_up.weight", True),
-        ("explora_A.weight", False),
-        ("flora_Bloom.weight", False),
-        ("lora_alphabet.weight", False),
+        ("base.q.lora_A.default.weight", "LoRA"),
+        ("base.q.lora_B.weight", "LoRA"),
+        ("emb.lora_embedding_A.default", "LoRA"),
+        ("q.lora_magnitude_vector.default.weight", "DoRA"),
+        ("q.dora_scale", "DoRA"),
+        ("lora_unet_down_blocks_0_attentions_0.lora_down.weight", "LoRA"),
+        ("lora_te_layers_0.lora_up.weight", "LoRA"),
+        ("layers.0.attn.q_proj.lora_a.weight", "LoRA"),
+        ("model.layers.0.self_attn.q_proj.lora_b", "LoRA"),
+        ("unet.attn1.to_q.lora.up.weight", "LoRA"),
+        ("unet.to_q_lora.down.weight", "LoRA"),
+        ("q.lora_linear_layer.up.weight", "LoRA"),
+        ("base_model.model.q.hada_w1_a", "LoHa"),
+        ("lora_unet_x.hada_t2", "LoHa"),
+        ("q.lokr_w1", "LoKr"),
+        ("q.lokr_w2_b", "LoKr"),
+        ("q.oft_r", "OFT"),
+        ("q.oft_R.default", "OFT"),
+        ("q.oft_blocks", "OFT"),
+        ("q.boft_R.default", "OFT"),
+        ("base_model.vera_A.default", "VeRA"),
+        ("q.vera_lambda_b.default", "VeRA"),
+        ("k.ia3_l.default", "(IA)³"),
+        ("explora_A.weight", None),
+        ("flora_Bloom.weight", None),
+        ("lora_alphabet.weight", None),
+        ("softmax.left.weight", None),
     ],
 )
-def test_adapter_factors_are_recognised(name: str, factor: bool) -> None:
-    assert bool(LORA.search(name)) is factor
+def test_parts_of_adapters_are_recognised(name: str, kind: str | None) -> None:
+    assert adapter_of(name) == kind
 
 
 def test_the_counter_of_an_averaged_model_is_left_out() -> None:

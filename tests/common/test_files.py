@@ -12,7 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from radin.common.files import check_place, digest_of, file_digest, write_json, written_aside
+from radin.common.files import (
+    check_place,
+    digest_of,
+    file_digest,
+    remove_parts_of_the_dead,
+    write_json,
+    written_aside,
+)
 from radin.errors import MissingFileError, StorageError
 
 
@@ -173,3 +180,16 @@ def test_each_sign_of_a_change_is_seen(tmp_path, change):
     os.utime(target, ns=(stat.st_atime_ns, stat.st_mtime_ns + later))
     target.replace(path)
     assert file_digest(path, memory) == hashlib.sha256(content).hexdigest()
+
+
+def test_parts_of_killed_processes_are_removed_and_those_of_living_ones_are_not(tmp_path: Path) -> None:
+    killed = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    dead = tmp_path / f".soup.safetensors.{int(killed.stdout)}.part"
+    alive = tmp_path / f".soup.safetensors.{os.getppid()}.part"
+    other = tmp_path / ".notes.part"
+    for path in (dead, alive, other):
+        path.write_bytes(b"x")
+    remove_parts_of_the_dead(tmp_path)
+    assert not dead.exists()
+    assert alive.exists()
+    assert other.exists()

@@ -334,3 +334,23 @@ def test_progress_is_told_what_is_charged():
 
     run("monte-carlo", Additive(np.arange(20)), 30, progress=Watch())
     assert stages == [("search: monte-carlo", 30, "candidate")] and sum(done) == 30
+
+
+def test_the_shortlist_is_decided_by_refined_scores_within_twice_the_bound():
+    refined = []
+
+    class Approximate(Additive):
+        bound = 0.1
+
+        def __call__(self, weights):
+            return self.value(weights) + np.where(weights[:, 0], -0.1, 0.1)
+
+        def refined(self, weights):
+            refined.extend(np.flatnonzero(row).tolist() for row in weights)
+            return self.value(weights)
+
+    objective = Approximate([0.45, 0.3, 0.3, 0.0])
+    batch = subsets(4, (1, 2), (0, 1), (2, 3), (1, 3), (0, 3))  # truly 0.3, 0.375, 0.15, 0.15, 0.225
+    result = run(propose(batch), objective, top=1)
+    assert listed(result) == [((0, 1), 0.375)]
+    assert refined == [[1, 2], [0, 1], [2, 3], [1, 3]]  # found 0.4, 0.275, 0.25 and 0.25; 0.125 cannot lead

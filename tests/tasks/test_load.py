@@ -65,7 +65,7 @@ def test_a_module_by_its_dotted_name() -> None:
         ("{file}", {}, InputError, "FILE.py:FUNCTION"),
         ("{file}:", {}, InputError, "FILE.py:FUNCTION"),
         ("{file}:tsk", {}, InputError, "fails, typed, untyped, wrong"),
-        ("{file}:typed", {}, InputError, "--task-arg samples="),
+        ("{file}:typed", {}, InputError, "needs samples="),
         ("{file}:typed", {"samples": "many"}, InputError, "argument 'samples' should be a whole number, got 'many'"),
         ("{file}:typed", {"samples": "9", "scale": "x"}, InputError, "'scale' should be a number, got 'x'"),
         ("openclip", {}, InputError, "did you mean open_clip"),

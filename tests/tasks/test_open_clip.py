@@ -198,9 +198,9 @@ def test_data_that_do_not_fit_are_refused(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_checkpoints_of_the_other_kind_are_refused(lab: Lab, tmp_path: Path) -> None:
-    with pytest.raises(IncompatibleError, match=r"in the network.*: say head=zero-shot layout=whole"):
+    with pytest.raises(IncompatibleError, match=r"Try head='zero-shot', layout='whole'"):
         radin.make_soup(radin.Pool(lab.clips), lab.task(), run_dir=tmp_path / "run")
-    with pytest.raises(IncompatibleError, match=r"in the network.*: say head=checkpoint layout=model-soups"):
+    with pytest.raises(IncompatibleError, match=r"Try head='checkpoint', layout='model-soups'"):
         radin.make_soup(radin.Pool(lab.classifiers), lab.task(head="zero-shot"), run_dir=tmp_path / "run")
 
 

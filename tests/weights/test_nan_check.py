@@ -63,4 +63,4 @@ def test_nan_is_named_before_any_pass(tmp_path: Path) -> None:
         assert "run3.safetensors: tensor 'layers.0.bias' (3 of 12 values) holds NaN" in str(caught.value)
     with Ledger(tmp_path / "run" / "ledger.db") as ledger:
         assert ledger.count("pass") == ledger.count("pass", "lost") == 0
-        assert sum(name.startswith("finite") for name in ledger.fact("digests")) == 2
+        assert sum(name.startswith("survey") for name in ledger.fact("digests")) == 4

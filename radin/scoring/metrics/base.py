@@ -28,7 +28,7 @@ BOOTSTRAP_SEED = 0
 
 
 class Metric(ABC):
-    """How good logits are, given labels.
+    """The quality of logits, given labels.
 
     Derived classes define `name`, `measure` and `value_of`. Everything else follows from these, and is overridden where
     a metric has something better.

@@ -27,7 +27,7 @@ _PIECE_VALUES = 1 << 18  # averaged logits of a block of recipes, by each of sev
 
 @runtime_checkable
 class Bank(Protocol):
-    """What the surrogate reads: a `radin.LogitBank`."""
+    """The part of `radin.LogitBank` that the surrogate reads."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ from radin.scoring.surrogate.parallel import run, workers
 if TYPE_CHECKING:
     import torch
 
-#: By how much a mean negative log-likelihood may be too low.
+#: The largest error of a mean negative log-likelihood, which is never too high; chosen by hand.
 NLL_EPSILON = 1e-6
 
 _BLOCK_VALUES = 1 << 20  # logits looked at together
@@ -86,7 +86,7 @@ class LikelihoodKernel:
 
     @property
     def bound(self) -> float:
-        """By how much a mean loss may be too low; 0 where no class was dropped."""
+        """The largest error of a mean loss, which is never too high; 0 where no class was dropped."""
         return self._prepared[1]
 
     @property

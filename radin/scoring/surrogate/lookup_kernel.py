@@ -80,7 +80,7 @@ class LookupKernel:
         self._tiles = _cut(live, _VALUES // (self._groups << self._bits), self._groups * self._bits)
 
     def hits(self, masks: Bool[np.ndarray, "k n"]) -> Int64[np.ndarray, " k"]:
-        """How many open samples each subset gets right."""
+        """The number of open samples that each subset gets right."""
         entries = np.empty((len(masks), self._groups), dtype=np.uint8)
         sizes = np.zeros(len(masks), dtype=np.int64)
         compiled().number(masks, self._bits, entries, sizes)
@@ -116,7 +116,7 @@ class LookupKernel:
         return hits + self._decided(doubts, masks)
 
     def _decided(self, doubts: list[_Doubts], masks: Bool[np.ndarray, "k n"]) -> Int64[np.ndarray, " k"]:
-        """How many of the samples in doubt each subset gets right."""
+        """The number of samples in doubt that each subset gets right."""
         if not doubts:
             return np.zeros(len(masks), dtype=np.int64)
         samples, subsets = (np.concatenate(column) for column in zip(*doubts, strict=True))

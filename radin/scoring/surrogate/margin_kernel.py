@@ -74,7 +74,7 @@ class MarginKernel:
         self._groups = groups[live.samples]
         self.tiles = make_tiles(live, self._groups if n_groups > 1 else None, self.device)
         self._rows = sum(tile.rows for tile in self.tiles)
-        # what `lookup_kernel` can do
+        # whether `lookup_kernel` can count for this bank
         plain = n_groups == 1 and self.device.type == "cpu" and not (live.places > 1).any()
         self._countable = plain and live.rivals.shape[1] <= MOST_INGREDIENTS
         self._multiplications = 0

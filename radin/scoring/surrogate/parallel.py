@@ -16,7 +16,7 @@ R = TypeVar("R")
 
 
 def workers(device: object = "cpu") -> int:
-    """How many threads work together: as many as torch would use on the CPU, one for any other device."""
+    """The number of threads that work together: as many as torch would use on the CPU, one for any other device."""
     import torch
 
     return torch.get_num_threads() if torch.device(str(device)).type == "cpu" else 1

@@ -47,6 +47,7 @@ _CONSTANTS = 0.5  # of the bound, at first, for what is replaced by constants
 _FEWEST = 128  # subsets from which tables are worth making
 _VALUES = 1 << 17  # entries of the tables of one tile: 512 KiB
 _PIECES = 16  # sets of tiles that are summed together; fixed, so that sums do not depend on the number of threads
+_INLINE = 1 << 20  # exponentials below which threads do not pay; chosen by hand
 _LANES = 16  # samples of a tile are a multiple of this, which vectors like
 
 
@@ -93,7 +94,7 @@ class PartitionKernel:
 
     @property
     def bound(self) -> float:
-        """How far a mean loss may be from that of real arithmetic, in nats."""
+        """The largest error of a mean loss against real arithmetic, in nats."""
         deepest = int(np.diff(self._live.starts).max(initial=1))
         return self._live.bound + U32 * (3 * self._live.spread + 6 + math.ceil(math.log2(max(deepest, 1))))
 
@@ -116,7 +117,7 @@ class PartitionKernel:
             def add(piece: int) -> Float64[np.ndarray, " k"]:
                 return self._tabled(self._tiles[piece::_PIECES], entries, scales)
 
-            logs = _in_pieces(add, len(masks))
+            logs = self._in_pieces(add, len(masks))
         return self._losses(masks, sizes, logs)
 
     def moves(
@@ -143,7 +144,7 @@ class PartitionKernel:
                 compiled().add_moves(tile.matrix, members, steps, scales, tile.constants, tile.samples, logs)
             return logs
 
-        return _in_pieces(add, len(steps))
+        return self._in_pieces(add, len(steps))
 
     def _tabled(
         self, tiles: list[_Tile], entries: UInt8[np.ndarray, "k groups"], scales: Float32[np.ndarray, " k"]
@@ -154,6 +155,10 @@ class PartitionKernel:
             compiled().tabulate(tile.matrix, tables)
             compiled().add_subsets(tables, entries, scales, tile.constants, tile.samples, logs)
         return logs
+
+    def _in_pieces(self, add: Callable[[int], Float64[np.ndarray, " k"]], k: int) -> Float64[np.ndarray, " k"]:
+        threads = workers() if self.rows * k > _INLINE else 1
+        return sum(run(add, range(_PIECES), threads), start=np.zeros(k))
 
     def _scales(self, sizes: Int64[np.ndarray, " k"]) -> Float32[np.ndarray, " k"]:
         """Factors that turn sums of integers into exponents of 2."""
@@ -166,10 +171,6 @@ class PartitionKernel:
         # Summed row by row in pool order: a matrix product may round otherwise beside other rows.
         own = np.where(masks, self._live.losses, 0.0).cumsum(axis=1)[:, -1] / sizes
         return np.asarray(own + np.where(sizes > 1, (logs + self._live.settled) / self._n_samples, 0.0))
-
-
-def _in_pieces(add: Callable[[int], Float64[np.ndarray, " k"]], k: int) -> Float64[np.ndarray, " k"]:
-    return sum(run(add, range(_PIECES), workers()), start=np.zeros(k))
 
 
 def _cut(live: LiveProbabilities, rows: int, filled: int) -> list[_Tile]:

@@ -78,7 +78,7 @@ class Scorer(ABC, Generic[M]):
 
     @property
     def bound(self) -> float:
-        """How far a score may be from that of real arithmetic, beyond the rounding of float64."""
+        """The largest error of a score against real arithmetic, beyond the rounding of float64."""
         return 0.0
 
     @abstractmethod
@@ -174,7 +174,7 @@ class LikelihoodScorer(Scorer[NegativeLogLikelihood]):
 
     @property
     def bound(self) -> float:
-        """How far a score may be from that of real arithmetic, in nats."""
+        """The largest error of a score against real arithmetic, in nats."""
         fast = self.kernels.partitions
         return self.kernels.losses.bound if fast is None else max(fast.bound, self.kernels.losses.bound)
 

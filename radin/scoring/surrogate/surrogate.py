@@ -77,7 +77,7 @@ class Surrogate:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What, beside the logits, the scores depend on."""
+        """The settings on which scores depend, beside the logits."""
         return {"metric": self.metric.name, "lam": self.lam}
 
     @cached_property
@@ -135,7 +135,7 @@ class Surrogate:
 
     @property
     def bound(self) -> float:
-        """How far a score may be from that of real arithmetic: 0 for metrics that count predictions, at most 1e-5 for
+        """The largest error of a score against real arithmetic: 0 for metrics that count predictions, at most 1e-5 for
         `nll`."""
         return self._scorer.bound
 
@@ -150,7 +150,7 @@ class Surrogate:
 
     @property
     def nll_bound(self) -> float:
-        """How far `tie_break` and refined losses may be below the true values; at most 1e-6."""
+        """The largest error of `tie_break` and of refined losses, which are never too high; at most 1e-6."""
         return self._kernels.losses.bound
 
     def neighbours(self, mask: Any, /) -> Float64[np.ndarray, " n"]:

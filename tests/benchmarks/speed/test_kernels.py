@@ -66,3 +66,17 @@ def test_synthetic_networks_are_as_accurate_as_asked(disagreement, tmp_path):
     assert 0.6 < agreement < 0.95
     assert bank.read(0, 0, 1).dtype == np.float16
     assert len(list(tmp_path.glob("*.npy"))) == 4
+
+
+def test_likelihoods_can_be_measured_alone(tmp_path):
+    rows_file = tmp_path / "rows.jsonl"
+    assert kernels.main(["--quick", "--likelihood", "--case", "synthetic", "--json", str(rows_file)]) == 0
+    rows = {row["method"]: row for row in map(json.loads, rows_file.read_text().splitlines())}
+    assert set(rows) == {
+        "radin, nll",
+        "radin, nll neighbours",
+        "radin, nll refined",
+        "dense torch, nll",
+        "dense torch, nll float32",
+    }
+    assert all(row["ratio_to"] == "radin, nll" and row["bound"] < 1e-5 for row in rows.values())

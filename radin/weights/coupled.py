@@ -1,0 +1,241 @@
+"""Tensors that are no weights by themselves: what a soup makes of norms' factors, unit vectors and masks.
+
+`torch.nn.utils` and its `parametrizations` store some weights as functions of several tensors. The average of each
+tensor then is not what the average of the weights needs:
+
+- spectral norm divides a weight by u·Wv, where u and v are its first singular vectors. The averages of unit vectors are
+  no unit vectors, so those of the averaged weight are computed anew.
+- weight norm stores g·v/|v|. The averages of g and v do not give the average of the products, so the products are
+  averaged, and g and v made of these.
+- pruning multiplies a weight by a mask of zeros and ones; different masks are refused. So are different bases of
+  orthogonal parametrizations, and parametrizations of several tensors that radin does not know.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from radin.checkpoints import Reader, TensorInfo
+from radin.checkpoints.dtypes import widen
+from radin.common.wording import shown
+from radin.errors import IncompatibleError
+from radin.recipe import Recipe
+from radin.weights.tiling import tiles
+
+if TYPE_CHECKING:
+    from radin.weights.pool import Pool
+
+#: Steps of the power iteration at most; chosen by hand: each takes two products with the weight.
+MOST_STEPS = 1_000
+
+#: The power iteration ends when no component of u moves by more than this.
+STILL = 1e-9
+
+_ORIGINAL = re.compile(r"^(.*\.|)parametrizations\.[^.]+\.original$")
+_SEVERAL = re.compile(r"^(.*\.|)parametrizations\.[^.]+\.original\d+$")
+_BASE = re.compile(r"^(.*\.|)parametrizations\.[^.]+\.\d+\.base$")
+_MASK = re.compile(r"(^|[._])masks?([._]|$)")
+
+
+@dataclass(frozen=True)
+class SpectralNorm:
+    """Names of a weight and of its first singular vectors; `v` is empty in files of very old versions."""
+
+    weight: str
+    u: str
+    v: str
+
+
+@dataclass(frozen=True)
+class WeightNorm:
+    """Names of a weight's norms and of its direction."""
+
+    g: str
+    v: str
+
+
+Coupling = SpectralNorm | WeightNorm
+
+
+def couplings(tensors: Mapping[str, TensorInfo]) -> Iterator[Coupling]:
+    """The tensors that belong together, by the names that PyTorch gives them."""
+    for name in tensors:
+        if name.endswith("_orig") and f"{name[:-5]}_u" in tensors:
+            v = f"{name[:-5]}_v"
+            yield SpectralNorm(name, f"{name[:-5]}_u", v if v in tensors else "")
+        elif _ORIGINAL.match(name):
+            stem = name.removesuffix("original")
+            for other in tensors:
+                if other.startswith(stem) and other.endswith("._u") and f"{other[:-1]}v" in tensors:
+                    yield SpectralNorm(name, other, f"{other[:-1]}v")
+        elif direction := _direction_of(name, tensors):
+            yield WeightNorm(name, direction)
+
+
+def _direction_of(name: str, tensors: Mapping[str, TensorInfo]) -> str:
+    """The v of a weight norm's g; empty text for every other tensor."""
+    v = ""
+    if name.endswith("_g") and f"{name[:-2]}_orig" not in tensors:
+        v = f"{name[:-2]}_v"
+    elif name.endswith(".original0") and _SEVERAL.match(name) and f"{name[:-1]}2" not in tensors:
+        v = f"{name[:-1]}1"
+    return v if v in tensors and _are_norms(tensors[name], tensors[v]) else ""
+
+
+def _are_norms(g: TensorInfo, v: TensorInfo) -> bool:
+    if "float" not in g.dtype or "float" not in v.dtype or not v.shape:
+        return False
+    return not g.shape or (
+        len(g.shape) == len(v.shape) and all(a in (1, b) for a, b in zip(g.shape, v.shape, strict=True))
+    )
+
+
+def renewed(pool: Pool, recipe: Recipe, readers: Mapping[int, Reader], given: Collection[str]) -> dict[str, np.ndarray]:
+    """Values of the coupled tensors of a soup, by name.
+
+    Arguments:
+        pool: the ingredients.
+        recipe: over the pool's names; with one member nothing has to be renewed.
+        readers: open readers of at least the members.
+        given: tensors whose values are given, so those that are coupled with them are left alone.
+    """
+    values: dict[str, np.ndarray] = {}
+    if len(recipe.members) == 1:
+        return values
+    members = [_Member(pool, readers[i], recipe.weights[i]) for i in recipe.members]
+    for coupling in couplings(pool.tensors):
+        names = [name for name in vars(coupling).values() if name]
+        if any(name in given for name in names) or all(_alike(members, name) for name in names):
+            continue
+        made = _spectral(coupling, members) if isinstance(coupling, SpectralNorm) else _weight_norm(coupling, members)
+        if all(np.isfinite(array).all() for array in made.values()):  # else the mixing itself says what is wrong
+            values |= made
+    return values
+
+
+@dataclass(frozen=True)
+class _Member:
+    pool: Pool
+    reader: Reader
+    weight: float
+
+    def __call__(self, name: str) -> np.ndarray:
+        """One whole tensor, in float64."""
+        info = self.pool.tensors[name]
+        raw = np.empty(info.nbytes, dtype=np.uint8)
+        stored = self.reader.read(name, 0, info.nbytes, raw)
+        wide = widen(stored, info.kind, np.empty(info.numel, dtype=info.kind.accumulator))
+        return wide.astype(np.float64).reshape(info.shape)
+
+
+def _alike(members: list[_Member], name: str) -> bool:
+    first = members[0](name)
+    return all(np.array_equal(first, member(name)) for member in members[1:])
+
+
+def _spectral(coupling: SpectralNorm, members: list[_Member]) -> dict[str, np.ndarray]:
+    heaviest = max(members, key=lambda member: member.weight)
+    weight = sum(member.weight * member(coupling.weight) for member in members)
+    u, v = heaviest(coupling.u), heaviest(coupling.v) if coupling.v else None
+    matrix = _as_matrix(np.asarray(weight), heaviest(coupling.weight), u, v)
+    if matrix is None:
+        return {}
+    u, v = first_singular_vectors(matrix, u)
+    return {coupling.u: u} | ({coupling.v: v} if coupling.v else {})
+
+
+def _as_matrix(weight: np.ndarray, known: np.ndarray, u: np.ndarray, v: np.ndarray | None) -> np.ndarray | None:
+    """The averaged weight with the dimension of u in front: of equal sizes, the one that fits a member's u and v."""
+    if u.ndim != 1 or not weight.size:
+        return None
+    fitting = [axis for axis, size in enumerate(weight.shape) if size == u.size]
+    if v is not None:
+        fitting = [axis for axis in fitting if weight.size // u.size == v.size]
+    if not fitting:
+        return None
+
+    def folded(array: np.ndarray, axis: int) -> np.ndarray:
+        return np.moveaxis(array, axis, 0).reshape(u.size, -1)
+
+    def stretch(axis: int) -> float:
+        row = u @ folded(known, axis)
+        return float(abs(row @ v)) if v is not None else float(np.linalg.norm(row))
+
+    return folded(weight, max(fitting, key=stretch))
+
+
+def first_singular_vectors(matrix: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Left and right singular vectors of the largest singular value, by power iteration to convergence.
+
+    Arguments:
+        matrix: `[h, w]`.
+        start: `[h]`, a guess of the left one.
+    """
+    u = start / max(float(np.linalg.norm(start)), 1e-300)
+    v = matrix.T @ u
+    for _ in range(MOST_STEPS):
+        before = u
+        v = _unit(matrix.T @ u)
+        u = _unit(matrix @ v)
+        if np.abs(u - before).max() < STILL:
+            break
+    return u, v
+
+
+def _unit(vector: np.ndarray) -> np.ndarray:
+    length = float(np.linalg.norm(vector))
+    return vector / length if length > 0 else vector
+
+
+def _weight_norm(coupling: WeightNorm, members: list[_Member]) -> dict[str, np.ndarray]:
+    shape = members[0](coupling.g).shape
+
+    def norm(array: np.ndarray) -> np.ndarray:
+        axes = tuple(i for i in range(array.ndim) if not shape or shape[i] == 1)
+        return np.asarray(np.sqrt(np.square(array).sum(axis=axes, keepdims=bool(shape))))
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        products = (member.weight * member(coupling.g) * (one := member(coupling.v)) / norm(one) for member in members)
+        weight = np.asarray(sum(products))
+    g = norm(weight)
+    direction = np.where(np.broadcast_to(g == 0, weight.shape), members[0](coupling.v), weight)
+    return {coupling.g: g, coupling.v: direction}
+
+
+def refuse_difference(pool: Pool, name: str, one: int, other: int, readers: Mapping[int, Reader]) -> None:
+    """Refuses to average tensors that differ between two members and are no weights.
+
+    Raises:
+        IncompatibleError: a mask, the base of an orthogonal parametrization, or a part of an unknown one.
+    """
+    info = pool.tensors[name]
+    if info.kind.family != "float":
+        return
+    reason = ""
+    if _MASK.search(name) and all(_is_binary(readers[i], name, info) for i in (one, other)):
+        reason = "the average of two masks of zeros and ones is none; prune all ingredients alike"
+    elif _BASE.match(name):
+        reason = "it is the base of an orthogonal matrix, and the average of two is not orthogonal"
+    elif _SEVERAL.match(name) and not any(name in vars(known).values() for known in couplings(pool.tensors)):
+        reason = "it is one of several tensors that a parametrization makes a weight of, which radin does not know"
+    if reason:
+        raise IncompatibleError(
+            f"tensor {shown(name)} ({info}) differs between {pool.paths[one]} and {pool.paths[other]}, and cannot be "
+            f"averaged: {reason}. Or remove the reparametrization before saving: torch.nn.utils.prune.remove, "
+            "torch.nn.utils.parametrize.remove_parametrizations."
+        )
+
+
+def _is_binary(reader: Reader, name: str, info: TensorInfo) -> bool:
+    kind = info.kind
+    for start, stop in tiles(info.numel):
+        raw = reader.read(name, start * kind.itemsize, stop * kind.itemsize, np.empty((stop - start) * 8, np.uint8))
+        values = widen(raw, kind, np.empty(stop - start, dtype=kind.accumulator))
+        if not np.isin(values, (0.0, 1.0)).all():
+            return False
+    return True

@@ -1,0 +1,181 @@
+"""What the ingredients' files tell before anything is run: whether all of them can be averaged with one another."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import MutableMapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from radin.checkpoints.dtypes import widen
+from radin.common.error_list import Complaints
+from radin.common.files import digest_of
+from radin.common.wording import enumerated
+from radin.errors import IncompatibleError
+from radin.recipe import Recipe
+from radin.weights.mixer import Mixer
+from radin.weights.nan_check import NotFinite, refuse_nan
+from radin.weights.pool import Pool
+from radin.weights.tiling import Workspace, share_out, spans, tiles
+
+#: The part of a dtype's largest number from which on an average may overflow by rounding; chosen by hand.
+EDGE = 1e-3
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What one reading of an ingredient tells.
+
+    Attributes:
+        fingerprint: of all values, whatever the file's format: equal for one model in two files.
+        not_finite: the tensors that hold NaN or infinities, in file order.
+        extreme: tensors whose values come near the largest of their dtype.
+    """
+
+    fingerprint: str
+    not_finite: tuple[NotFinite, ...]
+    extreme: tuple[str, ...]
+
+    def dumps(self) -> str:
+        """The survey as text, for `loads`."""
+        return json.dumps(asdict(self))
+
+    @staticmethod
+    def loads(text: str) -> Survey:
+        """The survey that `dumps` wrote."""
+        value = json.loads(text)
+        found = tuple(NotFinite(**one) for one in value["not_finite"])
+        return Survey(value["fingerprint"], found, tuple(value["extreme"]))
+
+
+def survey(pool: Pool, i: int) -> Survey:
+    """Reads ingredient `i` once, in pieces.
+
+    Call it right after the file's fingerprint was taken: then its bytes come from memory, not from the disk again.
+    """
+    sums: dict[tuple[str, int], bytes] = {}
+    counts = {name: np.zeros(2, dtype=np.int64) for name in pool.tensors}
+    extreme: set[str] = set()
+    odd: list[tuple[str, int, int]] = []
+
+    def look(job: tuple[str, list[tuple[int, int]]], space: Workspace) -> None:
+        name, pieces = job
+        kind = pool.tensors[name].kind
+        for start, stop in pieces:
+            stored = reader.read(name, start * kind.itemsize, stop * kind.itemsize, space.raw)
+            if kind.family != "float":
+                sums[name, start] = hashlib.blake2b(stored.tobytes(), digest_size=16).digest()
+                continue
+            room = space.term[: (stop - start) * kind.accumulator.itemsize].view(kind.accumulator)
+            values = widen(stored, kind, room)
+            with np.errstate(all="ignore"):
+                total = values.sum()
+                sums[name, start] = struct.pack("<d", float(total))
+                if abs(total) < EDGE * np.finfo(kind.accumulator).max:
+                    continue
+            nan, infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())
+            if nan or infinite:
+                odd.append((name, nan, infinite))
+            else:
+                extreme.add(name)
+
+    with pool.reader(i) as reader:
+        jobs = [(name, span) for name, info in pool.tensors.items() for span in spans(info.numel)]
+        share_out(jobs, look)
+        reader.check_unchanged()
+    for name, nan, infinite in odd:
+        counts[name] += nan, infinite
+    known = hashlib.sha256()
+    for name, info in sorted(pool.tensors.items()):
+        known.update(f"{name}\0{info}\0".encode())
+        for start, _ in tiles(info.numel):
+            known.update(sums[name, start])
+    found = [
+        NotFinite(name, pool.tensors[name].numel, int(n), int(inf)) for name, (n, inf) in counts.items() if n or inf
+    ]
+    return Survey(known.hexdigest(), tuple(found), tuple(sorted(extreme)))
+
+
+def surveyed(pool: Pool, i: int, fingerprint: str, memory: MutableMapping[str, str]) -> Survey:
+    """The survey of ingredient `i`, read from the file only if it is not remembered.
+
+    Arguments:
+        pool: the ingredients.
+        i: index of the ingredient.
+        fingerprint: of its file, see `Pool.digest`.
+        memory: surveys by fingerprint, which takes note of new ones.
+    """
+    key = f"survey\0{fingerprint}\0{digest_of(sorted(pool.tensors))}"
+    if key not in memory:
+        memory[key] = survey(pool, i).dumps()
+    return Survey.loads(memory[key])
+
+
+def check_averageable(pool: Pool, surveys: Sequence[Survey], complaints: Complaints) -> None:
+    """Finds out whether all ingredients can be averaged, as far as their files tell; nothing is run.
+
+    Arguments:
+        pool: the ingredients.
+        surveys: one of each.
+        complaints: take note of CheckpointError for NaN, and of IncompatibleError for one model under two names, an
+            earlier soup of others in the pool, integers or masks that differ, and averages that overflow.
+    """
+    for i, one in enumerate(surveys):
+        with complaints.noting():
+            refuse_nan(pool, i, one.not_finite)
+        with complaints.noting():
+            _refuse_soup(pool, i)
+    alike = sorted((one.fingerprint, i) for i, one in enumerate(surveys))
+    for (here, i), (there, j) in pairwise(alike):
+        with complaints.noting():
+            if here == there and _same_tensors(pool, i, j):
+                raise IncompatibleError(
+                    f"{pool.paths[i]} and {pool.paths[j]} hold the same tensors: one model given twice would count "
+                    "double in every soup; leave one out"
+                )
+    if not complaints and len(pool) > 1:
+        odd = {name for one in surveys for name in (*one.extreme, *(tensor.tensor for tensor in one.not_finite))}
+        with complaints.noting():
+            _mix(pool, odd)
+
+
+def _refuse_soup(pool: Pool, i: int) -> None:
+    """Refuses a soup of radin's whose members are in the pool as well."""
+    try:
+        weights = json.loads(pool.stated(i).get("radin.recipe", "{}"))
+    except (ValueError, RecursionError):
+        return
+    members = [
+        name for name in (weights if isinstance(weights, dict) else {}) if name in pool.names and name != pool.names[i]
+    ]
+    if members:
+        raise IncompatibleError(
+            f"{pool.paths[i]} is a soup that radin made of {enumerated(members[:8])}, which are in the pool as well "
+            "and would count twice; leave the soup out"
+        )
+
+
+def _same_tensors(pool: Pool, i: int, j: int) -> bool:
+    space = np.empty((2, Workspace().raw.size), dtype=np.uint8)
+    with pool.reader(i) as one, pool.reader(j) as other:
+        for name, info in pool.tensors.items():
+            width = info.kind.itemsize
+            for start, stop in tiles(info.numel):
+                here = one.read(name, start * width, stop * width, space[0])
+                if not np.array_equal(here, other.read(name, start * width, stop * width, space[1])):
+                    return False
+    return True
+
+
+def _mix(pool: Pool, names: set[str]) -> None:
+    """Plans the soup of all ingredients in equal parts, and mixes those of its tensors that are in `names`."""
+    space = Workspace()
+    with Mixer(pool, Recipe.uniform(pool.names)) as mixer:
+        for step in mixer.steps:
+            if step.name in names:
+                for start, stop in tiles(step.info.numel):
+                    mixer.tile(step, start, stop, space)
