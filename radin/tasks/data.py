@@ -28,7 +28,7 @@ from radin.errors import DataError
 from radin.tasks.batches import CONSTANTS, Column, Fingerprinted, concatenate, cut, one_row_a_sample
 from radin.tasks.classes import absent_classes, check_class_order
 from radin.tasks.labelled import Columns, Images
-from radin.tasks.labels import is_pair, label_array
+from radin.tasks.labels import is_pair, label_array, refuse_listed_labels
 from radin.tasks.limit import limited
 from radin.tasks.sample_errors import Watched
 
@@ -65,6 +65,7 @@ class Rows:
         pinned: bool = False,
     ) -> None:
         self.what = what
+        refuse_listed_labels(data, what)
         self._given = data
         data = data if limit is None else limited(data, limit, what)
         self._source = data

@@ -17,7 +17,7 @@ IGNORED = -100
 def is_pair(data: Any) -> bool:
     """Whether data are a pair `(inputs, labels)`, rather than a list of two samples.
 
-    The labels may be a tensor, an array, or a list of numbers beside inputs that are tensors or as long a list.
+    Labels in a plain list are recognised, too, so that `refuse_listed_labels` can say what to do about them.
     """
     if not isinstance(data, tuple | list) or len(data) != 2:
         return False
@@ -27,6 +27,20 @@ def is_pair(data: Any) -> bool:
     if not isinstance(labels, list | tuple) or not all(_is_scalar(one) for one in labels):
         return False
     return _holds_arrays(inputs) or (isinstance(inputs, list) and isinstance(labels, list) and isinstance(data, tuple))
+
+
+def refuse_listed_labels(data: Any, what: str) -> None:
+    """Refuses a pair whose labels are a plain list: one tensor or array says its type once, for all samples.
+
+    Raises:
+        DataError: names the first label and the remedy.
+    """
+    if is_pair(data) and isinstance(data[1], list | tuple):
+        first = f"{data[1][0]!r} is that of sample 0" if len(data[1]) else "it is empty"
+        raise DataError(
+            f"{what}: expected the labels beside the inputs as one tensor or array, got a list of {len(data[1])} "
+            f"({first}); make it one: torch.tensor(labels)"
+        )
 
 
 def _is_series(labels: Any) -> bool:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from radin.errors import DataError
-from radin.tasks.labels import is_pair, label_array
+from radin.tasks.labels import is_pair, label_array, refuse_listed_labels
 
 EYE = torch.eye(3, dtype=torch.long)
 
@@ -46,3 +46,11 @@ def test_a_pair_is_told_from_two_samples() -> None:
     x = torch.zeros(3, 2)
     assert is_pair((x, [0, 1, 2])) and is_pair(({"a": x}, torch.arange(3))) and is_pair((["a", "b"], [0, 1]))
     assert not is_pair([(x, 0), (x, 1)]) and not is_pair([(0.5, 1), (0.3, 0)]) and not is_pair((x, x, x))
+
+
+@pytest.mark.parametrize("inputs", [torch.zeros(3, 2), {"a": torch.zeros(3, 2)}, ["a", "b", "c"]])
+def test_labels_in_a_list_are_refused_with_the_remedy(inputs: object) -> None:
+    with pytest.raises(DataError, match=r"a list of 3 \(7 is that of sample 0\); make it one: torch\.tensor\(labels\)"):
+        refuse_listed_labels((inputs, [7, 0, 1]), "data")
+    refuse_listed_labels((inputs, torch.tensor([7, 0, 1])), "data")
+    refuse_listed_labels([(torch.zeros(2), 0), (torch.zeros(2), 1)], "data")  # two samples
