@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +16,10 @@ from radin.cli.console import (
     pool_options,
     print_json,
     searcher_options,
-    size,
     task_from,
     task_options,
 )
+from radin.cli.planned import show_plan
 from radin.cli.screen import print_table, show_warnings
 from radin.common.bars import Bars
 from radin.common.wording import counted
@@ -28,7 +28,6 @@ from radin.evaluation.race_default import RACE
 
 if TYPE_CHECKING:
     from radin.evaluation.collecting import Collected
-    from radin.evaluation.planning import Plan
     from radin.report.comparison import Comparison
     from radin.report.result import Result
 
@@ -164,52 +163,6 @@ def deliver(result: Result, target: str | None, as_json: bool) -> None:
 def show_collected(collected: Collected) -> None:
     """Prints where the logits lie, and how many passes they took."""
     click.echo(f"Logits: {collected.folder} ({counted(collected.passes, 'pass', 'passes')})")
-
-
-def show_plan(planned: Plan) -> None:
-    """Prints the cost of a run that was planned."""
-    stored = planned.ingredients - planned.passes
-    rows = [
-        ["ingredient passes", _passes(planned) + (f" ({stored} are stored already)" if stored else "")],
-        *([["race", planned.race]] if planned.race else []),
-        ["real soups", f"at most {planned.soups}"],
-        ["samples a pass", f"{planned.samples:,}"],
-        ["classes", _counted(planned.classes, planned.class_names)],
-        ["test passes", _test_passes(planned)],
-        ["passes with BatchNorm recomputed", f"{planned.controls or 'none'}"],
-        ["device", f"{planned.device}, batches of {planned.batch_size}"],
-        ["memory", f"about {size(planned.memory_bytes)} at the peak"],
-        ["disk", f"about {size(planned.disk_bytes)} of logits, distances and soup"],
-        [
-            "time",
-            f"about {duration(planned.seconds)} for passes and soups; on top of that start-up, a reading of all files, "
-            "and the search on the logits",
-        ],
-    ]
-    print_table("plan", ["what", "how much"], rows)
-    click.echo("Nothing was charged or written. Run the same command without --plan to start.")
-
-
-def _passes(planned: Plan) -> str:
-    """Passes of ingredients, or the range of what a race may take."""
-    if planned.least_passes == planned.most_passes:
-        return f"{planned.passes}"
-    return f"worth of rows: {planned.least_passes:.1f} to {planned.most_passes:.1f}"
-
-
-def _test_passes(planned: Plan) -> str:
-    """Passes over test sets, with their samples, in words."""
-    from radin.evaluation.planning import TESTED
-
-    sets, samples = planned.test_passes // TESTED, counted(planned.test_samples, "sample")
-    if sets < 2:
-        return f"{TESTED} of {samples} each" if sets else "none"
-    return f"{TESTED} over each of {sets} test sets, which hold {samples} together"
-
-
-def _counted(count: int, names: Sequence[str]) -> str:
-    """A count with the names of the first few."""
-    return f"{count:,}" + (f": {', '.join(names)}" if names else "") + (", ..." if 0 < len(names) < count else "")
 
 
 def show_result(result: Result, target: str | None = None) -> None:

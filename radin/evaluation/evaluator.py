@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Float32, Int64
 
 from radin.common.progress import SILENT, Advance, Progress
-from radin.errors import DataError
 from radin.evaluation.batch_size import BatchSize
 from radin.evaluation.batchnorm import (
     check_sizes,
@@ -24,8 +23,9 @@ from radin.evaluation.evaluation import Evaluation, Statistics
 from radin.evaluation.inputs import Inputs, fingerprints_of, survey, task_inputs
 from radin.evaluation.keys import Keys
 from radin.evaluation.known_rows import KnownRows, Part, PartialLogits
-from radin.evaluation.loading import Networks, tolerance
+from radin.evaluation.loading import Networks
 from radin.evaluation.run_folder import RunFolder
+from radin.evaluation.unchanged import check_unchanged
 from radin.recipe import Recipe
 from radin.scoring.logit_bank import LogitBank, check_labels, check_logits
 from radin.searching.budget import Kind
@@ -124,7 +124,7 @@ class Evaluator:
         self.networks.prove()
         singles = self.singles()
         for single in singles:
-            if self._check_unchanged(single):
+            if check_unchanged(self, single):
                 break
         self.folder.write_labels(self.task.rows.labels, self.task.split[0])
         self.folder.record_split(self.task.holdback, self.task.split_seed)
@@ -288,26 +288,3 @@ class Evaluator:
         except Exception:
             advance(-done)
             raise
-
-    def _check_unchanged(self, single: Evaluation) -> bool:
-        """Runs a first batch of an ingredient again, if any is stored; returns whether one is.
-
-        What its key cannot see may have changed all the same.
-        """
-        known = self.known(single)
-        if not known.parts:
-            return False
-        whole = self.is_stored(single)
-        rows = np.arange(known.n_rows) if whole else np.sort(known.parts[-1].rows)
-        self.fill(single)
-        fresh = self.first_batch(None if whole else rows)
-        expected = known.read(rows[: len(fresh)])
-        scale = max(1.0, float(np.abs(expected).max()))
-        difference = float(np.abs(fresh - expected).max()) if fresh.shape == expected.shape else np.inf
-        if not difference <= tolerance(self.networks.network, self.task) * scale:
-            raise DataError(
-                f"{single.recipe}: the logits stored in {self.folder.path} differ by {difference:.3g} from what the "
-                "network gives now, for the same checkpoint, data and task code. Either the network is not "
-                "deterministic, or it reads something else that changed; then use another run folder"
-            )
-        return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,19 +14,18 @@ from radin.common.progress import SILENT, Progress
 from radin.common.wording import counted, enumerated
 from radin.errors import InputError
 from radin.evaluation.gram import Gram, logit_gram, stored_logit_gram, stored_weight_gram, weight_gram
-from radin.recipe import Recipe
 from radin.report.class_order import described, reordering
 from radin.report.findings import (
     LOST,
     Finding,
     falls_short,
     home_group,
-    medoid,
     score_findings,
     search_findings,
     soup_findings,
     weight_findings,
 )
+from radin.report.probes import probes
 from radin.report.verified_soup import SURE, VerifiedSoup, assess
 from radin.weights.merge_plan import has_statistics
 from radin.weights.pool import Pool
@@ -219,8 +218,7 @@ def diagnose(
         surrogate = Surrogate(verifier.bank, task.metric)
         findings += _logit_findings(verifier, verifier.common)
         recipes, before = verifier.evaluated(), verifier.ledger.count("soup")
-        probes = _among(verifier.names, _probes(gram, _suspects(findings)))
-        planned = [one for one in probes if one not in recipes]
+        planned = [one for one in probes(gram, _suspects(findings), verifier.names) if one not in recipes]
         verified = assess([*recipes, *planned[:soups]], verifier, surrogate)
         findings += _soup_findings(verifier, verified, findings)
         findings += search_findings(verifier.folder.last_search)
@@ -244,18 +242,12 @@ def _values(bank: LogitBank, metric: Metric) -> Float64[np.ndarray, " n"]:
     return np.array([metric.value(one, bank.labels) for one in logits], dtype=np.float64)
 
 
-def _among(names: Sequence[str], recipes: Sequence[Recipe]) -> list[Recipe]:
-    """Those of some recipes whose members are all among some ingredients, as recipes over these."""
-    return [Recipe.of(names, one.to_json()) for one in recipes if set(one.member_names) <= set(names)]
-
-
 def _about_race(verifier: Verifier) -> list[str]:
     """The ingredients that a race dropped, and the samples that all are compared on, in a sentence."""
-    names = [one.name for one in verifier.dropped]
-    return [
-        f"a race dropped {enumerated(names)}, so all are compared on the {verifier.common.n_samples:,} samples that "
-        "all ran on"
-    ] * bool(names)
+    if not verifier.dropped:
+        return []
+    names, samples = enumerated([one.name for one in verifier.dropped]), verifier.common.n_samples
+    return [f"a race dropped {names}, so all are compared on the {samples:,} samples that all ran on"]
 
 
 def findings_of(verifier: Verifier, verified: Sequence[VerifiedSoup], search: Mapping[str, Any]) -> tuple[Finding, ...]:
@@ -302,15 +294,6 @@ def logit_findings(bank: LogitBank, metric: Metric, class_names: Sequence[str] |
 def _logit_findings(verifier: Verifier, bank: LogitBank) -> list[Finding]:
     names = next(iter(verifier.task.rows.class_names), None)
     return logit_findings(bank, verifier.task.scored_by, names)
-
-
-def _probes(gram: Gram, suspects: Collection[str]) -> list[Recipe]:
-    """Soups that tell most about a pool: the sound ingredients together, then midpoints with the central one."""
-    n, centre = len(gram.names), medoid(gram)
-    sound = [i for i, name in enumerate(gram.names) if name not in suspects]
-    probes = [Recipe.subset(gram.names, sound)] if len(sound) > 2 else []
-    order = np.argsort(-gram.distances[centre], kind="stable")
-    return probes + [Recipe.subset(gram.names, sorted((centre, int(i)))) for i in order if i != centre and n > 1]
 
 
 def _middle(values: np.ndarray) -> float | None:

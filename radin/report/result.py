@@ -56,7 +56,7 @@ class Spent:
         controls: passes of best ingredients with recomputed BatchNorm statistics, over the data and over test sets.
         notes: sentences about stored results that were damaged and are lost, or adopted from an earlier version.
         passes_worth: selecting rows that ingredients were run on, over the selecting rows of the data: what their
-            passes cost in all, those of dropped ones included. Rows held back are no part of it.
+            passes cost in all, those of dropped ones included. Rows that this run's split holds back are no part of it.
         held_back_rows: rows that are held back and that ingredients were run on.
     """
 

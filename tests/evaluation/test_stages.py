@@ -11,6 +11,7 @@ import torch
 from helpers.processes import command, start, wait_for
 from helpers.small import task
 from helpers.unequal import SAMPLES, make_unequal_pool
+from safetensors.torch import load_file
 from torch.utils.data import DataLoader, TensorDataset, default_collate
 
 import radin
@@ -159,6 +160,20 @@ def test_the_soup_is_of_survivors_and_the_dropped_are_listed_apart(paths: list[P
     assert full.best.value == result.best.value
     assert full.dropped == ()
     assert full.spent.passes_worth == 6
+
+
+def test_soups_of_survivors_are_the_same_soups_with_their_own_batchnorm_statistics(tmp_path: Path) -> None:
+    pool, one = radin.Pool(make_unequal_pool(tmp_path / "pool", batchnorm=True)), task(SAMPLES, batchnorm=True)
+    raced = radin.make_soup(pool, one, run_dir=tmp_path / "raced", race=RULE)
+    assert [one.name for one in raced.dropped] == ["run1", "run4"]
+    with radin.Verifier(pool, one, tmp_path / "full") as full:
+        for soup in raced.verified:
+            recipe = radin.Recipe.of(full.names, soup.recipe.to_json())
+            assert full.score(recipe) == soup.score
+            mine, its = full.recomputed(recipe), dict(load_file(tmp_path / "raced" / "soup.safetensors"))
+            if soup == raced.best:
+                for name, values in mine.items():
+                    np.testing.assert_array_equal(values, its[name].numpy())
 
 
 def test_a_diagnosis_after_a_race_runs_nothing_and_compares_on_common_rows(paths: list[Path], tmp_path: Path) -> None:

@@ -11,11 +11,16 @@ from helpers.small import make_pool
 SAMPLES = 1_300
 
 
-def make_unequal_pool(folder: Path, n: int = 6, hopeless: tuple[int, ...] = (1, 4)) -> list[Path]:
+def make_unequal_pool(
+    folder: Path, n: int = 6, hopeless: tuple[int, ...] = (1, 4), *, batchnorm: bool = False
+) -> list[Path]:
     """A pool of fine-tuned checkpoints, some of which hold random weights."""
-    paths = make_pool(folder, n)
+    paths = make_pool(folder, n, batchnorm=batchnorm)
     for i in hopeless:
         drawn = torch.Generator().manual_seed(i)
-        tensors = {name: torch.randn(value.shape, generator=drawn) for name, value in load_file(paths[i]).items()}
+        tensors = {
+            name: torch.randn(value.shape, generator=drawn) if name.endswith((".weight", ".bias")) else value
+            for name, value in load_file(paths[i]).items()
+        }
         save_file(tensors, paths[i])
     return paths
