@@ -38,7 +38,7 @@ class RadinError(Exception):
 
     @property
     def message(self) -> str:
-        """What went wrong, without the parameters in `mend`."""
+        """The message without the parameters in `mend`."""
         return super().__str__()
 
     def __str__(self) -> str:
@@ -84,7 +84,7 @@ class UnknownSearcherError(PluginError, KeyError):
 
     @property
     def message(self) -> str:
-        """What went wrong; KeyError's own text would be in quotes."""
+        """The message; KeyError's own text would be in quotes."""
         return str(self.args[0])
 
 
@@ -101,5 +101,5 @@ class StorageError(RadinError, OSError):
 
     @property
     def message(self) -> str:
-        """What went wrong, without the number that OSError writes before it."""
+        """The message without the number that OSError writes before it."""
         return str(self.args[-1])

@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike
 from radin.common.suggestions import nearest
 from radin.errors import InputError
 
-#: How far a row of mixing weights may be from summing to 1 before it is refused rather than divided by its sum:
-#: the rounding error of a float32 softmax over a few thousand ingredients stays below it.
+#: Largest difference of a row's sum from 1. Rows within it are divided by their sum, others are refused. The rounding
+#: error of a float32 softmax over a few thousand ingredients stays below it.
 SUM_TOLERANCE = 1e-5
 
-#: What `Recipe.of` makes a recipe of: a mask `bool[n]`, weights `float[n]`, weights by name, or the members' names.
+#: Ways to write a recipe, for `Recipe.of`: a mask `bool[n]`, weights `float[n]`, weights by name, or members' names.
 RecipeLike = ArrayLike | Sequence[str] | Mapping[str, Any]
 
 
@@ -49,7 +49,7 @@ class Recipe:
 
     @classmethod
     def of(cls, names: Sequence[str], weights: RecipeLike) -> Recipe:
-        """A recipe over a pool, from any way to write one.
+        """Makes a recipe over a pool from any way to write one.
 
         Arguments:
             names: the ingredients' names, in pool order, `n` of them.
@@ -87,7 +87,7 @@ class Recipe:
 
     @property
     def size(self) -> int:
-        """How many ingredients have a weight above zero."""
+        """Number of ingredients with a weight above zero."""
         return len(self.members)
 
     @property
@@ -124,7 +124,7 @@ class Recipe:
 
 
 def _row(names: Sequence[str], given: RecipeLike) -> np.ndarray:
-    """One row of proposals, yet to be checked, with names brought to their places."""
+    """One row of proposals, not checked yet. Names become positions in the pool."""
     if isinstance(given, Mapping):
         try:
             weights = np.array(list(given.values()), dtype=np.float64)
@@ -140,18 +140,18 @@ def _row(names: Sequence[str], given: RecipeLike) -> np.ndarray:
 
 
 def _places(names: Sequence[str], chosen: Sequence[str]) -> list[int]:
-    """Where the chosen names stand in the pool; each is to be chosen once."""
+    """Positions of the chosen names in the pool. A name that is chosen twice is refused."""
     places = {name: i for i, name in enumerate(names)}
     for name in chosen:
         if name not in places:
             raise InputError(f"no ingredient is called {name!r}; {nearest(str(name), places)}")
         if chosen.count(name) > 1:
-            raise InputError(f"{name!r} stands twice in a list of names; give unequal weights as {{name: weight}}")
+            raise InputError(f"{name!r} is listed twice; give unequal weights as {{name: weight}}")
     return [places[name] for name in chosen]
 
 
 def as_proposals(proposals: Any, n: int) -> Bool[np.ndarray, "k n"] | Float64[np.ndarray, "k n"]:
-    """Checks a batch of proposals and brings it to one of two dtypes.
+    """Validates a batch of proposals and converts it to one of two dtypes.
 
     Arguments:
         proposals: `bool[k, n]` masks, or `float[k, n]` mixing weights, ≥ 0, each row summing to 1 to within
@@ -217,7 +217,7 @@ def swaps_of(mask: Bool[np.ndarray, " n"]) -> Bool[np.ndarray, "k n"]:
 
 
 def subset_rows(weights: Float64[np.ndarray, "k n"]) -> Bool[np.ndarray, " k"]:
-    """Which rows of mixing weights are subsets: all their non-zero weights are the same number."""
+    """Whether each row of mixing weights is a subset: all its non-zero weights are the same number."""
     largest = weights.max(axis=1, keepdims=True)
     return ((weights == 0) | (weights == largest)).all(axis=1)
 
@@ -244,6 +244,6 @@ def effective_sizes(
 def member_counts(
     proposals: Bool[np.ndarray, "k n"] | Float64[np.ndarray, "k n"],
 ) -> Int64[np.ndarray, " k"]:
-    """How many ingredients of each recipe have a weight above zero."""
+    """Number of ingredients of each recipe with a weight above zero."""
     members = proposals if proposals.dtype == np.bool_ else proposals > 0
     return np.einsum("kn->k", members.view(np.uint8), dtype=np.int64, casting="unsafe")  # twice as fast as `sum`

@@ -22,9 +22,9 @@ from radin.searching.driver import Shortlist, as_searcher, search
 from radin.searching.plugins import Searcher, SearchFunction
 from radin.searching.problem import Problem, Proposals
 
-#: Pool sizes that every searcher must cope with, and how many evaluations it is given there.
+#: Pool sizes at which every searcher is run, and the evaluations that it may use at each.
 POOLS = {1: 30, 2: 30, 13: 30, 1000: 12}
-#: Budgets that must be kept to the unit.
+#: Caps that must not be exceeded by a single evaluation.
 BUDGETS = (1, 2, 7, 100)
 #: Size of the pool whose best subset must be found; it has 63 subsets.
 SMALL_POOL = 6
@@ -33,12 +33,12 @@ UNITS: tuple[Unit, ...] = ("candidate", "soup")
 
 @dataclass(frozen=True)
 class Report:
-    """What a searcher was found to keep.
+    """The result of `check_searcher`.
 
     Attributes:
         searcher: its name.
         passed: the checks that it passed.
-        exempt: the checks that were not made, with the reasons given.
+        exempt: the checks that were left out, with their reasons.
     """
 
     searcher: str
@@ -81,7 +81,7 @@ class ToyObjective:
         return self.value(np.eye(len(self.names), dtype=bool))
 
     def value(self, weights: Proposal) -> Float64[np.ndarray, " k"]:
-        """Scores that are not counted."""
+        """Scores of recipes. These evaluations are not counted."""
         return -np.square(mixing_weights(weights) @ self._errors).mean(axis=1)
 
     def __call__(self, weights: Proposal, /) -> Float64[np.ndarray, " k"]:
@@ -104,7 +104,7 @@ class ToyObjective:
 
 
 def check_searcher(searcher: str | Searcher | SearchFunction, *, exempt: Mapping[str, str] | None = None) -> Report:
-    """Checks that a searcher keeps the contract; put it into the tests of your plugin.
+    """Checks that a searcher keeps the contract. Call it in the tests of your plugin.
 
     The checks: `documented` (a summary, and defaults that validate), `proposals at n = 1`, and the same
     at 2, 13 and 1000 (valid ones in pools of so many ingredients), `deterministic` (the seed decides every proposal),
@@ -114,10 +114,10 @@ def check_searcher(searcher: str | Searcher | SearchFunction, *, exempt: Mapping
 
     Arguments:
         searcher: the name of an installed searcher, or a generator function. It is run with its default options.
-        exempt: checks not to make, each with the reason why this searcher need not pass it.
+        exempt: checks to leave out, each with the reason why this searcher need not pass it.
 
     Returns:
-        a report of what was passed and what was exempt; print it.
+        a report of the checks that were passed and of those that were exempt.
 
     Raises:
         ContractError: an `AssertionError` that says which check failed and how.
@@ -209,7 +209,7 @@ def _run(searcher: Searcher, n: int, unit: Unit, cap: int, seed: int = 0) -> tup
 
 
 def _transcript(searcher: Searcher, seed: int, moved: set[str] | None = None) -> list[np.ndarray]:
-    """Every batch that the searcher yields in a run; notes in `moved` which global random states it changed."""
+    """Every batch that the searcher yields. Adds the names of global random states that it changed to `moved`."""
     batches: list[np.ndarray] = []
 
     def recorded(problem: Problem, **options: Any) -> Proposals:
@@ -237,7 +237,7 @@ def _same(a: list[np.ndarray], b: list[np.ndarray]) -> bool:
 
 
 def _global_generators() -> dict[str, tuple[Callable[[], Any], Callable[[Any], Any], Callable[[int], Any]]]:
-    """How to get, set and seed the global random states; nothing is ever drawn from them here."""
+    """Functions that get, set and seed each global random state. Nothing is drawn from these states here."""
     generators: dict[str, tuple[Callable[[], Any], Callable[[Any], Any], Callable[[int], Any]]] = {
         "random": (random.getstate, random.setstate, random.seed),
         "numpy": (np.random.get_state, np.random.set_state, np.random.seed),
@@ -253,7 +253,7 @@ def _global_states() -> dict[str, Any]:
 
 @contextmanager
 def _seeded_globals(seed: int) -> Iterator[None]:
-    """Seeds the global generators, and puts them back as they were."""
+    """Seeds the global generators inside the block, and restores their states after it."""
     generators = _global_generators()
     before = {name: get() for name, (get, _, _) in generators.items()}
     try:
@@ -266,7 +266,7 @@ def _seeded_globals(seed: int) -> Iterator[None]:
 
 
 def _plain(state: Any) -> Any:
-    """A random state that `==` compares: arrays and tensors as bytes."""
+    """A random state in a form that `==` compares, with arrays and tensors as bytes."""
     if isinstance(state, tuple):
         return [_plain(part) for part in state]
     return np.asarray(state).tobytes() if hasattr(state, "shape") else state

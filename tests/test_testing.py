@@ -65,7 +65,7 @@ def lazy(problem):
 
 
 def overspender(problem):
-    """Evaluates behind the driver's back."""
+    """Evaluates behind the driver's back, for which it has to reach into private state."""
     while True:
         problem._scorer._objective(problem.random_subsets(50))
         yield problem.random_subsets(1)

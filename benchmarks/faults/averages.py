@@ -75,7 +75,7 @@ class Kitchen:
         )
 
     def parts(self) -> int:
-        """How many half-written files lie beside the soup."""
+        """Number of half-written files beside the soup."""
         return sum(1 for file in self.out.iterdir() if file.name.endswith(".part"))
 
 
@@ -117,7 +117,7 @@ def _draw(rng: random.Random, kitchen: Kitchen, layout: str) -> Stop:
 
 
 def _faults_at_the_end(kitchen: Kitchen, layout: str, recipe: str, parts: list[int]) -> list[str]:
-    """What is wrong with the run that is let finish, and with what is left beside the soup."""
+    """Faults of the run that finishes, and of the files that are left beside the soup."""
     one_run = max(later - earlier for earlier, later in pairwise(parts))
     faults = ["half-written files pile up with each kill"] if one_run and parts[-1] > one_run else []
     ended = kitchen.average(layout, recipe)

@@ -112,7 +112,7 @@ def trials(lab: Lab, seed: int, numbers: range) -> Iterator[Trial]:
 
 
 def _sameness(now: Taken, before: Taken, run_dir: Path, calm_dir: Path) -> str:
-    """How much is the same: `all`, `numbers`, `near`, or `different`."""
+    """Degree of agreement: `all`, `numbers`, `near`, or `different`."""
     if (now.said, now.files, now.done) == (before.said, before.files, before.done):
         return "all"
     soups = [_tensors(folder / "soup.safetensors") for folder in (run_dir, calm_dir)]

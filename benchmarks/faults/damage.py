@@ -147,7 +147,7 @@ def judge(lab: Lab, name: str, file: Path) -> tuple[str, list[str]]:
 
 
 def _after_removal(lab: Lab, name: str, file: Path) -> Iterator[str]:
-    """What is wrong when the file that an error names is deleted and the command given again."""
+    """Faults when the file that an error names is deleted and the command is given again."""
     kind = kind_of(file.relative_to(lab.run_dir))
     if file.name.startswith("ledger.db"):  # what was spent cannot be known: the folder has to go as a whole
         return
@@ -162,7 +162,7 @@ def _after_removal(lab: Lab, name: str, file: Path) -> Iterator[str]:
 
 
 def found(said: Any) -> Any:
-    """What a run found, without what it spent: what was damaged is run again, and charged again."""
+    """Results of a run without its costs, since damaged parts are run again and charged again."""
     return {name: without_costs(value) for name, value in said.items() if name not in ("spent", "earlier", "warnings")}
 
 

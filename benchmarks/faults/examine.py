@@ -80,7 +80,7 @@ def main(folder: str, seed: int, first: int, stop: int, kind: str | None) -> Non
 
 
 def examine(sample: Sample, work: Path) -> dict[str, Any]:
-    """What radin makes of one checkpoint: the outcome, and what is wrong with it."""
+    """Outcome of reading one checkpoint with radin, and its faults."""
     path = _write(sample, work)
     _events.clear()
     memory, start = _memory_mark(), time.process_time()
@@ -134,7 +134,7 @@ def _average_alone(path: Path, out: Path) -> tuple[str, list[str]]:
 
 
 def _faults_of_message(error: RadinError, path: Path) -> list[str]:
-    """What is wrong with an error: its class, what it lacks, its length, or what it would do to a terminal."""
+    """Faults of an error: its class, what it lacks, its length, or what it would do to a terminal."""
     said, faults = str(error), []
     if not isinstance(error, CheckpointError | IncompatibleError):
         faults.append(f"refused with {type(error).__name__}, expected CheckpointError")
@@ -148,7 +148,7 @@ def _faults_of_message(error: RadinError, path: Path) -> list[str]:
 
 
 def _command_line(path: Path, outcome: str) -> list[str]:
-    """What is wrong with `radin inspect` of the checkpoint."""
+    """Faults of `radin inspect` on the checkpoint."""
     said, complained = io.StringIO(), io.StringIO()
     sys.argv = ["radin", "inspect", str(path)]
     code: Any = 0
@@ -172,7 +172,7 @@ def _command_line(path: Path, outcome: str) -> list[str]:
 
 
 def _compared(path: Path, work: Path) -> list[str]:
-    """What is wrong with the numbers of a checkpoint that was read, and of its average with another one."""
+    """Faults of the numbers of a checkpoint that was read, and of its average with another one."""
     expected = reference(path)
     if isinstance(expected, Exception):
         said = re.sub("[0-9]+", "N", str(expected)).splitlines() or [type(expected).__name__]

@@ -49,7 +49,7 @@ def draw_stop(rng: random.Random, calm: Undisturbed) -> Stop:
 
 
 def faults_of_end(stop: Stop, ended: Ended) -> list[str]:
-    """What is wrong with how a run ended to which a signal was sent."""
+    """Faults of the end of a run to which a signal was sent."""
     faults = []
     if "Traceback" in ended.errors:
         faults.append(f"{stop.signal}: a traceback: {ended.errors.strip().splitlines()[-1]}")
@@ -60,7 +60,7 @@ def faults_of_end(stop: Stop, ended: Ended) -> list[str]:
 
 
 def faults_of_run(lab: Lab, last: Ended, calm: Undisturbed, kills: int, restarts: int) -> list[str]:
-    """What is wrong with a run that was let finish after some kills."""
+    """Faults of a run that finished after some kills."""
     if last.status != 0:
         said = last.errors.strip().splitlines()
         return [f"the same command did not go on: {name_of(last.status)}: {said[-1] if said else 'without a word'}"]
@@ -81,7 +81,7 @@ def faults_of_run(lab: Lab, last: Ended, calm: Undisturbed, kills: int, restarts
 
 
 def faults_of_files(now: Taken, before: Taken) -> list[str]:
-    """What differs between two run folders."""
+    """Differences between two run folders."""
     missing = before.files.keys() - now.files.keys()
     more = now.files.keys() - before.files.keys()
     others = {name for name in before.files.keys() & now.files.keys() if before.files[name] != now.files[name]}
@@ -90,7 +90,7 @@ def faults_of_files(now: Taken, before: Taken) -> list[str]:
 
 
 def faults_of_batches(now: Taken, before: Taken, kills: int, restarts: int) -> list[str]:
-    """What the task has seen that it should not have: other networks, or the same ones too often."""
+    """Faults of what the task has seen: other networks, or the same ones too often."""
     faults = []
     if foreign := now.batches.keys() - before.batches.keys():
         faults.append(f"{len(foreign)} networks were run that the undisturbed run never runs")

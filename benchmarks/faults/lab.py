@@ -61,7 +61,7 @@ def make_pool(folder: Path, n: int, batchnorm: bool) -> None:
 
 @dataclass(frozen=True)
 class Taken:
-    """What a run has left when it was let finish.
+    """Results of a run that finished.
 
     Attributes:
         said: what it printed, without times and without what interruptions cost.
@@ -129,7 +129,7 @@ class Lab:
         return self._undisturbed[name]
 
     def taken(self, ended: Ended, run_dir: Path) -> Taken:
-        """What a run has left."""
+        """Results that a run has left."""
         done, others = _evaluations(run_dir / "ledger.db")
         marks = self.witness.read_text().split() if self.witness.exists() else []
         return Taken(

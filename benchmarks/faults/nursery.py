@@ -46,7 +46,7 @@ class Stop:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a child ended.
+    """The end of a child.
 
     Attributes:
         status: its exit status; the negative number of the signal that ended it; None if it was still running after

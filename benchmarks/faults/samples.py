@@ -68,7 +68,7 @@ def as_safetensors(tensors: State) -> bytes:
 
 
 def as_pickle(content: Any, *, legacy: bool = False, protocol: int = 2) -> bytes:
-    """What `torch.save` writes, as a zip archive or in the format from before PyTorch 1.6."""
+    """Bytes that `torch.save` writes, as a zip archive or in the format from before PyTorch 1.6."""
     out = io.BytesIO()
     torch.save(content, out, pickle_protocol=protocol, _use_new_zipfile_serialization=not legacy)
     return out.getvalue()

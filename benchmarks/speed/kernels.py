@@ -68,7 +68,7 @@ class Method:
 
 
 def cases(quick: bool, banks: Sequence[str]) -> list[Case]:
-    """What is measured; the quick ones take seconds and show only that everything works."""
+    """Measurements; the quick ones take seconds and show only that everything works."""
     if quick:
         return [
             Case("synthetic", Fleet(8, 300, 10).bank_in, 300, 100, search=2000, selection=5),

@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _heavy(code: str) -> list[str]:
-    """Which heavy libraries a piece of code has imported when it ends."""
+    """Heavy libraries that a piece of code has imported when it ends."""
     check = f"import atexit, sys; atexit.register(lambda: print([m for m in {HEAVY} if m in sys.modules]))\n{code}"
     done = subprocess.run([sys.executable, "-c", check], check=True, capture_output=True, text=True)
     loaded: list[str] = json.loads(done.stdout.splitlines()[-1].replace("'", '"'))

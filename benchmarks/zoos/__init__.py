@@ -41,7 +41,7 @@ class Zoo:
         return frozenset(inspect.signature(self.module.build).parameters) - {"out"}
 
     def folder(self, out: str | Path | None = None) -> Path:
-        """Where the pool is: `OUT/NAME`, by default `$RADIN_ZOO/NAME` or `~/.cache/radin/zoos/NAME`."""
+        """The folder of the pool: `OUT/NAME`, by default `$RADIN_ZOO/NAME` or `~/.cache/radin/zoos/NAME`."""
         return Path(out or os.environ.get(VARIABLE) or Path.home() / ".cache" / "radin" / "zoos") / self.name
 
     def build(self, out: str | Path | None = None, **options: Any) -> list[Path]:

@@ -151,7 +151,7 @@ def build(
     """
     training = fashion_mnist.training_images(data, images)
     whole, start = (out / "initial" / f"{name}.safetensors" for name in ("clip", "zero-shot"))
-    record = sweep.record(contrastive, seed, data=training.digest(), pairs=PAIRS, templates=TEMPLATES)
+    record = sweep.record(contrastive, seed, data=training.fingerprint(), pairs=PAIRS, templates=TEMPLATES)
     if not (is_finished(whole, record) and is_finished(start, record)):
         with progress.stage("contrastive training", contrastive.epochs, "epoch") as advance:
             with untouched_torch_state(seed):

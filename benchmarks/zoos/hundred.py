@@ -65,7 +65,7 @@ def build(
 
 
 def task(metric: str = "accuracy", data: str | Path = DATA, selection: int = 5_000, test: int = 10_000) -> Task:
-    """What the pool is run on: held-out training images select, the official test images report.
+    """The task of the pool: held-out training images select, the official test images report.
 
     Arguments:
         metric: what is selected for.

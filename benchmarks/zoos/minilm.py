@@ -83,7 +83,7 @@ class Texts:
     lower: Tensor
     labels: Int64[np.ndarray, " m"]
 
-    def digest(self) -> str:
+    def fingerprint(self) -> str:
         """A fingerprint of inputs and labels."""
         return hashlib.sha256(self.lower.numpy().tobytes() + self.labels.tobytes()).hexdigest()[:16]
 
@@ -95,7 +95,7 @@ class Texts:
 
 
 def padding(lower: Float[Tensor, "b t d"]) -> Bool[Tensor, "b t"]:
-    """Which tokens are there."""
+    """Whether each token is there."""
     return (lower != 0).any(-1)
 
 

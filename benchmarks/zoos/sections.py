@@ -107,7 +107,7 @@ class Texts:
     words: Int64[np.ndarray, "m t"]
     labels: Int64[np.ndarray, " m"]
 
-    def digest(self) -> str:
+    def fingerprint(self) -> str:
         """A fingerprint of words and labels."""
         return hashlib.sha256(self.words.tobytes() + self.labels.tobytes()).hexdigest()[:16]
 
@@ -221,7 +221,7 @@ def build(
 
 
 def task(metric: str = "accuracy", folder: str | Path | None = None) -> Task:
-    """What the pool is run on: texts that trained nothing; 5 000 select, 11 000 report.
+    """The task of the pool: texts that trained nothing; 5 000 select, 11 000 report.
 
     Arguments:
         metric: what is selected for.

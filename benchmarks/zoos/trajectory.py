@@ -102,7 +102,7 @@ def build(
     at = [round(k * steps / n) for k in range(1, n + 1)]
     paths = [out / f"checkpoint-{k}.safetensors" for k in range(1, n + 1)]
     start = out / "pretrained" / "pretrained.safetensors"
-    origin = images.digest()
+    origin = images.fingerprint()
     records = {
         path: sweep.record(settings, seed, data=origin, step=step)
         for path, step in zip([start, *paths], [0, *at], strict=True)
@@ -120,7 +120,7 @@ def build(
 
 
 def task(metric: str = "accuracy", data: str | Path = DATA, selection: int = 5_000, test: int = 10_000) -> Task:
-    """What the pool is run on: held-out training images select, the official test images report.
+    """The task of the pool: held-out training images select, the official test images report.
 
     Arguments:
         metric: what is selected for.

@@ -34,6 +34,7 @@ def command(
     shard: str | None,
     weights: str | None,
     prefix: str | None,
+    keep: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Average checkpoints into one .safetensors file, tensor by tensor, in little memory."""
@@ -47,7 +48,7 @@ def command(
             "which recomputes by default, or --batchnorm average or keep"
         )
     most = parse_size(shard) if shard is not None else None
-    pool = Pool(checkpoints, weights=weights, prefix=prefix)
+    pool = Pool(checkpoints, weights=weights, prefix=prefix, keep=keep)
     recipe = Recipe.uniform(pool.names) if mix is None else Recipe.of(pool.names, _numbers(mix, len(pool)))
     written = average(pool, recipe, path, batchnorm=batchnorm, max_shard_size=most)
     if as_json:

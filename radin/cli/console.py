@@ -60,13 +60,21 @@ pool_options = _with(
     click.argument("checkpoints", nargs=-1, metavar="CKPT..."),
     click.option(
         "--weights",
-        type=click.Choice(["model", "ema"]),
-        help="Which weights to take from files that hold both: the network's own, or their moving average (EMA).",
+        metavar="[model|ema|all|KEY]",
+        help="Which weights to take from files that hold several sets: the network's own, their moving average (EMA), "
+        "all tensors as one network, or those under a key of the file, nested ones with dots between.",
     ),
     click.option(
         "--prefix",
         metavar="NAME.",
         help="Take only tensors whose names begin with this, such as `backbone.`, and cut it off.",
+    ),
+    click.option(
+        "--keep",
+        multiple=True,
+        metavar="NAME",
+        help="Take this tensor from a soup's heaviest member instead of averaging it: a counter that differs, such as "
+        "the pointer of a queue; repeat for several.",
     ),
 )
 
@@ -106,8 +114,8 @@ task_options = _with(
     click.option("--split-seed", type=int, help="Seed that draws the held-back share. Default: the task's."),
     click.option(
         "--device",
-        type=click.Choice(["auto", "cpu", "cuda"]),
-        help="Device that the network runs on. Default: the task's.",
+        metavar="[auto|cpu|cuda|cuda:1|mps|...]",
+        help="Device that the network runs on: any that PyTorch knows. Default: the task's.",
     ),
     click.option(
         "--autocast", type=click.Choice(["bfloat16", "float16"]), help="Run forward passes in this lower precision."

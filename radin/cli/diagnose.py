@@ -43,6 +43,7 @@ def command(
     checkpoints: tuple[str, ...],
     weights: str | None,
     prefix: str | None,
+    keep: tuple[str, ...],
     spec: str | None,
     arguments: tuple[str, ...],
     pretrained: str | None,
@@ -65,7 +66,7 @@ def command(
     if spec:
         parse_task(spec)
         check_run_dir(run_dir)
-    pool = Pool(checkpoints, weights=weights, prefix=prefix)
+    pool = Pool(checkpoints, weights=weights, prefix=prefix, keep=keep)
     check_several(pool)
     start = Pool(pretrained, prefix=prefix) if pretrained else None
 

@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 @click.command("inspect", epilog="Example: radin inspect runs/*.safetensors")
 @pool_options
 @json_option
-def command(checkpoints: tuple[str, ...], weights: str | None, prefix: str | None, as_json: bool) -> None:
+def command(
+    checkpoints: tuple[str, ...], weights: str | None, prefix: str | None, keep: tuple[str, ...], as_json: bool
+) -> None:
     """Say whether checkpoints can be averaged with one another, and if not, why not.
 
     Exits with 2 if they cannot.
     """
     from radin.weights.inspection import inspect
 
-    found = inspect(checkpoints, weights=weights, prefix=prefix)
+    found = inspect(checkpoints, weights=weights, prefix=prefix, keep=keep)
     print_json(found.to_json()) if as_json else show(found)
     if found.error is not None:
         raise found.error

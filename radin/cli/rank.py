@@ -47,7 +47,14 @@ SPLIT = "split.json"
     "--metric",
     default="accuracy",
     show_default=True,
-    help="Metric to rank by, such as accuracy, top5, balanced-accuracy, macro-f1 or nll.",
+    help="Metric to rank by, such as accuracy, top5 (any k), balanced-accuracy, macro-f1 or nll.",
+)
+@click.option(
+    "--probabilities",
+    type=click.Choice(["refuse", "log"]),
+    default="refuse",
+    show_default=True,
+    help="Rows of probabilities instead of logits: refuse them, or average their logarithms.",
 )
 @click.option("--top", default=10, show_default=True, help="Number of recipes to list.")
 @click.option("--seconds", type=float, help="End the search after this many seconds.")
@@ -62,6 +69,7 @@ def command(
     lam: float,
     seed: int,
     metric: str,
+    probabilities: Any,
     top: int,
     seconds: float | None,
     as_json: bool,
@@ -76,7 +84,10 @@ def command(
     from radin.searching.budget import Budget
 
     budget = Budget(candidates=candidates, seconds=seconds)
-    banks = {_title(folder): LogitBank.from_folder(folder, labels, samples=samples) for folder in folders}
+    banks = {
+        _title(folder): LogitBank.from_folder(folder, labels, samples=samples, probabilities=probabilities)
+        for folder in folders
+    }
     if len(banks) < len(folders):
         raise InputError(f"--logits was given folders of one name: {', '.join(folders)}; rename one")
     how: dict[str, Any] = {"metric": metric, "options": pairs(parameters, "-p"), "budget": budget, "lam": lam}

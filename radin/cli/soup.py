@@ -76,6 +76,7 @@ def command(
     arguments: tuple[str, ...],
     weights: str | None,
     prefix: str | None,
+    keep: tuple[str, ...],
     searcher: str,
     parameters: tuple[str, ...],
     candidates: int,
@@ -119,7 +120,7 @@ def command(
     parse_task(spec)
     if not only_plan:
         check_run_dir(run_dir)
-    pool = Pool(checkpoints, weights=weights, prefix=prefix)
+    pool = Pool(checkpoints, weights=weights, prefix=prefix, keep=keep)
     if not logits_only:
         check_several(pool)
     if target:

@@ -1,4 +1,4 @@
-"""Arrays on disk that are believed only if they are whole: files, and an index with a key and a checksum for each."""
+"""Arrays on disk: files, and an index with a key and a checksum for each. Damaged files are not read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from radin.common.files import digest_of, write_json, written_aside
 #: Characters that file names hold as they are.
 PLAIN = " !#$&'()+,;=@[]{}~"
 
-#: Most systems allow 255 bytes; the rest is for the suffix, and for the name of a file while it is written.
+#: Longest name of an entry in a file name. Most systems allow 255 bytes; the rest is for the suffix, and for the
+#: temporary name of a file while it is written.
 LONGEST = 220
 
 #: Bytes of a folder's arrays that are held in memory; those beyond are memory-mapped. Chosen by hand. An array in
@@ -43,9 +44,9 @@ class ArrayFolder:
     An entry that is damaged is removed, and reported in a sentence.
 
     Arguments:
-        folder: where the files lie; made when something is written.
+        folder: the folder of the files; made when something is written.
         report: called with a sentence about each damaged entry.
-        read_only: damaged entries are passed over and nothing is removed; entries without a checksum are believed.
+        read_only: damaged entries are skipped and nothing is removed; entries without a checksum are read.
     """
 
     def __init__(
@@ -67,12 +68,12 @@ class ArrayFolder:
         return {name: entry for name, entry in self._index.items() if any(file.exists() for file in self._files(name))}
 
     def get(self, name: str, key: str) -> np.ndarray | None:
-        """The array stored under a name, if it was stored for this key and is whole; not to be written to."""
+        """The array stored under a name, read-only; None unless it was stored for this key and is complete."""
         found: np.ndarray | None = self._open(name, key, ".npy", self._read_array)
         return found
 
     def get_several(self, name: str, key: str) -> dict[str, np.ndarray] | None:
-        """The arrays that `store_several` stored under a name, if they were stored for this key and are whole."""
+        """The arrays that `store_several` stored under a name; None unless stored for this key and complete."""
         found: dict[str, np.ndarray] | None = self._open(name, key, ".safetensors", self._read_several)
         return None if found is None else dict(found)
 
@@ -114,7 +115,7 @@ class ArrayFolder:
             write(save(dict(arrays)))
 
     def adopt(self, *, by_name: bool = False) -> int:
-        """Takes entries of version 0.1, which have no checksum, as they are; returns how many.
+        """Adds checksums to entries of version 0.1, which have none. Returns the number of these entries.
 
         Arguments:
             by_name: whether files without an entry in the index are entries whose key is their name.
@@ -168,7 +169,7 @@ class ArrayFolder:
         return load(content)
 
     def _drop(self, name: str, file: Path, fault: str) -> None:
-        """Takes a damaged entry out of the index, and removes its file."""
+        """Removes a damaged entry from the index, and its file."""
         self._report(f"{file} {fault}")
         self._forget(name)
         if not self._read_only:
@@ -185,7 +186,7 @@ class ArrayFolder:
     def _replacing(
         self, name: str, key: str, suffix: str, about: Mapping[str, Any], checksum: Any
     ) -> Iterator[Callable[[Any], None]]:
-        """The value of the context writes bytes to the entry's new file."""
+        """Replaces an entry's file. The value of the context writes bytes to the new file."""
         with written_aside(self._file(name, suffix)) as file:
 
             def write(content: Any) -> None:
@@ -220,7 +221,7 @@ class ArrayFolder:
         return tuple(self._file(name, suffix) for suffix in (".npy", ".safetensors"))
 
     def _file(self, name: str, suffix: str) -> Path:
-        """Names become file names one to one: `a/b` is `a%2Fb.npy`, and no entry takes the file of the labels."""
+        """The file of an entry. Names map to file names one to one: `a/b` is `a%2Fb.npy`. None is `labels.npy`."""
         plain = quote(name, safe=PLAIN)
         if len(plain) > LONGEST:  # letters beyond ASCII are three times as long in quotes
             plain = "".join(quote(letter, safe=PLAIN) if letter.isascii() else letter for letter in name)
@@ -257,7 +258,7 @@ def _compare(found: Any, checksum: str | None) -> None:
 
 
 def _sealed(name: str, entry: dict[str, Any]) -> dict[str, Any]:
-    """The entry with a fingerprint of its own, so that a changed key or recipe shows."""
+    """The entry with a fingerprint of its own, which detects a changed key or recipe."""
     return {**entry, "seal": _seal(name, entry)}
 
 
@@ -266,7 +267,7 @@ def _seal(name: str, entry: Mapping[str, Any]) -> str:
 
 
 def _is_whole(name: str, entry: Any) -> bool:
-    """Whether an entry is what was written; those of version 0.1 have no seal and no checksum."""
+    """Whether an entry is unchanged since it was written. Entries of version 0.1 have no seal and no checksum."""
     if not isinstance(entry, dict) or not isinstance(entry.get("key"), str):
         return False
     if "seal" not in entry:

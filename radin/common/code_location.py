@@ -1,4 +1,4 @@
-"""Where in someone else's code something went wrong: a searcher's, or a task's."""
+"""Locations of errors in the code of a searcher or a task."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import linecache
 import traceback
 from types import FrameType, GeneratorType
 
-#: Packages between whose calls nobody looks for a mistake of their own. Under test jaxtyping wraps radin's functions.
+#: Packages whose frames are skipped, since the mistake is not there. Under test jaxtyping wraps radin's functions.
 PASSED_THROUGH = frozenset({"radin", "torch", "jaxtyping"})
 
 
 def place_of_error(error: BaseException) -> str:
-    """File and line, in brackets, of the code that radin called when an error was raised; nothing if it called none.
+    """File and line, in brackets, of the code that radin called when an error was raised; empty if it called none.
 
-    Of libraries that this code calls in turn nothing is said: what counts is its own last line.
+    Libraries that this code calls in turn are skipped: the line is the last one of the called file itself.
     """
     calls = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__) if _own(frame)]
     lines = [line for file, line in calls if file == calls[0][0]]
@@ -21,7 +21,7 @@ def place_of_error(error: BaseException) -> str:
 
 
 def place_of_yield(waiting: object) -> str:
-    """File and line, in brackets, of the `yield` at which a generator waits; nothing if it is radin's own."""
+    """File and line, in brackets, of the `yield` at which a generator waits; empty if it is radin's own."""
     frame = None
     while isinstance(waiting, GeneratorType):
         frame, waiting = waiting.gi_frame, waiting.gi_yieldfrom

@@ -1,4 +1,4 @@
-"""Files that are either complete or not there, and digests of files that are not read twice."""
+"""Writes files that are either complete or absent, and computes fingerprints of files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from radin.errors import MissingFileError, StorageError
 
-#: What the system says where there is no room; whatever else it says is about the place.
+#: Error numbers of a full disk. All others are about the place of the file.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -26,10 +26,10 @@ def written_aside(path: str | os.PathLike[str], *, durable: bool = True) -> Iter
 
     Arguments:
         path: the file.
-        durable: wait until the disk has it, so that the same is true after a power cut.
+        durable: wait until the data are on the disk, so that the same holds after a power cut.
 
     Raises:
-        StorageError: the disk is full, or there can be no such file.
+        StorageError: the disk is full, or no file can be written at this place.
     """
     target = Path(path)
     aside = _aside(target)
@@ -56,10 +56,10 @@ def written_aside(path: str | os.PathLike[str], *, durable: bool = True) -> Iter
 
 
 def check_place(path: str | os.PathLike[str]) -> None:
-    """Finds fault with the place of a file before any work is done for it; leaves nothing there.
+    """Checks that a file can be written at a place, before any work is done for it. Leaves nothing there.
 
     Raises:
-        StorageError: there can be no such file; says why.
+        StorageError: no file can be written there; the message gives the reason.
     """
     target = Path(path)
     if fault := fault_of_place(target):
@@ -67,7 +67,7 @@ def check_place(path: str | os.PathLike[str]) -> None:
 
 
 def fault_of_place(target: Path) -> str:
-    """Why there can be no file at a place, in a clause; empty if there can be one. Leaves nothing there."""
+    """The reason why no file can be written at a place, as a clause; empty if one can. Leaves nothing there."""
     try:
         if target.is_dir():
             return "it is a folder"
@@ -79,7 +79,7 @@ def fault_of_place(target: Path) -> str:
     except OSError as error:  # a name that is too long, or a folder that may not be looked into
         return str(error.strerror)
     try:
-        trial.touch()  # what permissions say is not all: some systems of files take none from anybody
+        trial.touch()  # permissions are not enough: some file systems are read-only for everybody
         trial.unlink()
     except OSError as error:
         return f"the folder {nearest} takes no such file ({error.strerror})"
@@ -131,29 +131,29 @@ def _is_running(process: int) -> bool:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Removes what killed processes left half-written by `written_aside`, in a folder that this process alone uses."""
+    """Removes incomplete files of `written_aside` in killed processes, from a folder that only this process uses."""
     for part in folder.glob(".*.part"):
         if part.suffixes[-2:-1] and part.suffixes[-2][1:].isdigit():  # .NAME.PID.part
             part.unlink()
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Writes a value as indented JSON, aside and renamed."""
+    """Writes a value as indented JSON, by `written_aside`."""
     with written_aside(path) as file:
         file.write(json.dumps(value, indent=1, ensure_ascii=False).encode() + b"\n")
 
 
 def digest_of(*parts: Any) -> str:
-    """SHA-256 of values that JSON can hold, as hexadecimal text."""
+    """Fingerprint of values that JSON can hold: SHA-256 as hexadecimal text."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def file_digest(path: str | os.PathLike[str], memory: MutableMapping[str, str] | None = None) -> str:
-    """SHA-256 of a file's contents, as hexadecimal text.
+    """Fingerprint of a file's contents: SHA-256 as hexadecimal text.
 
     Arguments:
         path: the file.
-        memory: digests by path, size, modification time and inode; a file that agrees in all four is not read again.
+        memory: fingerprints by path, size, modification time and inode. A file that agrees in all is not read again.
 
     Raises:
         MissingFileError: there is no such file.

@@ -1,4 +1,4 @@
-"""How long work reports on itself. The library never prints; whoever calls it decides what is shown."""
+"""Progress reporting for long operations. The library never prints; its caller decides what is shown."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ Advance = Callable[[int], None]
 
 @runtime_checkable
 class Progress(Protocol):
-    """Receives the progress of long work, stage by stage."""
+    """Receives the progress of a long operation, stage by stage."""
 
     def stage(self, name: str, total: int | None, unit: str) -> AbstractContextManager[Advance]:
         """Opens a stage of `total` units (None: unknown); the value of the context is called with units done."""
 
 
 class Silent:
-    """The default: shows nothing."""
+    """Progress that shows nothing; the default."""
 
     @contextmanager
     def stage(self, name: str, total: int | None, unit: str) -> Iterator[Advance]:
-        """Opens a stage that nobody watches."""
+        """Opens a stage without showing it."""
         yield lambda done: None
 
 

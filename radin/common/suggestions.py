@@ -1,11 +1,11 @@
-"""Names that were probably meant."""
+"""Suggestions of known names for a misspelt one."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterable
 
-#: Of names that are not near, a message shows so many.
+#: Number of known names that a message lists when none is near.
 SHOWN = 8
 
 
@@ -16,13 +16,13 @@ def near(name: str, known: Iterable[str]) -> list[str]:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A clause in brackets that names those that are near, or nothing."""
+    """A clause in brackets with the near names; empty if there are none."""
     found = near(name, known)
     return f" (did you mean {' or '.join(map(repr, found))}?)" if found else ""
 
 
 def nearest(name: str, known: Collection[str]) -> str:
-    """What to say of a name that is not known: those that are near, or else what is known."""
+    """A clause for a message about an unknown name: the near names, or else the known ones."""
     found = near(name, known)
     if found:
         return f"did you mean {' or '.join(found)}?"

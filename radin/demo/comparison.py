@@ -1,4 +1,4 @@
-"""The comparison that `radin demo` shows: usual baselines beside the whole procedure at several budgets."""
+"""The comparison of `radin demo`: usual baselines and the whole procedure at several budgets."""
 
 from __future__ import annotations
 
@@ -48,15 +48,15 @@ def compare(
     seed: int = 0,
     progress: Progress = SILENT,
 ) -> list[Row]:
-    """Best single ingredient, uniform soup and greedy soup beside `make_soup`, in one run folder.
+    """Compares the best single ingredient, the uniform soup and the greedy soup with `make_soup`, in one run folder.
 
     Arguments:
         pool: the ingredients.
-        task: what they are run on; its metric is to be higher-better, such as accuracy.
+        task: the network and data; its metric must be higher-better, such as accuracy.
         run_dir: the run folder that all methods share, so that no soup is evaluated twice.
-        soups: a row for each of these budgets B.
-        seed: of the searchers' randomness.
-        progress: watches the stages.
+        soups: budgets B of real soups, one row for each.
+        seed: seed of the searchers' randomness.
+        progress: receives the progress of each stage.
     """
     rows = _baselines(pool, task, run_dir, seed, progress)
     for most in soups:

@@ -59,13 +59,13 @@ def images() -> tuple[Images, Images]:
 
 
 def train_pool(folder: str | Path, n: int = 13, seed: int = 0, progress: Progress = SILENT) -> list[Path]:
-    """Trains the pool, or what is missing of it, on the 500 training images.
+    """Trains the missing networks of the pool on the 500 training images.
 
     Arguments:
-        folder: where `run-00.safetensors` and on go. Finished files are not trained again.
-        n: fine-tunings; 13 as in the paper.
-        seed: of everything that is random; the same seed writes the same bytes.
-        progress: is told of epochs.
+        folder: the folder for `run-00.safetensors` and so on. Finished files are not trained again.
+        n: number of fine-tunings; 13 as in the paper.
+        seed: seed of everything that is random; the same seed writes the same bytes.
+        progress: receives the number of finished epochs.
 
     Returns:
         the files, in pool order.
@@ -78,12 +78,12 @@ def train_pool(folder: str | Path, n: int = 13, seed: int = 0, progress: Progres
 
 
 def task(metric: str = "accuracy", holdback: float = 0.4, split_seed: int = 0) -> Task:
-    """What the pool is run on: the 1 297 images that trained nothing.
+    """The task of the pool: the 1 297 images that trained nothing.
 
     Arguments:
-        metric: what is selected for.
-        holdback: part of the images that selects nothing and reports; 0.4 leaves 519 of them.
-        split_seed: of that split.
+        metric: the metric to select by.
+        holdback: share of the images that selects nothing and is used for the report; 0.4 leaves 519 of them.
+        split_seed: seed of that split.
     """
     data = images()[1].tensors()
     return Task(network, data, metric=metric, holdback=holdback, split_seed=split_seed)

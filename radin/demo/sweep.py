@@ -1,7 +1,7 @@
-"""A small fine-tuning sweep: many fine-tunings of one network from one pretraining, each a finished file or none.
+"""A small fine-tuning sweep: many fine-tunings of one pretrained network, each a complete file or no file.
 
-This is how the pools are made on which radin shows and measures itself. It trains on the CPU, with one thread for each
-network, so that a pool depends on nothing but its seed, its data and the versions in use.
+The pools of the demo and of the benchmarks are made by sweeps. Training is on the CPU, with one thread for each
+network, so a pool depends only on its seed, its data and the installed versions.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from radin.common.progress import SILENT, Progress
 from radin.demo.training import Samples, Settings, call, train
 from radin.errors import InputError
 
-#: Key of the file's metadata that says how a checkpoint was trained.
+#: Key of a file's metadata for the record of its training.
 METADATA_KEY = "sweep"
 
-#: Key that names the classes, in the order of the outputs; `radin.Pool` reads it.
+#: Key of a file's metadata for the class names, in the order of the outputs; `radin.Pool` reads it.
 CLASSES_KEY = "classes"
 
 
 @dataclass(frozen=True)
 class Ranges:
-    """Where each fine-tuning's hyperparameters are drawn from: `(low, high)` log-uniform, the others from a list."""
+    """Ranges of hyperparameters: pairs `(low, high)` are log-uniform, the others are lists of values."""
 
     learning_rate: tuple[float, float]
     weight_decay: tuple[float, float]
@@ -78,13 +78,13 @@ class Sweep:
     """One pretraining and the fine-tunings that start from it.
 
     Arguments:
-        name: of the pool; stands in every file.
-        build_network: returns the network; at module level, so that other processes can import it.
+        name: name of the pool; written into every file.
+        build_network: returns the network; defined at module level, so that other processes can import it.
         pretraining: settings of the one shared training run; None where the fine-tunings start from given weights.
-        ranges: what the fine-tunings' settings are drawn from.
+        ranges: ranges of the fine-tunings' settings.
         batch_size: samples in a step.
-        forward: `(network, inputs) -> logits`; at module level, too.
-        classes: names of the classes, in the order of the outputs; stand in every fine-tuned file.
+        forward: `(network, inputs) -> logits`; defined at module level, too.
+        classes: names of the classes, in the order of the outputs; written into every fine-tuned file.
     """
 
     name: str
@@ -100,7 +100,7 @@ class Sweep:
         train(network, samples, settings, batch_size=self.batch_size, rng=rng, forward=self.forward)
 
     def record(self, settings: Settings | None, seed: int, **more: Any) -> str:
-        """What a file's metadata say of the training run that wrote it, as JSON."""
+        """The record of a training run for a file's metadata, as JSON."""
         about = {"pool": self.name, "seed": seed, "batch_size": self.batch_size, **more}
         return json.dumps(about | {"settings": settings and asdict(settings)})
 
@@ -116,20 +116,20 @@ def train_pool(
     initial: Path | None = None,
     progress: Progress = SILENT,
 ) -> list[Path]:
-    """Trains whatever is missing of `n` fine-tunings and returns their files, `run-00.safetensors` and on.
+    """Trains the missing ones of `n` fine-tunings and returns all files, `run-00.safetensors` and so on.
 
     A file is left alone if it is complete and its metadata names the same settings, seed, data and pretraining. The
-    pretrained network is `pretrained/pretrained.safetensors`, where a glob over the folder's files does not meet it.
+    pretrained network is `pretrained/pretrained.safetensors`, which a glob over the folder's files does not match.
 
     Arguments:
-        sweep: what is trained.
-        folder: where the files go; made if need be.
+        sweep: pretraining and ranges of the fine-tunings.
+        folder: the folder of the files; made if it is not there.
         samples: training data.
-        n: fine-tunings; those of a smaller `n` are the first of a larger one.
-        seed: of initialisation, hyperparameters, order of data and augmentation.
+        n: number of fine-tunings; those of a smaller `n` are the first of a larger one.
+        seed: seed of initialisation, hyperparameters, order of data and augmentation.
         jobs: fine-tunings at a time, each a process with one thread; the files do not depend on it.
         initial: weights that pretraining starts from, a file of safetensors; random ones by default.
-        progress: is told of epochs.
+        progress: receives the number of finished epochs.
 
     Raises:
         InputError: `n` or `jobs` below 1.
@@ -160,7 +160,7 @@ def pretrain(
     """The file of the network that a pool's fine-tunings start from, trained if it is missing; see `train_pool`."""
     path = folder / "pretrained" / "pretrained.safetensors"
     origin = {} if initial is None else {"initial": file_digest(initial)[:16]}
-    record = sweep.record(sweep.pretraining, seed, data=samples.digest(), **origin)
+    record = sweep.record(sweep.pretraining, seed, data=samples.fingerprint(), **origin)
     if is_finished(path, record):
         return path
     with untouched_torch_state(seed):
@@ -176,7 +176,7 @@ def pretrain(
 
 
 def fine_tune(sweep: Sweep, start: Path, samples: Samples, settings: Settings, seed: int, index: int) -> nn.Module:
-    """The network that one fine-tuning from the weights in a file ends with; `index` draws its order of samples."""
+    """The network after one fine-tuning from the weights in a file; `index` seeds the order of its samples."""
     with untouched_torch_state(seed):
         network = sweep.build_network()
         network.load_state_dict(load_file(start))
@@ -186,7 +186,7 @@ def fine_tune(sweep: Sweep, start: Path, samples: Samples, settings: Settings, s
 
 @dataclass(frozen=True)
 class _Run:
-    """One fine-tuning: everything that another process needs to carry it out, but the samples."""
+    """One fine-tuning: all that another process needs to run it, except the samples."""
 
     sweep: Sweep
     settings: Settings
@@ -228,7 +228,7 @@ def _carry_out(runs: list[_Run], samples: Samples, jobs: int) -> Iterator[_Run]:
 
 
 def publish(state: Mapping[str, Tensor], path: Path, record: str, classes: tuple[str, ...] = ()) -> None:
-    """Writes tensors and their record aside, then renames: the file is complete or not there.
+    """Writes tensors with their record. The file is complete or absent.
 
     Arguments:
         state: the tensors.
@@ -245,7 +245,7 @@ def publish(state: Mapping[str, Tensor], path: Path, record: str, classes: tuple
 
 
 def _with_notes(content: bytes, notes: Mapping[str, str]) -> bytes:
-    """A file of safetensors with metadata in this order; the library's own is another one in every process."""
+    """The bytes of a safetensors file with metadata in this order. The library's own order differs in every process."""
     end = 8 + int.from_bytes(content[:8], "little")
     header = json.dumps({"__metadata__": notes} | json.loads(content[8:end]), separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)  # tensors are to begin at a multiple of 8 bytes
@@ -253,19 +253,12 @@ def _with_notes(content: bytes, notes: Mapping[str, str]) -> bytes:
 
 
 def is_finished(path: Path, record: str) -> bool:
-    """Whether a file is there, complete, and trained as its `record` says."""
+    """Whether a file exists, is complete, and has this record of its training."""
     try:
         with safe_open(path, framework="numpy") as file:
             return (file.metadata() or {}).get(METADATA_KEY) == record
     except (OSError, SafetensorError):
         return False
-
-
-def settings_of(path: Path) -> dict[str, Any]:
-    """How a checkpoint of such a pool was trained, as its metadata says."""
-    with safe_open(path, framework="numpy") as file:
-        record: dict[str, Any] = json.loads(file.metadata()[METADATA_KEY])
-    return record
 
 
 def _rng(*seed: int) -> np.random.Generator:
@@ -274,7 +267,7 @@ def _rng(*seed: int) -> np.random.Generator:
 
 @contextmanager
 def untouched_torch_state(seed: int) -> Iterator[None]:
-    """Seeds torch and takes one thread inside; afterwards both are as before."""
+    """Seeds torch and sets one thread inside the block; restores both after it."""
     threads = torch.get_num_threads()
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)

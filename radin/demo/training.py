@@ -1,4 +1,4 @@
-"""One training run of a small classifier: its hyperparameters, its samples, their augmentation, the loop."""
+"""One training run of a small classifier: hyperparameters, samples, augmentation and the training loop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-#: A fine-tuning warms up over this part of its steps and then follows a cosine down.
+#: Share of the steps over which the learning rate rises. After them it falls along a cosine. Chosen by hand.
 WARMUP = 0.1
 
 
@@ -25,8 +25,8 @@ class Settings:
         learning_rate: the peak of AdamW's schedule.
         weight_decay: AdamW's, decoupled.
         epochs: passes over the images that the run sees.
-        part: of the training images, drawn at random for this run, as in cross-validation; 1 is all of them.
-        final_rate: where the schedule ends, as a part of its peak; 0 is a whole cosine, 1 a constant rate.
+        part: share of the training images, drawn at random for this run, as in cross-validation; 1 is all of them.
+        final_rate: last learning rate of the schedule, as a share of its peak; 0 is a whole cosine, 1 a constant rate.
         label_smoothing: probability mass spread over all classes.
         mixup: α of the Beta(α, α) that mixing ratios are drawn from; 0 mixes nothing.
         shift: images move by up to this many pixels in both directions, black coming in.
@@ -50,13 +50,13 @@ class Settings:
 
 @runtime_checkable
 class Samples(Protocol):
-    """What a network is trained on."""
+    """Training data of a network."""
 
     @property
     def labels(self) -> Int64[np.ndarray, " m"]:
         """The class of every sample."""
 
-    def digest(self) -> str:
+    def fingerprint(self) -> str:
         """A fingerprint of inputs and labels."""
 
     def batch(self, rows: Int64[np.ndarray, " b"], settings: Settings, rng: np.random.Generator) -> Any:
@@ -71,7 +71,7 @@ class Images:
     labels: Int64[np.ndarray, " m"]
     brightest: int = 255
 
-    def digest(self) -> str:
+    def fingerprint(self) -> str:
         """A fingerprint of pixels and labels."""
         return hashlib.sha256(self.pixels.tobytes() + self.labels.tobytes()).hexdigest()[:16]
 
@@ -109,10 +109,10 @@ def train(
 
     Arguments:
         network: parameters that ask for no gradient stay as they are.
-        samples: what it is trained on.
-        settings: how. Mixup takes samples whose inputs are one tensor of floats.
+        samples: the training data.
+        settings: the hyperparameters. Mixup needs samples whose inputs are one tensor of floats.
         batch_size: samples in a step.
-        rng: the order of the samples, their augmentation and mixing; nothing else here is random.
+        rng: draws the order of the samples, their augmentation and mixing. Nothing else is random here.
         forward: `(network, inputs) -> logits [b, C]`.
     """
     count = len(samples.labels)
@@ -146,7 +146,7 @@ def train(
 
 
 def _rate(done: float, final: float) -> float:
-    """The part of the peak learning rate when a part `done` of the steps is done."""
+    """The learning rate as a share of its peak, after a share `done` of the steps."""
     if done < WARMUP:
         return (done + 0.01) / (WARMUP + 0.01)
     return final + (1 - final) * 0.5 * (1 + float(np.cos(np.pi * (done - WARMUP) / (1 - WARMUP))))

@@ -1,4 +1,4 @@
-"""The winner beside the best ingredient, on data that selected nothing wherever there are such data."""
+"""Comparison of the winner with the best ingredient, on data that selected nothing where available."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 #: Under this many samples a 95 % interval of an accuracy near 0.9 is wider than 5 points.
 FEW_SAMPLES = 500
 
-#: Two-sided p-value of the paired test from which on a difference is called noise: the custom of the field.
+#: Least two-sided p-value of the paired test for which a difference is called noise: the custom of the field.
 NOISE = 0.05
 
 
@@ -33,7 +33,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The winner beside the best ingredient, on data that selected nothing wherever there are such data.
+    """Comparison of the winner with the best ingredient, on data that selected nothing where available.
 
     Attributes:
         data: `test`, `held-back`, or `selection` if there was nothing else.
@@ -109,7 +109,7 @@ class Comparison:
 
     @property
     def remarks(self) -> list[str]:
-        """Cautions about these numbers."""
+        """Remarks on the reliability of these numbers."""
         remarks = list(self.notes)
         if self.data == "selection":
             remarks.append(
@@ -130,9 +130,9 @@ class Comparison:
 def compare(winner: Recipe, single: Recipe, verifier: Verifier, on: str | None = None) -> Comparison:
     """Compares a winner with the best ingredient on a test set, else the held-back part, else the selection data.
 
-    A soup whose BatchNorm statistics were recomputed is also compared with that ingredient with recomputed ones: else
-    the gain of recomputing would be taken for the gain of averaging. Networks that were not run on these data yet are
-    run, one charged pass each.
+    A soup whose BatchNorm statistics were recomputed is also compared with that ingredient with recomputed statistics,
+    to tell the gain of averaging from the gain of recomputing. Networks that were not run on these data yet are run,
+    one charged pass each.
 
     Arguments:
         winner: the recipe that leads on the selection data.

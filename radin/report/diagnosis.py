@@ -1,4 +1,4 @@
-"""`diagnose`: does this pool soup at all? A verdict in one sentence, and its reasons."""
+"""`diagnose`: whether a pool soups at all. A verdict in one sentence, and its reasons."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Diagnosis:
         values: each one's value of the metric on the same data; None without a task.
         metric: the metric's name; empty without a task.
         verified: the verified soups in the run folder.
-        findings: what speaks against the pool or its ingredients, each a sentence.
+        findings: evidence against the pool or its ingredients, each a sentence.
         soups: real soups that were evaluated for this diagnosis.
         notes: sentences about stored results that were damaged and are lost, or adopted from an earlier version, and
             about ingredients that a race dropped.
@@ -67,7 +67,7 @@ class Diagnosis:
 
     @property
     def suspects(self) -> tuple[str, ...]:
-        """Ingredients that had better be left out, in pool order."""
+        """Ingredients that should be left out, in pool order."""
         named = {one.ingredient for one in self.findings if one.kind != "far"}
         return tuple(name for name in self.names if name in named)
 
@@ -144,7 +144,7 @@ class Diagnosis:
         return rows
 
     def to_json(self) -> dict[str, Any]:
-        """Everything above as JSON holds it."""
+        """The whole diagnosis as JSON holds it."""
         return {
             "verdict": self.verdict,
             "reasons": self.reasons,
@@ -265,12 +265,12 @@ def findings_of(verifier: Verifier, verified: Sequence[VerifiedSoup], search: Ma
 
 
 def _suspects(findings: Sequence[Finding]) -> list[str]:
-    """Ingredients that had better be left out, by these findings."""
+    """Ingredients that should be left out, by these findings."""
     return [one.ingredient for one in findings if one.ingredient and one.kind != "far"]
 
 
 def _soup_findings(verifier: Verifier, verified: Sequence[VerifiedSoup], known: Sequence[Finding]) -> list[Finding]:
-    """Findings from soups; none where no ingredient knows anything that they could lose."""
+    """Finds evidence in soups; none where no ingredient is better than chance."""
     if any(one.kind in ("classes", "chance") and not one.ingredient for one in known):
         return []
     statistics = verifier.batchnorm if has_statistics(verifier.pool) else None
@@ -278,7 +278,7 @@ def _soup_findings(verifier: Verifier, verified: Sequence[VerifiedSoup], known: 
 
 
 def logit_findings(bank: LogitBank, metric: Metric, class_names: Sequence[str] | None = None) -> list[Finding]:
-    """Findings from logits; where the labels are others than the outputs', nothing else can be told from them.
+    """Finds evidence in logits. Where the labels do not match the order of the outputs, this is the only finding.
 
     Arguments:
         bank: the ingredients' logits.

@@ -1,6 +1,6 @@
-"""Findings: what speaks against souping a pool, from weights, logits and verified soups, each in a sentence.
+"""Findings: evidence against souping a pool, from weights, logits and verified soups, each in a sentence.
 
-A run and a diagnosis warn in the same words, since both take them from here.
+A run and a diagnosis use the same findings, so they warn in the same words.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ LOST = 0.05
 #: Standard deviations above chance that show that a network knows something: one in 30 000 that knows nothing passes.
 ABOVE_CHANCE = 4.0
 
-#: One that is no further above it than this, where others are, is called no better than chance.
+#: Standard deviations above chance below which an ingredient is called no better than chance, if others are better.
+#: Chosen by hand.
 AT_CHANCE = 2.0
 
 #: An ingredient that knows less than this share of what the others know, by their median, is far worse than the rest.
@@ -48,7 +49,7 @@ Kind = Literal["diverged", "elsewhere", "far", "classes", "chance", "worse", "ba
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that speaks against souping this pool, or against one of its ingredients.
+    """A piece of evidence against souping this pool, or against one of its ingredients.
 
     Attributes:
         kind: `diverged`, `elsewhere`, `far`, `worse` and `barrier` are about one ingredient, `classes`, `gap`,
@@ -76,9 +77,9 @@ class Finding:
 
 
 def weight_findings(gram: Gram) -> list[Finding]:
-    """Ingredients whose weights do not belong with the others'.
+    """Finds ingredients whose weights do not belong with the others'.
 
-    Two networks of one start agree in most of what they are, so they lie nearer to one another than to zero. Where
+    Two networks of one start differ by little beside their size, so they lie nearer to one another than to zero. Where
     that fails, as between independent starts (which are orthogonal, but for chance), they are in different regions.
     The largest group that is connected by nearness is home.
     """
@@ -138,9 +139,9 @@ def medoid(gram: Gram) -> int:
 
 
 def score_findings(bank: LogitBank, metric: Metric) -> list[Finding]:
-    """Ingredients that know nothing, and ingredients that are far worse than the rest.
+    """Finds ingredients that know nothing, and ingredients that are far worse than the rest.
 
-    Where shuffling the labels cannot change a score, nothing is found, since nothing can be told.
+    Finds nothing where shuffling the labels cannot change a score.
     """
     versus = [against_chance(bank, metric, i) for i in range(len(bank))]
     if not any(one.tells for one in versus):
@@ -152,7 +153,7 @@ def score_findings(bank: LogitBank, metric: Metric) -> list[Finding]:
 
 
 def chance_findings(names: Sequence[str], versus: Sequence[AgainstChance], samples: int) -> list[Finding]:
-    """Ingredients that do not score clearly better on the true labels than on shuffled ones; one finding if all."""
+    """Finds ingredients that do not score clearly better on the true labels than on shuffled ones."""
     told = [(name, one.deviations) for name, one in zip(names, versus, strict=True) if one.tells]
     known = counted(samples, "sample")
     if len(names) > 1 and max(deviations for _, deviations in told) <= ABOVE_CHANCE:
@@ -169,7 +170,7 @@ def chance_findings(names: Sequence[str], versus: Sequence[AgainstChance], sampl
 def _worse_findings(
     bank: LogitBank, metric: Metric, versus: Sequence[AgainstChance], known: Collection[str | None]
 ) -> list[Finding]:
-    """Ingredients that know less than `WORSE` of what the others know, by more than noise."""
+    """Finds ingredients that know less than `WORSE` of what the others know, by more than noise."""
     knows = np.array([one.score - one.mean for one in versus])
     left = [i for i, name in enumerate(bank.names) if name not in known and versus[i].tells]
     found = []
@@ -196,7 +197,7 @@ def soup_findings(
 
     Arguments:
         verified: the verified soups.
-        suspects: ingredients that something else speaks against; soups with them say nothing about the rest.
+        suspects: ingredients with other findings; their soups are no evidence about the rest.
         statistics: the policy for the soups' BatchNorm statistics; None where there are none.
     """
     found = []

@@ -1,4 +1,4 @@
-"""Pictures: of a run, score against budget; of a diagnosis, distances and gaps."""
+"""Pictures of a run (score against budget) and of a diagnosis (distances and gaps)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def draw_run(result: Result, shortlist: Shortlist, metric: Metric, path: Path) -
     Arguments:
         result: the verified soups and the best ingredient.
         shortlist: the search whose trace is drawn.
-        metric: gives the sign in which people read scores.
+        metric: gives the sign of the values that are shown.
         path: the PNG file to write.
     """
     from matplotlib.figure import Figure

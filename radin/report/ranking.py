@@ -1,4 +1,4 @@
-"""Recipes ranked by their averaged logits alone, with what speaks against the labels. No network is run."""
+"""Ranks recipes by their averaged logits alone, and checks the labels. No network is run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class RankedRecipe:
     Attributes:
         recipe: the recipe.
         value: the metric of its averaged logits, as it is read: a negative log-likelihood is positive.
-        score: what it was ranked by: the metric with the prior, higher is better.
+        score: the score of the ranking: the metric with the prior, higher is better.
     """
 
     recipe: Recipe
@@ -36,17 +36,17 @@ class RankedRecipe:
 
 @dataclass(frozen=True)
 class Ranking:
-    """What `radin.rank` found.
+    """The result of `radin.rank`.
 
     Attributes:
         recipes: the best recipes of at least two ingredients, best first.
         best_ingredient: the best single ingredient.
         metric: the metric's name.
         higher_is_better: whether a larger value of it is better.
-        findings: what speaks against the logits or the labels.
-        n_samples: samples that the recipes were ranked on.
-        n_ingredients: ingredients that they were made of.
-        shortlist: the search itself: charges, time, and why it ended.
+        findings: evidence against the logits or the labels.
+        n_samples: number of samples.
+        n_ingredients: number of ingredients.
+        shortlist: the search: charges, time, and the reason for its end.
     """
 
     recipes: tuple[RankedRecipe, ...]
@@ -65,7 +65,7 @@ class Ranking:
 
     @property
     def note(self) -> str:
-        """Why there is no recipe, in a sentence; empty where there is one."""
+        """The reason why there is no recipe, in a sentence; empty if there is one."""
         return self.shortlist.note
 
     def to_json(self) -> dict[str, Any]:
@@ -111,16 +111,16 @@ def rank(
     Arguments:
         bank: logits of the models, and labels.
         searcher: a searcher's name, or a generator function.
-        metric: what recipes are ranked by.
+        metric: the metric to rank by.
         options: the searcher's options.
         budget: `candidates` and `seconds` apply.
         lam: strength of the prior for larger subsets, see `radin.make_soup`.
-        seed: of the searcher's randomness.
-        top: recipes to list, at least 1.
-        progress: watches the search.
+        seed: seed of the searcher's randomness.
+        top: number of recipes to list, at least 1.
+        progress: receives the progress of the search.
 
     Raises:
-        InputError: an argument out of range, or a bank that is none.
+        InputError: an argument out of range, or a bank of another type.
         UnknownSearcherError, PluginError: no such searcher or option, or the searcher failed.
         AbilityError: the searcher needs a gradient, and the metric has none.
     """

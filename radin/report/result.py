@@ -1,4 +1,4 @@
-"""The result of a run: the best soup, everything that was verified, and how sure one can be."""
+"""The result of a run: the best soup, all verified soups, and the comparison on unseen data."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Result:
         batchnorm: the policy for BatchNorm statistics that the soups were built with.
         settings: searcher, options, λ, seed and caps.
         run_dir: the run's folder.
-        findings: what speaks against this pool, its ingredients or the search, in the words of `radin.diagnose`.
+        findings: evidence against this pool, its ingredients or the search, as `radin.diagnose` finds it.
         earlier: the winners of other settings that stood in this run folder before, oldest first: recipe, score, and
             the settings that bring it back at no cost.
         ingredients: the pool's files, which `save` does not write over.
@@ -177,12 +177,12 @@ class Result:
 
     @property
     def verdict(self) -> str:
-        """In a sentence or two: did a soup win, over what, by how much, and is that more than noise."""
+        """A sentence or two: whether a soup won, against what, by how much, and whether that is more than noise."""
         return verdict_of(self.leaderboard, self.findings, self.report, metric=self.metric, control=self.control)
 
     @property
     def surrogate_gap(self) -> str | None:
-        """In one sentence: the distance of the surrogate from the verified soups; None if there are none."""
+        """One sentence about the gap between verified soups and averaged logits; None without verified soups."""
         if not self.verified:
             return None
         gaps = [soup.gap for soup in self.verified]
@@ -194,7 +194,7 @@ class Result:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as JSON holds it; `leaderboard.json` in the run folder."""
+        """The whole result as JSON holds it; `leaderboard.json` in the run folder."""
         return {
             "version": VERSION,
             "best": self.best.to_json(),

@@ -1,4 +1,4 @@
-"""Verified recipes beside their averaged logits, their parts and chance: the numbers that findings rest on."""
+"""Verified recipes compared with their averaged logits, their parts and chance: the evidence of findings."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from radin.evaluation.verifier import Verifier
     from radin.scoring.surrogate import Surrogate
 
-#: Standard errors of a paired difference that make it more than noise. Chosen by hand.
+#: A paired difference of more standard errors than this is more than noise. Chosen by hand.
 SURE = 3.0
 
-#: Samples, and shufflings of their labels, that tell the score of a network by chance.
+#: Number of samples, and of shufflings of their labels, that estimate the score of a network by chance. Chosen by hand.
 CHANCE_SAMPLES, CHANCE_SHUFFLES = 1_000, 20
 
 
@@ -37,9 +37,9 @@ class VerifiedSoup(Scored):
         score: of the network.
         ensemble: score of the averaged logits, which the surrogate ranked it by, without the prior.
         nll: negative log-likelihood; it decides between equal scores.
-        higher_is_better: whether that is true of the metric's values, too.
+        higher_is_better: whether larger values of the metric are better.
         gap_error: standard error of the paired difference between score and ensemble.
-        chance: score of a network that knows nothing; NaN where it cannot be told.
+        chance: score of a network that knows nothing; NaN where it is unknown.
         parts: of two ingredients in equal parts, their mean score; else None.
         parts_error: the larger paired error against either.
         ahead: the score minus that of the best ingredient.
@@ -117,7 +117,7 @@ def ranked(entries: Iterable[VerifiedSoup]) -> list[VerifiedSoup]:
 
 
 def assess(recipes: Sequence[Recipe], verifier: Verifier, surrogate: Surrogate) -> list[VerifiedSoup]:
-    """Verified recipes beside their averaged logits.
+    """Compares verified recipes with their averaged logits.
 
     Logits in the run folder are read. Soups that are not there are evaluated and charged.
 
@@ -131,7 +131,7 @@ def assess(recipes: Sequence[Recipe], verifier: Verifier, surrogate: Surrogate) 
 
 
 class _Assessor:
-    """Holds the numbers that all recipes are compared with."""
+    """Assesses recipes, and keeps the numbers that all of them are compared with."""
 
     def __init__(self, verifier: Verifier, surrogate: Surrogate) -> None:
         self.verifier, self.bank, self.metric = verifier, verifier.bank, verifier.task.scored_by
@@ -188,7 +188,7 @@ class _Assessor:
 
 
 def chance_samples(bank: LogitBank, metric: Metric) -> int:
-    """Samples that `against_chance` looks at."""
+    """Number of samples that `against_chance` uses."""
     # A metric of one's own may be undefined on a part, as an area under the ROC curve is without positives.
     return min(CHANCE_SAMPLES, bank.n_samples) if metric.defined_on_parts else bank.n_samples
 

@@ -1,4 +1,4 @@
-"""The account of one search: scores what is proposed, charges each distinct recipe once, and stops at the caps."""
+"""The account of one search: scores proposals, charges each distinct recipe once, and stops at the caps."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from radin.searching.scoreboard import Scoreboard
 
 StopReason = Literal["budget", "seconds", "stalled", "exhausted"]
 
-#: Candidates scored at once: large enough for the kernels, small enough for time and progress to be looked at.
+#: Candidates in one call of the objective: enough for the kernels, few enough to check time and progress in between.
 CHUNK = 8192
-#: A searcher that proposes nothing new for this many batches, or proposals, in a row is stopped.
+#: A searcher is stopped after so many batches, or proposals, in a row without a new recipe.
 STALLED_BATCHES = 1000
 STALLED_PROPOSALS = 100_000
 
@@ -27,9 +27,9 @@ T = TypeVar("T")
 
 
 class SearchStopped(GeneratorExit):
-    """Ends a search from inside: raised where a recipe cannot be scored any more, and caught by the driver.
+    """Ends a search: raised when a recipe cannot be scored any more, and caught by the driver.
 
-    Like its base it is no `Exception`, so a searcher that handles those does not catch it.
+    Like its base class it is no `Exception`, so a searcher that handles exceptions does not catch it.
     """
 
     def __init__(self, reason: StopReason) -> None:
@@ -38,13 +38,13 @@ class SearchStopped(GeneratorExit):
 
 
 class Account:
-    """The record of one search: what was proposed, scored and charged. The `Scorer` behind its problem.
+    """The record of one search: proposals, scores and charges. It is the `Scorer` of the search's problem.
 
     Arguments:
-        objective: what scores recipes.
-        cap: evaluations that may be charged, or None.
-        seconds: wall-clock time that may be spent, or None.
-        spent: seconds that were spent on this search before.
+        objective: scores recipes.
+        cap: largest number of evaluations to charge; None for no cap.
+        seconds: largest wall-clock time in seconds; None for no cap.
+        spent: seconds spent on this search in earlier processes.
         report: called with this account after each charge.
     """
 
@@ -89,14 +89,14 @@ class Account:
     def score(
         self, batch: Proposal, together: Callable[[], Float64[np.ndarray, " k"]] | None = None
     ) -> Float64[np.ndarray, " k"]:
-        """Scores of a batch that was checked.
+        """Scores a validated batch.
 
         Arguments:
-            batch: what `as_proposals` made of a proposal.
-            together: computes the scores of all rows in one go; used if all of them can be paid for.
+            batch: proposals as `as_proposals` returns them.
+            together: computes the scores of all rows in one call; used if the cap allows all of them.
 
         Raises:
-            SearchStopped: not all of it could be paid for, or the searcher proposes nothing new any more.
+            SearchStopped: the cap does not allow the whole batch, or the searcher has stopped proposing new recipes.
         """
         numbers, new = self.board.admit(batch)
         any_new = bool(new.any())
@@ -217,18 +217,18 @@ class Account:
     def _charge(self, evaluations: int) -> None:
         self.charged += evaluations
         self._ask(lambda: self._report(self))
-        # Looked at after the work, never before, so that even a restart with little time left scores something.
+        # Checked after the work, never before, so that even a restart with little time left scores something.
         if self._limit is not None and self.seconds >= self._limit:
             self._stop("seconds")
 
     @property
     def _nothing_left(self) -> bool:
-        """Whether a searcher of subsets has seen them all; one of weights has always more to propose."""
+        """Whether all subsets were proposed, and no mixtures. There are always more mixtures to propose."""
         return not self.board.mixtures and self.n < 63 and self.board.subsets == 2**self.n - 1
 
     def _count(self, proposals: int, any_new: bool) -> None:
-        """Counts proposals, new or not; ends a search that goes on after it was stopped, or failed, or goes nowhere."""
-        if self.failure is not None:  # recipes were numbered that have no scores
+        """Counts proposals. Ends a search that was stopped before, has failed, or proposes nothing new."""
+        if self.failure is not None:  # some recipes have numbers but no scores
             raise self.failure
         if self.stopped is not None:
             raise SearchStopped(self.stopped)
@@ -243,7 +243,7 @@ class Account:
         raise SearchStopped(reason)
 
     def _ask(self, question: Callable[[], T]) -> T:
-        """Puts a question to the objective, or reports; remembers that a failure of it is not the searcher's."""
+        """Calls the objective, or the report. Keeps its exception, to tell it from those of the searcher."""
         try:
             return question()
         except BaseException as error:

@@ -1,4 +1,4 @@
-"""Numbers distinct rows by first appearance, whole batches at once: a hash table in numpy arrays."""
+"""A hash table in numpy arrays that numbers distinct rows by first appearance, a batch at a time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Int64, UInt64
 
 _EMPTY = -1
-#: Slots per row at least; at a load of one half a probe rarely meets a foreign row.
+#: Least number of slots per row. With half of the slots in use, a probe rarely meets another row.
 _SPARSITY = 2
 
 
@@ -14,7 +14,7 @@ class DistinctRows:
     """Rows of `width` 64-bit words, each kept once.
 
     A dictionary of bytes would do the same at twice the time and five times the memory: a million rows take 0.2 s here.
-    Rows are compared word by word, so the answer is exact whatever the hash does.
+    Rows are compared word by word, so the numbering is exact for any hash.
     """
 
     def __init__(self, width: int) -> None:
@@ -34,12 +34,12 @@ class DistinctRows:
         return self._rows[ids]
 
     def admit(self, rows: UInt64[np.ndarray, "k w"]) -> tuple[Int64[np.ndarray, " k"], Bool[np.ndarray, " k"]]:
-        """The number of each row, and whether this is its first appearance ever."""
+        """Adds rows. Returns the number of each, and whether this is its first appearance."""
         base, k = self._count, len(rows)
         self._reserve(base + k)
         self._rows[base : base + k] = rows
         ids, slots = self._insert(base, k)
-        # Up to here a new row is numbered by its place in the batch; now the new ones close ranks.
+        # Up to here a new row is numbered by its position in the batch. Now the new rows get consecutive numbers.
         new = ids == base + np.arange(k)
         first = np.flatnonzero(new)
         if 0 < len(first) < k:
@@ -53,7 +53,7 @@ class DistinctRows:
         return ids, new
 
     def _insert(self, base: int, k: int) -> tuple[Int64[np.ndarray, " k"], Int64[np.ndarray, " k"]]:
-        """Puts rows `base .. base + k` into the table by linear probing; the number and the slot of each."""
+        """Inserts rows `base .. base + k` into the table by linear probing. Returns the number and the slot of each."""
         ids, where = np.empty(k, dtype=np.int64), np.empty(k, dtype=np.int64)
         rows = self._rows[base : base + k]
         pending, slots = np.arange(k), self._slots(rows)
@@ -64,7 +64,7 @@ class DistinctRows:
             # Of several writes to one slot the last one stays, so in reverse order the first row of the batch wins.
             self._table[claimed[::-1]] = base + pending.take(free)[::-1]
             holder[free] = self._table.take(claimed)
-            ids[pending], where[pending] = holder, slots  # those that meet a foreign row are overwritten below
+            ids[pending], where[pending] = holder, slots  # rows that meet another row are overwritten below
             met = np.flatnonzero(_differ(self._rows.take(holder, axis=0), rows))
             rows, pending = rows.take(met, axis=0), pending.take(met)
             slots = (slots.take(met) + 1) & (len(self._table) - 1)
@@ -79,7 +79,7 @@ class DistinctRows:
             self._insert(0, self._count)
 
     def _slots(self, rows: UInt64[np.ndarray, "k w"]) -> Int64[np.ndarray, " k"]:
-        """Multiplicative hashing (Knuth, TAOCP 6.4): the upper bits of a product with an odd constant."""
+        """First slots by multiplicative hashing (Knuth, TAOCP 6.4): upper bits of a product with an odd constant."""
         mixed = rows @ self._multipliers
         mixed ^= mixed >> np.uint64(32)
         mixed *= np.uint64(0x9E3779B97F4A7C15)

@@ -31,7 +31,7 @@ Stopped = StopReason | Literal["finished"]
 #: Seconds between two writes of a search's totals to the ledger.
 _LEDGER_PAUSE = 1.0
 
-#: Characters of a plugin's own error that a message repeats; chosen by hand.
+#: Longest part of a plugin's own error that a message repeats, in characters; chosen by hand.
 LONGEST = 1_000
 
 
@@ -42,7 +42,7 @@ class Candidate(Scored):
     Attributes:
         recipe: the recipe.
         score: higher is better.
-        number: how many distinct recipes were scored before this one.
+        number: number of distinct recipes that were scored before this one.
     """
 
     number: int
@@ -95,7 +95,7 @@ class Shortlist(Sequence[Candidate]):
 
     @property
     def note(self) -> str:
-        """Why the shortlist is empty, in a sentence; empty if it is not."""
+        """The reason why the shortlist is empty, in a sentence; an empty text if it is not."""
         if self.candidates:
             return ""
         spent = (
@@ -116,7 +116,7 @@ def search(
     scope: str = "",
     progress: Progress = SILENT,
 ) -> Shortlist:
-    """Lets a searcher propose recipes until it is done or its budget is spent, and lists the best.
+    """Runs a searcher until it has finished or its budget is spent, and lists the best recipes.
 
     Whole batches are scored at once. A recipe is never scored twice, and only distinct ones are charged. Where an
     evaluation is a real soup, single ingredients are free and score their own `solo`, since a soup has at least two.
@@ -124,16 +124,16 @@ def search(
 
     Arguments:
         searcher: the name of an installed searcher, one from `radin.searchers()`, or a generator function.
-        objective: what scores recipes: `radin.Surrogate`, `radin.Verifier`, or one's own.
+        objective: scores recipes: `radin.Surrogate`, `radin.Verifier`, or one's own.
         budget: the caps, of which the one on the objective's unit and the one on seconds apply. The default is
-            `Budget()`. Time is looked at after each soup, or after each few thousand candidates.
+            `Budget()`. Time is checked after each soup, or after every few thousand candidates.
         seed: seed of the searcher's randomness, ≥ 0. The same seed gives the same search, unless seconds are capped.
-        top: how many recipes to list, ≥ 1.
-        options: the searcher's options by name; strings are brought to their types.
+        top: number of recipes to list, ≥ 1.
+        options: the searcher's options by name; strings are converted to their types.
         ledger: where totals are recorded, so that `seconds` adds up over restarts; by default nowhere. A search that
             ended there before is replayed, without a limit on time, as far as it went.
         scope: fingerprint of the objective's inputs, which tells searches apart that share a ledger.
-        progress: told how many evaluations were charged.
+        progress: receives the number of evaluations charged.
 
     Returns:
         the shortlist; empty if no recipe of at least two ingredients was found, and its `note` says so.
@@ -192,7 +192,7 @@ def search(
 
 
 def _drive(searcher: Searcher, problem: Problem, options: Mapping[str, Any], account: Account) -> Stopped:
-    """Hands proposals and scores to and fro until one side has enough; says which and why."""
+    """Passes proposals to the account and scores back until the search ends. Returns the reason for the end."""
     proposals = searcher.function(problem, **options)
     answer: Any = None
     try:
@@ -214,7 +214,7 @@ def _drive(searcher: Searcher, problem: Problem, options: Mapping[str, Any], acc
 def _blames(searcher: Searcher, proposals: Proposals, account: Account, where: str) -> Iterator[None]:
     """Turns a failure of the searcher's own code into a `PluginError` that names the searcher and the place.
 
-    Errors of the objective pass unchanged, so that they are not put down to the searcher.
+    Errors of the objective pass unchanged, so that the searcher is not blamed for them.
     """
     try:
         yield
@@ -238,7 +238,7 @@ def _described(error: BaseException) -> str:
 
 
 class _Report:
-    """Tells progress what was charged, and the ledger about once a second."""
+    """Reports charges to the progress, and to the ledger about once a second."""
 
     def __init__(self, advance: Advance, ledger: Ledger | None, key: str) -> None:
         self._advance, self._ledger, self._key = advance, ledger, key
@@ -252,7 +252,7 @@ class _Report:
             self.write(account, None)
 
     def write(self, account: Account, stopped: Stopped | None) -> float:
-        """Records the totals, and returns the seconds; `stopped` is None while it runs, or if it was interrupted."""
+        """Records the totals and returns the seconds. `stopped` is None while the search runs or if interrupted."""
         seconds = account.seconds
         if self._ledger is not None:
             self._ledger.update_search(self._key, charged=account.charged, seconds=seconds, stopped=stopped)
@@ -278,10 +278,10 @@ def _check(objective: Any, seed: Any, top: Any) -> None:
 
 
 def check_whole(name: str, value: Any, least: int) -> None:
-    """Refuses what is no whole number, or too small a one.
+    """Validates a whole number of at least `least`.
 
     Raises:
-        InputError: names it.
+        InputError: the value is no whole number, or is too small.
     """
     if not isinstance(value, int | np.integer) or value < least:
         raise InputError(f"{name} must be a whole number of at least {least}, got {value!r}")

@@ -1,4 +1,4 @@
-"""A searcher's options: its keyword-only parameters, read from the signature and checked by pydantic."""
+"""Options of a searcher: its keyword-only parameters, read from the signature and validated by pydantic."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ class Option:
 
     @property
     def type(self) -> str:
-        """The type as a person would write it: `float ≥ 0, ≤ 1`, `'strict' | 'ties'`."""
+        """The type in readable form: `float ≥ 0, ≤ 1`, `'strict' | 'ties'`."""
         return describe(self.annotation)
 
     def coerce(self, value: Any, searcher: str) -> Any:
-        """The value brought to this option's type; a string is also read as JSON, as a command line needs it.
+        """Converts a value to this option's type. A string is also read as JSON, for the command line.
 
         Raises:
-            PluginError: it is not of this type; names searcher, option, expected type and value.
+            PluginError: the value is not of this type. The message names searcher, option, expected type and value.
         """
         import pydantic
 
@@ -53,7 +53,7 @@ class Option:
             try:
                 return adapter.validate_json(value)
             except pydantic.ValidationError:
-                pass  # the first reason speaks of what was typed
+                pass  # the first reason is about the text that was given
         raise PluginError(f"searcher {searcher!r}: option {self.name!r} must be {self.type}, got {value!r} ({reason})")
 
 
@@ -80,7 +80,7 @@ def read_options(searcher: str, function: Callable[..., Any]) -> Mapping[str, Op
 
 
 def _hints(function: Callable[..., Any], signature: inspect.Signature) -> dict[str, Any]:
-    """Type hints of the options alone: those of `problem` may be there for a type checker only."""
+    """Type hints of the options alone. The hint of `problem` may exist for a type checker only."""
     plain = inspect.unwrap(function.func if isinstance(function, functools.partial) else function)
 
     def options() -> None: ...
@@ -102,7 +102,7 @@ def _description(annotation: Any) -> str:
 
 
 def describe(annotation: Any) -> str:
-    """A type as a person would write it."""
+    """A type hint in readable form."""
     origin = typing.get_origin(annotation)
     if origin is Annotated:
         parts: list[str] = []

@@ -35,7 +35,7 @@ SearchFunction = Callable[..., Generator[np.ndarray, np.ndarray, None]]
 
 @runtime_checkable
 class Register(Protocol):
-    """What a plugin's hook is handed: call it once for each searcher."""
+    """The argument of a plugin's hook: call it once for each searcher."""
 
     def __call__(self, function: SearchFunction, *, name: str | None = None) -> None:
         """Registers a generator function; its name with `_` as `-`, unless another is given."""

@@ -1,4 +1,4 @@
-"""The problem that a searcher is handed: the pool, its only source of randomness, and a few helpers."""
+"""The problem that a searcher receives: the pool, the only source of randomness, and a few helpers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Proposals: TypeAlias = Generator[np.ndarray, np.ndarray, None]
 
 @runtime_checkable
 class Scorer(Protocol):
-    """The driver, as seen from a problem: scores what a searcher asks for outside of its proposals, and charges it."""
+    """The driver as a problem uses it: scores and charges recipes that a searcher asks for outside of its proposals."""
 
     @property
     def has_gradient(self) -> bool:
@@ -43,11 +43,11 @@ class Scorer(Protocol):
 
 
 class Problem:
-    """A pool to be searched. Made by `radin.search` and handed to the searcher's generator function.
+    """A pool to be searched. `radin.search` makes it and passes it to the searcher's generator function.
 
     Arguments:
         names: the ingredients' names, in pool order, `n` of them.
-        solo: each ingredient's own score, `float64[n]`, without the prior; free, since it falls out of the logits.
+        solo: each ingredient's own score, `float64[n]`, without the prior; free, since the logits give it.
         rng: the only source of randomness that a searcher may use.
         scorer: answers `neighbours`, `swaps`, `additions`, `subset_range` and `loss_and_gradient`.
     """
@@ -73,14 +73,14 @@ class Problem:
 
     @property
     def has_gradient(self) -> bool:
-        """Whether `loss_and_gradient` can be asked for: a surrogate has a gradient, a verifier has none."""
+        """Whether `loss_and_gradient` is available: a surrogate has a gradient, a verifier has none."""
         return self._scorer.has_gradient
 
     def random_subsets(self, k: int, p: float = 0.5) -> Bool[np.ndarray, "k n"]:
         """Independent random subsets, none of them empty.
 
         Arguments:
-            k: how many.
+            k: number of subsets.
             p: chance of each ingredient to be a member. The distribution is that of independent choices given that
                 the subset is not empty; `p = 0` is its limit, one ingredient chosen uniformly.
 
@@ -104,16 +104,16 @@ class Problem:
         return masks
 
     def flip(self, masks: Bool[np.ndarray, "k n"]) -> Bool[np.ndarray, "k n"]:
-        """A copy of each subset with one random ingredient put in or taken out, never leaving it empty.
+        """Copies of subsets, each with one random ingredient added or removed. None becomes empty.
 
-        At `n = 1` there is nothing to flip and the copy is equal.
+        At `n = 1` the copies are equal to the subsets.
         """
         flipped = masks.copy()
         if self.n == 1:
             return flipped
         lone = masks.sum(axis=1) == 1
         chosen = self.rng.integers(0, np.where(lone, self.n - 1, self.n))
-        chosen += lone & (chosen >= masks.argmax(axis=1))  # steps over the only member
+        chosen += lone & (chosen >= masks.argmax(axis=1))  # skips the only member
         rows = np.arange(len(masks))
         flipped[rows, chosen] ^= True
         return flipped
@@ -130,18 +130,18 @@ class Problem:
         return numbered_subsets(start, stop, self.n)
 
     def report(self, numbers: Mapping[str, float | int]) -> None:
-        """Hands numbers that the searcher knows of its own result to the caller of `radin.search`.
+        """Reports numbers about the searcher's own result to the caller of `radin.search`.
 
-        They come back as `Shortlist.reported`, also when the budget ends the search.
+        They are in `Shortlist.reported`, also when the budget ends the search.
 
         Arguments:
-            numbers: what is known, by name; values of the same names are replaced.
+            numbers: the numbers by name; earlier values of the same names are replaced.
         """
         self._reported.update({name: float(number) for name, number in numbers.items()})
 
     @property
     def reported(self) -> dict[str, float]:
-        """What was reported so far."""
+        """The numbers reported so far."""
         return dict(self._reported)
 
     def neighbours(
@@ -154,7 +154,7 @@ class Problem:
 
         Arguments:
             mask: the subset to move from.
-            among: the ingredients to put in or take out, all by default; the score is `-inf` for the others. Saves
+            among: the ingredients to add or remove, all by default; the score is `-inf` for the others. Saves
                 evaluations where subsets are scored one by one, as on a verifier. An objective that scores all
                 neighbours together is charged for all of them.
         """
@@ -170,8 +170,8 @@ class Problem:
     def loss_and_gradient(self, weights: Float64[np.ndarray, " n"]) -> tuple[float, Float64[np.ndarray, " n"]]:
         """A smooth loss of one recipe (lower is better) and its gradient in the mixing weights, `float64[n]`.
 
-        Charged as one evaluation for each recipe whose gradient was not asked for before. It is no score: yield the
-        recipe to have it scored and listed.
+        Charged as one evaluation for each recipe whose gradient was not computed before. The loss is no score: yield
+        the recipe to have it scored and listed.
 
         Raises:
             AbilityError: the objective has no gradient.
@@ -186,7 +186,7 @@ class Problem:
                 has the weights `(counts + eᵢ) / (Σ counts + 1)`.
 
         Raises:
-            InputError: these are no counts.
+            InputError: not `n` whole numbers of at least 0.
         """
         return self._scorer.additions(counts)
 

@@ -1,4 +1,4 @@
-"""Every distinct recipe of one search with its score, in arrays, and their order."""
+"""The distinct recipes of one search with their scores, in arrays, and their order."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from radin.recipe import member_counts, mixing_weights, subset_rows
 from radin.scoring.objective import Proposal
 from radin.searching.distinct import DistinctRows
 
-#: Tied recipes handed to a tie-breaker at once.
+#: Number of tied recipes in one call of the tie-breaker.
 _TIE_BREAK_ROWS = 8192
 
 
 class Scoreboard:
-    """Remembers recipes by number, in the order in which they were first proposed.
+    """The recipes of a search, numbered in the order in which they were first proposed.
 
     Arguments:
         n: size of the pool.
@@ -39,26 +39,26 @@ class Scoreboard:
 
     @property
     def subsets(self) -> int:
-        """How many distinct subsets were proposed."""
+        """Number of distinct subsets that were proposed."""
         return len(self._subsets.distinct)
 
     @property
     def mixtures(self) -> int:
-        """How many distinct recipes of unequal weights were proposed."""
+        """Number of distinct recipes of unequal weights that were proposed."""
         return len(self._mixtures.distinct)
 
     @property
     def scores(self) -> Float64[np.ndarray, " r"]:
-        """Scores of the recipes that have one, by number."""
+        """Scores of the scored recipes, by number."""
         return self._scores[: self.scored]
 
     @property
     def sizes(self) -> Int64[np.ndarray, " r"]:
-        """How many members each scored recipe has."""
+        """Number of members of each scored recipe."""
         return self._sizes[: self.scored]
 
     def admit(self, batch: Proposal) -> tuple[Int64[np.ndarray, " k"], Bool[np.ndarray, " k"]]:
-        """Numbers a checked batch: each recipe's number, and whether this is its first appearance.
+        """Adds a validated batch. Returns each recipe's number, and whether this is its first appearance.
 
         A row of weights that is a subset is the same recipe as its mask.
         """
@@ -84,12 +84,12 @@ class Scoreboard:
         return numbers, new
 
     def record(self, scores: Float64[np.ndarray, " m"]) -> None:
-        """Scores of the next `m` recipes that have none, in the order of their numbers."""
+        """Adds the scores of the next `m` unscored recipes, in the order of their numbers."""
         self._scores = _appended(self._scores, self.scored, scores)
         self.scored += len(scores)
 
     def rows(self, ids: Int64[np.ndarray, " m"]) -> Proposal:
-        """The recipes with these numbers: masks if all are subsets, mixing weights if not."""
+        """The recipes with these numbers, as masks if all are subsets, else as mixing weights."""
         mixed, places = self._mixed[ids], self._places[ids]
         masks = _words_mask(self._subsets.distinct.rows(places[~mixed]), self.n)
         if not mixed.any():
@@ -103,9 +103,9 @@ class Scoreboard:
         """Scores again, more exactly, all recipes that may be among the best `top` of at least two ingredients.
 
         Arguments:
-            top: how many are wanted.
-            bound: how far the recorded scores may be from the true ones.
-            refined: scores with a smaller error.
+            top: number of recipes wanted.
+            bound: largest error of the recorded scores.
+            refined: computes scores with a smaller error.
         """
         ids = np.flatnonzero(self.sizes >= 2)
         if len(ids) > top:
@@ -153,7 +153,7 @@ class _Shelf:
 
 
 def _appended(column: np.ndarray, count: int, values: np.ndarray) -> np.ndarray:
-    """The column with `values` from `count` on, made longer by doubling where they do not fit."""
+    """The column with `values` from index `count` on. The column is doubled in length where they do not fit."""
     end = count + len(values)
     if end > len(column):
         column = np.concatenate([column[:count], np.empty(max(end, 2 * count) - count, dtype=column.dtype)])
@@ -174,7 +174,7 @@ def _words_mask(words: UInt64[np.ndarray, "k w"], n: int) -> Bool[np.ndarray, "k
 
 
 def _tied(ordered: Float64[np.ndarray, " k"]) -> Bool[np.ndarray, " k"]:
-    """Which of these ordered values occur more than once."""
+    """Whether each of these ordered values occurs more than once."""
     tied = np.zeros(len(ordered), dtype=bool)
     tied[1:] = ordered[1:] == ordered[:-1]
     tied[:-1] |= tied[1:]
@@ -182,7 +182,7 @@ def _tied(ordered: Float64[np.ndarray, " k"]) -> Bool[np.ndarray, " k"]:
 
 
 def _pool_order(rows: Proposal) -> Int64[np.ndarray, " k"]:
-    """Each row's place when rows with more of the first ingredient come first, then of the second, and so on."""
+    """Each row's position when rows are sorted by descending weight of the first ingredient, then of the second, ..."""
     # Bytes compare as the rows do: bits of a mask from the left, or big-endian floats, which are not negative here.
     packed = np.packbits(rows, axis=1) if rows.dtype == np.bool_ else rows.astype(">f8")
     keys = [row.tobytes() for row in packed]

@@ -1,4 +1,4 @@
-"""What `--task` stands for, as far as it can be told before anything is imported."""
+"""Names of tasks, resolved before anything is imported."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ADAPTERS = {
     "torchvision": "radin.tasks.vision:torchvision_classification",
 }
 
-#: What gives the architectures that an adapter knows.
+#: Expressions that give the architectures of each adapter.
 LISTINGS = {
     "open_clip": "open_clip.list_models()",
     "timm": "timm.list_models()",

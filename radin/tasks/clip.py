@@ -40,8 +40,8 @@ class Weights:
     source: str
 
     @property
-    def digest(self) -> str:
-        """What tells these weights from others."""
+    def fingerprint(self) -> str:
+        """The tag, or the fingerprint of the file."""
         return self.source if self.arch else file_digest(self.source)
 
     def load_into(self, model: nn.Module) -> None:
@@ -69,7 +69,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Architecture:
-    """What open_clip needs to build a CLIP, to prepare images and to tokenise prompts.
+    """A CLIP architecture: the settings for building it, preparing images and tokenising prompts.
 
     Nothing is downloaded. `open_clip.create_model` is not used, since it looks names up in a registry of the
     whole process, wants weights, and sets up logging.
@@ -227,7 +227,7 @@ def _read_config(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _of_tag(library: Any, name: str, tag: str | None, config: dict[str, Any], quickgelu: bool | None) -> dict[str, Any]:
-    """How images are prepared for the weights of a tag."""
+    """Preparation of images for the weights of a tag."""
     if tag is None:
         return {}
     if not library.is_pretrained_cfg(name, tag):

@@ -1,4 +1,4 @@
-"""What tells two pieces of a task's code apart, as far as Python lets one see."""
+"""Contents of a task's code that go into its fingerprint: source text, defaults and bound values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-#: How deep the values that a function is bound to are looked into.
+#: Depth to which the values that a function is bound to are read.
 DEPTH = 4
 
 

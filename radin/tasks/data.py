@@ -108,7 +108,7 @@ class Rows:
 
     @property
     def dataset(self) -> Any:
-        """What the samples come from, without the loader around it, if there is one."""
+        """The source of the samples, without the loader around it, if there is one."""
         return _dataset_of(self._source)
 
     def survey(self, memory: MutableMapping[str, str], progress: Progress) -> None:
@@ -128,13 +128,13 @@ class Rows:
 
     @property
     def class_names(self) -> list[tuple[str, ...]]:
-        """What the classes are called, in label order, by whoever says so: folders, and people."""
+        """Lists of class names in label order: the folders' names and readable ones, as far as the dataset has them."""
         named = [getattr(_dataset_of(self._given), kind, None) for kind in ("classes", "titles")]
         return [tuple(map(str, names)) for names in named if isinstance(names, list | tuple)]
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What a reader of the results should know of these data."""
+        """Remarks on these data for a reader of the results."""
         own = self.dataset.remarks if isinstance(self.dataset, Images) else ()
         return own + absent_classes(self.class_names, self.labels)
 
@@ -379,7 +379,7 @@ class _Digest:
 
 
 def _contents(entry: Any) -> bytes:
-    """What tells one entry of a `Column` from another."""
+    """A value that tells one entry of a `Column` from another."""
     if isinstance(entry, torch.Tensor):
         entry = entry.detach().cpu().contiguous()
         return repr((entry.dtype, tuple(entry.shape))).encode() + entry.reshape(-1).view(torch.uint8).numpy().tobytes()

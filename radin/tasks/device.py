@@ -1,4 +1,4 @@
-"""Where a network runs: the names of devices that PyTorch takes, and how it says that their memory ran out."""
+"""Devices of networks: the names that PyTorch takes, and the errors by which it reports that memory ran out."""
 
 from __future__ import annotations
 

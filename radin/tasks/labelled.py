@@ -87,7 +87,7 @@ class Images(Dataset[tuple[Any, int]], ABC):
 
     @abstractmethod
     def name(self, row: int) -> str:
-        """What tells the image listed at a place from the others, wherever the data lie."""
+        """The name of the image listed at a place, which does not depend on the folder of the data."""
 
     def sample(self, n: int, seed: int) -> Images:
         """The same data with `n` images alone, drawn by a seed, each class in proportion; no image is read for it."""
@@ -170,12 +170,12 @@ class Images(Dataset[tuple[Any, int]], ABC):
 
     @property
     def skipped(self) -> int:
-        """How many images were left out, since they cannot be read."""
+        """Number of images that were left out, since they cannot be read."""
         return len(self._unread or ()) if len(self.rows) else 0
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What a reader of the results should know of these data."""
+        """Remarks on these data for a reader of the results."""
         if not self.skipped:
             return self._remarks
         first, tried = (self._unread or ("",))[0], len(self._chosen) + self.skipped
@@ -215,7 +215,7 @@ def _as_tensor(image: Image) -> Float32[torch.Tensor, "3 h w"]:
 
 
 def _described(transform: Transform | None) -> str:
-    """What a transform says of itself, without places in memory, which change from run to run."""
+    """The `repr` of a transform without addresses in memory, which change from run to run."""
     return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(transform))
 
 

@@ -35,6 +35,6 @@ def import_library(name: str, package: str) -> Any:
 
 
 def unknown_architecture(adapter: str, name: str, known: Sequence[str]) -> str:
-    """What to say of an architecture that a library does not know: which are near, and how to list all."""
+    """A clause for a message about an unknown architecture: the near ones, and the command that lists all."""
     hint = nearest(name, known)
     return f"{hint}{' ' if hint.endswith('?') else '; '}{listing(adapter)}"

@@ -121,7 +121,7 @@ def _convert(function: Callable[..., Any], spec: str, given: Mapping[str, str]) 
 
 
 def _expected(annotation: Any) -> str:
-    """What an argument should be, in words."""
+    """The type of an argument, in words."""
     origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (types.UnionType, typing.Union):
         return " or ".join(_expected(part) for part in parts if part is not types.NoneType)

@@ -104,7 +104,7 @@ def classification(
     if head == "zero-shot":
         made = ZeroShot(architecture, _classnames(classnames, sets), read_templates(templates or "photo"), text)
         settings |= {"build_model": made.network, "prepare": made.set_head, "forward": made.logits}
-        kind: list[Any] = [head, made.classnames, made.templates, text.digest if text else None]
+        kind: list[Any] = [head, made.classnames, made.templates, text.fingerprint if text else None]
     else:
         built = layout or "model-soups", normalize is not False
         settings["build_model"] = partial(_classifier, architecture, len(sets.classes), *built)

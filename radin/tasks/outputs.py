@@ -1,4 +1,4 @@
-"""What a network gives for a batch: checked to be logits, one row a sample, and brought to the CPU."""
+"""Outputs of a network for a batch: validated as logits, one row a sample, and moved to the CPU."""
 
 from __future__ import annotations
 

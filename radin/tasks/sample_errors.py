@@ -129,7 +129,7 @@ def _collation_fault(samples: Sequence[Any], first: int) -> str:
 
 
 def _part_fault(part: Any, usual: Any, name: str) -> str:
-    """What keeps one part of a sample from being put beside that of the first sample."""
+    """The reason why one part of a sample cannot be stacked with that of the first sample."""
     if part is None:
         return f"its {name} is None"
     if isinstance(part, torch.Tensor | np.ndarray):

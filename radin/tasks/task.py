@@ -168,7 +168,7 @@ class Task:
         return digest_of("logits-1", rows.fingerprint, self.code, self.torch_device.type, self.autocast)
 
     def build(self) -> torch.nn.Module:
-        """What `build_model` returns.
+        """The network that `build_model` returns.
 
         Raises:
             TaskError: it raised, or returned something else than a network.

@@ -184,7 +184,7 @@ def _task(
 
 
 def _preparation(timm: Any, arch: str) -> dict[str, Any]:
-    """How timm says that images are prepared for an architecture, or for the weights that its tag names."""
+    """Preparation of images that timm states for an architecture, or for the weights that its tag names."""
     try:
         config = timm.get_pretrained_cfg(arch)
     except RuntimeError as error:  # of a tag that it does not know

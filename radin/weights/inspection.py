@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,7 @@ def inspect(
     *,
     weights: str | None = None,
     prefix: str | None = None,
+    keep: Sequence[str] = (),
 ) -> Inspection:
     """Reads checkpoints once, and says whether they can be averaged with one another, and if not, why not.
 
@@ -101,13 +102,14 @@ def inspect(
         paths: files, folders or globs, as for `radin.Pool`.
         weights: which weights of files that hold several, as for `radin.Pool`.
         prefix: the network is what stands under this prefix, as for `radin.Pool`.
+        keep: tensors that soups do not average, as for `radin.Pool`.
 
     Raises:
         MissingFileError, CheckpointError, IncompatibleError: not one of the checkpoints can be read. Faults of some of
             them are in the inspection's `error`.
     """
     complaints = Complaints("checkpoints")
-    pool = Pool(paths, weights=weights, prefix=prefix, complaints=complaints)
+    pool = Pool(paths, weights=weights, prefix=prefix, keep=keep, complaints=complaints)
     first: dict[str, str] = {}
     ingredients = []
     surveys = []

@@ -151,7 +151,7 @@ def check_fit(network: nn.Module, pool: Pool) -> None:
         message, prefix = f"tensor {unexpected!r} is in {file}, but not in the network.", _prefix(tensors, pool)
         if prefix:
             held = f"{message} All that the network has is in the file under {prefix!r}."
-            raise IncompatibleError(held).mended_by(prefix=prefix)
+            raise IncompatibleError(held).mended_by(prefix=prefix.rstrip("."))
         raise IncompatibleError(f"{message} {REBUILD}")
     present = {name for name in tensors if pool.aliases.get(name, name) in pool.tensors}
     covered = {memory_of(name, tensors[name]) for name in present}

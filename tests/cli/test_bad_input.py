@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers.command_line import SMALL
+from helpers.command_line import SMALL, changed, refused
 from helpers.small import Network
-from safetensors.torch import load_file, save_file
 
 from radin.cli import main
 
@@ -44,35 +43,8 @@ class Harmful:
         return (print, ("this ran",))
 
 
-def refused(capsys: pytest.CaptureFixture, *arguments: object) -> str:
-    """The message of a call that has to end with exit code 2 and without a traceback."""
-    with pytest.raises(SystemExit) as ended:
-        main([str(one) for one in arguments])
-    captured = capsys.readouterr()
-    assert ended.value.code == 2, captured
-    assert "Traceback" not in captured.err
-    return " ".join(captured.err.split())
-
-
-@pytest.fixture
-def pool(checkpoints: list[Path], tmp_path: Path) -> list[Path]:
-    """A copy of the small pool that a test may damage."""
-    folder = tmp_path / "pool"
-    folder.mkdir()
-    copies = [folder / path.name for path in checkpoints]
-    for source, copy in zip(checkpoints, copies, strict=True):
-        copy.write_bytes(source.read_bytes())
-    return copies
-
-
 def soup(tmp_path: Path, *checkpoints: object, task: str = f"{SMALL}:task") -> list[object]:
     return ["soup", *checkpoints, "--task", task, "--run-dir", tmp_path / "run"]
-
-
-def changed(path: Path, **tensors: torch.Tensor) -> None:
-    """Replaces tensors of a checkpoint; `None` removes one."""
-    state = load_file(path) | {name.replace("__", "."): tensor for name, tensor in tensors.items()}
-    save_file({name: tensor for name, tensor in state.items() if tensor is not None}, path)
 
 
 def test_an_empty_pool(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
@@ -118,32 +90,6 @@ def test_ingredients_that_do_not_fit(
     error = refused(capsys, *soup(tmp_path, *pool))
     assert message in error
     assert "run3" in error
-
-
-def test_inspect_says_all_that_is_wrong(capsys: pytest.CaptureFixture, pool: list[Path], tmp_path: Path) -> None:
-    changed(pool[3], layers__0__weight=torch.full((12, 6), torch.nan))
-    changed(pool[2], layers__0__bias=torch.full((12,), -torch.inf))
-    twin = tmp_path / "twin.safetensors"
-    twin.write_bytes(pool[0].read_bytes())
-    with pytest.raises(SystemExit, match="2"):
-        main(["inspect", *map(str, pool), str(twin)])
-    captured = capsys.readouterr()
-    assert "note: 'layers.0.bias' holds infinities in run2" in captured.out
-    assert "run3.safetensors: tensor 'layers.0.weight' (72 of 72 values) holds NaN" in captured.err
-    assert "twin and run0 have the same contents" in captured.err
-
-
-def test_inspect_reads_the_files_beside_those_that_cannot_be_read(
-    capsys: pytest.CaptureFixture, pool: list[Path], tmp_path: Path
-) -> None:
-    pool[0].write_bytes(b"nothing")
-    changed(pool[1], layers__3__weight=torch.zeros(4, 12), layers__3__bias=torch.zeros(4))
-    changed(pool[3], layers__0__weight=torch.full((12, 6), torch.nan))
-    error = refused(capsys, "inspect", *pool, tmp_path / "gone.safetensors")
-    assert "these 4 checkpoints cannot be used:" in error
-    for said in ("no such checkpoint", "run0.safetensors", "run1.safetensors", "run3.safetensors: tensor"):
-        assert said in error
-    refused(capsys, "inspect", pool[0])
 
 
 def test_one_checkpoint_makes_no_soup(capsys: pytest.CaptureFixture, pool: list[Path], tmp_path: Path) -> None:
@@ -209,49 +155,6 @@ def test_a_run_folder_made_with_other_inputs(capsys: pytest.CaptureFixture, pool
     assert "samples (not given before, 200 now), weights (not given before, model now)" in error
     assert "choose another run folder" in error
     assert (tmp_path / "run" / "leaderboard.json").read_text() == before
-
-
-def test_logits_that_cannot_be_ranked(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
-    assert "found none" in refused(capsys, "rank", "--logits", tmp_path)
-    np.save(tmp_path / "a.npy", np.zeros((4, 3)))
-    assert "labels" in refused(capsys, "rank", "--logits", tmp_path)
-    np.save(tmp_path / "labels.npy", np.array([0, 1, 2, 3]))
-    assert "label 3 of sample 3" in refused(capsys, "rank", "--logits", tmp_path)
-    np.save(tmp_path / "labels.npy", np.array([0, 1, 2, 2]))
-    np.save(tmp_path / "b.npy", np.full((4, 3), np.nan))
-    assert "b: its logits for sample 0 are not finite" in refused(capsys, "rank", "--logits", tmp_path)
-    np.save(tmp_path / "b.npy", np.zeros((4, 4)))
-    assert "b: expected logits of shape [4, 3]" in refused(capsys, "rank", "--logits", tmp_path)
-    (tmp_path / "b.npy").write_bytes(b"nothing")
-    assert "b.npy" in refused(capsys, "rank", "--logits", tmp_path)
-
-
-def test_weights_that_are_no_recipe(capsys: pytest.CaptureFixture, pool: list[Path], tmp_path: Path) -> None:
-    average = ["average", *pool[:2], "-o", tmp_path / "soup.safetensors", "--mix"]
-    for weights, message in (
-        ("1,2", "sum to 1, got 1,2"),
-        ("1", "expected 2 mixing weights"),
-        ("a,b", "numbers"),
-        ("2,-1", "at least 0"),
-    ):
-        assert message in refused(capsys, *average, weights)
-    assert not (tmp_path / "soup.safetensors").exists()
-
-
-def test_averaging_has_no_data_to_recompute_with(
-    capsys: pytest.CaptureFixture, pool: list[Path], tmp_path: Path
-) -> None:
-    error = refused(capsys, "average", *pool, "-o", tmp_path / "soup.safetensors", "--batchnorm", "recompute")
-    assert "use `radin soup --task ...`" in error
-    error = refused(capsys, "average", *pool, "-o", tmp_path / "soup.safetensors", "--batchnorm", "mean")
-    assert "average" in error
-    assert "keep" in error
-
-
-def test_an_unknown_command_or_option(capsys: pytest.CaptureFixture) -> None:
-    assert "No such command 'stew'; known are: demo, soup" in refused(capsys, "stew")
-    assert "did you mean soup?" in refused(capsys, "sup")
-    assert "--task" in refused(capsys, "soup", "x.safetensors")
 
 
 def test_the_network_is_the_one_of_the_pool() -> None:

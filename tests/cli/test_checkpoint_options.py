@@ -3,12 +3,12 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from helpers.command_line import SMALL, run
-from helpers.small import CLASSES, FEATURES, Network, task
+from helpers.small import Network
 from safetensors.torch import load_file
-from torch import nn
 
 
 @pytest.fixture
@@ -39,7 +39,8 @@ def test_one_set_of_weights_is_averaged(capsys: pytest.CaptureFixture, scripts: 
 def test_inspect_says_what_was_taken(capsys: pytest.CaptureFixture, scripts: list[Path]) -> None:
     code, _, err = run(capsys, "inspect", *scripts)
     assert code == 2
-    assert "--weights model or --weights ema" in err
+    assert "'model' or 'ema'" in err
+    assert "Try --weights model." in err
     code, out, _ = run(capsys, "inspect", *scripts, "--weights", "model", "--prefix", "model.")
     assert code == 0
     taken = "taken from each file: the network's own weights; prefix model. taken off; without criterion.weight"
@@ -61,7 +62,8 @@ def test_a_network_under_a_prefix_is_found(capsys: pytest.CaptureFixture, soup: 
     given = [*soup, "--weights", "model"]
     code, _, err = run(capsys, *given)
     assert code == 2
-    assert "under 'model.': say --prefix model." in err
+    assert "under 'model.'" in err
+    assert "Try --prefix model." in err
     assert run(capsys, *given, "--prefix", "model.")[0] == 0
     assert load_file(tmp_path / "run" / "soup.safetensors").keys() == Network().state_dict().keys()
     code, _, err = run(capsys, *given, "--prefix", "net.")
@@ -75,67 +77,34 @@ def test_the_moving_average_is_another_run(capsys: pytest.CaptureFixture, soup: 
     assert (code, "the contents of" in err) == (2, True)
 
 
-def test_a_large_soup_comes_in_shards(capsys: pytest.CaptureFixture, checkpoints: list[Path], tmp_path: Path) -> None:
+def test_a_counter_that_differs_is_kept_if_asked(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
+    files = [tmp_path / f"run{i}.pt" for i in range(2)]
+    for i, file in enumerate(files):
+        torch.save({"weight": torch.full((3,), float(i)), "queue_ptr": torch.tensor([64 * i])}, file)
     target = tmp_path / "soup.safetensors"
-    code, out, _ = run(capsys, "average", *checkpoints, "-o", target, "--max-shard-size", "0.4KB", "--json")
+    for command in (["average", *files, "-o", target], ["inspect", *files]):
+        code, _, err = run(capsys, *command)
+        assert code == 2
+        assert "Try --keep queue_ptr." in err
+    assert run(capsys, "inspect", *files, "--keep", "queue_ptr")[0] == 0
+    assert run(capsys, "average", *files, "--mix", "0.25,0.75", "--keep", "queue_ptr", "-o", target)[0] == 0
+    soup = load_file(target)
+    assert soup["weight"].tolist() == [0.75] * 3
+    assert soup["queue_ptr"].tolist() == [64]
+
+
+def test_probabilities_are_ranked_as_their_logarithms(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(3, size=80)
+    logits = [np.eye(3)[labels] + rng.normal(size=(80, 3)) for _ in range(3)]
+    for i, one in enumerate(logits):
+        np.save(tmp_path / f"m{i}.npy", np.exp(one) / np.exp(one).sum(axis=1, keepdims=True))
+    np.save(tmp_path / "labels.npy", labels)
+    code, _, err = run(capsys, "rank", "--logits", tmp_path, "--metric", "nll")
+    assert code == 2
+    assert "Try --probabilities log." in err
+    code, out, _ = run(capsys, "rank", "--logits", tmp_path, "--metric", "nll", "--probabilities", "log", "--json")
     assert code == 0
-    index = Path(json.loads(out)["path"])
-    assert index.name == "soup.safetensors.index.json"
-    assert not target.exists()
-    assert run(capsys, "inspect", index)[0] == 0
-    one = tmp_path / "one.safetensors"
-    assert run(capsys, "average", *checkpoints, "-o", one, "--max-shard-size", "5GB")[0] == 0
-    whole, files = load_file(one), set(json.loads(index.read_text())["weight_map"].values())
-    shards = [load_file(tmp_path / file) for file in files]
-    assert len(shards) > 1
-    assert all(torch.equal(whole[name], tensor) for shard in shards for name, tensor in shard.items())
-    code, _, err = run(capsys, "average", *checkpoints, "-o", target, "--max-shard-size", "five")
-    assert (code, "such as 5GB" in err) == (2, True)
-
-
-LINEAR = """
-import radin
-from helpers.small import CLASSES, FEATURES, SAMPLES, clouds
-from torch import nn
-
-
-def network():
-    return nn.Sequential(nn.Linear(FEATURES, CLASSES))
-
-
-def task():
-    return radin.Task(network, clouds(SAMPLES, seed=1), device="cpu")
-"""
-
-
-def test_architectures_are_ranked_together(
-    capsys: pytest.CaptureFixture, checkpoints: list[Path], tmp_path: Path
-) -> None:
-    torch.manual_seed(0)
-    torch.save(nn.Sequential(nn.Linear(FEATURES, CLASSES)).state_dict(), tmp_path / "run0.pt")
-    code, _, err = run(capsys, "inspect", checkpoints[0], tmp_path / "run0.pt")
-    assert (code, "must be fine-tunings of one architecture" in err) == (2, True)
-    assert "radin rank" in err
-    logits = ["--logits-only", "--json"]
-    given = ["--task", f"{SMALL}:task", "--run-dir", tmp_path / "deep", *logits]
-    document = json.loads(run(capsys, "soup", *checkpoints, *given)[1])
-    assert Path(document["logits"]) == tmp_path / "deep" / "logits"
-    assert document["passes"] == len(checkpoints)
-    assert not (tmp_path / "deep" / "soup.safetensors").exists()
-    script = tmp_path / "linear_task.py"
-    script.write_text(LINEAR)
-    given = ["--task", f"{script}:task", "--run-dir", tmp_path / "flat", *logits]
-    assert run(capsys, "soup", tmp_path / "run0.pt", *given)[0] == 0
-    code, _, err = run(capsys, "soup", tmp_path / "run0.pt", *given, "--plan")
-    assert (code, "--logits-only builds no soup" in err) == (2, True)
-    both = ["rank", "--logits", tmp_path / "deep" / "logits", "--logits", tmp_path / "flat" / "logits"]
-    document = json.loads(run(capsys, *both, "--json")[1])
-    assert document["models"] == len(checkpoints) + 1
-    assert document["samples"] == len(task().split[0])
-    document = json.loads(run(capsys, *both, "--json", "--samples", "all", "--searcher", "exhaustive", "--top", 99)[1])
-    assert document["samples"] == 300
-    assert any("flat/run0" in row["recipe"] and "deep/run0" in row["recipe"] for row in document["shortlist"])
-    assert "all 300 samples of a run" in run(capsys, *both, "--samples", "all")[1]
-    assert "samples that select in that run" in run(capsys, *both)[1]
-    labels = tmp_path / "deep" / "logits" / "labels.npy"
-    assert json.loads(run(capsys, *both, "--json", "--labels", labels)[1])["models"] == len(checkpoints) + 1
+    best = json.loads(out)["best_ingredient"]
+    losses = [np.log(np.exp(one).sum(axis=1)) - one[np.arange(80), labels] for one in logits]
+    assert best["nll"] == pytest.approx(min(loss.mean() for loss in losses), abs=1e-6)

@@ -6,7 +6,6 @@ import json
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 from helpers.command_line import SMALL, run
 from safetensors.torch import load_file
@@ -83,77 +82,6 @@ def test_a_plan_spends_nothing(capsys: pytest.CaptureFixture, soup: list, tmp_pa
     assert "on top of that start-up" in " ".join(out.replace("│", " ").split())
     assert not (tmp_path / "run").exists()
     assert json.loads(run(capsys, *soup, "--plan", "--json")[1])["passes"] == 5
-
-
-def test_rank_takes_logits_from_anywhere(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    labels = rng.integers(4, size=200)
-    for i in range(6):
-        np.save(tmp_path / f"model{i}.npy", np.eye(4)[labels] + rng.normal(scale=1.0, size=(200, 4)))
-    np.save(tmp_path / "truth.npy", labels)
-    elsewhere = tmp_path / "truth.npy"
-    code, out, _ = run(capsys, "rank", "--logits", tmp_path, "--labels", elsewhere, "--top", 3, "--json")
-    assert code == 0
-    document = json.loads(out)
-    assert len(document["shortlist"]) == 3
-    assert document["shortlist"][0]["accuracy"] > document["best_ingredient"]["accuracy"]
-    code, out, _ = run(capsys, "rank", "--logits", tmp_path, "--labels", elsewhere, "--searcher", "monte-carlo")
-    assert code == 0
-    assert "63 candidates scored" in out  # all subsets of six
-
-
-def test_average_writes_the_mean(capsys: pytest.CaptureFixture, checkpoints: list[Path], tmp_path: Path) -> None:
-    target = tmp_path / "soup.safetensors"
-    code, _, _ = run(capsys, "average", *checkpoints[:2], "--mix", "0.25,0.75", "-o", target)
-    assert code == 0
-    one, other = load_file(checkpoints[0]), load_file(checkpoints[1])
-    for name, tensor in load_file(target).items():
-        np.testing.assert_allclose(tensor, 0.25 * one[name] + 0.75 * other[name], rtol=1e-6)
-
-
-def test_inspect_says_compatible_or_why_not(
-    capsys: pytest.CaptureFixture, checkpoints: list[Path], tmp_path: Path
-) -> None:
-    code, out, _ = run(capsys, "inspect", *checkpoints)
-    assert (code, "compatible: they can be averaged" in out) == (0, True)
-    twin = tmp_path / "twin.safetensors"
-    twin.write_bytes(checkpoints[0].read_bytes())
-    code, _, err = run(capsys, "inspect", *checkpoints, twin)
-    assert (code, "twin and run0 have the same contents" in err) == (2, True)
-    code, out, _ = run(capsys, "inspect", *checkpoints, "--json")
-    assert json.loads(out)["compatible"] is True
-
-
-def test_searchers_are_listed_with_their_options(capsys: pytest.CaptureFixture) -> None:
-    code, out, _ = run(capsys, "searchers", "--json")
-    assert code == 0
-    listed = {one["name"]: one for one in json.loads(out)["searchers"]}
-    assert {"monte-carlo", "greedy", "optuna-tpe", "deap-ga"} <= listed.keys()
-    assert [option["name"] for option in listed["greedy"]["options"]] == ["accept"]
-    assert all(one["summary"] and one["owner"].startswith("radin") for one in listed.values())
-    assert "monte-carlo" in run(capsys, "searchers")[1]
-
-
-@pytest.mark.parametrize("command", ["demo", "soup", "rank", "average", "inspect", "searchers"])
-def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture, command: str) -> None:
-    code, out, _ = run(capsys, command, "--help")
-    assert code == 0
-    assert f"radin {command}" in out[out.index("Example") :]
-    assert "--json" in out
-
-
-def test_help_needs_no_heavy_library(tmp_path: Path) -> None:
-    import subprocess
-    import sys
-
-    check = (
-        "import sys; from radin.cli import main\n"
-        "try: main(['--help'])\n"
-        "except SystemExit: pass\n"
-        "print([m for m in ('torch', 'optuna', 'deap', 'numpy', 'matplotlib') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", check], check=True, capture_output=True, text=True)
-    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_the_command_line_and_the_library_have_the_same_defaults() -> None:

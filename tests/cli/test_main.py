@@ -1,8 +1,10 @@
 """Exit codes, and what is said when a command ends early."""
 
+from pathlib import Path
+
 import click
 import pytest
-from helpers.command_line import run
+from helpers.command_line import refused, run
 
 
 @pytest.mark.parametrize(
@@ -24,3 +26,31 @@ def test_how_a_command_ends(
     assert (ended, out) == (code, "")
     assert said in err
     assert ("goes on" in err) == (code == 130)
+
+
+@pytest.mark.parametrize("command", ["demo", "soup", "rank", "average", "inspect", "searchers"])
+def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture, command: str) -> None:
+    code, out, _ = run(capsys, command, "--help")
+    assert code == 0
+    assert f"radin {command}" in out[out.index("Example") :]
+    assert "--json" in out
+
+
+def test_help_needs_no_heavy_library(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    check = (
+        "import sys; from radin.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('torch', 'optuna', 'deap', 'numpy', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", check], check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_an_unknown_command_or_option(capsys: pytest.CaptureFixture) -> None:
+    assert "No such command 'stew'; known are: demo, soup" in refused(capsys, "stew")
+    assert "did you mean soup?" in refused(capsys, "sup")
+    assert "--task" in refused(capsys, "soup", "x.safetensors")

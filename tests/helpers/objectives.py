@@ -3,6 +3,8 @@
 import numpy as np
 
 import radin
+from radin.recipe import flips_of
+from radin.testing import ToyObjective
 
 
 class Additive:
@@ -63,6 +65,30 @@ class Capable(Additive):
 
     def tie_break(self, weights):
         return np.zeros(len(weights))
+
+
+class Together(ToyObjective):
+    """A toy that scores all neighbours of a subset in one go."""
+
+    def neighbours(self, mask):
+        moves = flips_of(mask)
+        allowed = moves.any(axis=1)
+        scores = np.full(len(mask), -np.inf)
+        scores[allowed] = self(moves[allowed])
+        return scores
+
+
+def value(objective, members):
+    """The score of the subset with these members; nothing is counted."""
+    return objective.value(np.isin(np.arange(len(objective.names)), sorted(members))[None])[0]
+
+
+def best_and_blind(searcher, evaluations):
+    """The best score that a searcher finds, and the 99.9 % quantile of the scores of random subsets."""
+    objective = ToyObjective(16, seed=5)
+    blind = objective.value(np.random.default_rng(0).random((3000, 16)) < 0.5)
+    found = radin.search(searcher, objective, radin.Budget(candidates=evaluations), seed=1)
+    return found[0].score, np.quantile(blind, 0.999)
 
 
 def propose(*batches):

@@ -1,10 +1,15 @@
-"""What the surrogate's scores really are, in rational arithmetic on the stored logits; and banks made to be hard."""
+"""Scores of recipes in rational arithmetic on the stored logits, and banks that are hard to score."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 
 import numpy as np
+
+from radin.recipe import as_proposals
+from radin.scoring.logit_bank import LogitBank
+from radin.scoring.metrics import METRICS
+from radin.scoring.surrogate.scorers import coefficients_of
 
 
 def winners(logits, labels, coefficients, top=1):
@@ -89,3 +94,43 @@ WIDE = {
         rng.integers(-3, 4, size=(n, m, c)) * np.finfo(dtype).smallest_subnormal
     ).astype(dtype),
 }
+
+#: Every kind of hard bank with the dtypes that can hold it.
+CASES = [(name, dtype) for name in HARD for dtype in (np.float16, np.float32, np.float64)]
+CASES += [(name, dtype) for name in WIDE for dtype in (np.float32, np.float64)]
+SHAPES = [(1, 7, 3), (2, 9, 2), (5, 12, 4), (12, 8, 6)]
+
+
+def hard(name, dtype, shape):
+    """A generator, logits `[n, m, c]` of this kind, and labels."""
+    rng = np.random.default_rng([0, *shape])
+    logits = {**HARD, **WIDE}[name](rng, *shape, dtype)
+    return rng, logits, rng.integers(shape[2], size=shape[1])
+
+
+def as_weights(rows):
+    """The weights that the surrogate really uses: rows that are subsets count as subsets."""
+    return coefficients_of(as_proposals(rows, rows.shape[1]))
+
+
+def spread(logits, labels):
+    """A metric of one's own: one number that is no mean."""
+    return float(np.median(np.take_along_axis(logits, labels[:, None], axis=1)))
+
+
+def each(logits, labels):
+    """A metric of one's own: one number per sample."""
+    return np.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
+
+
+#: The names of all metrics, and two metrics of one's own.
+METRIC = [*sorted(METRICS), spread, each]
+
+
+def bank(n=9, m=90, c=8, dtype=np.float32, seed=0):
+    """Networks that are right more often than not, and agree a little."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(c, size=m)
+    logits = rng.normal(size=(1, m, c)) + 0.6 * rng.normal(size=(n, m, c))
+    logits[:, np.arange(m), labels] += 1.2
+    return LogitBank.from_arrays((2 * logits).astype(dtype), labels)

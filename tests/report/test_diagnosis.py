@@ -6,18 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 from helpers.small import Network, make_pool, task, train
 from safetensors.torch import load_file, save_file
 
 import radin
-from radin.cli.main import cli
 from radin.demo import digits
 from radin.errors import InputError
 from radin.evaluation.gram import Gram, weight_gram
 from radin.report.diagnosis import diagnose
 from radin.report.findings import home_group, search_findings, soup_findings, weight_findings
-from radin.report.picture import draw_diagnosis
 from radin.report.verified_soup import VerifiedSoup
 
 
@@ -145,24 +142,6 @@ def test_a_search_that_was_still_improving_is_mentioned(stopped: str, improved: 
 def test_soups_take_a_task(checkpoints: list[Path]) -> None:
     with pytest.raises(InputError, match="takes a task"):
         diagnose(radin.Pool(checkpoints), soups=2)
-
-
-def test_the_command_prints_verdict_and_draws(checkpoints: list[Path], tmp_path: Path) -> None:
-    call = ["diagnose", *map(str, checkpoints), "--picture", str(tmp_path / "seen.png")]
-    plain = CliRunner().invoke(cli, call, catch_exceptions=False)
-    assert "Nothing in the weights speaks against souping this pool" in plain.output
-    assert (tmp_path / "seen.png").read_bytes().startswith(b"\x89PNG")
-    file = Path(__file__).parents[1] / "helpers" / "small.py"
-    more = ["--task", f"{file}:task", "--run-dir", str(tmp_path / "run"), "--soups", "1", "--json"]
-    full = CliRunner().invoke(cli, ["diagnose", *map(str, checkpoints), *more], catch_exceptions=False)
-    assert json.loads(full.stdout)["evaluated"] == 1
-    assert (tmp_path / "run" / "diagnosis.png").exists()
-
-
-def test_names_that_look_like_formulas_are_drawn(checkpoints: list[Path], tmp_path: Path) -> None:
-    names = ["$\\frac$", "a$", "_{", "50 %", "x^2"]
-    draw_diagnosis(diagnose(radin.Pool(checkpoints, names)), tmp_path / "seen.png")
-    assert (tmp_path / "seen.png").exists()
 
 
 def test_soups_that_know_more_than_their_ensembles_point_to_batchnorm_statistics() -> None:

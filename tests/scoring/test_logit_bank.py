@@ -9,11 +9,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radin.common.array_folder import ArrayFolder
-from radin.errors import DataError, MissingFileError
+from radin.errors import DataError
 from radin.scoring import logit_bank as logits_module
 from radin.scoring.logit_bank import LogitBank
-from radin.scoring.logit_folder import write_labels
 from radin.scoring.surrogate import Surrogate
 
 N, M, C = 3, 11, 4
@@ -200,14 +198,6 @@ def test_a_folder_of_arrays_is_a_bank_that_stays_on_disk(tmp_path):
     assert isinstance(below.base, mmap.mmap)
 
 
-def test_labels_may_lie_elsewhere_or_have_another_name(tmp_path):
-    (tmp_path / "logits").mkdir()
-    np.save(tmp_path / "logits" / "a.npy", LOGITS[0])
-    np.save(tmp_path / "logits" / "truth.npy", LABELS)
-    bank = LogitBank.from_folder(tmp_path / "logits", tmp_path / "logits" / "truth.npy")
-    assert bank.names == ("a",)
-
-
 def test_labels_that_no_logits_agree_with_are_blamed_by_their_file(tmp_path):
     for name, logits in zip("abc", LOGITS, strict=True):
         np.save(tmp_path / f"{name}.npy", logits)
@@ -216,56 +206,6 @@ def test_labels_that_no_logits_agree_with_are_blamed_by_their_file(tmp_path):
         LogitBank.from_folder(tmp_path)
     np.save(tmp_path / "b.npy", LOGITS[1][:-1])
     with pytest.raises(DataError, match="a: expected logits of shape"):
-        LogitBank.from_folder(tmp_path)
-
-
-def test_folders_that_hold_no_bank_are_named(tmp_path):
-    with pytest.raises(MissingFileError, match="no such folder"):
-        LogitBank.from_folder(tmp_path / "nowhere")
-    np.save(tmp_path / "a.npy", LOGITS[0])
-    with pytest.raises(MissingFileError, match=r"labels\.npy: expected the labels"):
-        LogitBank.from_folder(tmp_path)
-    np.save(tmp_path / "labels.npy", LABELS)
-    for content in (b"", b"no array", (tmp_path / "a.npy").read_bytes()[:100], (tmp_path / "a.npy").read_bytes()[:-8]):
-        (tmp_path / "b.npy").write_bytes(content)
-        with pytest.raises(DataError, match=r"b\.npy: expected a numpy array"):
-            LogitBank.from_folder(tmp_path)
-
-
-def test_an_array_of_pickled_objects_is_not_loaded(tmp_path):
-    np.save(tmp_path / "a.npy", np.array([{"any": "object"}]), allow_pickle=True)
-    np.save(tmp_path / "labels.npy", LABELS)
-    with pytest.raises(DataError, match=r"a\.npy: expected a numpy array"):
-        LogitBank.from_folder(tmp_path)
-
-
-def test_a_folder_with_a_split_gives_the_samples_that_select(tmp_path):
-    np.save(tmp_path / "a.npy", LOGITS[0])
-    write_labels(tmp_path, LABELS, np.array([0, 2]))
-    bank = LogitBank.from_folder(tmp_path)
-    np.testing.assert_array_equal(bank.labels, LABELS[[0, 2]])
-    np.testing.assert_array_equal(all_rows(bank, 0), LOGITS[0][[0, 2]])
-    assert LogitBank.from_folder(tmp_path, samples="all").n_samples == len(LABELS)
-
-
-@pytest.mark.parametrize("file", ["a.npy", "labels.npy", "split.json"])
-def test_a_damaged_file_of_a_run_is_named(tmp_path, file):
-    ArrayFolder(tmp_path).store("a", "key", LOGITS[0])
-    write_labels(tmp_path, LABELS, np.array([0, 2]))
-    assert LogitBank.from_folder(tmp_path).n_samples == 2
-    content = (tmp_path / file).read_bytes()
-    changed = content.replace(b"2", b"1") if file == "split.json" else content[:-1] + bytes([content[-1] ^ 1])
-    (tmp_path / file).write_bytes(changed)
-    with pytest.raises(DataError, match=re.escape(file)):
-        LogitBank.from_folder(tmp_path)
-
-
-@pytest.mark.parametrize("split", ["[0]", "{", '{"samples": 1, "selection": [0]}', '{"samples": 5, "selection": [9]}'])
-def test_a_split_that_does_not_fit_is_refused(tmp_path, split):
-    np.save(tmp_path / "a.npy", LOGITS[0])
-    write_labels(tmp_path, LABELS)
-    (tmp_path / "split.json").write_text(split)
-    with pytest.raises(DataError, match=r"split\.json"):
         LogitBank.from_folder(tmp_path)
 
 

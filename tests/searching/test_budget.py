@@ -224,12 +224,18 @@ def test_a_ledger_that_cannot_be_opened_takes_no_space_to_mend(tmp_path):
     assert "space" not in str(met.value)
 
 
-def test_a_full_disk_is_named_and_what_was_there_stays(tmp_path):
+def test_a_full_disk_is_named_and_what_was_there_stays(tmp_path, monkeypatch):
     # SQLite reports a file that may not grow as it reports a full disk.
-    path = tmp_path / "ledger.db"
+    path, connect = tmp_path / "ledger.db", sqlite3.connect
+
+    def limited(*given, **more):
+        connection = connect(*given, **more)
+        connection.execute("PRAGMA max_page_count = 20")
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", limited)
     with Ledger(path) as ledger:
         ledger.set_fact("small", 1)
-        ledger._db.execute(f"PRAGMA max_page_count = {Path(path).stat().st_size // 4096}")
         with pytest.raises(StorageError, match="full; free some space"):
             ledger.set_fact("large", "x" * 100_000)
         assert ledger.fact("small") == 1

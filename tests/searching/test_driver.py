@@ -179,7 +179,7 @@ def test_seconds_are_looked_at_after_each_soup_and_add_up_over_restarts(tmp_path
             radin.search(propose(batch), Dies(WORTH), budget, ledger=ledger)
         (row,) = ledger.searches()
         assert row["stopped"] is None and row["seconds"] > 0
-        ledger._execute("UPDATE searches SET seconds = 99.9999999")
+        ledger.update_search(row["key"], charged=row["charged"], seconds=99.9999999, stopped=None)
         result = radin.search(propose(batch[:1], batch), Additive(WORTH), budget, ledger=ledger)
         assert result.stopped in ("seconds", "finished") and result.seconds > 99.9
         ended = ledger.searches()

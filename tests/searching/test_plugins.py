@@ -17,7 +17,6 @@ from pydantic import Field
 
 import radin
 from radin.errors import PluginError, UnknownSearcherError
-from radin.searching import plugins
 from radin.searching.plugins import Broken, Registry, Searcher, get_searcher
 
 ROOT = Path(__file__).parents[2]
@@ -134,57 +133,23 @@ def test_a_searcher_called_otherwise_than_its_entry_point_is_found(installed):
 def test_each_of_radin_s_own_entry_points_registers_its_own_name_only():
     own = [entry for entry in metadata.entry_points(group="radin") if entry.dist.name == "radin"]
     for entry in own:
-        assert list(plugins._load(entry, "radin")) == [entry.name]
+        registered = []
+        entry.load().register_searchers(registered.append)
+        assert [Searcher.of(function).name for function in registered] == [entry.name]
     assert len(own) >= 9
 
 
 def test_an_own_plugin_that_does_not_load_is_named(monkeypatch):
-    lost = next(iter(metadata.entry_points(group="radin", name="greedy")))
+    load = metadata.EntryPoint.load
 
-    def fails(entry, owner, load=plugins._load):
-        if entry == lost:
+    def fails(entry):
+        if entry.name == "greedy":
             raise ImportError("gone")
-        return load(entry, owner)
+        return load(entry)
 
-    monkeypatch.setattr(plugins, "_load", fails)
+    monkeypatch.setattr(metadata.EntryPoint, "load", fails)
     with pytest.raises(UnknownSearcherError, match=r"broken: 'greedy' of radin .* \(ImportError: gone\)"):
         get_searcher("greedy")
-
-
-def test_options_come_from_the_signature():
-    searcher = Searcher.of(probe)
-    assert (searcher.name, searcher.summary, searcher.owner) == ("probe", "Proposes at random.", f"module {__name__}")
-    assert [(o.name, o.type, o.default, o.description) for o in searcher.options.values()] == [
-        ("rate", "float ≥ 0, < 1", 0.5, "how fast"),
-        ("mode", "'up' | 'down'", "up", ""),
-        ("count", "int ≥ 1", 3, "how many"),
-        ("limit", "int | null", None, ""),
-        ("loud", "bool", False, ""),
-    ]
-
-
-def test_strings_of_the_command_line_become_what_they_mean():
-    given = {"rate": "0.25", "mode": "down", "count": "7", "limit": "null", "loud": "true"}
-    expected = {"rate": 0.25, "mode": "down", "count": 7, "limit": None, "loud": True}
-    assert Searcher.of(probe).validate(given) == expected
-    assert Searcher.of(probe).validate({"limit": "12"})["limit"] == 12
-    assert Searcher.of(probe).validate({}) == {"rate": 0.5, "mode": "up", "count": 3, "limit": None, "loud": False}
-
-
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        ({"ratio": 1}, r"'probe' has no option 'ratio' \(did you mean 'rate'\?\); its options: rate, mode, count"),
-        ({"rate": "fast"}, r"'probe': option 'rate' must be float ≥ 0, < 1, got 'fast'"),
-        ({"rate": 1.0}, r"option 'rate' must be float ≥ 0, < 1, got 1.0 .*less than 1"),
-        ({"mode": "Up"}, r"option 'mode' must be 'up' \| 'down', got 'Up'"),
-        ({"count": 2.5}, "option 'count' must be int ≥ 1, got 2.5"),
-        ({"limit": "none"}, r"option 'limit' must be int \| null, got 'none'"),
-    ],
-)
-def test_options_that_are_unknown_or_of_another_type(options, says):
-    with pytest.raises(PluginError, match=says):
-        Searcher.of(probe).validate(options)
 
 
 def test_a_name_is_the_function_s_or_the_one_given():
@@ -197,16 +162,6 @@ def test_a_name_is_the_function_s_or_the_one_given():
     assert Searcher.of(bound, name="slow").validate({})["rate"] == 0.25
     with pytest.raises(PluginError, match="no name for a searcher"):
         Searcher.of(probe, name="two words")
-
-
-@pytest.mark.parametrize(
-    "signature", ["", "problem, other", "problem, **more", "problem, *, a: int", "problem, *, a=1"]
-)
-def test_a_signature_that_is_no_searcher_s(signature):
-    scope = {}
-    exec(f"def odd({signature}):\n    yield", scope)
-    with pytest.raises(PluginError, match=r"expected a signature `\(problem, \*, option: type = default"):
-        Searcher.of(scope["odd"])
 
 
 def test_an_unknown_name_says_what_is_near_and_what_is_broken():

@@ -5,26 +5,11 @@ import pytest
 import torch
 from helpers.layouts import paint
 from helpers.small import clouds, task
-from hypothesis import given
-from hypothesis import strategies as st
 from torch.utils.data import DataLoader, TensorDataset
 
 from radin.errors import DataError, InputError
 from radin.tasks.data import Rows
 from radin.tasks.images import ImageFolder
-from radin.tasks.split import sample_rows
-
-
-@given(st.lists(st.integers(0, 4), min_size=1, max_size=60), st.integers(1, 70), st.integers(0, 3))
-def test_every_class_gives_its_share(labels: list[int], n: int, seed: int) -> None:
-    array = np.array(labels, dtype=np.int64)
-    rows = sample_rows(array, n, seed)
-    assert len(rows) == min(n, len(labels))
-    assert (np.diff(rows) > 0).all()
-    for one, count in zip(*np.unique(array, return_counts=True), strict=True):
-        share = count * len(rows) / len(labels)
-        assert np.floor(share) <= (array[rows] == one).sum() <= np.ceil(share)
-    assert sample_rows(array, n, seed).tolist() == rows.tolist()
 
 
 def test_every_form_gives_as_many(tmp_path) -> None:

@@ -1,10 +1,7 @@
 """A task runs networks on rows: one primitive, right at every batch size and on every device."""
 
-import subprocess
-import sys
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +10,6 @@ from helpers.small import SAMPLES, Network, clouds, task
 
 import radin
 from radin.errors import InputError, TaskError
-from radin.tasks.split import split_rows
 
 
 def all_logits(one: radin.Task, network: torch.nn.Module, batch_size: int | None = None) -> np.ndarray:
@@ -146,39 +142,7 @@ def test_the_code_of_a_task_is_part_of_its_key() -> None:
     assert one.key(one.rows) != radin.Task(partial(build, 3), clouds(20, 1)).key(one.tests.get("test", task().rows))
 
 
-def test_the_split_is_stratified_and_repeatable() -> None:
-    labels = np.repeat([0, 1, 2], [100, 50, 1])
-    chosen, held = split_rows(labels, 0.2, seed=3)
-    assert len(held) == 30
-    assert np.bincount(labels[held], minlength=3).tolist() == [20, 10, 0]
-    assert sorted([*chosen, *held]) == list(range(151))
-    assert split_rows(labels, 0.2, seed=3)[1].tolist() == held.tolist()
-    assert split_rows(labels, 0.2, seed=4)[1].tolist() != held.tolist()
-    assert len(split_rows(labels, 0.0, seed=3)[1]) == 0
-
-
 def test_with_a_test_set_all_data_select() -> None:
     one = task(test=clouds(40, 2))
     assert len(one.split[0]) == SAMPLES
     assert len(one.split[1]) == 0
-
-
-def test_the_code_is_the_same_in_every_process(tmp_path: Path) -> None:
-    """Bound objects are told apart by what they hold, not by where in memory they lie."""
-    (tmp_path / "tasks_by_config.py").write_text(
-        "from functools import partial\n"
-        "from pathlib import Path\n"
-        "import radin\nfrom helpers import small\n"
-        "class Config:\n"
-        "    def __init__(self, width): self.width, self.where = width, Path('x')\n"
-        "def build(config): return small.Network()\n"
-        "def code(width): return radin.Task(partial(build, Config(width)), small.clouds(10, 0)).code\n"
-    )
-    paths = [str(tmp_path), str(Path(__file__).parent.parent)]
-    script = f"import sys; sys.path[:0] = {paths}; import tasks_by_config as t; print(t.code(3), t.code(3), t.code(4))"
-    codes = [
-        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
-        for _ in range(2)
-    ]
-    assert codes[0] == codes[1]
-    assert codes[0][0] == codes[0][1] != codes[0][2]

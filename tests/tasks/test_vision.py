@@ -3,7 +3,6 @@
 import argparse
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from radin.cli.main import main
-from radin.errors import InputError, TaskError
+from radin.errors import InputError
 from radin.tasks.load import load_task
 from radin.tasks.vision import timm_classification, torchvision_classification
 
@@ -248,10 +247,3 @@ def test_what_cannot_be_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         function(data=lab.data, **arguments)
-
-
-@pytest.mark.parametrize("library", LIBRARIES)
-def test_a_missing_library_says_what_to_install(library: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(TaskError, match=rf"{library} cannot be imported.*pip install {library}.*torchvision"):
-        load_task(library, {"arch": "resnet18", "data": str(tmp_path)})

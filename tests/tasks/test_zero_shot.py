@@ -1,6 +1,5 @@
 """Heads that come from prompts, on the small CLIP."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,10 @@ from safetensors.torch import load_file, save_file
 
 import radin
 from radin.errors import MissingFileError, TaskError
-from radin.tasks.clip import Architecture, Weights
+from radin.tasks.clip import Architecture
 from radin.tasks.load import load_task
 from radin.tasks.open_clip import classification, zero_shot_classifier
-from radin.tasks.prompts import CIFAR, read_classnames, read_templates
+from radin.tasks.prompts import CIFAR
 
 DEVICES = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
 
@@ -108,35 +107,12 @@ def test_image_towers_share_the_head_of_the_pretrained_text_tower(
     assert result.best.score > 0.3
 
 
-def test_weights_of_a_tag_are_fetched_once_they_are_needed(
-    lab: Lab, weights: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(open_clip, "download_pretrained", lambda known: str(weights))
-    model = Architecture.read(lab.arch).build()
-    Weights("ViT-B-32", "openai").load_into(model)
-    assert all(torch.equal(tensor, lab.clip.state_dict()[name]) for name, tensor in model.state_dict().items())
-
-    def offline(known: dict[str, Any]) -> str:
-        raise OSError("no route to host")
-
-    monkeypatch.setattr(open_clip, "download_pretrained", offline)
-    with pytest.raises(TaskError, match=r"no route to host.*timm/vit_base_patch32_clip_224\.openai.*pretrained=FILE"):
-        Weights("ViT-B-32", "openai").load_into(model)
-
-
 def test_weights_that_do_not_load_are_refused(lab: Lab) -> None:
     with pytest.raises(MissingFileError, match=r"nowhere\.pt: no such file"):
         lab.task(head="zero-shot", layout="image", pretrained="nowhere.pt")
     task = lab.task(head="zero-shot", layout="image", pretrained=str(lab.classifiers[0]))
     with pytest.raises(TaskError, match="does not load as weights of this architecture"):
         task.prepare_network(task.network())
-
-
-def test_a_tokenizer_that_is_not_there_says_what_to_bring(tmp_path: Path) -> None:
-    text = CONFIG["text_cfg"] | {"hf_tokenizer_name": "nobody/nothing"}
-    (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": CONFIG | {"text_cfg": text}}))
-    with pytest.raises(TaskError, match=r"tokenizer .* could not be loaded.*give arch=FOLDER with the tokenizer's"):
-        Architecture.read(tmp_path).tokenizer()
 
 
 def test_other_weights_of_the_text_tower_are_another_task(lab: Lab, weights: Path) -> None:
@@ -146,16 +122,3 @@ def test_other_weights_of_the_text_tower_are_another_task(lab: Lab, weights: Pat
         torch.save({name: factor * tensor for name, tensor in lab.clip.state_dict().items()}, weights)
         codes.append(load_task("open_clip", given | {"pretrained": str(weights)}, device="cpu").code)
     assert codes[0] == codes[1] != codes[2]
-
-
-def test_imagenet_prompts_come_from_open_clip() -> None:
-    assert len(set(read_templates("imagenet"))) == 80
-    assert len(read_templates("imagenet-simple")) == 7
-    assert read_classnames("imagenet")[:2] == ("tench", "goldfish")
-
-
-def test_cifar_prompts_come_along() -> None:
-    assert len(set(read_templates("cifar"))) == 18
-    assert read_classnames("cifar10")[1::7] == ("automobile", "ship")
-    hundred = read_classnames("cifar100")
-    assert (len(set(hundred)), list(hundred), hundred[1]) == (100, sorted(hundred), "aquarium fish")

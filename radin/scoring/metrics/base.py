@@ -28,7 +28,7 @@ BOOTSTRAP_SEED = 0
 
 
 class Metric(ABC):
-    """The quality of logits, given labels.
+    """A measure of logits against labels.
 
     Derived classes define `name`, `measure` and `value_of`. Everything else follows from these, and is overridden where
     a metric has something better.

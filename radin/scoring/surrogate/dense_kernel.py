@@ -1,4 +1,4 @@
-"""Averaged logits in full: the reference kernels, and the ones for metrics that need every class.
+"""Kernels that average all logits: reference kernels, and kernels for metrics that need every class.
 
 Costs `K · N · M · C` multiplications, in float64, in blocks of samples and recipes.
 """
@@ -27,7 +27,7 @@ _PIECE_VALUES = 1 << 18  # averaged logits of a block of recipes, by each of sev
 
 @runtime_checkable
 class Bank(Protocol):
-    """The part of `radin.LogitBank` that the surrogate reads."""
+    """The source of logits for a surrogate: a `radin.LogitBank`."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Dropping redundant rivals, see `margins`."""
+"""Drops redundant rivals; see `margins`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _WORTHWHILE = 1 / 500
 def irredundant(batch: Candidates, labels: Int64[np.ndarray, " s"]) -> Int64[np.ndarray, " kept"]:
     """Rivals with fewer dominators than their sample has places left, ordered by sample.
 
-    Round t compares the t-th kept rival of every sample with all later ones; what it drops, it drops for good, and it
-    is kept for good itself. Rivals are sorted by descending sum of logits, so that dominators tend to come first.
+    Round t compares the t-th kept rival of every sample with all later ones; a dropped rival does not return, and
+    the t-th rival itself stays. Rivals are sorted by descending sum of logits, so that dominators tend to come first.
     """
     values = torch.from_numpy(batch.rivals)
     values = values.float() if values.dtype == torch.float16 else values

@@ -1,4 +1,4 @@
-"""Real arithmetic on stored logits: what is right where floating point cannot tell.
+"""Real arithmetic on stored logits, for comparisons that floating point cannot decide.
 
 The truth of a recipe is Σ cᵢ Lᵢ over its members, in real numbers, for coefficients cᵢ that are all 1 for a subset
 and the float64 mixing weights otherwise. Dividing by Σ cᵢ changes no comparison, so nothing is divided.

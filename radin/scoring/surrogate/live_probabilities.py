@@ -14,8 +14,8 @@ Only subsets of at least two are scored, as the loss of one ingredient is known.
 - A *class* of a sample is replaced by the constant `½ (low + high)` in Z, which makes Z wrong by at most
   `½ (high − low)`, and log Z by at most that over Z₀, since neither Z is below Z₀.
 
-Those with the smallest errors are replaced, while the errors of a block of samples sum to at most ε per sample. What is
-left is stored as integers, multiples of `2⁻ᵏ`, such that sums over ingredients are exact in int32.
+Those with the smallest errors are replaced, while the errors of a block of samples sum to at most ε per sample. The
+rest is stored as integers, multiples of `2⁻ᵏ`, such that sums over ingredients are exact in int32.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class LiveProbabilities:
         starts: live classes of the j-th live sample are rows `starts[j]` to `starts[j + 1]`.
         rows: the log-probabilities as multiples of `2⁻ᵏ`.
         bits: k.
-        bound: how far the mean of log Z may be from the true one, by the constants and by the integers.
+        bound: largest error of the mean of log Z, from the constants and from the integers.
         spread: mean over all samples of `log C − log Z₀`, 0 for replaced ones; rounding errors grow with it.
     """
 
@@ -82,11 +82,11 @@ class _Block:
 
 
 def live_probabilities(bank: Bank, epsilon: float) -> LiveProbabilities | None:
-    """Reads the logits once, in blocks, and keeps what is live.
+    """Reads the logits once, in blocks, and keeps the live part.
 
     Arguments:
         bank: the stored logits.
-        epsilon: how far a mean loss may be off by what is replaced by constants.
+        epsilon: largest error of a mean loss from the parts that are replaced by constants.
 
     Returns:
         None where the live log-probabilities would not fit the memory or the range of float32.
@@ -147,7 +147,7 @@ def _keep(bank: Bank, piece: tuple[int, int], epsilon: float) -> _Block:
 
 
 def _cheapest(errors: np.ndarray, budget: float) -> tuple[np.ndarray, float]:
-    """Marks the smallest errors while their sum is within the budget; and that sum."""
+    """Marks the smallest errors while their sum is within the budget. Returns the marks and the sum."""
     ranked = np.sort(errors, axis=None)
     sums = np.cumsum(ranked)
     number = int(np.searchsorted(sums, budget, side="right")) if budget > 0 else 0

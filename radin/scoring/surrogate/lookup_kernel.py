@@ -1,4 +1,4 @@
-"""Accuracy of many subsets by looking up: each margin is the sum of a few entries of tables.
+"""Accuracy of many subsets by table lookup: each margin is the sum of a few table entries.
 
 The ingredients are taken in groups of b, and the sums of all subsets of each group tabulated, for one tile of live rows
 at a time. A margin then takes `N / b` additions instead of N multiplications (the "method of four Russians", Arlazarov
@@ -27,14 +27,14 @@ from radin.scoring.surrogate.margins import LiveMargins
 from radin.scoring.surrogate.parallel import run, workers
 from radin.scoring.surrogate.undecided import decide
 
-#: Subsets at once from which tables are worth making, and the most ingredients for which they are.
+#: Least number of subsets in a batch, and largest number of ingredients, for which tables are made.
 FEWEST, MOST_INGREDIENTS = 1024, 64
 
 _ENTRIES = 2048  # of the tables, per live row; more if groups of four ingredients need more
 _VALUES = 1 << 19  # entries of the tables of one tile: 2 MiB
 _AGAIN = 1 << 10  # subsets whose margins on a tile are summed again together
 _DOUBTS = 1 << 12  # samples in doubt that are decided at once
-_LANES = 16  # samples of a tile are a multiple of this, which vectors like
+_LANES = 16  # samples of a tile are a multiple of this, as vector instructions need
 
 #: Open samples, and the subsets for which they are in doubt.
 _Doubts = tuple[np.ndarray, np.ndarray]
@@ -42,7 +42,7 @@ _Doubts = tuple[np.ndarray, np.ndarray]
 
 @cache
 def compiled() -> Any:
-    """The compiled loops; None where numba is not installed, or does not work with what is."""
+    """The compiled loops; None where numba is not installed, or does not work with the installed numpy."""
     try:
         from radin.scoring.surrogate import numba_loops as loops
     except ImportError:
@@ -80,7 +80,7 @@ class LookupKernel:
         self._tiles = _cut(live, _VALUES // (self._groups << self._bits), self._groups * self._bits)
 
     def hits(self, masks: Bool[np.ndarray, "k n"]) -> Int64[np.ndarray, " k"]:
-        """The number of open samples that each subset gets right."""
+        """Number of open samples that each subset gets right."""
         entries = np.empty((len(masks), self._groups), dtype=np.uint8)
         sizes = np.zeros(len(masks), dtype=np.int64)
         compiled().number(masks, self._bits, entries, sizes)
@@ -116,7 +116,7 @@ class LookupKernel:
         return hits + self._decided(doubts, masks)
 
     def _decided(self, doubts: list[_Doubts], masks: Bool[np.ndarray, "k n"]) -> Int64[np.ndarray, " k"]:
-        """The number of samples in doubt that each subset gets right."""
+        """Number of samples in doubt that each subset gets right."""
         if not doubts:
             return np.zeros(len(masks), dtype=np.int64)
         samples, subsets = (np.concatenate(column) for column in zip(*doubts, strict=True))

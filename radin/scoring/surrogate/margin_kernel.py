@@ -41,7 +41,8 @@ _RECIPES = {"cpu": 512, "cuda": 4096}  # recipes scored together, at least
 _TILE_VALUES = {"cpu": 1 << 18, "cuda": 1 << 28}  # margins computed together: what a core's cache holds
 _DOUBTS = 1 << 12  # samples in doubt that are decided at once; more of them are not kept
 _INLINE = 1 << 22  # multiplications below which threads do not pay
-_WORTH_LOADING = 1 << 35  # multiplications that take about as long as loading numba and compiling with it
+#: Multiplications that take about as long as loading numba and compiling with it.
+WORTH_LOADING = 1 << 35
 
 
 @dataclass
@@ -74,7 +75,7 @@ class MarginKernel:
         self._groups = groups[live.samples]
         self.tiles = make_tiles(live, self._groups if n_groups > 1 else None, self.device)
         self._rows = sum(tile.rows for tile in self.tiles)
-        # whether `lookup_kernel` can count for this bank
+        # the cases that `lookup_kernel` handles
         plain = n_groups == 1 and self.device.type == "cpu" and not (live.places > 1).any()
         self._countable = plain and live.rivals.shape[1] <= MOST_INGREDIENTS
         self._multiplications = 0
@@ -87,7 +88,7 @@ class MarginKernel:
         """
         if recipes.dtype == np.bool_ and len(recipes) >= FEWEST and self._countable:
             self._multiplications += self._rows * recipes.size
-            if (is_loaded() or self._multiplications > _WORTH_LOADING) and compiled() is not None:
+            if (is_loaded() or self._multiplications > WORTH_LOADING) and compiled() is not None:
                 return self._settled + self._lookup.hits(recipes)[:, None]
         return self.products(recipes.astype(np.float64, copy=False))
 
@@ -128,9 +129,9 @@ class MarginKernel:
         """Right samples per group, from margins that a function computes.
 
         Arguments:
-            coefficients: the recipes, for what has to be decided again.
-            bounds: how far each recipe's computed margins may be from the true ones.
-            fill: given a range of recipes, how to compute their margins on a tile.
+            coefficients: the recipes, for samples that have to be decided again.
+            bounds: largest error of each recipe's computed margins.
+            fill: given a range of recipes, returns the function that computes their margins on a tile.
             cost: multiplications per margin.
             unit: ranges of recipes are multiples of this.
         """

@@ -1,4 +1,4 @@
-"""Live margins as matrices that fit the cache: samples with about the same number of rivals lie in one tile."""
+"""Live margins as matrices that fit the cache: samples with about the same number of rivals are in one tile."""
 
 from __future__ import annotations
 

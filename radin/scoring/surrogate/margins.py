@@ -1,4 +1,4 @@
-"""Live margins: what is left of the logits once everything is settled that no recipe can change.
+"""Live margins: the part of the logits that can change with the recipe.
 
 Averaged logits decide a sample through margins only. With `Dᵢ(c) = Lᵢ(label) − Lᵢ(c)`, a rival class c is *beaten* iff
 `Σ wᵢ Dᵢ(c) > 0`, or `≥ 0` where c > label, since ties go to the lower index; and the sample is right iff fewer than
@@ -41,9 +41,9 @@ class LiveMargins:
     """Samples that are still open, each with the rivals that decide it.
 
     Attributes:
-        right: which of the samples of the bank are right for every recipe.
+        right: whether each sample of the bank is right for every recipe.
         samples: indices of the open samples in the bank.
-        places: how many of a sample's rivals below must stay unbeaten for it to be wrong.
+        places: number of a sample's rivals below that must stay unbeaten for it to be wrong.
         starts: rivals of the j-th open sample are rows `starts[j]` to `starts[j + 1]`.
         wins_ties: of each rival, whether the label is the lower index.
         own: stored logits of the label, per open sample.
@@ -65,7 +65,7 @@ class LiveMargins:
 
 
 def prepare(bank: Bank, top: int = 1) -> LiveMargins:
-    """Reads the logits once, in blocks, and keeps what is live.
+    """Reads the logits once, in blocks, and keeps the live part.
 
     Arguments:
         bank: the stored logits.
@@ -123,7 +123,7 @@ def _joined(blocks: list[Candidates]) -> Candidates:
 
 
 def _close(batch: Candidates, right: Bool[np.ndarray, " m"], labels: Int64[np.ndarray, " m"]) -> tuple[np.ndarray, ...]:
-    """Drops redundant rivals, and samples that this settles; what is left, as columns of `LiveMargins`."""
+    """Drops redundant rivals, and samples that are thereby decided. Returns the rest as columns of `LiveMargins`."""
     kept = irredundant(batch, labels[batch.samples])
     counts = np.bincount(batch.owner[kept], minlength=len(batch.samples))
     open_ = counts >= batch.places

@@ -33,8 +33,8 @@ def step_hits(
         kernel: counts them.
         base: whole coefficients of the recipe that is moved from.
         signs: of each ingredient, 1 to add it and −1 to take it away.
-        decided: multiples of the same recipes, but for their rounding to float64, as which they are decided in case of
-            doubt; the coefficients above by default.
+        decided: coefficients by which samples in doubt are decided: multiples of the same recipes, up to rounding
+            to float64; the coefficients above by default.
     """
     import torch
 

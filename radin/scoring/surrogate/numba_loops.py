@@ -1,6 +1,6 @@
 """The loops of `lookup_kernel` and `partition_kernel`, compiled by numba.
 
-Importing this takes a moment, so it is imported when it pays.
+Importing this module takes a moment, so it is imported only when it saves time.
 
 Machine code is kept beside this file or, where that cannot be written, in the user's cache folder; compiling takes
 about two seconds, loading what was kept a fifth of that.
@@ -44,7 +44,7 @@ def _compile(function: Callable[..., Any]) -> Any:
 
 @_compile
 def number(masks: np.ndarray, bits: int, entries: np.ndarray, sizes: np.ndarray) -> None:
-    """Which entry of each group's table is the sum over a subset's members, and how many members it has."""
+    """Computes the entry of each group's table that is the sum over a subset's members, and the number of members."""
     for k in range(len(masks)):
         for g in range(entries.shape[1]):
             entry = 0

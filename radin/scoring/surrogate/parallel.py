@@ -1,4 +1,4 @@
-"""Independent pieces of work on all cores, each piece on one of them.
+"""Runs independent pieces of work on all cores, each piece on one core.
 
 Blocks that fit a core's cache are too small to be shared by cores: the barriers inside every operation cost more than
 the operations, and far more when other processes want the cores, too. So each piece runs whole on a thread of its own
@@ -16,7 +16,7 @@ R = TypeVar("R")
 
 
 def workers(device: object = "cpu") -> int:
-    """The number of threads that work together: as many as torch would use on the CPU, one for any other device."""
+    """Number of threads that work together: torch's number of threads on the CPU, one on any other device."""
     import torch
 
     return torch.get_num_threads() if torch.device(str(device)).type == "cpu" else 1

@@ -36,11 +36,11 @@ from radin.scoring.surrogate.live_probabilities import ABSENT, LiveProbabilities
 from radin.scoring.surrogate.lookup_kernel import MOST_INGREDIENTS, compiled
 from radin.scoring.surrogate.parallel import run, workers
 
-#: How far a mean loss may be off, in nats: a hundredth of the median paired standard error between the leader and the
+#: Largest error of a mean loss, in nats: a hundredth of the median paired standard error between the leader and the
 #: next 16 of 2 048 random subsets on the synthetic bank *mid* of `benchmarks.speed.kernels`, which is 8.5e-4.
 RANKING_EPSILON = 8e-6
 
-#: Logits of one ingredient from which loading numba (0.4 s) pays in a search.
+#: Least number of logits of one ingredient for which loading numba (0.4 s) saves time in a search.
 FEWEST_LOGITS = 1 << 13
 
 _CONSTANTS = 0.5  # of the bound, at first, for what is replaced by constants
@@ -48,7 +48,7 @@ _FEWEST = 128  # subsets from which tables are worth making
 _VALUES = 1 << 17  # entries of the tables of one tile: 512 KiB
 _PIECES = 16  # sets of tiles that are summed together; fixed, so that sums do not depend on the number of threads
 _INLINE = 1 << 20  # exponentials below which threads do not pay; chosen by hand
-_LANES = 16  # samples of a tile are a multiple of this, which vectors like
+_LANES = 16  # samples of a tile are a multiple of this, as vector instructions need
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class PartitionKernel:
 
     @property
     def bound(self) -> float:
-        """The largest error of a mean loss against real arithmetic, in nats."""
+        """Largest error of a mean loss against real arithmetic, in nats."""
         deepest = int(np.diff(self._live.starts).max(initial=1))
         return self._live.bound + U32 * (3 * self._live.spread + 6 + math.ceil(math.log2(max(deepest, 1))))
 

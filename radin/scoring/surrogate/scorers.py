@@ -50,10 +50,11 @@ class Kernels:
 
     @cached_property
     def partitions(self) -> PartitionKernel | None:
-        """Mean negative log-likelihoods of subsets, within 1e-5; None where there is no such kernel, or too few logits
-        to load it for.
+        """Mean negative log-likelihoods of subsets, within 1e-5; None where this kernel is not available, or the logits
+        are too few to load it.
 
-        That depends on the bank, the device and the installation alone, so that all recipes of a search have one.
+        The choice depends on the bank, the device and the installation alone, so it is the same for all recipes of a
+        search.
         """
         few = self.bank.n_samples * self.bank.n_classes < FEWEST_LOGITS
         return None if few or str(self.device) != "cpu" else PartitionKernel.of(self.bank)
@@ -78,7 +79,7 @@ class Scorer(ABC, Generic[M]):
 
     @property
     def bound(self) -> float:
-        """The largest error of a score against real arithmetic, beyond the rounding of float64."""
+        """Largest error of a score against real arithmetic, beyond the rounding of float64."""
         return 0.0
 
     @abstractmethod
@@ -86,7 +87,7 @@ class Scorer(ABC, Generic[M]):
         """Scores of masks or mixing weights."""
 
     def exact_scores(self, proposals: Proposal) -> Float64[np.ndarray, " k"]:
-        """Scores with the smallest error that there is."""
+        """Scores with the smallest available error."""
         return self.scores(proposals)
 
     def neighbours(self, mask: Bool[np.ndarray, " n"], moved: Bool[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
@@ -174,7 +175,7 @@ class LikelihoodScorer(Scorer[NegativeLogLikelihood]):
 
     @property
     def bound(self) -> float:
-        """The largest error of a score against real arithmetic, in nats."""
+        """Largest error of a score against real arithmetic, in nats."""
         fast = self.kernels.partitions
         return self.kernels.losses.bound if fast is None else max(fast.bound, self.kernels.losses.bound)
 

@@ -1,4 +1,4 @@
-"""Reading a block of logits, and settling what no recipe can change, see `margins`."""
+"""Reads blocks of logits, and decides the samples and rivals that no recipe can change; see `margins`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Candidates:
 
 
 class Settler:
-    """Settles block after block, in memory that is used again: fresh pages cost more than all that is done with them.
+    """Decides block after block, in memory that is reused: fresh pages cost more than the computation.
 
     Arguments:
         bank: the stored logits.
@@ -50,11 +50,11 @@ class Settler:
         self._values, self._margins, self._least = (torch.empty(shape, dtype=wide) for _ in range(3))
 
     def settle(self, start: int, stop: int, right: Shaped[np.ndarray, " m"]) -> Candidates:
-        """What is left of samples [start, stop); writes into `right` which of them are right for every recipe.
+        """The undecided part of samples [start, stop). Writes into `right` which of them are right for every recipe.
 
         A rounded difference of two logits has the sign of the true one: gradual underflow never makes it 0, as long as
-        the process does not flush denormal numbers, which is nowhere the default. Ingredients are looked at one after
-        the other, in the cache, and only rivals that are not harmless are looked at again.
+        the process does not flush denormal numbers, which is nowhere the default. Ingredients are read one after
+        the other, in the cache, and only rivals that are not harmless are read again.
         """
         size, labels = stop - start, self.labels[start:stop]
         stored = [_readable(np.asarray(self.bank.read(i, start, stop))) for i in range(len(self.bank))]
@@ -92,7 +92,7 @@ class Settler:
         )
 
     def _places(self, rows: Int64[np.ndarray, " r"], classes: Int64[np.ndarray, " r"]) -> torch.Tensor:
-        """Where these logits are in a block, counted row by row: gathering from there is faster than brackets are."""
+        """Positions of logits in a flattened block. Gathering by position is faster than indexing by row and class."""
         return torch.from_numpy(rows * self.bank.n_classes + classes)
 
     def _harmful(
@@ -105,7 +105,7 @@ class Settler:
 
 
 class _Writable:
-    """An array that claims to be writable, as torch wants it; nobody writes."""
+    """An array that claims to be writable, as torch requires. Nothing is written to it."""
 
     def __init__(self, array: np.ndarray) -> None:
         self.array = array

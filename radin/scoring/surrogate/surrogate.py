@@ -77,7 +77,7 @@ class Surrogate:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The settings on which scores depend, beside the logits."""
+        """Values other than the logits on which the scores depend."""
         return {"metric": self.metric.name, "lam": self.lam}
 
     @cached_property
@@ -135,22 +135,21 @@ class Surrogate:
 
     @property
     def bound(self) -> float:
-        """The largest error of a score against real arithmetic: 0 for metrics that count predictions, at most 1e-5 for
-        `nll`."""
+        """Largest error of a score: 0 for metrics that count predictions, at most 1e-5 for `nll`."""
         return self._scorer.bound
 
     def refined(self, weights: Any, /) -> Float64[np.ndarray, " k"]:
         """Scores as by calling the surrogate, with the smallest error there is: for `nll` at most 1e-6.
 
         Searches compare scores within `bound`; whoever decides between recipes that are nearer to one another than
-        twice the bound asks for these.
+        twice the bound needs these scores.
         """
         proposals = as_proposals(weights, len(self.bank))
         return self._blockwise(self._scorer.exact_scores, proposals) + self._prior(proposals)
 
     @property
     def nll_bound(self) -> float:
-        """The largest error of `tie_break` and of refined losses, which are never too high; at most 1e-6."""
+        """Largest amount by which `tie_break` and refined losses are too low; at most 1e-6."""
         return self._kernels.losses.bound
 
     def neighbours(self, mask: Any, /) -> Float64[np.ndarray, " n"]:

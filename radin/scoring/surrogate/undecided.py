@@ -1,4 +1,4 @@
-"""The samples that float32 could not decide, decided again: in float64, and where that cannot tell, exactly."""
+"""Decides the samples that float32 could not: in float64, and where that is not enough, exactly."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from jaxtyping import Bool, Float64, Int64
 from radin.scoring.surrogate.exact_arithmetic import U64, exact_sign, float64_is_exact, gamma
 from radin.scoring.surrogate.margins import LiveMargins
 
-_CHUNK_VALUES = 1 << 19  # margins held in float64 at once: 4 MiB
+#: Margins held in float64 at once: 4 MiB.
+CHUNK_VALUES = 1 << 19
 
 
 def decide(
@@ -28,7 +29,7 @@ def decide(
     out = np.empty(len(samples), dtype=bool)
     widths = live.starts[samples + 1] - live.starts[samples]
     ends = np.cumsum(widths)
-    budget = max(1, _CHUNK_VALUES // coefficients.shape[1])
+    budget = max(1, CHUNK_VALUES // coefficients.shape[1])
     first = 0
     while first < len(samples):
         done = int(ends[first - 1]) if first else 0

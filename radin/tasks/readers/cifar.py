@@ -106,7 +106,7 @@ class ImageArrays(Images):
 
 
 def detect(folder: Path) -> str | None:
-    """Which of the two lies in a folder, if either does."""
+    """The one of the two sets that is in a folder; None if neither is."""
     return next((kind for kind, layouts in LAYOUTS.items() if any(one.complete(folder) for one in layouts)), None)
 
 

@@ -84,7 +84,7 @@ def labelled_folders(folder: Path, wnids: dict[str, str], request: Request) -> t
 
 
 def _left_out(n: int, total: int) -> list[str]:
-    """What a reader of the results should know of classes that were left out."""
+    """Remarks on classes that were left out, for a reader of the results."""
     return [f"{n} of its {total} classes are left out, since the network does not know them"] if n else []
 
 

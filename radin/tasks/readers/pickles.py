@@ -75,7 +75,7 @@ def _reconstruct(kind: object, *_: object) -> _Array:
 
 
 def _as_bytes(text: str, encoding: str) -> bytes:
-    """What Python 3 writes bytes as in the older formats of pickles."""
+    """Bytes from the text that Python 3 writes for them in the older formats of pickles."""
     if encoding != "latin1":
         raise pickle.UnpicklingError(f"bytes as text in {encoding!r}")
     return text.encode("latin1")

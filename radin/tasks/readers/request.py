@@ -1,4 +1,4 @@
-"""What a reader is asked for, and the parts of a training set that every reader with one can give."""
+"""Requests to readers, and the parts of a training set that every reader with one can give."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Role = Literal["data", "test"]
 
 @dataclass(frozen=True)
 class Request:
-    """What a reader is asked for.
+    """A request to a reader.
 
     Attributes:
         kind: the kind's name, for error messages.
@@ -44,7 +44,7 @@ class Request:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What every reader passes on to `Images`."""
+        """Arguments that every reader passes to `Images`."""
         return {"transform": self.transform, "corrupt": self.corrupt}
 
     def one_of(self, splits: Sequence[str], *, data: str, test: str) -> str:

@@ -45,7 +45,7 @@ class Sets:
 
     @property
     def titles(self) -> tuple[str, ...]:
-        """What people call the classes, in the same order."""
+        """Readable names of the classes, in the same order."""
         return self.data.titles
 
 
@@ -123,7 +123,7 @@ def open_data(
 
 
 def parse_spec(spec: str | os.PathLike[str]) -> Request:
-    """What a text such as `cifar10/train:data/cifar` asks for; a plain path is a folder, or known by its files."""
+    """The request of a text such as `cifar10/train:data/cifar`. A plain path is a folder, or known by its files."""
     text = os.fspath(spec)
     prefix, colon, path = text.partition(":")
     kind, _, split = prefix.partition("/")

@@ -1,4 +1,4 @@
-"""ImageNet's 1000 classes: their WordNet identifiers, in the order of every usual head, and what they are called."""
+"""ImageNet's 1000 classes: their WordNet identifiers, in the order of every usual head, and their names."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def is_wnid(name: str) -> bool:
 
 
 def titles_of(classes: tuple[str, ...]) -> tuple[str, ...] | None:
-    """What people call classes that are named by WordNet identifiers; None for other classes."""
+    """Readable names of classes that are named by WordNet identifiers; None for other classes."""
     if not all(is_wnid(name) for name in classes):
         return None
     try:

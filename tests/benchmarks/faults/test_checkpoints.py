@@ -3,35 +3,15 @@
 from __future__ import annotations
 
 import json
-import random
 import signal
-import warnings
 from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-import torch
 
 import benchmarks.faults.__main__ as benchmark
-from benchmarks.faults import checkpoints, examine, views
-from benchmarks.faults.kinds import KINDS, make
-from benchmarks.faults.mangled_pickles import mangled_opcodes, opcodes
+from benchmarks.faults import checkpoints
 from benchmarks.faults.nursery import Ended, Nursery
-from benchmarks.faults.samples import as_pickle, as_safetensors, state
-
-#: The number of a checkpoint of each kind that is made twice here; the first that is small.
-SOME = range(12)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_checkpoint_is_the_same_for_one_seed_and_number(kind: str) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for number in SOME:
-            (drawn, one), (_, again) = make(0, number, kind), make(0, number, kind)
-            assert drawn == kind
-            assert (one.name, one.what, one.special) == (again.name, again.what, again.special)
-            assert one.name in {**one.files, **one.special}
 
 
 @pytest.mark.parametrize("kind", ["shards", "changed safetensors", "changed old files"])
@@ -76,31 +56,3 @@ def test_a_process_that_died_is_a_failed_trial(tmp_path: Path) -> None:
     trials = list(checkpoints.trials(tmp_path, Dying(), 0, range(5), "shards"))
     assert [trial.number for trial in trials] == list(range(5))
     assert [trial.outcome for trial in trials] == ["read", "crash", "hang", "read", "read"]
-
-
-@pytest.mark.parametrize("way", views.VIEWS)
-def test_the_numbers_of_a_view_are_those_that_torch_shows(way: str) -> None:
-    base = torch.arange(4 * 6 * 8, dtype=torch.float32).reshape(4, 6, 8)
-    view = views.VIEWS[way](random.Random(0), base)
-    assert examine.bits(view) == view.contiguous().numpy().tobytes()
-
-
-def test_wrong_numbers_and_lacking_tensors_are_told(tmp_path: Path) -> None:
-    tensors = state(random.Random(0))
-    (tmp_path / "model.pt").write_bytes(as_pickle({"state_dict": tensors, "epoch": 1}))
-    (tmp_path / "soup.safetensors").write_bytes(as_safetensors(tensors))
-    expected = examine.reference(tmp_path / "model.pt")
-    assert isinstance(expected, list)
-    soup = examine.read_soup(tmp_path / "soup.safetensors")
-    assert examine.differences(soup, expected, "read") == []
-    assert examine.differences(soup | {"embed.bias": tensors["embed.bias"] + 1}, expected, "read") != []
-    del soup["embed.bias"]
-    assert examine.differences(soup, expected, "read") != []
-
-
-def test_opcodes_are_changed_one_by_one() -> None:
-    pickle = b"\x80\x02}X\x01\x00\x00\x00aK\x01s."
-    assert b"".join(piece for _, piece in opcodes(pickle)) == pickle
-    assert [name for name, _ in opcodes(pickle)] == ["PROTO", "EMPTY_DICT", "BINUNICODE", "BININT1", "SETITEM", "STOP"]
-    changed = {mangled_opcodes(random.Random(seed), pickle)[0] for seed in range(40)}
-    assert len(changed) > 20

@@ -1,143 +1,51 @@
-"""Every way of counting right samples against rational arithmetic: not one sample may differ."""
+"""Exact signs and largest sums, against fractions."""
+
+from fractions import Fraction
 
 import numpy as np
 import pytest
-import torch
-from helpers.metrics import AllPredictions, WhichAreRight
-from helpers.surrogate_oracle import HARD, WIDE, masks, mixtures, predictions, winners
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from radin.recipe import subset_rows
-from radin.scoring.logit_bank import LogitBank
-from radin.scoring.metrics import get_metric
-from radin.scoring.surrogate import Surrogate
+from radin.scoring.surrogate.exact_arithmetic import U32, U64, exact_argmax, exact_sign, float64_is_exact, gamma
 
-DEVICES = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
-CASES = [(name, dtype) for name in HARD for dtype in (np.float16, np.float32, np.float64)]
-CASES += [(name, dtype) for name in WIDE for dtype in (np.float32, np.float64)]
-SHAPES = [(1, 7, 3), (2, 9, 2), (5, 12, 4), (12, 8, 6)]
+NUMBERS = st.sampled_from([0.0, -0.0, 0.1, 0.2, 0.3, -0.3, 1e-300, 1e300, -1e300, 5e-324, 1.7e308, -1.7e308])
+WEIGHTS = st.sampled_from([0.0, 1.0, 0.1, 1 / 3, 2.0])
 
 
-def make(name, dtype, shape, seed=0):
-    rng = np.random.default_rng([seed, *shape])
-    logits = {**HARD, **WIDE}[name](rng, *shape, dtype)
-    return rng, logits, rng.integers(shape[2], size=shape[1])
+def exactly(coefficients, values):
+    return sum((Fraction(c) * Fraction(v) for c, v in zip(coefficients, values, strict=True)), Fraction(0))
 
 
-def which(surrogate, weights):
-    numbers = surrogate.metric_scores(weights).astype(np.int64)
-    return (numbers[:, None] >> np.arange(surrogate.bank.n_samples)) & 1 == 1
+@given(st.integers(1, 6).flatmap(lambda n: st.tuples(*[hnp.arrays(np.float64, n, elements=NUMBERS)] * 2)), st.data())
+def test_the_sign_is_that_of_the_true_sum(pair, data):
+    left, right = pair
+    weights = data.draw(hnp.arrays(np.float64, len(left), elements=WEIGHTS))
+    for coefficients in (weights, (weights > 0).astype(np.float64)):
+        truth = exactly(coefficients, left) - exactly(coefficients, right)
+        assert exact_sign(coefficients, left, right) == (truth > 0) - (truth < 0)
 
 
-@pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize(("name", "dtype"), CASES)
-def test_right_samples_are_those_of_real_arithmetic(name, dtype, shape, device):
-    rng, logits, labels = make(name, dtype, shape)
-    for rows in (masks(rng, 12, shape[0]), mixtures(rng, 12, shape[0])):
-        for top in (1, 2, 5):
-            surrogate = Surrogate(LogitBank.from_arrays(logits, labels), WhichAreRight(top), device=device)
-            truth = winners(logits, labels, rows if rows.dtype == bool else as_weights(rows), top)
-            np.testing.assert_array_equal(which(surrogate, rows), truth, err_msg=f"top {top}")
+@given(st.tuples(st.integers(1, 4), st.integers(1, 5)).flatmap(lambda s: hnp.arrays(np.float64, s, elements=NUMBERS)))
+def test_the_lowest_of_the_largest_classes_is_found(logits):
+    sums = [exactly(np.ones(len(logits)), logits[:, c]) for c in range(logits.shape[1])]
+    assert exact_argmax(np.ones(len(logits)), logits) == sums.index(max(sums))
 
 
-def as_weights(rows):
-    """The weights that the surrogate really uses: rows that are subsets count as subsets."""
-    from radin.recipe import as_proposals
-    from radin.scoring.surrogate.scorers import coefficients_of
-
-    return coefficients_of(as_proposals(rows, rows.shape[1]))
-
-
-@pytest.mark.parametrize("shape", SHAPES[1:3], ids=str)
-@pytest.mark.parametrize(("name", "dtype"), CASES)
-def test_predictions_are_those_of_real_arithmetic(name, dtype, shape):
-    rng, logits, labels = make(name, dtype, shape)
-    rows = masks(rng, 6, shape[0])
-    found = Surrogate(LogitBank.from_arrays(logits, labels), AllPredictions()).metric_scores(rows)
-    assert found.tolist() == (predictions(logits, rows) @ 8.0 ** np.arange(shape[1])).tolist()
+@pytest.mark.parametrize(("unit", "dtype"), [(U32, np.float32), (U64, np.float64)])
+def test_gamma_bounds_the_error_of_a_sum(unit, dtype):
+    values = np.random.default_rng(0).random((200, 50)).astype(dtype)
+    totals = np.cumsum(values, axis=1, dtype=dtype)[:, -1]  # 49 roundings, one after the other
+    for row, total in zip(values, totals, strict=True):
+        truth = sum(map(Fraction, row.tolist()), Fraction(0))
+        assert abs(Fraction(float(total)) - truth) <= Fraction(gamma(49, unit)) * truth
+    assert gamma(np.array([1, 2]), unit).tolist() == [gamma(1, unit), gamma(2, unit)]
+    assert gamma(1, unit) >= unit
 
 
-@pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("shape", SHAPES[1:3], ids=str)
-@pytest.mark.parametrize(("name", "dtype"), CASES)
-def test_moves_are_those_of_real_arithmetic(name, dtype, shape, device):
-    rng, logits, labels = make(name, dtype, shape)
-    for top in (1, 2):
-        surrogate = Surrogate(LogitBank.from_arrays(logits, labels), WhichAreRight(top), device=device)
-        mask = masks(rng, 1, shape[0])[0]
-        moved = mask ^ np.eye(shape[0], dtype=bool)
-        full = moved.any(axis=1)
-        values = np.full(shape[0], -np.inf)
-        values[full] = winners(logits, labels, moved[full], top) @ 2.0 ** np.arange(shape[1])
-        assert surrogate.neighbours(mask).tolist() == values.tolist()
-        swapped, scores = surrogate.swaps(mask)
-        assert len(swapped) == mask.sum() * (~mask).sum()
-        if len(swapped):
-            assert scores.tolist() == (winners(logits, labels, swapped, top) @ 2.0 ** np.arange(shape[1])).tolist()
-        counts = rng.integers(3, size=shape[0])
-        shares = (counts + np.eye(shape[0])) / (counts.sum() + 1)
-        shares[subset_rows(shares)] = shares[subset_rows(shares)] > 0
-        truth = winners(logits, labels, shares, top)
-        assert surrogate.additions(counts).tolist() == (truth @ 2.0 ** np.arange(shape[1])).tolist()
-
-
-@settings(max_examples=150)
-@given(data=st.data())
-def test_accuracy_of_any_logits(data):
-    n, m, c = data.draw(st.tuples(st.integers(1, 6), st.integers(1, 6), st.integers(2, 5)))
-    dtype = data.draw(st.sampled_from([np.float16, np.float32, np.float64]))
-    values = st.one_of(
-        st.sampled_from([0.0, -0.0, 1.0, -1.0, 0.1, 0.2, 0.3]),
-        st.floats(-1000, 1000, width=16),
-        st.floats(-1e30, 1e30) if dtype == np.float64 else st.floats(-1000, 1000, width=16),
-    )
-    logits = data.draw(hnp.arrays(np.float64, (n, m, c), elements=values)).astype(dtype)
-    labels = data.draw(hnp.arrays(np.int64, m, elements=st.integers(0, c - 1)))
-    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
-    surrogate = Surrogate(LogitBank.from_arrays(logits, labels))
-    for rows in (masks(rng, 4, n), mixtures(rng, 4, n)):
-        truth = winners(logits, labels, as_weights(rows)).mean(axis=1)
-        assert surrogate(rows).tolist() == truth.tolist()
-
-
-@pytest.mark.parametrize("n", [33, 70])
-@pytest.mark.parametrize("dtype", [np.float16, np.float32])
-def test_many_recipes_on_larger_banks(n, dtype):
-    """Large enough for several tiles, blocks and threads; float64 sums of rounded logits are exact here."""
-    rng = np.random.default_rng(n)
-    labels = rng.integers(30, size=700)
-    logits = rng.normal(size=(1, 700, 30)) + rng.normal(size=(n, 700, 30))
-    logits[:, np.arange(700), labels] += rng.normal(1.5, 1, size=(1, 700))
-    logits = (np.rint(logits * 16) / 16).astype(dtype)
-    rows = masks(rng, 1500, n)
-    sums = np.einsum("kn,nmc->kmc", rows.astype(np.float64), logits.astype(np.float64), optimize=True)
-    for metric in ("accuracy", "top5", "balanced-accuracy", "macro-f1"):
-        surrogate = Surrogate(LogitBank.from_arrays(logits, labels), metric)
-        few = rows if metric != "macro-f1" else rows[:40]
-        truth = [get_metric(metric).score(one, labels) for one in sums[: len(few)]]
-        assert surrogate(few).tolist() == truth
-    surrogate = Surrogate(LogitBank.from_arrays(logits, labels))
-    mask = rows[3]
-    assert surrogate.neighbours(mask).tolist() == surrogate(mask ^ np.eye(n, dtype=bool)).tolist()
-    swapped, scores = surrogate.swaps(mask)
-    assert scores.tolist() == surrogate(swapped).tolist()
-
-
-@pytest.mark.parametrize("precision", ["high", "medium"])
-def test_reduced_precision_of_products_changes_nothing(precision):
-    rng, logits, labels = make("correlated", np.float32, (12, 8, 6))
-    logits, labels = (
-        np.tile(logits, (1, 40, 1)) + 1e-5 * rng.normal(size=(12, 320, 6)).astype("f4"),
-        np.tile(labels, 40),
-    )
-    rows = masks(rng, 300, 12)
-    plain = Surrogate(LogitBank.from_arrays(logits, labels))(rows)
-    torch.set_float32_matmul_precision(precision)
-    try:
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            assert Surrogate(LogitBank.from_arrays(logits, labels))(rows).tolist() == plain.tolist()
-    finally:
-        torch.set_float32_matmul_precision("highest")
+def test_sums_of_half_precision_are_exact_for_few_members_with_whole_coefficients():
+    assert float64_is_exact(np.dtype(np.float16), np.ones((3, 2**11)))
+    assert not float64_is_exact(np.dtype(np.float16), np.ones((3, 2**11 + 1)))
+    assert not float64_is_exact(np.dtype(np.float16), np.full((1, 2), 0.5))
+    assert not float64_is_exact(np.dtype(np.float32), np.ones((3, 2)))

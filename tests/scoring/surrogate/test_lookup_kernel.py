@@ -78,7 +78,7 @@ def test_many_subsets_are_looked_up_once_that_is_worth_it(installed, monkeypatch
     surrogate = Surrogate(LogitBank.from_arrays(logits, labels))
     first = surrogate(subsets)
     assert asked == []
-    monkeypatch.setattr(margin_kernel, "_WORTH_LOADING", 0)
+    monkeypatch.setattr(margin_kernel, "WORTH_LOADING", 0)
     assert surrogate(subsets).tolist() == first.tolist()
     assert surrogate(subsets[1:]).tolist() == first[1:].tolist()
     for other in (Surrogate(surrogate.bank, "top5"), Surrogate(surrogate.bank, "balanced-accuracy")):

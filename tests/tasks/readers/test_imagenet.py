@@ -1,14 +1,12 @@
 """ImageNet in its usual folders, and lists of what is held out of its training set."""
 
-import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 from helpers.layouts import PLACES, imagenet, paint, wnids
 
 from radin.errors import DataError, InputError, MissingFileError
-from radin.tasks.readers import open_data, wordnet
+from radin.tasks.readers import open_data
 from radin.tasks.readers.imagenet import HELD_OUT
 
 
@@ -33,53 +31,6 @@ def test_heldout_is_drawn_from_the_training_set_by_a_seed(root: Path) -> None:
     assert len(set(names)) == 60
     assert all(name.startswith("n") for name in names)
     assert len(open_data(f"imagenet:{root}", role="test")) == 18  # a test set is `val` by default
-
-
-def chosen(root: Path, file: Path) -> list[str]:
-    images = open_data(f"imagenet:{root}", split=str(file))
-    return [images.name(row) for row in images.rows.tolist()]
-
-
-def test_every_form_of_an_index_list_chooses_the_same(root: Path, tmp_path: Path) -> None:
-    train = open_data(f"imagenet/train:{root}")
-    rows = [1, 17, 59]
-    expected = [train.name(row) for row in rows]
-    mask = np.zeros(60)  # the file of model-soups is such an array of floats
-    mask[rows] = 1
-    np.save(tmp_path / "imagenet_98_idxs.npy", mask)
-    np.save(tmp_path / "places.npy", np.array(rows[::-1]))
-    (tmp_path / "places.json").write_text(json.dumps(rows))
-    (tmp_path / "paths.json").write_text(json.dumps(expected))
-    (tmp_path / "places.txt").write_text("\n".join(map(str, rows)))
-    (tmp_path / "paths.txt").write_text("".join(f"train/{name}\n" for name in expected))
-    lists = sorted(tmp_path.iterdir())
-    assert len(lists) == 6
-    for file in lists:
-        assert chosen(root, file) == expected, file
-    assert len(open_data(f"imagenet/{lists[0]}:{root}")) == 3  # also in the name itself
-
-
-@pytest.mark.parametrize(
-    ("content", "error", "message"),
-    [
-        ("[1, 60]", DataError, "index 60 is out of range; the training set has 60 images"),
-        ("[0, 1, 1, 0]", DataError, "one 0 or 1 for each of 4 images, but the training set has 60"),
-        ('["n00000000/x.JPEG"]', DataError, "1 of 1 paths are not in the training set: n00000000/x.JPEG"),
-        ('["a", 1]', InputError, "either paths or indices, got both"),
-        ("[1.5]", InputError, "expected a list of paths, of indices, or of 0 and 1"),
-        ("[[1], [2, 3]]", InputError, "expected a list of paths, of indices, or of 0 and 1"),
-        ("[1, -2]", DataError, "index -2 is out of range"),
-        ("[]", InputError, "without entries"),
-        ("{", InputError, "cannot be read as a list"),
-    ],
-)
-def test_a_list_that_does_not_fit_is_refused(
-    root: Path, tmp_path: Path, content: str, error: type, message: str
-) -> None:
-    file = tmp_path / "list.json"
-    file.write_text(content)
-    with pytest.raises(error, match=message):
-        chosen(root, file)
 
 
 def flat(folder: Path) -> tuple[Path, list[str]]:
@@ -155,10 +106,3 @@ def test_foreign_folders_and_missing_ones_are_named(root: Path, tmp_path: Path) 
         open_data(f"imagenet:{tmp_path}")
     with pytest.raises(InputError, match="no split 'vall'; it has: train, val, heldout, rest"):
         open_data(f"imagenet/vall:{root}")
-
-
-def test_the_lists_are_complete() -> None:
-    assert len(wordnet.imagenet_wnids()) == len(set(wordnet.imagenet_wnids())) == 1000
-    assert all(map(wordnet.is_wnid, wordnet.imagenet_wnids()))
-    assert len(wordnet.imagenet_titles()) == 1000
-    assert wordnet.titles_of(("cat",)) is None

@@ -2,15 +2,12 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from helpers.layouts import PLACES, by_wnid, imagenet_v2, objectnet, paint, wnids
-from PIL import Image
 
 import radin
 from radin.errors import DataError, InputError, MissingFileError
-from radin.tasks.labelled import scored_columns
 from radin.tasks.readers import open_data, open_sets
 from radin.tasks.readers.wordnet import imagenet_wnids
 
@@ -47,33 +44,6 @@ def test_columns_follow_the_classes_of_the_data(tmp_path: Path) -> None:
     assert other.labels.tolist() == [1, 1, 0, 0]
 
 
-def test_objectnet_groups_classes_and_loses_its_frame(tmp_path: Path) -> None:
-    root = objectnet(tmp_path)
-    images = open_data(f"objectnet:{root}", lambda image: image.size, role="test")
-    assert images.classes == ("backpack", "still_camera")
-    assert images.titles == ("Backpack", "Still Camera")
-    assert images.columns == ((414,), (732, 759))
-    assert images.labels.tolist() == [0, 0, 1, 1]
-    assert images[0] == ((8, 6), 0)
-    with Image.open(images.paths[0]) as whole:
-        inner = np.asarray(whole.convert("RGB"))[2:-2, 2:-2]
-    np.testing.assert_array_equal(np.asarray(images.open(0)), inner)
-
-
-def test_objectnet_without_its_mappings_is_refused(tmp_path: Path) -> None:
-    root = objectnet(tmp_path)
-    (root / "mappings" / "objectnet_to_imagenet_1k.json").write_text('{"Backpack": "no such class"}')
-    with pytest.raises(DataError, match="do not fit one another"):
-        open_data(f"objectnet:{root}")
-    numbers = root / "mappings" / "pytorch_to_imagenet_2012_id.json"
-    numbers.write_text('{"first": 0}')
-    with pytest.raises(DataError, match="do not fit one another"):
-        open_data(f"objectnet:{root}")
-    (root / "mappings" / "objectnet_to_imagenet_1k.json").unlink()
-    with pytest.raises(MissingFileError, match=r"objectnet_to_imagenet_1k\.json: no such file"):
-        open_data(f"objectnet:{root}")
-
-
 def test_foreign_folders_are_refused(tmp_path: Path) -> None:
     paint(tmp_path / "r" / "cat" / "a.png", 0)
     with pytest.raises(DataError, match=r"expected folders named by the WordNet identifiers.*got cat"):
@@ -93,13 +63,3 @@ def test_what_selects_is_labelled_among_all_classes(tmp_path: Path) -> None:
     assert images.labels.tolist() == [6, 6, 999, 999]
     with pytest.raises(InputError, match="can only report; give them as a test set"):
         radin.Task(torch.nn.Identity, open_data(f"objectnet:{objectnet(tmp_path)}"))
-
-
-def test_scores_are_those_of_the_classes_of_the_set() -> None:
-    logits = np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32)
-    np.testing.assert_array_equal(scored_columns(logits, ((4,), (0,))), logits[:, [4, 0]])
-    grouped = scored_columns(logits, ((3,), (0, 4), (1,)))
-    np.testing.assert_array_equal(grouped, np.stack([logits[:, 3], logits[:, [0, 4]].max(1), logits[:, 1]], axis=1))
-    assert scored_columns(logits, None) is logits
-    with pytest.raises(DataError, match="class 5, but the network tells 5 classes apart"):
-        scored_columns(logits, ((5,),))

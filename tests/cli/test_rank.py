@@ -1,0 +1,91 @@
+"""The command rank: recipes ranked from logits alone."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from helpers.command_line import SMALL, refused, run
+from helpers.small import CLASSES, FEATURES, task
+from torch import nn
+
+
+def test_rank_takes_logits_from_anywhere(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(4, size=200)
+    for i in range(6):
+        np.save(tmp_path / f"model{i}.npy", np.eye(4)[labels] + rng.normal(scale=1.0, size=(200, 4)))
+    np.save(tmp_path / "truth.npy", labels)
+    elsewhere = tmp_path / "truth.npy"
+    code, out, _ = run(capsys, "rank", "--logits", tmp_path, "--labels", elsewhere, "--top", 3, "--json")
+    assert code == 0
+    document = json.loads(out)
+    assert len(document["shortlist"]) == 3
+    assert document["shortlist"][0]["accuracy"] > document["best_ingredient"]["accuracy"]
+    code, out, _ = run(capsys, "rank", "--logits", tmp_path, "--labels", elsewhere, "--searcher", "monte-carlo")
+    assert code == 0
+    assert "63 candidates scored" in out  # all subsets of six
+
+
+LINEAR = """
+import radin
+from helpers.small import CLASSES, FEATURES, SAMPLES, clouds
+from torch import nn
+
+
+def network():
+    return nn.Sequential(nn.Linear(FEATURES, CLASSES))
+
+
+def task():
+    return radin.Task(network, clouds(SAMPLES, seed=1), device="cpu")
+"""
+
+
+def test_architectures_are_ranked_together(
+    capsys: pytest.CaptureFixture, checkpoints: list[Path], tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    torch.save(nn.Sequential(nn.Linear(FEATURES, CLASSES)).state_dict(), tmp_path / "run0.pt")
+    code, _, err = run(capsys, "inspect", checkpoints[0], tmp_path / "run0.pt")
+    assert (code, "must be fine-tunings of one architecture" in err) == (2, True)
+    assert "radin rank" in err
+    logits = ["--logits-only", "--json"]
+    given = ["--task", f"{SMALL}:task", "--run-dir", tmp_path / "deep", *logits]
+    document = json.loads(run(capsys, "soup", *checkpoints, *given)[1])
+    assert Path(document["logits"]) == tmp_path / "deep" / "logits"
+    assert document["passes"] == len(checkpoints)
+    assert not (tmp_path / "deep" / "soup.safetensors").exists()
+    script = tmp_path / "linear_task.py"
+    script.write_text(LINEAR)
+    given = ["--task", f"{script}:task", "--run-dir", tmp_path / "flat", *logits]
+    assert run(capsys, "soup", tmp_path / "run0.pt", *given)[0] == 0
+    code, _, err = run(capsys, "soup", tmp_path / "run0.pt", *given, "--plan")
+    assert (code, "--logits-only builds no soup" in err) == (2, True)
+    both = ["rank", "--logits", tmp_path / "deep" / "logits", "--logits", tmp_path / "flat" / "logits"]
+    document = json.loads(run(capsys, *both, "--json")[1])
+    assert document["models"] == len(checkpoints) + 1
+    assert document["samples"] == len(task().split[0])
+    document = json.loads(run(capsys, *both, "--json", "--samples", "all", "--searcher", "exhaustive", "--top", 99)[1])
+    assert document["samples"] == 300
+    assert any("flat/run0" in row["recipe"] and "deep/run0" in row["recipe"] for row in document["shortlist"])
+    assert "all 300 samples of a run" in run(capsys, *both, "--samples", "all")[1]
+    assert "samples that select in that run" in run(capsys, *both)[1]
+    labels = tmp_path / "deep" / "logits" / "labels.npy"
+    assert json.loads(run(capsys, *both, "--json", "--labels", labels)[1])["models"] == len(checkpoints) + 1
+
+
+def test_logits_that_cannot_be_ranked(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
+    assert "found none" in refused(capsys, "rank", "--logits", tmp_path)
+    np.save(tmp_path / "a.npy", np.zeros((4, 3)))
+    assert "labels" in refused(capsys, "rank", "--logits", tmp_path)
+    np.save(tmp_path / "labels.npy", np.array([0, 1, 2, 3]))
+    assert "label 3 of sample 3" in refused(capsys, "rank", "--logits", tmp_path)
+    np.save(tmp_path / "labels.npy", np.array([0, 1, 2, 2]))
+    np.save(tmp_path / "b.npy", np.full((4, 3), np.nan))
+    assert "b: its logits for sample 0 are not finite" in refused(capsys, "rank", "--logits", tmp_path)
+    np.save(tmp_path / "b.npy", np.zeros((4, 4)))
+    assert "b: expected logits of shape [4, 3]" in refused(capsys, "rank", "--logits", tmp_path)
+    (tmp_path / "b.npy").write_bytes(b"nothing")
+    assert "b.npy" in refused(capsys, "rank", "--logits", tmp_path)

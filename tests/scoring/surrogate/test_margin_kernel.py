@@ -1,0 +1,89 @@
+"""Right samples counted by products of margins, against rational arithmetic: not one sample may differ."""
+
+import numpy as np
+import pytest
+import torch
+from helpers.metrics import WhichAreRight
+from helpers.surrogate_oracle import CASES, SHAPES, as_weights, hard, masks, mixtures, winners
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from radin.scoring.logit_bank import LogitBank
+from radin.scoring.metrics import get_metric
+from radin.scoring.surrogate import Surrogate
+
+
+def which(surrogate, weights):
+    numbers = surrogate.metric_scores(weights).astype(np.int64)
+    return (numbers[:, None] >> np.arange(surrogate.bank.n_samples)) & 1 == 1
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize(("name", "dtype"), CASES)
+def test_right_samples_are_those_of_real_arithmetic(name, dtype, shape, device):
+    rng, logits, labels = hard(name, dtype, shape)
+    for rows in (masks(rng, 12, shape[0]), mixtures(rng, 12, shape[0])):
+        for top in (1, 2, 5):
+            surrogate = Surrogate(LogitBank.from_arrays(logits, labels), WhichAreRight(top), device=device)
+            truth = winners(logits, labels, rows if rows.dtype == bool else as_weights(rows), top)
+            np.testing.assert_array_equal(which(surrogate, rows), truth, err_msg=f"top {top}")
+
+
+@settings(max_examples=150)
+@given(data=st.data())
+def test_accuracy_of_any_logits(data):
+    n, m, c = data.draw(st.tuples(st.integers(1, 6), st.integers(1, 6), st.integers(2, 5)))
+    dtype = data.draw(st.sampled_from([np.float16, np.float32, np.float64]))
+    values = st.one_of(
+        st.sampled_from([0.0, -0.0, 1.0, -1.0, 0.1, 0.2, 0.3]),
+        st.floats(-1000, 1000, width=16),
+        st.floats(-1e30, 1e30) if dtype == np.float64 else st.floats(-1000, 1000, width=16),
+    )
+    logits = data.draw(hnp.arrays(np.float64, (n, m, c), elements=values)).astype(dtype)
+    labels = data.draw(hnp.arrays(np.int64, m, elements=st.integers(0, c - 1)))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    surrogate = Surrogate(LogitBank.from_arrays(logits, labels))
+    for rows in (masks(rng, 4, n), mixtures(rng, 4, n)):
+        truth = winners(logits, labels, as_weights(rows)).mean(axis=1)
+        assert surrogate(rows).tolist() == truth.tolist()
+
+
+@pytest.mark.parametrize("n", [33, 70])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_many_recipes_on_larger_banks(n, dtype):
+    """Large enough for several tiles, blocks and threads; float64 sums of rounded logits are exact here."""
+    rng = np.random.default_rng(n)
+    labels = rng.integers(30, size=700)
+    logits = rng.normal(size=(1, 700, 30)) + rng.normal(size=(n, 700, 30))
+    logits[:, np.arange(700), labels] += rng.normal(1.5, 1, size=(1, 700))
+    logits = (np.rint(logits * 16) / 16).astype(dtype)
+    rows = masks(rng, 1500, n)
+    sums = np.einsum("kn,nmc->kmc", rows.astype(np.float64), logits.astype(np.float64), optimize=True)
+    for metric in ("accuracy", "top5", "balanced-accuracy", "macro-f1"):
+        surrogate = Surrogate(LogitBank.from_arrays(logits, labels), metric)
+        few = rows if metric != "macro-f1" else rows[:40]
+        truth = [get_metric(metric).score(one, labels) for one in sums[: len(few)]]
+        assert surrogate(few).tolist() == truth
+    surrogate = Surrogate(LogitBank.from_arrays(logits, labels))
+    mask = rows[3]
+    assert surrogate.neighbours(mask).tolist() == surrogate(mask ^ np.eye(n, dtype=bool)).tolist()
+    swapped, scores = surrogate.swaps(mask)
+    assert scores.tolist() == surrogate(swapped).tolist()
+
+
+@pytest.mark.parametrize("precision", ["high", "medium"])
+def test_reduced_precision_of_products_changes_nothing(precision):
+    rng, logits, labels = hard("correlated", np.float32, (12, 8, 6))
+    logits, labels = (
+        np.tile(logits, (1, 40, 1)) + 1e-5 * rng.normal(size=(12, 320, 6)).astype("f4"),
+        np.tile(labels, 40),
+    )
+    rows = masks(rng, 300, 12)
+    plain = Surrogate(LogitBank.from_arrays(logits, labels))(rows)
+    torch.set_float32_matmul_precision(precision)
+    try:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert Surrogate(LogitBank.from_arrays(logits, labels))(rows).tolist() == plain.tolist()
+    finally:
+        torch.set_float32_matmul_precision("highest")

@@ -1,0 +1,68 @@
+"""Tests mirror the tree: each module has a test file of its name, or a reason why it has none."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+#: The folder of each package's tests.
+ROOMS = {"radin": "tests", "plugins/radin_plugins": "tests/plugins", "benchmarks": "tests/benchmarks"}
+
+#: Modules without a test file of their name, and the reason.
+EXEMPT = {
+    "radin/scoring/scored.py": "two fields and no behaviour",
+    "radin/checkpoints/base.py": "an abstract class, tested by every format's tests",
+    "radin/checkpoints/contents.py": "tested in test_pickled and test_names",
+    "radin/checkpoints/named.py": "tested in test_names",
+    "radin/checkpoints/sharding.py": "tested in test_sharded",
+    "radin/cli/soup.py": "tested in test_commands",
+    "radin/evaluation/batch_size.py": "tested in test_evaluator",
+    "radin/evaluation/batchnorm.py": "tested in test_evaluator",
+    "radin/evaluation/evaluation.py": "tested in test_verifier",
+    "radin/evaluation/inputs.py": "tested in test_run_folder",
+    "radin/evaluation/keys.py": "tested in test_run_folder",
+    "radin/evaluation/planning.py": "tested in test_procedure",
+    "radin/evaluation/settings.py": "tested in test_quick_refusals and test_procedure",
+    "radin/weights/compatibility.py": "tested in test_pool",
+    "radin/weights/cuda_stream.py": "tested in test_filler",
+    "radin/weights/loader.py": "tested in tests/evaluation/test_loading",
+    "radin/weights/merge_plan.py": "tested in test_averaging",
+    "radin/weights/mixer.py": "tested in test_averaging",
+    "radin/weights/overrides.py": "tested in test_averaging",
+    "benchmarks/comparison/pictures.py": "drawn by test_compare, which runs the whole command",
+    "benchmarks/comparison/runs.py": "run by test_compare, killed at every row and resumed",
+    "benchmarks/faults/events.py": "watched by test_nursery: a signal comes before an event",
+    "benchmarks/faults/lab.py": "the fixture of test_damage, test_kills and test_circumstances",
+    "benchmarks/faults/mangled_archives.py": "a kind in test_kinds and test_checkpoints",
+    "benchmarks/faults/mangled_bytes.py": "a kind in test_kinds and test_checkpoints",
+    "benchmarks/faults/mangled_headers.py": "a kind in test_kinds and test_checkpoints",
+    "benchmarks/faults/nursery_server.py": "the process that test_nursery starts",
+    "benchmarks/faults/rows.py": "its rows are read in test_checkpoints",
+    "benchmarks/faults/samples.py": "its files are read in test_examine",
+    "benchmarks/faults/tiny_task.py": "the task of the fixture `lab`",
+    "benchmarks/speed/averaging_methods.py": "every method is run by test_averaging",
+    "benchmarks/speed/kernel_display.py": "table and picture are made in test_kernels",
+    "benchmarks/zoos/digits.py": "the pool of radin.demo.digits under another name",
+}
+
+
+def modules() -> list[str]:
+    found = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py")) if path.stem[:2] != "__"]
+    return [path.relative_to(ROOT).as_posix() for path in found]
+
+
+def file_of_tests(module: str) -> Path:
+    room = next(room for room in ROOMS if module.startswith(f"{room}/"))
+    inside = Path(module).relative_to(room)
+    return ROOT / ROOMS[room] / inside.with_name(f"test_{inside.name}")
+
+
+@pytest.mark.parametrize("module", modules())
+def test_a_module_has_a_test_file_of_its_name(module: str) -> None:
+    there = file_of_tests(module).is_file()
+    assert there != (module in EXEMPT), "exempt although it has one" if there else f"expected {file_of_tests(module)}"
+
+
+def test_exemptions_are_of_modules_that_are_there() -> None:
+    assert set(EXEMPT) <= set(modules())
