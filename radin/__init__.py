@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from radin.errors import RadinError as RadinError
     from radin.evaluation.collecting import collect_logits as collect_logits
     from radin.evaluation.planning import plan as plan
+    from radin.evaluation.racing import RaceSettings as RaceSettings
     from radin.evaluation.verifier import Verifier as Verifier
     from radin.procedure import make_soup as make_soup
     from radin.recipe import Recipe as Recipe
@@ -65,6 +66,7 @@ _HOME = {
     "Problem": "radin.searching.problem",
     "Progress": "radin.common.progress",
     "Proposals": "radin.searching.problem",
+    "RaceSettings": "radin.evaluation.racing",
     "RadinError": "radin.errors",
     "Ranking": "radin.report.ranking",
     "Recipe": "radin.recipe",

@@ -14,7 +14,10 @@ from radin.common.progress import SILENT, Progress
 from radin.errors import InputError
 from radin.evaluation.calibration import calibrated, dispersions, gap_of
 from radin.evaluation.keys import verification_scope
+from radin.evaluation.race_default import RACE
+from radin.evaluation.racing import RaceSettings
 from radin.evaluation.settings import check_settings
+from radin.evaluation.stages import race_settings
 from radin.evaluation.verifier import Verifier
 from radin.recipe import Recipe
 from radin.report.comparison import Comparison, compare, control_value
@@ -48,13 +51,15 @@ def make_soup(
     run_dir: str | os.PathLike[str] = "radin-run",
     calibrate: bool = True,
     batchnorm: str = "recompute",
+    race: bool | RaceSettings = RACE,
     progress: Progress = SILENT,
 ) -> Result:
     """Finds the best soup of a pool with a budget of real evaluations (RADIN, arXiv 2401.17790).
 
-    Every ingredient is run once over the task's data. The searcher then ranks recipes by the score of their averaged
-    logits, and the `budget.soups` best are built and evaluated for real. The single ingredients compete, at no cost,
-    so the result is never worse on the selection data than the best of them.
+    Every ingredient is run once over the task's data; in a race those that can no longer matter are dropped after a
+    part of it. The searcher then ranks recipes by the score of their averaged logits, and the `budget.soups` best are
+    built and evaluated for real. The single ingredients compete, at no cost, so the score of the result is never worse
+    on the selection data than that of the best ingredient that ran in full.
 
     A run that is killed resumes with the same call: passes and soups that were completed are read from the run folder,
     and the search is replayed from its seed. Stored results that are damaged are computed again.
@@ -79,13 +84,17 @@ def make_soup(
             selecting samples, one more pass over them for each soup; `average` those of the members' mean, `keep`
             those of the member with the largest weight. On the pools of `docs/zoos.md` recomputed ones gave the best
             soups and the smallest gap to the averaged logits. Has no effect on networks without BatchNorm.
+        race: runs the ingredients in stages over one fixed order of the selecting samples, and drops after each those
+            that can no longer matter, see `radin.evaluation.racing`. True races by the default `RaceSettings`; False
+            runs all in full. Dropped ingredients are listed apart, in `Result.dropped`. Pools of fewer than
+            `RaceSettings.smallest_pool`, and data that cannot be read in a chosen order, run in full.
         progress: watches the stages.
 
     Returns:
         the winner, the leaderboard, and the winner's score on data that selected nothing.
 
     Raises:
-        InputError: an argument out of range, or an ingredient in the place of the soup in the run folder.
+        InputError: an argument out of range or no race, or an ingredient in the place of the soup in the run folder.
         PluginError: no such searcher or option.
         RunDirError: the run folder was made with other inputs, or is in use, or its ledger is damaged.
         IncompatibleError, CheckpointError, DataError, TaskError: see `Pool` and `Task`.
@@ -99,9 +108,9 @@ def make_soup(
     budget = budget or Budget()
     chosen, soups = check_settings(searcher, options, budget, lam, seed)
     settings: dict[str, Any] = {"lam": float(lam), "seed": int(seed)}  # numpy's numbers are none that JSON can hold
-    learns = calibrate and soups > 1
+    learns, rule = calibrate and soups > 1, race_settings(race)
     refuse_ingredients([Path(run_dir) / SOUP], pool.files)
-    with Verifier(pool, task, run_dir, batchnorm=batchnorm, progress=progress) as verifier:
+    with Verifier(pool, task, run_dir, batchnorm=batchnorm, race=rule or False, progress=progress) as verifier:
         surrogate = Surrogate(verifier.bank, task.metric, settings["lam"])
         shortlist = search(
             chosen,
@@ -119,6 +128,7 @@ def make_soup(
         tests, control = compare_on_all(leaderboard, verifier)
         findings = findings_of(verifier, verified, search_facts(shortlist))
         settings |= {"searcher": chosen.name, "options": dict(shortlist.options), "calibrate": calibrate}
+        settings |= {"race": asdict(rule)} if rule else {}
         winner = describe(leaderboard[0], verifier, settings | asdict(budget))
         soup = write_soup(leaderboard[0], verifier, batchnorm)
         result = Result(
@@ -135,7 +145,8 @@ def make_soup(
             run_dir=soup.parent,
             earlier=verifier.folder.earlier_winners(winner),
             ingredients=pool.files,
-            findings=(*findings, *shortage_findings(shortlist, found, soups, len(pool))),
+            dropped=verifier.dropped,
+            findings=(*findings, *shortage_findings(shortlist, found, soups, len(verifier.names))),
         )
         record(result, winner, verifier, shortlist)
     return result
@@ -206,20 +217,23 @@ def describe(winner: VerifiedSoup, verifier: Verifier, settings: dict[str, Any])
 
 def account(verifier: Verifier, shortlist: Shortlist, verified: Shortlist) -> Spent:
     """The cost of a run, after its last evaluation."""
-    ledger = verifier.ledger
+    ledger, held_back = verifier.ledger, len(verifier.held_back_rows) * verifier.ledger.count("pass")
+    rows = ledger.rows("pass") + ledger.rows("stage") - held_back  # stages run selecting rows only
     return Spent(
         passes=ledger.count("pass"),
         soups=verified.charged,
         candidates=shortlist.charged,
         test_passes=ledger.count("test"),
-        lost=sum(ledger.count(kind, "lost") for kind in ("pass", "soup", "test", "control")),
-        seconds_passes=ledger.seconds("pass"),
+        lost=sum(ledger.count(kind, "lost") for kind in ("pass", "stage", "soup", "test", "control")),
+        seconds_passes=ledger.seconds("pass") + ledger.seconds("stage"),
         seconds_search=shortlist.seconds,
         seconds_soups=verifier.seconds([candidate.recipe for candidate in verified]),
         statistics=ledger.count("statistics"),
         statistics_samples=ledger.rows("statistics"),
         controls=ledger.count("control"),
         notes=tuple(verifier.folder.notes),
+        passes_worth=rows / len(verifier.selection_rows),
+        held_back_rows=held_back,
     )
 
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "in order": (("--soups", "4", "--no-calibrate", "--searcher", "monte-carlo", "--candidates", "80"), 4),
     "weighted": (("--soups", "2", "--searcher", "mixing", "-p", "steps=40", "--metric", "nll"), 2),
     "batchnorm": (("--soups", "3", "--task-arg", "batchnorm=true", "--task-arg", "tests=true"), 3),
+    "racing": (("--soups", "3", "--race"), 3),
     "kept": (("--soups", "2", "--task-arg", "batchnorm=true", "--batchnorm", "keep"), 2),
 }
 

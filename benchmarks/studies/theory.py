@@ -129,7 +129,7 @@ def _measure_at(folder: Path, t: float, start: State, ends: Sequence[State], k: 
     recipes = draw_recipes(pool.names, k, seed)
     single = [soup_logits(Recipe.subset(pool.names, [i])) for i in range(len(pool))]
     surrogate = Surrogate(LogitBank.from_arrays(single, labels, pool.names), "nll")
-    ensembles = -surrogate(np.array([recipe.weights for recipe in recipes]))
+    ensembles = -surrogate.metric_scores(np.array([recipe.weights for recipe in recipes]))
     soups = np.array([get_metric("nll").value(soup_logits(recipe), labels) for recipe in recipes])
     filler.close()
     net.load_state_dict(start)

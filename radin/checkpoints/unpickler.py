@@ -31,8 +31,8 @@ from radin.checkpoints.stored import STORAGES, Storage
 #: Memory that a pickle may take beside what twice its file takes, in bytes.
 ALLOWANCE = 64 << 20
 
-#: What one instruction is charged: the object that it may make, and its place on the stack. Measured with tracemalloc
-#: on lists of small lists, dicts and tuples; containers are charged twice, entries of the memo and of dicts once more.
+#: The charge of one instruction: the object that it may make, and its place on the stack. Chosen by hand; containers
+#: are charged twice, entries of the memo and of dicts once more.
 CHARGE = 64
 
 _BY_NAME = {f"{one.__module__}.{one.__qualname__}": one for one in STAND_INS}

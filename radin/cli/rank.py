@@ -11,7 +11,7 @@ import click
 from radin.cli.console import json_option, pairs, print_json, searcher_options
 from radin.cli.screen import print_table, show_warnings
 from radin.common.bars import Bars
-from radin.common.wording import counted
+from radin.common.wording import counted, enumerated
 from radin.errors import InputError
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def command(
     """
     from radin.report.ranking import rank
     from radin.scoring.logit_bank import LogitBank
+    from radin.scoring.logit_folder import absent_from
     from radin.searching.budget import Budget
 
     budget = Budget(candidates=candidates, seconds=seconds)
@@ -92,7 +93,10 @@ def command(
     how: dict[str, Any] = {"metric": metric, "options": pairs(parameters, "-p"), "budget": budget, "lam": lam}
     with Bars() as bars:
         ranking = rank(LogitBank.join(banks), searcher, **how, seed=seed, top=top, progress=bars)
-    print_json(ranking.to_json()) if as_json else show(ranking, folders, samples)
+    absent = [name for folder in folders for name in absent_from(Path(folder))]
+    print_json(ranking.to_json() | {"absent": absent}) if as_json else show(ranking, folders, samples)
+    if absent and not as_json:
+        click.echo(f"Not ranked, since a race dropped them before their logits were complete: {enumerated(absent)}.")
 
 
 def show(ranking: Ranking, folders: Sequence[str], samples: str) -> None:

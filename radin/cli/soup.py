@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,18 +16,18 @@ from radin.cli.console import (
     pool_options,
     print_json,
     searcher_options,
-    size,
     task_from,
     task_options,
 )
+from radin.cli.planned import show_plan
 from radin.cli.screen import print_table, show_warnings
 from radin.common.bars import Bars
 from radin.common.wording import counted
 from radin.errors import InputError, RadinError
+from radin.evaluation.race_default import RACE
 
 if TYPE_CHECKING:
     from radin.evaluation.collecting import Collected
-    from radin.evaluation.planning import Plan
     from radin.report.comparison import Comparison
     from radin.report.result import Result
 
@@ -58,6 +58,12 @@ SHOWN = 10
     show_default=True,
     help="Choose each next soup by what the earlier ones taught, or verify the B best in order.",
 )
+@click.option(
+    "--race/--no-race",
+    default=RACE,
+    show_default=True,
+    help="Run checkpoints in stages, and drop early those that can no longer matter, or run all in full.",
+)
 @click.option("-o", "--output", "target", metavar="FILE", help="Write the soup to this .safetensors file, too.")
 @click.option(
     "--plan", "only_plan", is_flag=True, help="Print passes, memory, disk and time that the run will take, and stop."
@@ -81,6 +87,7 @@ def command(
     split: str | None,
     batchnorm: Any,
     calibrate: bool,
+    race: bool,
     run_dir: str,
     target: str | None,
     only_plan: bool,
@@ -127,7 +134,7 @@ def command(
     task = task_from(spec, arguments, split, changes)
     if only_plan:
         with Bars() as bars:
-            planned = plan(pool, task, budget=budget, run_dir=run_dir, batchnorm=batchnorm, progress=bars)
+            planned = plan(pool, task, budget=budget, run_dir=run_dir, batchnorm=batchnorm, race=race, progress=bars)
         print_json(planned.to_json()) if as_json else show_plan(planned)
     elif logits_only:
         with Bars() as bars:
@@ -136,7 +143,7 @@ def command(
     else:
         with Bars() as bars:
             how: dict[str, Any] = {"searcher": searcher, "options": options, "budget": budget, "lam": lam, "seed": seed}
-            how |= {"calibrate": calibrate, "batchnorm": batchnorm, "run_dir": run_dir, "progress": bars}
+            how |= {"calibrate": calibrate, "batchnorm": batchnorm, "race": race, "run_dir": run_dir, "progress": bars}
             result = make_soup(pool, task, **how)
         deliver(result, target, as_json)
 
@@ -159,44 +166,6 @@ def show_collected(collected: Collected) -> None:
     click.echo(f"Logits: {collected.folder} ({counted(collected.passes, 'pass', 'passes')})")
 
 
-def show_plan(planned: Plan) -> None:
-    """Prints the cost of a run that was planned."""
-    stored = planned.ingredients - planned.passes
-    rows = [
-        ["ingredient passes", f"{planned.passes}" + (f" ({stored} are stored already)" if stored else "")],
-        ["real soups", f"at most {planned.soups}"],
-        ["samples a pass", f"{planned.samples:,}"],
-        ["classes", _counted(planned.classes, planned.class_names)],
-        ["test passes", _test_passes(planned)],
-        ["passes with BatchNorm recomputed", f"{planned.controls or 'none'}"],
-        ["device", f"{planned.device}, batches of {planned.batch_size}"],
-        ["memory", f"about {size(planned.memory_bytes)} at the peak"],
-        ["disk", f"about {size(planned.disk_bytes)} of logits, distances and soup"],
-        [
-            "time",
-            f"about {duration(planned.seconds)} for passes and soups; on top of that start-up, a reading of all files, "
-            "and the search on the logits",
-        ],
-    ]
-    print_table("plan", ["what", "how much"], rows)
-    click.echo("Nothing was charged or written. Run the same command without --plan to start.")
-
-
-def _test_passes(planned: Plan) -> str:
-    """Passes over test sets, with their samples, in words."""
-    from radin.evaluation.planning import TESTED
-
-    sets, samples = planned.test_passes // TESTED, counted(planned.test_samples, "sample")
-    if sets < 2:
-        return f"{TESTED} of {samples} each" if sets else "none"
-    return f"{TESTED} over each of {sets} test sets, which hold {samples} together"
-
-
-def _counted(count: int, names: Sequence[str]) -> str:
-    """A count with the names of the first few."""
-    return f"{count:,}" + (f": {', '.join(names)}" if names else "") + (", ..." if 0 < len(names) < count else "")
-
-
 def show_result(result: Result, target: str | None = None) -> None:
     """Prints the leaderboard, the verdict and the files."""
     shown = result.leaderboard[:SHOWN]
@@ -214,15 +183,36 @@ def show_result(result: Result, target: str | None = None) -> None:
     click.echo(result.verdict)
     if gap := result.surrogate_gap:
         click.echo(gap)
+    show_dropped(result)
     show_warnings(result.findings, command)
     remarks = show_tests(result) if len(result.tests) > 1 else show_report(result.report)
     for remark in dict.fromkeys([*remarks, *result.spent.notes]):
         click.echo(f"Note: {remark}.")
+    if result.dropped:
+        click.echo(_rows_spent(result))
     click.echo(_spent(result))
     if result.earlier:
         click.echo(_replaced(result.earlier[-1]))
     click.echo(f"Soup: {target or result.run_dir / 'soup.safetensors'}")
     click.echo(f"Leaderboard and picture: {Path(result.run_dir) / 'leaderboard.json'}, score-against-budget.png")
+
+
+def show_dropped(result: Result) -> None:
+    """Prints the ingredients that the race dropped, if there are any."""
+    if result.dropped:
+        rows = [[f"{one.value:.4f}", f"{one.rows:,}", one.name, one.why] for one in result.dropped]
+        print_table("dropped early", [result.metric, "on samples", "checkpoint", "why"], rows, numbers=range(2))
+
+
+def _rows_spent(result: Result) -> str:
+    """The bill in passes' worth of rows, beside that of the greedy soup, in words."""
+    spent = result.spent
+    n = len(result.dropped) + sum(entry.recipe.size == 1 for entry in result.leaderboard)
+    return (
+        f"Spent: {spent.passes_worth:.1f} passes' worth of rows for {counted(n, 'ingredient')} "
+        f"({n - len(result.dropped)} ran in full), {counted(len(result.verified), 'soup')}; "
+        f"the greedy soup would have taken {2 * n - 1}."
+    )
 
 
 def _spent(result: Result) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
 
 from radin.common.progress import SILENT, Advance, Progress
-from radin.errors import DataError
 from radin.evaluation.batch_size import BatchSize
 from radin.evaluation.batchnorm import (
     check_sizes,
@@ -20,10 +20,12 @@ from radin.evaluation.batchnorm import (
     statistics_rows,
 )
 from radin.evaluation.evaluation import Evaluation, Statistics
-from radin.evaluation.inputs import Inputs, fingerprints_of, task_inputs
+from radin.evaluation.inputs import Inputs, fingerprints_of, survey, task_inputs
 from radin.evaluation.keys import Keys
-from radin.evaluation.loading import Networks, tolerance
+from radin.evaluation.known_rows import KnownRows, Part, PartialLogits
+from radin.evaluation.loading import Networks
 from radin.evaluation.run_folder import RunFolder
+from radin.evaluation.unchanged import check_unchanged
 from radin.recipe import Recipe
 from radin.scoring.logit_bank import LogitBank, check_labels, check_logits
 from radin.searching.budget import Kind
@@ -98,7 +100,21 @@ class Evaluator:
             DataError: logits that are not finite, labels out of range, classes in another order than the checkpoints',
                 or stored logits that no longer match what the network gives. All passes completed so far are kept.
         """
-        rows = self.task.rows
+        return LogitBank(self.pool.names, self.in_full(self.open()), self.task.rows.labels)
+
+    def in_full(self, singles: Sequence[Evaluation]) -> list[Float32[np.ndarray, "M C"]]:
+        """The logits of some ingredients on all rows of the data."""
+        missing = sum(len(self.known(single).missing()) for single in singles)
+        with self.progress.stage("ingredients", missing, "sample") as advance:
+            return [self.logits(single, advance=advance) for single in singles]
+
+    def open(self) -> list[Evaluation]:
+        """Ties the folder to the inputs and checks what it holds; returns the ingredients' evaluations on the data.
+
+        Raises:
+            RunDirError: the folder was made with other inputs.
+            DataError: stored logits that no longer match what the network gives.
+        """
         _ = self.networks.network  # before the folder is tied to these inputs: one that does not fit leaves it as it is
         self.folder.settle()  # what was completed decides whether the folder takes other inputs
         self.bind()
@@ -106,16 +122,18 @@ class Evaluator:
             check_sizes(self.task)
             self.networks.by_pool_names(statistics_of(self.networks.network))
         self.networks.prove()
-        singles = [self.evaluation(Recipe.subset(self.pool.names, [i])) for i in range(len(self.pool))]
-        stored = [self._stored(single) for single in singles]
-        known = next((i for i, logits in enumerate(stored) if logits is not None), None)
-        if known is not None:
-            self._check_unchanged(singles[known].recipe, stored[known])
-        self.folder.write_labels(rows.labels, self.task.split[0])
+        singles = self.singles()
+        for single in singles:
+            if check_unchanged(self, single):
+                break
+        self.folder.write_labels(self.task.rows.labels, self.task.split[0])
         self.folder.record_split(self.task.holdback, self.task.split_seed)
-        with self.progress.stage("ingredients", sum(one is None for one in stored) * len(rows), "sample") as advance:
-            arrays = [self.logits(single, advance=advance) for single in singles]
-        return LogitBank(self.pool.names, arrays, rows.labels)
+        return singles
+
+    def singles(self) -> list[Evaluation]:
+        """The ingredients' evaluations on the data, in pool order."""
+        names = self.pool.names
+        return [self.evaluation(Recipe.subset(names, [i])) for i in range(len(names))]
 
     def bind(self) -> None:
         """Ties the folder to pool, data and task code, or refuses it for being another run's.
@@ -125,19 +143,10 @@ class Evaluator:
             DataError: data that would select and report, or a test set given twice.
         """
         check_classes(self.pool.class_names, self.task.rows, self.task.tests)
-        self._survey()
+        survey(self.task, self.folder, self.progress)
         ingredients = dict(zip(self.pool.names, self.fingerprints, strict=True))
         settings = {**self.task.settings, **self.pool.settings}
         self.folder.bind(Inputs(task=task_inputs(self.task), ingredients=ingredients, settings=settings))
-
-    def _survey(self) -> None:
-        """Reads the contents of images, unless the folder knows them, and finds those that cannot be read."""
-        memory = self.folder.data_fingerprints
-        known = len(memory)
-        for rows in (self.task.rows, *self.task.tests.values()):
-            rows.survey(memory, self.progress)
-        if len(memory) > known:
-            self.folder.data_fingerprints = memory
 
     def logits(self, evaluation: Evaluation, *, advance: Advance | None = None) -> Float32[np.ndarray, "M C"]:
         """Logits of an evaluation, from disk if it was done before, else from a charged forward pass.
@@ -150,19 +159,50 @@ class Evaluator:
         if stored is not None:
             return stored
         self.networks.prove()  # before anything is charged: a network that does not fit costs nothing
-        rows = self._rows(evaluation)
-        with self._charge(evaluation.kind, key, str(evaluation.recipe), len(rows)):
+        known = self.known(evaluation)
+        with self._charge(evaluation.kind, key, str(evaluation.recipe), len(known.missing())):
             self.fill(evaluation)
             if advance is not None:
-                self._run(evaluation, key, rows, advance)
+                self._run(evaluation, key, known, advance)
             else:
-                with self.progress.stage(str(evaluation), len(rows), "sample") as own:
-                    self._run(evaluation, key, rows, own)
+                with self.progress.stage(str(evaluation), len(known.missing()), "sample") as own:
+                    self._run(evaluation, key, known, own)
         if self.key(evaluation) != key:  # memory ran out on the way, and statistics are those of smaller batches now
             return self.logits(evaluation, advance=advance)
         stored = self._stored(evaluation)
         assert stored is not None  # written just now
         return stored
+
+    def known(self, evaluation: Evaluation) -> KnownRows:
+        """The rows on which logits of an evaluation are on disk: of an ingredient on the data, also a part of them."""
+        n_rows, stored = len(self._rows(evaluation)), self._stored(evaluation)
+        if stored is not None:
+            return KnownRows(n_rows, [Part(np.arange(n_rows), stored)])
+        if evaluation.kind == "pass" and self.task.rows.can_choose:
+            return KnownRows(n_rows, PartialLogits(self.folder.partial).of(self.key(evaluation)))
+        return KnownRows(n_rows)
+
+    def beginning(
+        self, single: Evaluation, rows: Int64[np.ndarray, " k"], advance: Advance
+    ) -> Float32[np.ndarray, "k C"]:
+        """Logits of an ingredient on some rows of the data; only rows that were not run before are run, and charged.
+
+        Arguments:
+            single: its evaluation on the data.
+            rows: places of the rows, in the order in which their logits are wanted.
+            advance: told the samples that are done.
+        """
+        known, parts, key = self.known(single), PartialLogits(self.folder.partial), self.key(single)
+        missing, name = known.missing(rows), single.stored_as(key)
+        if len(missing):
+            with self._charge("stage", parts.key(key, rows), str(single.recipe), len(missing)):
+                self.fill(single)
+                run = partial(self._forward, name, self.task.rows, missing, advance)
+                fresh = self._batch.halving(name, lambda size: np.concatenate(list(run(size))))
+                known = KnownRows(known.n_rows, [*known.parts, Part(missing, fresh)])
+                parts.store(name, key, Part(rows, known.read(rows)))
+            known = self.known(single)
+        return known.read(rows)
 
     def is_stored(self, evaluation: Evaluation) -> bool:
         """Whether the logits of an evaluation are on disk, and whole."""
@@ -199,11 +239,11 @@ class Evaluator:
             known = statistics_of(self.fill(evaluation))
         return self.networks.by_pool_names(known)
 
-    def first_batch(self) -> Float32[np.ndarray, "b C"]:
-        """Logits of the network, as it is filled now, on the first batch of the data; charged nowhere."""
+    def first_batch(self, only: Int64[np.ndarray, " k"] | None = None) -> Float32[np.ndarray, "b C"]:
+        """Logits of the network, as it is filled now, on the first batch of the data, or of some rows; not charged."""
 
         def run(size: int) -> Float32[np.ndarray, "b C"]:
-            with closing(self.task.logits(self.networks.network, self.task.rows, size)) as batches:
+            with closing(self.task.logits(self.networks.network, self.task.rows, size, only)) as batches:
                 return next(batches)
 
         return self._batch.halving("the first batch", run)
@@ -219,38 +259,32 @@ class Evaluator:
             )
         return self.folder.ledger.charge(kind, key, label, rows)
 
-    def _run(self, evaluation: Evaluation, key: str, rows: Rows, advance: Advance) -> None:
-        """One pass over the rows, written as it goes; a pass that runs out of memory is started over."""
+    def _run(self, evaluation: Evaluation, key: str, known: KnownRows, advance: Advance) -> None:
+        """One pass over the rows that are not known, written with those that are; started over if memory runs out."""
         folder, name, recipe = self.folder.place_of(evaluation), evaluation.stored_as(key), evaluation.recipe
+        missing = known.missing() if known.parts else None
+        run = partial(self._forward, name, self._rows(evaluation), missing, advance)
 
-        def run(size: int) -> None:
-            done = 0
-            try:
-                with folder.writing(name, key, len(rows), {"recipe": recipe.to_json()}) as append:
-                    for batch in self.task.logits(self.networks.network, rows, size):
-                        check_labels(rows.labels[done : done + len(batch)], batch.shape[1], name)
-                        self.task.scored_by.check_classes(batch.shape[1])
-                        check_logits(batch, name, len(batch), batch.shape[1])
-                        append(batch)
-                        done += len(batch)
-                        advance(len(batch))
-            except Exception:
-                advance(-done)
-                raise
+        def write(size: int) -> None:
+            with folder.writing(name, key, known.n_rows, {"recipe": recipe.to_json()}) as append:
+                for batch in known.completed(run(size)):
+                    append(batch)
 
-        self._batch.halving(name, run)
+        self._batch.halving(name, write)
 
-    def _check_unchanged(self, recipe: Recipe, stored: Float32[np.ndarray, "M C"] | None) -> None:
-        """Runs the first batch of a stored ingredient again: what its key cannot see may have changed all the same."""
-        assert stored is not None
-        self.fill(self.evaluation(recipe))
-        fresh = self.first_batch()
-        expected = stored[: len(fresh)]
-        scale = max(1.0, float(np.abs(expected).max()))
-        difference = float(np.abs(fresh - expected).max()) if fresh.shape == expected.shape else np.inf
-        if not difference <= tolerance(self.networks.network, self.task) * scale:
-            raise DataError(
-                f"{recipe}: the logits stored in {self.folder.logits.folder} differ by {difference:.3g} from what the "
-                "network gives now, for the same checkpoint, data and task code. Either the network is not "
-                "deterministic, or it reads something else that changed; then use another run folder"
-            )
+    def _forward(
+        self, name: str, rows: Rows, only: Int64[np.ndarray, " s"] | None, advance: Advance, size: int
+    ) -> Iterator[Float32[np.ndarray, "b C"]]:
+        """Logits of the network, as it is filled now, batch by batch, each checked."""
+        labels, done = rows.labels if only is None else rows.labels[only], 0
+        try:
+            for batch in self.task.logits(self.networks.network, rows, size, only):
+                check_labels(labels[done : done + len(batch)], batch.shape[1], name)
+                self.task.scored_by.check_classes(batch.shape[1])
+                check_logits(batch, name, len(batch), batch.shape[1])
+                yield batch
+                done += len(batch)
+                advance(len(batch))
+        except Exception:
+            advance(-done)
+            raise

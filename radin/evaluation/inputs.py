@@ -64,6 +64,16 @@ def fingerprints_of(pool: Pool, folder: RunFolder, progress: Progress) -> tuple[
     return tuple(found)
 
 
+def survey(task: Task, folder: RunFolder, progress: Progress) -> None:
+    """Reads the contents of a task's images, unless the folder knows them, and finds those that cannot be read."""
+    memory = folder.data_fingerprints
+    known = len(memory)
+    for rows in (task.rows, *task.tests.values()):
+        rows.survey(memory, progress)
+    if len(memory) > known:
+        folder.data_fingerprints = memory
+
+
 def task_inputs(task: Task) -> dict[str, str]:
     """Fingerprints of what a task reads, by what a person would call it.
 

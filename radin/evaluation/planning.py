@@ -7,14 +7,17 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from radin.common.progress import SILENT, Progress
 from radin.errors import InputError
 from radin.evaluation.batchnorm import statistics_rows
 from radin.evaluation.evaluator import Evaluator
+from radin.evaluation.race_default import RACE
+from radin.evaluation.racing import RaceSettings, race_order
 from radin.evaluation.run_folder import RunFolder
-from radin.recipe import Recipe
+from radin.evaluation.stages import against_race, race_settings
 from radin.searching.budget import Budget
 from radin.tasks.task import Task
 from radin.weights.pool import Pool
@@ -37,7 +40,11 @@ class Plan:
 
     Attributes:
         ingredients: size of the pool.
-        passes: ingredients whose logits are not in the run folder yet, one forward pass over the data each.
+        passes: ingredients whose logits are not in the run folder yet, one forward pass over the data each; fewer run
+            in full where they race.
+        least_passes, most_passes: the selecting rows that ingredients will be run on, over those of the data. The least
+            is the first stage of the race for all and the best ingredient in full. Equal without a race.
+        race: whether the ingredients race, in words, and why not where a race was asked for; empty where none was.
         soups: real soups that may be built and evaluated, one pass each.
         samples: labelled samples in a pass.
         classes: outputs of the network.
@@ -60,6 +67,9 @@ class Plan:
 
     ingredients: int
     passes: int
+    least_passes: float
+    most_passes: float
+    race: str
     soups: int
     samples: int
     classes: int
@@ -87,6 +97,7 @@ def plan(
     budget: Budget | None = None,
     run_dir: str | os.PathLike[str] = "radin-run",
     batchnorm: str = "recompute",
+    race: bool | RaceSettings = RACE,
     progress: Progress = SILENT,
 ) -> Plan:
     """States what `make_soup` with these arguments will cost, from one timed batch and the files' headers.
@@ -94,7 +105,7 @@ def plan(
     Two batches of the first ingredient are run. Nothing is charged, and nothing is written to the run folder.
 
     Arguments:
-        pool, task, budget, run_dir, batchnorm, progress: as for `radin.make_soup`.
+        pool, task, budget, run_dir, batchnorm, race, progress: as for `radin.make_soup`.
 
     Raises:
         RunDirError, IncompatibleError, DataError, TaskError: what `make_soup` would raise when it starts.
@@ -108,6 +119,7 @@ def plan(
         missing = _missing_passes(evaluator)
         fill, per_sample, classes = _timed_batch(evaluator)
         recomputes, batch_size = evaluator.recomputes, evaluator.batch_size
+        least, most, stages = _passes(evaluator, race_settings(race))
     samples, test_samples = len(task.rows), sum(map(len, task.tests.values()))
     rows = (missing + soups + recomputes) * samples + (TESTED + recomputes) * test_samples
     # Statistics are computed once for each soup and for the control: the run folder keeps them.
@@ -115,6 +127,9 @@ def plan(
     return Plan(
         ingredients=len(pool),
         passes=missing,
+        least_passes=least,
+        most_passes=most,
+        race=_about_race(task, len(pool), race_settings(race), fill, per_sample),
         soups=soups,
         samples=samples,
         classes=classes,
@@ -125,7 +140,7 @@ def plan(
         batch_size=batch_size,
         seconds_fill=fill,
         seconds_per_sample=per_sample,
-        seconds=missing * fill + soups * len(pool) * fill / 2 + (rows + statistics) * per_sample,
+        seconds=missing * stages * fill + soups * len(pool) * fill / 2 + (rows + statistics) * per_sample,
         memory_bytes=_peak_memory(task.torch_device) + samples * classes * LOGIT_BYTES,
         disk_bytes=rows * classes * LOGIT_BYTES + pool.nbytes + len(pool) ** 2 * GRAM_BYTES,
         device=str(task.torch_device),
@@ -133,13 +148,41 @@ def plan(
 
 
 def _missing_passes(evaluator: Evaluator) -> int:
-    singles = [evaluator.evaluation(Recipe.subset(evaluator.pool.names, [i])) for i in range(len(evaluator.pool))]
-    return sum(not evaluator.is_stored(single) for single in singles)
+    return sum(not evaluator.is_stored(single) for single in evaluator.singles())
+
+
+def _passes(evaluator: Evaluator, settings: RaceSettings | None) -> tuple[float, float, int]:
+    """Least and most passes over the selecting rows, and how often each ingredient is read at most."""
+    task, known = evaluator.task, [evaluator.known(single) for single in evaluator.singles()]
+    selecting = task.split[0]
+    whole = np.array([len(one.missing(selecting)) for one in known])
+    most = float(whole.sum()) / len(selecting)
+    if settings is None or against_race(task, len(known), settings):
+        return most, most, 1
+    ends = settings.ends(len(known), len(selecting))
+    beginning = selecting[race_order(task.rows.labels[selecting], task.split_seed)[: ends[0]]]
+    first = np.array([len(one.missing(beginning)) for one in known])
+    return float(first.sum() + (whole - first).min()) / len(selecting), most, len(ends)
+
+
+def _about_race(task: Task, n: int, settings: RaceSettings | None, fill: float, per_sample: float) -> str:
+    """Whether ingredients race, in words; advises against a race that cannot pay for reading the files again."""
+    if settings is None:
+        return ""
+    if reason := against_race(task, n, settings):
+        return f"no race: {reason}"
+    rows = len(task.split[0])
+    ends, least = settings.ends(n, rows), settings.passes(n, rows)[0]
+    saved = (n - least) * rows * per_sample
+    where = " and ".join(f"{end:,}" for end in ends[:-1])
+    if (len(ends) - 1) * fill >= saved:  # the best ingredient is read once for each stage, all others once in any case
+        return f"judged after {where} of {rows:,} samples; the files are slow to read, so a race will hardly pay"
+    return f"judged after {where} of {rows:,} samples"
 
 
 def _timed_batch(evaluator: Evaluator) -> tuple[float, float, int]:
     """Seconds to fill and prepare the network, seconds a sample, and classes; what comes first warms up."""
-    single = evaluator.evaluation(Recipe.subset(evaluator.pool.names, [0]))
+    single = evaluator.singles()[0]
     network = evaluator.fill(single)
     evaluator.first_batch()
     begun = time.perf_counter()

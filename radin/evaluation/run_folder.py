@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ from radin.common.wording import counted
 from radin.errors import RunDirError
 from radin.evaluation.evaluation import Evaluation
 from radin.evaluation.inputs import Inputs, difference_of
-from radin.scoring.logit_folder import SPLIT, write_labels
+from radin.scoring.logit_folder import SPLIT, write_absent, write_labels
 from radin.searching.budget import Ledger
 
 T = TypeVar("T")
@@ -79,6 +79,7 @@ class RunFolder:
     data_fingerprints: Fact[dict[str, Any]] = Fact("digests of data", dict)  # of images, likewise
     splits: Fact[list[list[float]]] = Fact("splits", list)  # holdback and seed of every split that selected here
     winners: Fact[list[dict[str, Any]]] = Fact("winners", list)
+    race: Fact[dict[str, Any] | None] = Fact("race", _nothing)  # settings of the last race, if the last run raced
     last_search: Fact[dict[str, Any] | None] = Fact("search", _nothing)
 
     def __init__(self, path: str | os.PathLike[str], ledger: Ledger | None = None) -> None:
@@ -126,6 +127,11 @@ class RunFolder:
         return self._arrays("logits")
 
     @cached_property
+    def partial(self) -> ArrayFolder:
+        """Logits of the ingredients on a part of the data's rows, as races leave them, and these rows."""
+        return self._arrays("partial")
+
+    @cached_property
     def soups(self) -> ArrayFolder:
         """Logits of soups on the task's data."""
         return self._arrays("soups")
@@ -164,7 +170,7 @@ class RunFolder:
         tests = self.path / "test"
         names = [folder.name for folder in tests.iterdir() if folder.is_dir()] if tests.is_dir() else []
         sets = [self.test(name) for name in sorted({"test", *names, *self._tests})]
-        return [self.logits, self.soups, self.controls, self.statistics, self.grams, *sets]
+        return [self.logits, self.partial, self.soups, self.controls, self.statistics, self.grams, *sets]
 
     def _note_damage(self, sentence: str) -> None:
         self.note(f"{sentence}; it counts as lost, and is computed again where it is needed")
@@ -230,6 +236,10 @@ class RunFolder:
     def write_labels(self, labels: Int64[np.ndarray, " M"], selecting: Int64[np.ndarray, " m"]) -> None:
         """Puts labels and split beside the ingredients' logits, so that these are a bank."""
         write_labels(self.path / "logits", labels, selecting)
+
+    def write_absent(self, names: Sequence[str]) -> None:
+        """Names beside the ingredients' logits those that a race dropped, so that a ranking can say who is missing."""
+        write_absent(self.path / "logits", names)
 
     def record_split(self, holdback: float, seed: int) -> None:
         """Records that this split selects in this folder."""

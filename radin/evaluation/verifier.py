@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -12,10 +13,12 @@ from jaxtyping import Float32, Float64, Int64
 
 from radin.common.progress import SILENT, Progress
 from radin.errors import InputError
-from radin.evaluation.evaluation import Statistics
+from radin.evaluation.evaluation import Evaluation, Statistics
 from radin.evaluation.evaluator import Evaluator
 from radin.evaluation.keys import Keys
+from radin.evaluation.racing import RaceSettings
 from radin.evaluation.run_folder import RunFolder
+from radin.evaluation.stages import collect, common_bank, race_settings, recorded_race
 from radin.recipe import Recipe, as_proposals
 from radin.scoring.logit_bank import LogitBank
 from radin.scoring.metrics import losses
@@ -40,7 +43,14 @@ class Verifier:
         task: what they are run on; its metric is the score, without any prior.
         run_dir: the folder for logits and ledger.
         batchnorm: policy for BatchNorm statistics of soups: `average`, `recompute` or `keep`, see `radin.make_soup`.
+        race: runs the ingredients in stages and drops those that can no longer matter, see
+            `radin.evaluation.racing`: `pool` and `names` are then those that ran in full. By default all do: a search
+            on real soups needs them all. `recorded` races by the rule of the last run in the folder, if that raced.
         progress: watches the passes.
+
+    Attributes:
+        pool: the ingredients that ran in full, in the order of the pool.
+        dropped: those that a race dropped.
 
     Raises:
         RunDirError: another process uses the run folder, or it was made with other inputs.
@@ -57,16 +67,21 @@ class Verifier:
         run_dir: str | os.PathLike[str],
         *,
         batchnorm: str = "recompute",
+        race: bool | RaceSettings | Literal["recorded"] = False,
         progress: Progress = SILENT,
     ) -> None:
-        self.pool, self.task, self.progress = pool, task, progress
+        self.task, self.progress = task, progress
+        settings = None if race == "recorded" else race_settings(race)
         self.folder = RunFolder(run_dir)
         try:
+            settings = recorded_race(self.folder) if race == "recorded" else settings
             self._evaluator = Evaluator(pool, task, self.folder, batchnorm=batchnorm, progress=progress)
-            self.all_rows = self._evaluator.collect()
+            self.collection = collect(self._evaluator, settings)
         except BaseException:
             self.close()
             raise
+        self.all_rows, self.dropped = self.collection.bank, self.collection.dropped
+        self.pool = pool.only(self.collection.members) if self.dropped else pool
         self.selection_rows, self.held_back_rows = task.split
         self.bank: LogitBank = self.all_rows.take(self.selection_rows)
 
@@ -110,10 +125,27 @@ class Verifier:
         """The settings that scores depend on, beside pool and data."""
         return {"metric": self.task.scored_by.name, "batchnorm": self.batchnorm}
 
-    @property
+    @cached_property
+    def common(self) -> LogitBank:
+        """Logits of the whole pool, dropped ones included, on the selecting rows that all of it ran on."""
+        return common_bank(self._evaluator, self.collection)
+
+    @cached_property
     def keys(self) -> Keys:
-        """Makes the keys of what is stored in the run folder."""
-        return self._evaluator.keys
+        """Makes the keys of what is stored in the run folder for the ingredients that ran in full."""
+        fingerprints = [self._evaluator.fingerprints[i] for i in self.collection.members]
+        return Keys(self.task, fingerprints, self.batchnorm)
+
+    def _evaluation(self, recipe: Recipe, *, statistics: Statistics = "own", test: str | None = None) -> Evaluation:
+        """The evaluation of a recipe, over the whole pool."""
+        return self._evaluator.evaluation(self._whole(recipe), statistics=statistics, test=test)
+
+    def _whole(self, recipe: Recipe) -> Recipe:
+        """The same recipe over the whole pool, those that were dropped included."""
+        if not self.dropped:
+            return recipe
+        names, weights = self._evaluator.pool.names, dict(zip(recipe.names, recipe.weights, strict=True))
+        return Recipe(names, tuple(weights.get(name, 0.0) for name in names))
 
     @property
     def scope(self) -> str:
@@ -166,7 +198,7 @@ class Verifier:
         if self.task.tests:
             name = on or next(iter(self.task.tests))
             tested = self.task.tests[name]
-            logits = self._evaluator.logits(self._evaluator.evaluation(recipe, statistics=statistics, test=name))
+            logits = self._evaluator.logits(self._evaluation(recipe, statistics=statistics, test=name))
             return "test", tested.labels, scored_columns(logits, tested.columns)
         which: UnseenData = "held-back" if len(self.held_back_rows) else "selection"
         rows = self.held_back_rows if len(self.held_back_rows) else self.selection_rows
@@ -180,15 +212,15 @@ class Verifier:
         """Logits of one recipe on all rows of the task's data, those held back included, in the data's order."""
         if recipe.size == 1 and statistics == "own":
             return self.all_rows.read(recipe.members[0], 0, self.all_rows.n_samples)
-        return self._evaluator.logits(self._evaluator.evaluation(recipe, statistics=statistics))
+        return self._evaluator.logits(self._evaluation(recipe, statistics=statistics))
 
     def network(self, recipe: Recipe) -> torch.nn.Module:
         """The task's one network, filled with the soup of a recipe until it is filled with another."""
-        return self._evaluator.fill(self._evaluator.evaluation(recipe))
+        return self._evaluator.fill(self._evaluation(recipe))
 
     def recomputed(self, recipe: Recipe) -> dict[str, np.ndarray]:
         """BatchNorm statistics that a soup has beside the average of its members; empty unless they are recomputed."""
-        return self._evaluator.recomputed(recipe)
+        return self._evaluator.recomputed(self._whole(recipe))
 
     def evaluated(self) -> list[Recipe]:
         """The soups whose logits are in the run folder, for these ingredients and data, in the order of evaluation."""
@@ -197,11 +229,11 @@ class Verifier:
             weights = about.get("recipe", {})
             if weights and weights.keys() <= set(self.names):
                 recipe = Recipe(self.names, tuple(weights.get(name, 0.0) for name in self.names))
-                if self._evaluator.is_stored(self._evaluator.evaluation(recipe)):
+                if self._evaluator.is_stored(self._evaluation(recipe)):
                     recipes.append(recipe)
         return recipes
 
     def seconds(self, recipes: Iterable[Recipe]) -> float:
         """Wall-clock seconds that the real soups of these recipes took when they were evaluated."""
-        keys = {self._evaluator.key(self._evaluator.evaluation(recipe)) for recipe in recipes}
+        keys = {self._evaluator.key(self._evaluation(recipe)) for recipe in recipes}
         return self.ledger.seconds("soup", keys)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,20 +13,19 @@ from jaxtyping import Float64
 from radin.common.progress import SILENT, Progress
 from radin.common.wording import counted, enumerated
 from radin.errors import InputError
-from radin.evaluation.gram import Gram, stored_logit_gram, stored_weight_gram, weight_gram
-from radin.recipe import Recipe
+from radin.evaluation.gram import Gram, logit_gram, stored_logit_gram, stored_weight_gram, weight_gram
 from radin.report.class_order import described, reordering
 from radin.report.findings import (
     LOST,
     Finding,
     falls_short,
     home_group,
-    medoid,
     score_findings,
     search_findings,
     soup_findings,
     weight_findings,
 )
+from radin.report.probes import probes
 from radin.report.verified_soup import SURE, VerifiedSoup, assess
 from radin.weights.merge_plan import has_statistics
 from radin.weights.pool import Pool
@@ -45,13 +44,15 @@ class Diagnosis:
     Attributes:
         names: the ingredients, in pool order.
         weights: inner products of their updates, seen from the pretrained model or from their mean.
-        logits: inner products of their logits on the selection data; None without a task.
-        values: each one's value of the metric on the selection data; None without a task.
+        logits: inner products of their logits on the selection data; None without a task. After a race, on the part of
+            these data that all ingredients ran on.
+        values: each one's value of the metric on the same data; None without a task.
         metric: the metric's name; empty without a task.
         verified: the verified soups in the run folder.
         findings: evidence against the pool or its ingredients, each a sentence.
         soups: real soups that were evaluated for this diagnosis.
-        notes: sentences about stored results that were damaged and are lost, or adopted from an earlier version.
+        notes: sentences about stored results that were damaged and are lost, or adopted from an earlier version, and
+            about ingredients that a race dropped.
     """
 
     names: tuple[str, ...]
@@ -181,7 +182,9 @@ def diagnose(
 
     Weights alone tell which ingredients come from another start, have diverged, or lie far out. With a task, the
     ingredients are run once (or read from the run folder), and every soup that was verified in that folder is
-    compared with its averaged logits. If one has diverged to NaN, no network is run.
+    compared with its averaged logits. If one has diverged to NaN, no network is run. Where the last run in the folder
+    dropped ingredients in a race, all are compared on the samples that all ran on, and soups are of those that ran in
+    full.
 
     Arguments:
         pool: the ingredients.
@@ -211,26 +214,40 @@ def diagnose(
     from radin.evaluation.verifier import Verifier
     from radin.scoring.surrogate import Surrogate
 
-    with Verifier(pool, task, run_dir, batchnorm=batchnorm, progress=progress) as verifier:
+    with Verifier(pool, task, run_dir, batchnorm=batchnorm, race="recorded", progress=progress) as verifier:
         surrogate = Surrogate(verifier.bank, task.metric)
-        findings += _logit_findings(verifier)
+        findings += _logit_findings(verifier, verifier.common)
         recipes, before = verifier.evaluated(), verifier.ledger.count("soup")
-        planned = [one for one in _probes(gram, _suspects(findings)) if one not in recipes]
+        planned = [one for one in probes(gram, _suspects(findings), verifier.names) if one not in recipes]
         verified = assess([*recipes, *planned[:soups]], verifier, surrogate)
         findings += _soup_findings(verifier, verified, findings)
         findings += search_findings(verifier.folder.last_search)
-        sign = 1 if task.scored_by.higher_is_better else -1
+        dropped = verifier.dropped
         return Diagnosis(
             names=pool.names,
             weights=gram,
             findings=tuple(findings),
-            logits=stored_logit_gram(verifier),
-            values=sign * verifier.solo,
+            logits=logit_gram(verifier.common) if dropped else stored_logit_gram(verifier),
+            values=_values(verifier.common, task.scored_by),
             metric=task.scored_by.name,
             verified=tuple(verified),
             soups=verifier.ledger.count("soup") - before,
-            notes=tuple(verifier.folder.notes),
+            notes=(*verifier.folder.notes, *_about_race(verifier)),
         )
+
+
+def _values(bank: LogitBank, metric: Metric) -> Float64[np.ndarray, " n"]:
+    """Each ingredient's value of the metric."""
+    logits = [bank.read(i, 0, bank.n_samples) for i in range(len(bank))]
+    return np.array([metric.value(one, bank.labels) for one in logits], dtype=np.float64)
+
+
+def _about_race(verifier: Verifier) -> list[str]:
+    """The ingredients that a race dropped, and the samples that all are compared on, in a sentence."""
+    if not verifier.dropped:
+        return []
+    names, samples = enumerated([one.name for one in verifier.dropped]), verifier.common.n_samples
+    return [f"a race dropped {names}, so all are compared on the {samples:,} samples that all ran on"]
 
 
 def findings_of(verifier: Verifier, verified: Sequence[VerifiedSoup], search: Mapping[str, Any]) -> tuple[Finding, ...]:
@@ -242,7 +259,7 @@ def findings_of(verifier: Verifier, verified: Sequence[VerifiedSoup], search: Ma
         search: facts of the search on the surrogate, see `search_facts`.
     """
     findings = weight_findings(stored_weight_gram(verifier))
-    findings += _logit_findings(verifier)
+    findings += _logit_findings(verifier, verifier.bank)
     findings += _soup_findings(verifier, verified, findings)
     return (*findings, *search_findings(search))
 
@@ -274,18 +291,9 @@ def logit_findings(bank: LogitBank, metric: Metric, class_names: Sequence[str] |
     return [Finding("classes", None, described(order, class_names), {"classes": "FILE"})]
 
 
-def _logit_findings(verifier: Verifier) -> list[Finding]:
+def _logit_findings(verifier: Verifier, bank: LogitBank) -> list[Finding]:
     names = next(iter(verifier.task.rows.class_names), None)
-    return logit_findings(verifier.bank, verifier.task.scored_by, names)
-
-
-def _probes(gram: Gram, suspects: Collection[str]) -> list[Recipe]:
-    """Soups that tell most about a pool: the sound ingredients together, then midpoints with the central one."""
-    n, centre = len(gram.names), medoid(gram)
-    sound = [i for i, name in enumerate(gram.names) if name not in suspects]
-    probes = [Recipe.subset(gram.names, sound)] if len(sound) > 2 else []
-    order = np.argsort(-gram.distances[centre], kind="stable")
-    return probes + [Recipe.subset(gram.names, sorted((centre, int(i)))) for i in order if i != centre and n > 1]
+    return logit_findings(bank, verifier.task.scored_by, names)
 
 
 def _middle(values: np.ndarray) -> float | None:

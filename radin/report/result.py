@@ -12,6 +12,7 @@ from typing import Any
 from radin.checkpoints import open_checkpoint
 from radin.common.files import check_place, written_aside
 from radin.errors import InputError, RunDirError
+from radin.evaluation.stages import Dropped
 from radin.recipe import Recipe
 from radin.report.comparison import Comparison
 from radin.report.findings import Finding
@@ -43,7 +44,7 @@ class Spent:
     """The cost of a run, over all restarts.
 
     Attributes:
-        passes: ingredients that were run over the data, one forward pass each.
+        passes: ingredients that ran in full over the data, one forward pass each.
         soups: distinct real soups that this run was charged for.
         candidates: distinct recipes scored from averaged logits.
         test_passes: networks that were run over the test set, if there is one: winners and best ingredients.
@@ -54,6 +55,9 @@ class Spent:
             all; their time is part of the soups'.
         controls: passes of best ingredients with recomputed BatchNorm statistics, over the data and over test sets.
         notes: sentences about stored results that were damaged and are lost, or adopted from an earlier version.
+        passes_worth: selecting rows that ingredients were run on, over the selecting rows of the data: what their
+            passes cost in all, those of dropped ones included. Rows that this run's split holds back are no part of it.
+        held_back_rows: rows that are held back and that ingredients were run on.
     """
 
     passes: int
@@ -68,6 +72,8 @@ class Spent:
     statistics_samples: int = 0
     controls: int = 0
     notes: tuple[str, ...] = ()
+    passes_worth: float = 0.0
+    held_back_rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,8 +81,8 @@ class Result:
     """The result of `radin.make_soup`.
 
     Attributes:
-        leaderboard: all verified soups and all single ingredients, best first on the selection data: by score, then
-            lower negative log-likelihood, then more ingredients.
+        leaderboard: all verified soups and all single ingredients that ran in full, best first on the selection data:
+            by score, then lower negative log-likelihood, then more ingredients.
         verified: the soups alone, in the order in which they were verified.
         report: the winner and the best ingredient on data that selected nothing; of several test sets, on the first.
         tests: the same for every test set, by name.
@@ -92,6 +98,7 @@ class Result:
         earlier: the winners of other settings that stood in this run folder before, oldest first: recipe, score, and
             the settings that bring it back at no cost.
         ingredients: the pool's files, which `save` does not write over.
+        dropped: the ingredients that a race dropped, each with its score, on how many rows, and why.
     """
 
     leaderboard: Sequence[VerifiedSoup]
@@ -108,6 +115,7 @@ class Result:
     earlier: Sequence[Mapping[str, Any]] = ()
     ingredients: Sequence[Path] = ()
     control: float | None = None
+    dropped: Sequence[Dropped] = ()
 
     def __repr__(self) -> str:
         return f"Result({self.verdict!r}, run_dir={str(self.run_dir)!r})"
@@ -206,6 +214,7 @@ class Result:
             "earlier": list(self.earlier),
             "verified": [entry.to_json() for entry in self.verified],
             "leaderboard": [entry.to_json() | self._tested(entry) for entry in self.leaderboard],
+            "dropped": [one.to_json() for one in self.dropped],
         }
 
     def _tested(self, entry: VerifiedSoup) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from radin.errors import DataError
 
 #: Tells, beside the logits of a run, which samples selected.
 SPLIT = "split.json"
+
+#: Names, beside the logits of a run, the ingredients that a race dropped before they had complete ones.
+ABSENT = "dropped.json"
 
 LABELS = "labels.npy"
 
@@ -46,6 +49,21 @@ def write_labels(
     if not file.is_file() or file.read_bytes() != content.getvalue():
         with written_aside(file, durable=False) as out:
             out.write(content.getvalue())
+
+
+def write_absent(folder: Path, names: Sequence[str]) -> None:
+    """Names the ingredients of a run that have no complete logits in its folder, beside these; a file, if any."""
+    file = folder / ABSENT
+    if not names:
+        file.unlink(missing_ok=True)
+    elif absent_from(folder) != tuple(names):
+        write_json(file, list(names))
+
+
+def absent_from(folder: Path) -> tuple[str, ...]:
+    """The ingredients of a run that have no complete logits in its folder, since a race dropped them."""
+    content = _content(folder / ABSENT)
+    return tuple(map(str, content)) if isinstance(content, list) else ()
 
 
 def selecting_rows(file: Path, n_samples: int) -> Int64[np.ndarray, " m"] | None:

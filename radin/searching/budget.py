@@ -17,7 +17,7 @@ from typing import Any, Literal
 from radin.errors import InputError, RadinError, RunDirError, StorageError
 from radin.scoring.objective import Unit
 
-Kind = Literal["pass", "soup", "test", "statistics", "control"]
+Kind = Literal["pass", "stage", "soup", "test", "statistics", "control"]
 
 #: Tells SQLite files of radin from those of other programs: "RADN".
 APPLICATION_ID = 0x5241444E
@@ -26,8 +26,9 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS evaluations (
     id INTEGER PRIMARY KEY,
-    kind TEXT NOT NULL,        -- pass: an ingredient, soup: a real soup, test: a network on the test set,
-                               -- statistics: a soup's BatchNorm statistics computed anew
+    kind TEXT NOT NULL,        -- pass: an ingredient, stage: an ingredient on a part of the rows, soup: a real soup,
+                               -- test: a network on the test set, statistics: a soup's BatchNorm statistics computed
+                               -- anew, control: an ingredient with such statistics
     key TEXT NOT NULL,         -- digest of everything the logits depend on
     label TEXT NOT NULL,       -- the ingredient's name, or the recipe
     state TEXT NOT NULL CHECK (state IN ('running', 'done', 'lost')),
@@ -156,11 +157,12 @@ class Ledger:
         """Records one evaluation: `running` when the block is entered, `done` when it ends, `lost` when it fails.
 
         Arguments:
-            kind: `pass` for an ingredient, `soup` for a real soup, `test` for either on the test set, `statistics` for
-                computing a soup's BatchNorm statistics anew, `control` for an ingredient with such statistics.
+            kind: `pass` for an ingredient, `stage` for one on a part of the rows, in a race, `soup` for a real soup,
+                `test` for either on the test set, `statistics` for computing a soup's BatchNorm statistics anew,
+                `control` for an ingredient with such statistics.
             key: digest of everything that the resulting logits depend on.
             label: a name for people to read.
-            rows: samples evaluated.
+            rows: samples evaluated; those of a pass without the ones that stages before it have run.
         """
         begun = time.perf_counter()
         insert = "INSERT INTO evaluations (kind, key, label, state, rows, started) VALUES (?, ?, ?, 'running', ?, ?)"

@@ -71,7 +71,7 @@ class Rows:
         self._source = data
         self._loading = {"batch_size": batch_size, "num_workers": workers, "pin_memory": pinned}
         self._read = _batch_reader(data, self._loading, what)
-        self._first_samples: str | None = None
+        self._first_samples: dict[tuple[int, ...], str] = {}
 
     @cached_property
     def _survey(self) -> tuple[Int64[np.ndarray, " M"], str]:
@@ -91,10 +91,11 @@ class Rows:
         self._sizes = digest.several_sizes
         return joined, digest.value()
 
-    def _batches(self) -> Iterator[tuple[Any, Int64[np.ndarray, " b"]]]:
-        """Inputs and labels, batch by batch, checked to be one each for every sample."""
+    def _batches(self, only: Int64[np.ndarray, " s"] | None = None) -> Iterator[tuple[Any, Int64[np.ndarray, " b"]]]:
+        """Inputs and labels, of all samples or of some, batch by batch, checked to be one each for every sample."""
         done = 0
-        for inputs, given in self._read():
+        some = None if only is None else self._some(only)
+        for inputs, given in self._read() if some is None else some:
             labels = label_array(given, self.what, done)
             done += len(labels)
             yield one_row_a_sample(inputs, len(labels), self.what), labels
@@ -150,21 +151,31 @@ class Rows:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def batches(self) -> Generator[Any, None, None]:
-        """The inputs, batch by batch; labels and the first samples are compared with those of the pass before."""
+    @cached_property
+    def can_choose(self) -> bool:
+        """Whether some samples can be read without the others, in batches that are cut anew."""
+        return self._some(np.arange(0)) is not None and self.several_sizes is None
+
+    def batches(self, only: Int64[np.ndarray, " s"] | None = None) -> Generator[Any, None, None]:
+        """The inputs, batch by batch; labels and the first samples are compared with those of the pass before.
+
+        Arguments:
+            only: places of the samples to read, in ascending order, where `can_choose`; by default all are read.
+        """
+        places = np.arange(len(self)) if only is None else only
         done = 0
-        for inputs, labels in self._batches():
-            if not np.array_equal(labels, self.labels[done : done + len(labels)]):
+        for inputs, labels in self._batches(only):
+            if not np.array_equal(labels, self.labels[places[done : done + len(labels)]]):
                 raise DataError(
                     f"{self.what}: the labels came in another order than on the first pass, from sample {done} on; "
                     "radin pairs logits with labels by position, so pass a loader that does not shuffle"
                 )
             if done == 0:
-                self._compare_first_samples(inputs)
+                self._compare_first_samples(inputs, places[: len(labels)])
             done += len(labels)
             yield inputs
-        if done != len(self):
-            raise DataError(f"{self.what}: this pass gave {done} samples, the first one {len(self)}")
+        if done != len(places):
+            raise DataError(f"{self.what}: this pass gave {done} samples, the first one {len(places)}")
 
     def take(self, rows: Int64[np.ndarray, " s"]) -> Any:
         """The inputs of some samples as one batch; others are loaded only by a DataLoader with ways of its own.
@@ -183,14 +194,8 @@ class Rows:
 
     def _parts(self, rows: Int64[np.ndarray, " s"]) -> Iterator[Any]:
         """The inputs of some samples, in batches as they are loaded."""
-        data = self._source
-        if is_pair(data):
-            yield cut(one_row_a_sample(data[0], len(self.labels), self.what), torch.from_numpy(rows))
-            return
-        some = _loader_of_some(data, rows.tolist(), self._loading)
-        if some is not None:
-            for inputs, labels in _pairs(some, self.what):
-                yield one_row_a_sample(inputs, len(label_array(labels, self.what)), self.what)
+        if self._some(rows[:0]) is not None:
+            yield from (inputs for inputs, _ in self._batches(rows))
             return
         done = 0
         for inputs, labels in self._batches():
@@ -201,11 +206,19 @@ class Rows:
             if done > rows[-1]:
                 return
 
-    def _compare_first_samples(self, inputs: Any) -> None:
+    def _some(self, rows: Int64[np.ndarray, " s"]) -> Iterator[tuple[Any, Any]] | None:
+        """Inputs and labels of some samples alone, in batches; None where a loader makes these in a way of its own."""
+        if is_pair(self._source):
+            inputs, labels = self._source
+            return _tensor_batches(inputs, labels, self._loading["batch_size"], self.what, rows)
+        some = _loader_of_some(self._source, rows.tolist(), self._loading)
+        return None if some is None else _pairs(some, self.what)
+
+    def _compare_first_samples(self, inputs: Any, places: Int64[np.ndarray, " b"]) -> None:
         digest = _Digest()
         digest.feed(cut(inputs, slice(SAMPLES_COMPARED)))
-        seen, self._first_samples = self._first_samples, digest.value()
-        if seen not in (None, self._first_samples):
+        found = digest.value()
+        if self._first_samples.setdefault(tuple(places[:SAMPLES_COMPARED].tolist()), found) != found:
             raise DataError(
                 f"{self.what}: the first samples differ from those of the pass before; "
                 "switch off random augmentation, so that every model sees the same samples"
@@ -303,12 +316,17 @@ def _pairs(loader: DataLoader[Any], what: str) -> Iterator[tuple[Any, Any]]:
         yield batch[0], batch[1]
 
 
-def _tensor_batches(inputs: Any, labels: Any, size: int, what: str) -> Iterator[tuple[Any, Any]]:
+def _tensor_batches(
+    inputs: Any, labels: Any, size: int, what: str, rows: Int64[np.ndarray, " s"] | None = None
+) -> Iterator[tuple[Any, Any]]:
     array = label_array(labels, what)
     whole = one_row_a_sample(inputs, len(array), what)
-    for start in range(0, len(array), size):
-        stop = start + size
-        yield cut(whole, slice(start, stop)), array[start:stop]
+    for start in range(0, len(array) if rows is None else len(rows), size):
+        if rows is None:
+            yield cut(whole, slice(start, start + size)), array[start : start + size]
+        else:
+            chosen = rows[start : start + size]
+            yield cut(whole, torch.from_numpy(chosen)), array[chosen]
 
 
 class _Digest:

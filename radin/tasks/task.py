@@ -195,7 +195,11 @@ class Task:
         self._calling("load", self.load or _load, network, tensors)
 
     def logits(
-        self, network: torch.nn.Module, rows: Rows, batch_size: int | None = None
+        self,
+        network: torch.nn.Module,
+        rows: Rows,
+        batch_size: int | None = None,
+        only: Int64[np.ndarray, " s"] | None = None,
     ) -> Generator[Float32[np.ndarray, "b C"], None, None]:
         """Logits of a network on some rows, batch by batch: the one primitive beneath ingredients and soups.
 
@@ -203,6 +207,7 @@ class Task:
             network: on the task's device, its weights filled.
             rows: the samples, in order.
             batch_size: samples per forward pass; the task's own by default.
+            only: places of the samples to run, in ascending order, where `rows.can_choose`; by default all.
 
         Yields:
             float32 logits on the CPU, in memory of their own.
@@ -212,10 +217,12 @@ class Task:
             torch.OutOfMemoryError: memory ran out; a smaller batch may fit.
         """
         self.prepare_network(network)
-        yield from fetched(self._launched(network, rows, batch_size or self.batch_size))
+        yield from fetched(self._launched(network, rows, batch_size or self.batch_size, only))
 
-    def _launched(self, network: torch.nn.Module, rows: Rows, size: int) -> Iterator[torch.Tensor]:
-        for inputs in rows.batches():
+    def _launched(
+        self, network: torch.nn.Module, rows: Rows, size: int, only: Int64[np.ndarray, " s"] | None
+    ) -> Iterator[torch.Tensor]:
+        for inputs in rows.batches(only):
             for start in range(0, n_samples(inputs), size):
                 yield self.forward_batch(network, inputs, start, start + size)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from radin.common.error_list import Complaints
-from radin.errors import IncompatibleError, RadinError
+from radin.errors import RadinError
 from radin.weights.nan_check import NotFinite
 from radin.weights.pool import Pool
 from radin.weights.survey import check_averageable, survey
@@ -117,18 +117,10 @@ def inspect(
         fingerprint = pool.digest(i)
         same = first.setdefault(fingerprint, name)
         surveys.append(survey(pool, i))
-        with complaints.noting():
-            _refuse_twin(name, same)
         twin = None if same == name else same
         ingredients.append(Inspected(name, path, fingerprint, twin, pool.origin(i), surveys[-1].not_finite))
-    if all(one.same_as is None for one in ingredients):
-        check_averageable(pool, surveys, complaints)
+    check_averageable(pool, surveys, complaints)
     return Inspection(pool, tuple(ingredients), _settled(complaints))
-
-
-def _refuse_twin(name: str, same: str) -> None:
-    if name != same:
-        raise IncompatibleError(f"{name} and {same} have the same contents: leave one out")
 
 
 def _settled(complaints: Complaints) -> RadinError | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Collection, Iterable, Mapping, MutableMapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +125,19 @@ class Pool:
     def nbytes(self) -> int:
         """Bytes of one ingredient's tensors; a soup takes as many."""
         return sum(info.nbytes for info in self.tensors.values())
+
+    def only(self, members: Sequence[int]) -> Pool:
+        """The pool of some of its ingredients.
+
+        Arguments:
+            members: their indices, in ascending order; at least one.
+        """
+        part = copy(self)
+        part._checkpoints = tuple(self._checkpoints[i] for i in members)
+        part.paths = tuple(self.paths[i] for i in members)
+        part.names = tuple(self.names[i] for i in members)
+        part._files = tuple(file for checkpoint in part._checkpoints for file in checkpoint.files)
+        return part
 
     def reader(self, i: int) -> Reader:
         """Ingredient `i`, open for reading bytes of its tensors; to be closed, or used in a `with` statement."""

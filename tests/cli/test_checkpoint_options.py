@@ -43,8 +43,8 @@ def test_inspect_says_what_was_taken(capsys: pytest.CaptureFixture, scripts: lis
     assert "Try --weights model." in err
     code, out, _ = run(capsys, "inspect", *scripts, "--weights", "model", "--prefix", "model.")
     assert code == 0
-    taken = "taken from each file: the network's own weights; prefix model. taken off; without criterion.weight"
-    assert taken in out
+    assert "taken from each file: the network's own weights; prefix model. taken off; without " in out
+    assert "criterion.weight" in out
     document = json.loads(run(capsys, "inspect", *scripts, "--weights", "ema", "--json")[1])
     assert document["ingredients"][0]["weights"] == "ema"
     assert (

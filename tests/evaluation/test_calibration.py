@@ -167,7 +167,7 @@ def test_it_goes_on_where_it_was_cut_off(tmp_path: Path, metric: str) -> None:
 
     def forward(network, x):
         calls.append(len(x))
-        if len(calls) == 6 + 2 + 1:
+        if len(calls) == 4 + 6 + 2 + 1:
             raise OSError("pulled the plug")
         return network(x)
 
@@ -178,4 +178,6 @@ def test_it_goes_on_where_it_was_cut_off(tmp_path: Path, metric: str) -> None:
     assert [one.to_json() for one in resumed.verified] == [one.to_json() for one in calm.verified]
     assert resumed.spent.soups == 5
     assert resumed.spent.lost == 1
-    assert len(calls) == 6 + 2 + 1 + 1 + 3  # passes, soups, the one that failed, the check on restart, the rest
+    assert (
+        len(calls) == 4 + 6 + 2 + 1 + 1 + 3
+    )  # proof, passes, soups, the one that failed, the check on restart, the rest

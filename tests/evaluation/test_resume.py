@@ -4,26 +4,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
-import time
-from functools import partial
 from pathlib import Path
 
 import pytest
-from helpers.paths import SMALL
+from helpers.processes import B, command, start, wait_for
 from helpers.small import make_pool
 
 import radin
-
-B = 3
-
-
-def command(checkpoints: list[Path], run: Path, *, pause: float, searcher: str = "monte-carlo") -> list[str]:
-    """The command line of one run; every batch takes `pause` seconds longer."""
-    call = "from radin.cli import main; main()"
-    options = ["--task", f"{SMALL}:task", "--task-arg", f"pause={pause}", "--searcher", searcher]
-    caps = ["--soups", str(B), "--candidates", "25", "--run-dir", str(run), "--batch-size", "60", "--json"]
-    return [sys.executable, "-c", call, "soup", *map(str, checkpoints), *options, *caps]
 
 
 def evaluations(run: Path) -> tuple[int, int, int]:
@@ -31,21 +18,6 @@ def evaluations(run: Path) -> tuple[int, int, int]:
     with radin.Ledger(run / "ledger.db") as ledger:
         lost = sum(ledger.count(kind, "lost") for kind in ("pass", "soup"))
         return ledger.count("pass"), ledger.count("soup"), lost
-
-
-def wait_for(condition, process: subprocess.Popen, seconds: float = 120) -> None:
-    """Waits until something has happened in another process, which has to be alive."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
-
-
-def start(call: list[str]) -> subprocess.Popen:
-    # Whoever runs the tests in the background may have them ignore SIGINT, which a child would inherit.
-    listen = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    return subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listen)
 
 
 def test_killed_in_every_stage_it_ends_as_an_undisturbed_run(checkpoints: list[Path], tmp_path: Path) -> None:

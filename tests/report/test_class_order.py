@@ -21,7 +21,7 @@ def bank(labels: np.ndarray, n_classes: int, n: int = 5, right: float = 0.8, see
     rng = np.random.default_rng(seed)
     guesses = rng.integers(n_classes, size=(n, len(labels)))
     predictions = np.where(rng.random((n, len(labels))) < right, labels, guesses)
-    return radin.LogitBank.from_arrays(4 * np.eye(n_classes, dtype=np.float32)[predictions], labels)
+    return radin.LogitBank.from_arrays(3 * np.eye(n_classes, dtype=np.float32)[predictions], labels)
 
 
 def drawn(m: int, n_classes: int, seed: int = 1) -> np.ndarray:
@@ -92,6 +92,6 @@ def test_a_run_and_its_diagnosis_say_it(tmp_path: Path) -> None:
     result = radin.make_soup(pool, task(), run_dir=tmp_path / "run")
     assert result.verdict.startswith("Nothing is decided: the outputs seem to stand for other classes")
     assert result.warnings[0].startswith("The outputs seem to stand for other classes than the labels: output 0 for")
-    assert "classes='FILE'" in result.warnings[0]
+    assert "Try classes='FILE'." in result.warnings[0]
     found = diagnose(pool, task(), run_dir=tmp_path / "run")
     assert found.verdict.startswith("Nothing can be said of this pool yet. The outputs seem to stand for other")

@@ -11,7 +11,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 import radin
-from radin.cli.soup import show_plan, show_result
+from radin.cli.planned import show_plan
+from radin.cli.soup import show_result
 from radin.errors import DataError, InputError
 from radin.evaluation.planning import plan
 from radin.tasks.readers import open_sets

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset, default_collate
 
 from radin.errors import DataError
 from radin.tasks.batches import n_samples
@@ -141,3 +141,31 @@ def test_unusable_data_are_refused(data: object, message: str) -> None:
 def test_the_error_names_the_data() -> None:
     with pytest.raises(DataError, match=r"^validation data: "):
         Rows(Points(n=0), batch_size=5, what="validation data")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_chosen_samples_are_read_in_batches_that_are_cut_anew(form: str) -> None:
+    rows, chosen = Rows(FORMS[form], batch_size=6), np.array([0, 2, 3, 5, 8, 13, 14, 19])
+    assert rows.can_choose
+    for _ in range(2):
+        batches = list(rows.batches(chosen))
+        assert len(batches) == 2
+        torch.testing.assert_close(torch.cat(batches), X[chosen])
+    assert list(rows.batches(chosen[:0])) == []
+
+
+def test_a_loader_with_batches_of_its_own_cannot_choose() -> None:
+    loader = DataLoader(TensorDataset(X, Y), batch_size=5, collate_fn=lambda samples: default_collate(samples))
+    assert not Rows(loader, batch_size=5).can_choose
+
+
+def test_samples_of_several_sizes_cannot_be_chosen() -> None:
+    samples = [(torch.zeros(2 + i // 5), i % 3) for i in range(10)]
+    assert not Rows(samples, batch_size=5).can_choose
+
+
+def test_random_augmentation_is_refused_of_chosen_samples_too() -> None:
+    rows, chosen = Rows(Points(noise=0.1), batch_size=5), np.array([3, 7])
+    list(rows.batches(chosen))
+    with pytest.raises(DataError, match="augmentation"):
+        list(rows.batches(chosen))

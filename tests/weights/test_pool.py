@@ -245,3 +245,13 @@ def test_the_digest_knows_what_is_taken(tmp_path: Path) -> None:
     ]
     assert len(set(digests)) == 4
     assert digests[0] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_part_of_a_pool_has_its_ingredients_alone(tmp_path: Path) -> None:
+    states = [{"a": torch.full((2,), float(i))} for i in range(4)]
+    pool = Pool([save(tmp_path / f"{i}.safetensors", state) for i, state in enumerate(states)], names=list("wxyz"))
+    part = pool.only([1, 3])
+    assert (part.names, len(part), len(pool)) == (("x", "z"), 2, 4)
+    assert part.files == (pool.files[1], pool.files[3])
+    assert part.state_dict(1)["a"].tolist() == [3.0, 3.0]
+    assert part.digest(0) == pool.digest(1)

@@ -1,0 +1,61 @@
+"""The plan of a run on the screen: passes, soups, memory, disk and time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from radin.cli.console import duration, size
+from radin.cli.screen import print_table
+from radin.common.wording import counted
+
+if TYPE_CHECKING:
+    from radin.evaluation.planning import Plan
+
+
+def show_plan(planned: Plan) -> None:
+    """Prints the cost of a run that was planned."""
+    stored = planned.ingredients - planned.passes
+    rows = [
+        ["ingredient passes", _passes(planned) + (f" ({stored} are stored already)" if stored else "")],
+        *([["race", planned.race]] if planned.race else []),
+        ["real soups", f"at most {planned.soups}"],
+        ["samples a pass", f"{planned.samples:,}"],
+        ["classes", _counted(planned.classes, planned.class_names)],
+        ["test passes", _test_passes(planned)],
+        ["passes with BatchNorm recomputed", f"{planned.controls or 'none'}"],
+        ["device", f"{planned.device}, batches of {planned.batch_size}"],
+        ["memory", f"about {size(planned.memory_bytes)} at the peak"],
+        ["disk", f"about {size(planned.disk_bytes)} of logits, distances and soup"],
+        [
+            "time",
+            f"about {duration(planned.seconds)} for passes and soups; on top of that start-up, a reading of all files, "
+            "and the search on the logits",
+        ],
+    ]
+    print_table("plan", ["what", "how much"], rows)
+    click.echo("Nothing was charged or written. Run the same command without --plan to start.")
+
+
+def _passes(planned: Plan) -> str:
+    """Passes of ingredients, or the range of what a race may take."""
+    if planned.least_passes == planned.most_passes:
+        return f"{planned.passes}"
+    return f"worth of rows: {planned.least_passes:.1f} to {planned.most_passes:.1f}"
+
+
+def _test_passes(planned: Plan) -> str:
+    """Passes over test sets, with their samples, in words."""
+    from radin.evaluation.planning import TESTED
+
+    sets, samples = planned.test_passes // TESTED, counted(planned.test_samples, "sample")
+    if sets < 2:
+        return f"{TESTED} of {samples} each" if sets else "none"
+    return f"{TESTED} over each of {sets} test sets, which hold {samples} together"
+
+
+def _counted(count: int, names: Sequence[str]) -> str:
+    """A count with the names of the first few."""
+    return f"{count:,}" + (f": {', '.join(names)}" if names else "") + (", ..." if 0 < len(names) < count else "")

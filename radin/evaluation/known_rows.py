@@ -1,0 +1,143 @@
+"""Rows that have been run already: the logits of one ingredient, whole or in the parts that races left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int64
+
+from radin.common.array_folder import ArrayFolder
+from radin.common.files import digest_of
+
+Batch = Float32[np.ndarray, "b C"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Logits on some rows.
+
+    Attributes:
+        rows: places of the rows in the data, in the order of the logits.
+        logits: on these.
+    """
+
+    rows: Int64[np.ndarray, " k"]
+    logits: Float32[np.ndarray, "k C"]
+
+
+@dataclass(frozen=True)
+class KnownRows:
+    """The rows of the data whose logits are known, for one network.
+
+    Arguments:
+        n_rows: rows of the data.
+        parts: logits on some of them; where two hold the same row, the first counts.
+    """
+
+    n_rows: int
+    parts: Sequence[Part] = ()
+
+    @cached_property
+    def _places(self) -> list[tuple[Part, Int64[np.ndarray, " M"]]]:
+        """Each part with the place in it of every row of the data; -1 for rows that it lacks."""
+        places = []
+        for part in self.parts:
+            place = np.full(self.n_rows, -1, dtype=np.int64)
+            place[part.rows] = np.arange(len(part.rows))
+            places.append((part, place))
+        return places
+
+    def holds(self, rows: Int64[np.ndarray, " k"]) -> Bool[np.ndarray, " k"]:
+        """Which of some rows are known."""
+        held = np.zeros(len(rows), dtype=bool)
+        for _, place in self._places:
+            held |= place[rows] >= 0
+        return held
+
+    def missing(self, rows: Int64[np.ndarray, " k"] | None = None) -> Int64[np.ndarray, " s"]:
+        """Those of some rows, by default of all, that are not known, in ascending order."""
+        wanted = np.arange(self.n_rows) if rows is None else np.sort(rows)
+        return wanted[~self.holds(wanted)]
+
+    def read(self, rows: Int64[np.ndarray, " k"]) -> Float32[np.ndarray, "k C"]:
+        """Logits on known rows, in the order asked for; the stored array itself where it has just these."""
+        for part in self.parts:
+            if np.array_equal(part.rows, rows):
+                return part.logits
+        found = np.empty((len(rows), self.parts[0].logits.shape[1]), dtype=np.float32)
+        for part, place in reversed(self._places):
+            here = np.flatnonzero(place[rows] >= 0)
+            found[here] = part.logits[place[rows[here]]]
+        return found
+
+    def completed(self, fresh: Iterator[Batch]) -> Iterator[Batch]:
+        """Logits on all rows in the order of the data, batch by batch.
+
+        Arguments:
+            fresh: batches of logits on the missing rows, in ascending order.
+        """
+        if not self.parts:
+            yield from fresh
+            return
+        missing, begun, done = self.missing(), 0, 0
+        for batch in fresh:
+            new = missing[done : done + len(batch)]
+            yield self._between(begun, int(new[-1]) + 1, new, batch)
+            begun, done = int(new[-1]) + 1, done + len(batch)
+        if begun < self.n_rows:
+            yield self.read(np.arange(begun, self.n_rows))
+
+    def _between(self, start: int, stop: int, new: Int64[np.ndarray, " b"], batch: Batch) -> Float32[np.ndarray, "r C"]:
+        rows = np.arange(start, stop)
+        joined = np.empty((len(rows), batch.shape[1]), dtype=np.float32)
+        joined[new - start] = batch
+        known = np.delete(rows, new - start)
+        joined[known - start] = self.read(known)
+        return joined
+
+
+class PartialLogits:
+    """The parts of ingredients' logits in a run folder.
+
+    A part is an entry of its own, beside the entry of its rows: many parts have the same ones.
+
+    Arguments:
+        arrays: holds parts and rows.
+    """
+
+    def __init__(self, arrays: ArrayFolder) -> None:
+        self._arrays = arrays
+
+    def of(self, key: str) -> list[Part]:
+        """The parts of the logits that have this key when they are complete; the largest first."""
+        parts = []
+        for name, entry in self._arrays.entries().items():
+            if entry.get("of") == key:
+                rows = self._arrays.get(f"rows-{entry['rows']}", entry["rows"])
+                logits = None if rows is None else self._arrays.get(name, entry["key"])
+                if rows is not None and logits is not None:
+                    parts.append(Part(rows, logits))
+        return sorted(parts, key=lambda part: -len(part.rows))
+
+    def key(self, key: str, rows: Int64[np.ndarray, " k"]) -> str:
+        """Key of a part, from that of the complete logits."""
+        return digest_of("part", key, rows.tolist())
+
+    def store(self, name: str, key: str, part: Part) -> None:
+        """Stores a part.
+
+        Arguments:
+            name: the ingredient's.
+            key: of its complete logits.
+            part: the rows and the logits.
+        """
+        digest = digest_of("rows", part.rows.tolist())[:32]
+        if self._arrays.get(f"rows-{digest}", digest) is None:
+            self._arrays.store(f"rows-{digest}", digest, part.rows)
+        own = self.key(key, part.rows)
+        about = {"of": key, "rows": digest}
+        with self._arrays.writing(f"{name} on {len(part.rows)} rows, {own[:8]}", own, len(part.rows), about) as append:
+            append(part.logits)

@@ -1,0 +1,203 @@
+"""Collecting: the logits of a pool's ingredients, all in full, or in the stages of a race that drops some early."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Int64
+
+from radin.common.wording import counted
+from radin.errors import InputError
+from radin.evaluation.racing import Outputs, RaceSettings, Standing, race
+from radin.scoring.logit_bank import LogitBank
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from radin.common.progress import Advance
+    from radin.evaluation.evaluation import Evaluation
+    from radin.evaluation.evaluator import Evaluator
+    from radin.evaluation.run_folder import RunFolder
+    from radin.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """An ingredient that a race dropped.
+
+    Attributes:
+        name: the ingredient's.
+        rows: selecting rows that it was judged on.
+        value: the metric's value on them.
+        score: its mean log-likelihood on them, or what else the race looked at first; higher is better.
+        behind: the best ingredient's score on them minus this one's.
+        error: paired standard error of that difference.
+        chosen: stepwise selections on random halves of them that took it.
+        selections: these selections in all.
+    """
+
+    name: str
+    rows: int
+    value: float
+    score: float
+    behind: float
+    error: float
+    chosen: int
+    selections: int
+
+    @property
+    def why(self) -> str:
+        """The reason, in a few words."""
+        errors = f", {self.behind / self.error:.1f} standard errors" if self.error > 0 else ""
+        taken = f"{self.chosen or 'none'} of {counted(self.selections, 'stepwise selection')} took it"
+        return f"{self.behind:.4g} behind the best{errors}; {taken}"
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as JSON holds it."""
+        return asdict(self) | {"why": self.why}
+
+
+@dataclass(frozen=True)
+class Collection:
+    """The logits that were collected.
+
+    Attributes:
+        members: indices in the pool of the ingredients that ran in full, ascending.
+        bank: their logits on all rows of the data.
+        dropped: the others, in the order in which they were dropped.
+        common: rows of the data that all ingredients ran on; None for all rows.
+    """
+
+    members: tuple[int, ...]
+    bank: LogitBank
+    dropped: tuple[Dropped, ...] = ()
+    common: Int64[np.ndarray, " k"] | None = None
+
+
+def race_settings(race: object) -> RaceSettings | None:
+    """The settings of the race that is asked for; None for no race.
+
+    Arguments:
+        race: settings; True takes the default ones, and False is no race.
+
+    Raises:
+        InputError: something else.
+    """
+    if isinstance(race, RaceSettings):
+        return race
+    if not isinstance(race, bool | np.bool_):
+        raise InputError(f"expected race as True, False or a radin.RaceSettings, got {race!r}")
+    return RaceSettings() if race else None
+
+
+def recorded_race(folder: RunFolder) -> RaceSettings | None:
+    """The settings by which the ingredients of a run folder raced last; None if they ran in full."""
+    known = folder.race
+    return None if known is None else RaceSettings(**known | {"stages": tuple(known["stages"])})
+
+
+def against_race(task: Task, n: int, settings: RaceSettings) -> str:
+    """The reason why a pool of `n` ingredients runs in full though a race is asked for; empty if it races."""
+    if n < settings.smallest_pool:
+        return f"pools of fewer than {settings.smallest_pool} ingredients run in full"
+    if not task.rows.can_choose:
+        return f"{task.rows.what}: samples cannot be read in a chosen order, so all ingredients run in full"
+    if len(settings.ends(n, len(task.split[0]))) == 1:
+        return f"{counted(len(task.split[0]), 'selecting sample')} are too few for a race"
+    return ""
+
+
+def collect(evaluator: Evaluator, settings: RaceSettings | None) -> Collection:
+    """The logits of the ingredients on the task's data, from the run folder as far as they are there.
+
+    Held-back rows are run with the last stage, so only for ingredients that run in full.
+
+    Arguments:
+        evaluator: runs them.
+        settings: of the race; None runs all in full.
+
+    Raises:
+        RunDirError: the folder was made with other inputs.
+        DataError: logits that are not finite, labels out of range, classes in another order than the checkpoints',
+            or stored logits that no longer match what the network gives. All that was completed so far is kept.
+    """
+    singles, task = evaluator.open(), evaluator.task
+    selecting, labels = task.split[0], task.rows.labels
+    if settings is None or against_race(task, len(singles), settings):
+        _remember(evaluator.folder, None)
+        bank = LogitBank(evaluator.pool.names, evaluator.in_full(singles), labels)
+        evaluator.folder.write_absent(())
+        return Collection(tuple(range(len(singles))), bank)
+    _remember(evaluator.folder, settings)
+
+    def run(ingredients: Int64[np.ndarray, " k"], rows: Int64[np.ndarray, " m"]) -> Sequence[Outputs]:
+        if len(rows) == len(selecting):
+            return ()  # nothing is judged any more; the survivors are completed below, with the rows held back
+        return _beginnings(evaluator, [singles[i] for i in ingredients], selecting[rows], len(selecting))
+
+    found = race(len(singles), labels[selecting], task.scored_by, run, settings, task.split_seed)
+    members = tuple(int(i) for i in found.survivors)
+    dropped = tuple(_dropped(evaluator, one, singles, selecting[found.order[: one.rows]]) for one in found.dropped)
+    lacking = [one for one in found.dropped if not evaluator.is_stored(singles[one.ingredient])]
+    evaluator.folder.write_absent([evaluator.pool.names[one.ingredient] for one in lacking])
+    common = selecting[found.order[: int(found.rows.min())]] if dropped else None
+    bank = LogitBank(
+        [evaluator.pool.names[i] for i in members], evaluator.in_full([singles[i] for i in members]), labels
+    )
+    return Collection(members, bank, dropped, common)
+
+
+def common_bank(evaluator: Evaluator, collection: Collection) -> LogitBank:
+    """The logits of the whole pool on the selecting rows that all of it ran on."""
+    labels, rows = evaluator.task.rows.labels, collection.common
+    if rows is None:
+        return collection.bank.take(evaluator.task.split[0])
+    arrays = [evaluator.known(single).read(rows) for single in evaluator.singles()]
+    return LogitBank(evaluator.pool.names, arrays, labels[rows])
+
+
+def _remember(folder: RunFolder, settings: RaceSettings | None) -> None:
+    """Records by which rule the ingredients raced last, so that a diagnosis asks for no more rows than there are."""
+    about = None if settings is None else json.loads(json.dumps(asdict(settings)))
+    if folder.race != about:
+        folder.race = about
+
+
+def _beginnings(
+    evaluator: Evaluator, singles: Sequence[Evaluation], rows: Int64[np.ndarray, " k"], selecting: int
+) -> list[Outputs]:
+    missing = sum(len(evaluator.known(single).missing(rows)) for single in singles)
+    what = f"ingredients, {len(rows)} of {selecting} samples"
+    with _stage(evaluator, what, missing) as advance:
+        return [evaluator.beginning(single, rows, advance) for single in singles]
+
+
+@contextmanager
+def _stage(evaluator: Evaluator, what: str, missing: int) -> Iterator[Advance]:
+    """A stage of progress, unless nothing is left to do in it."""
+    if not missing:
+        yield lambda done: None
+        return
+    with evaluator.progress.stage(what, missing, "sample") as advance:
+        yield advance
+
+
+def _dropped(
+    evaluator: Evaluator, one: Standing, singles: Sequence[Evaluation], rows: Int64[np.ndarray, " k"]
+) -> Dropped:
+    logits, task = evaluator.known(singles[one.ingredient]).read(rows), evaluator.task
+    return Dropped(
+        name=evaluator.pool.names[one.ingredient],
+        rows=one.rows,
+        value=task.scored_by.value(logits, task.rows.labels[rows]),
+        score=one.score,
+        behind=one.behind,
+        error=one.error,
+        chosen=one.chosen,
+        selections=one.selections,
+    )

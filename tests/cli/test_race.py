@@ -1,0 +1,35 @@
+"""`radin soup --race` and the commands that read its folder say who was dropped, and on how many rows."""
+
+import json
+from pathlib import Path
+
+import pytest
+from helpers.command_line import SMALL, run
+from helpers.unequal import SAMPLES, make_unequal_pool
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return make_unequal_pool(tmp_path_factory.mktemp("unequal"))
+
+
+def test_what_was_dropped_is_named_and_the_bill_is_in_rows(
+    capsys: pytest.CaptureFixture, paths: list[Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    soup = ["soup", *paths, "--task", f"{SMALL}:task", "--task-arg", f"samples={SAMPLES}", "--run-dir", folder]
+    _, out, _ = run(capsys, *soup, "--race", "--plan")
+    assert "worth of rows: 2.0 to 6.0" in " ".join(out.split())
+    code, out, _ = run(capsys, *soup, "--race", "--soups", 2)
+    assert code == 0
+    assert "dropped early" in out
+    said = " ".join(out.split())
+    assert (
+        "passes' worth of rows for 6 ingredients (4 ran in full), 2 soups; the greedy soup would have taken 11" in said
+    )
+    _, out, _ = run(capsys, "rank", "--logits", folder / "logits")
+    assert "run1 and run4" in out
+    assert json.loads(run(capsys, "rank", "--logits", folder / "logits", "--json")[1])["absent"] == ["run1", "run4"]
+    _, out, _ = run(capsys, *soup, "--no-race", "--json")
+    assert json.loads(out)["dropped"] == []
+    assert json.loads(run(capsys, "rank", "--logits", folder / "logits", "--json")[1])["absent"] == []

@@ -1,0 +1,51 @@
+"""Known rows are read, and completed with fresh ones, as if all had been run at once."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from radin.common.array_folder import ArrayFolder
+from radin.evaluation.known_rows import KnownRows, Part, PartialLogits
+
+LOGITS = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+
+
+def part(rows: list[int]) -> Part:
+    return Part(np.array(rows), LOGITS[rows])
+
+
+def test_rows_are_read_from_several_parts_in_the_order_asked_for() -> None:
+    known = KnownRows(40, [part([7, 3, 30]), part([3, 0, 39])])
+    wanted = np.array([39, 7, 0, 3])
+    np.testing.assert_array_equal(known.read(wanted), LOGITS[wanted])
+    assert known.holds(np.array([30, 31])).tolist() == [True, False]
+    assert known.missing(np.array([9, 3, 8])).tolist() == [8, 9]
+
+
+@pytest.mark.parametrize("size", [1, 4, 100])
+@pytest.mark.parametrize("rows", [[], [5], [0, 39], [38, 12, 11, 2], list(range(40))])
+def test_fresh_rows_complete_the_known_ones(rows: list[int], size: int) -> None:
+    known = KnownRows(40, [part(rows)] if rows else [])
+    missing = known.missing()
+    fresh = (LOGITS[missing[i : i + size]] for i in range(0, len(missing), size))
+    np.testing.assert_array_equal(np.concatenate(list(known.completed(fresh))), LOGITS)
+
+
+def test_stored_parts_are_found_by_the_key_of_the_whole(tmp_path: Path) -> None:
+    parts = PartialLogits(ArrayFolder(tmp_path))
+    parts.store("a", "whole a", part([4, 1]))
+    parts.store("a", "whole a", part([4, 1, 9, 0]))
+    parts.store("b", "whole b", part([4, 1]))
+    reopened = PartialLogits(ArrayFolder(tmp_path))
+    assert [len(one.rows) for one in reopened.of("whole a")] == [4, 2]
+    np.testing.assert_array_equal(reopened.of("whole b")[0].logits, LOGITS[[4, 1]])
+    assert reopened.of("another") == []
+
+
+def test_a_damaged_part_counts_as_not_run(tmp_path: Path) -> None:
+    parts = PartialLogits(ArrayFolder(tmp_path))
+    parts.store("a", "whole a", part([4, 1]))
+    (file,) = tmp_path.glob("a on 2*.npy")
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    assert PartialLogits(ArrayFolder(tmp_path)).of("whole a") == []
