@@ -94,7 +94,7 @@ class Archive:
         return inflated(raw, record, f"{self._path}: record {shown(name)}") if record.deflated else raw
 
     def offset(self, name: str) -> int:
-        """Where a record's bytes begin in the file.
+        """Offset of a record's bytes in the file.
 
         Raises:
             CheckpointError: its own header is damaged.

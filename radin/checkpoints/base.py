@@ -1,4 +1,4 @@
-"""What every format offers: a header of tensors, and their bytes piece by piece."""
+"""The interface of every format: a header of tensors, and their bytes piece by piece."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of a training checkpoint's contents are the network: every entry is taken, left out for a reason, or asked for.
+"""Finds the network in a training checkpoint: every entry is taken, left out for a reason, or asked for.
 
 Scripts put into one file the weights, their moving average, optimizers, settings and the classes' names, under keys of
 their own choice. One set of tensors by name is taken as it is; of several, the caller says which.
@@ -56,7 +56,7 @@ Path_ = tuple[str, ...]
 
 @dataclass
 class Chosen:
-    """What is taken of a file.
+    """The part of a file that is taken.
 
     Attributes:
         tensors: of the network, by name.
@@ -123,7 +123,7 @@ class _Tree:
         return self._counts[id(node)]
 
     def candidates(self) -> list[Path_]:
-        """Where the dicts are that may be a network; `()` is the file's content itself, without dicts in it."""
+        """Places of the dicts that may be a network; `()` is the file's content itself, without dicts in it."""
         return list(self._candidates(self.root, (), 0))
 
     def _candidates(self, node: Mapping[Any, Any], place: Path_, depth: int) -> Iterator[Path_]:
@@ -155,7 +155,7 @@ class _Tree:
         return info is not None and not info.shape
 
     def find(self, dotted: str) -> Path_ | None:
-        """Where a key is, nested ones with dots between; keys may have dots themselves."""
+        """Place of a key, nested ones with dots between; keys may have dots themselves."""
 
         def look(node: Any, rest: str, place: Path_) -> Path_ | None:
             if not isinstance(node, Mapping) or len(place) > DEEPEST:
@@ -176,7 +176,7 @@ class _Tree:
         return node
 
     def taken(self, place: Path_, label: str | None, *, whole: bool) -> Chosen:
-        """What is taken of the file if the network is the node at `place`, with or without the dicts in it."""
+        """The part of the file that is taken if the network is the node at `place`, with or without the dicts in it."""
         chosen = Chosen({}, label)
         node: Any = self.root
         for i, key in enumerate(place):
@@ -272,7 +272,7 @@ def _is_lightning(tree: _Tree) -> bool:
 
 
 def _role(place: Path_, tree: _Tree) -> str:
-    """How a caller asks for a place: by its role if it is the only one of that, else by its keys."""
+    """The word by which a caller asks for a place: by its role if it is the only one of that, else by its keys."""
     if not place or (place == (LIGHTNING_OWN,) and _is_lightning(tree)):
         return "model"
     if place == ("state_dict",) and _is_lightning(tree):

@@ -73,7 +73,7 @@ BY_CODE = {dtype.code: dtype for dtype in DTYPES.values() if dtype.code is not N
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """What a header says of one tensor.
+    """The header of one tensor: its dtype and shape.
 
     Arguments:
         dtype: name as in PyTorch, `float32` for one.

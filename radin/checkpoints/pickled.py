@@ -55,7 +55,7 @@ KEPT = 4
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a storage lies in the file."""
+    """Place of a storage in the file."""
 
     offset: int
     record: Record | None = None
@@ -179,7 +179,7 @@ class _StorageReader(PositionedReader):
 
 @dataclass
 class _File:
-    """What a file holds as data, and where its storages lie."""
+    """The content of a file as data, and the places of its storages."""
 
     content: Any
     places: dict[str, _Place]

@@ -118,7 +118,7 @@ class _ShardedReader(FileReader):
 
 
 def read_index(path: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """What an index says: `{tensor: name of its shard}`, and the strings among its metadata.
+    """Reads an index: `{tensor: name of its shard}`, and the strings among its metadata.
 
     Raises:
         CheckpointError: it is no index of shards that lie beside it.

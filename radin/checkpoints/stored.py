@@ -1,4 +1,4 @@
-"""What a PyTorch file says of its tensors: where their elements lie, before any of them is read."""
+"""Descriptions of a PyTorch file's tensors: where their elements lie, before any of them is read."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ class ViewReader:
 
 
 def _resolved(elements: np.ndarray, kind: DType, tensor: StoredTensor) -> np.ndarray:
-    """What the elements stand for, where a view is the conjugate or the negative of what is stored."""
+    """The values of elements, where a view is the conjugate or the negative of what is stored."""
     if tensor.conjugated and kind.name.startswith("complex"):
         elements = np.conj(elements)
     if tensor.negated and kind.name == "bfloat16":

@@ -66,7 +66,7 @@ class Unpickler:
         self._outer: list[list[Any]] = []
 
     def value(self) -> Any:
-        """What the pickle stands for: dicts, lists, tuples, numbers, text, tensors' descriptions, and stand-ins.
+        """The content of the pickle: dicts, lists, tuples, numbers, text, tensors' descriptions, and stand-ins.
 
         Raises:
             Damaged: it is cut off, makes no sense, or takes more than it may.

@@ -79,7 +79,7 @@ class Gram:
 
     @property
     def finite(self) -> Bool[np.ndarray, " n"]:
-        """Which ingredients are finite."""
+        """Mask of the ingredients that are finite."""
         return np.isfinite(np.diag(self.matrix))
 
     @cached_property

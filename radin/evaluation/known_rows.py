@@ -51,7 +51,7 @@ class KnownRows:
         return places
 
     def holds(self, rows: Int64[np.ndarray, " k"]) -> Bool[np.ndarray, " k"]:
-        """Which of some rows are known."""
+        """Mask of the rows that are known."""
         held = np.zeros(len(rows), dtype=bool)
         for _, place in self._places:
             held |= place[rows] >= 0

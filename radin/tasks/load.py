@@ -68,7 +68,7 @@ def load_task(spec: str, arguments: Mapping[str, str] | None = None, **changes: 
     own = str(module.__name__).startswith("radin.") and hasattr(module, "FINGERPRINT")
     code = module.FINGERPRINT if own else file_digest(str(module.__file__))
     source = digest_of(code, function_name, decisive, task.source)
-    origin = {"--task": spec} | {f"--task-arg {name}": value for name, value in given.items()}
+    origin = {"task": spec, **given}
     return replace(task, source=source, origin=origin, **kept)
 
 

@@ -160,8 +160,8 @@ class Task:
 
     @property
     def settings(self) -> dict[str, str]:
-        """Settings that decide which samples and which network these are, by their option on the command line."""
-        return dict(self.origin) | ({} if self.limit is None else {"--limit": str(self.limit)})
+        """Settings that decide which samples and which network these are, by the name of their parameter."""
+        return dict(self.origin) | ({} if self.limit is None else {"limit": str(self.limit)})
 
     def key(self, rows: Rows) -> str:
         """Fingerprint of everything but the weights that the logits on some rows depend on."""

@@ -15,8 +15,8 @@ from radin.errors import IncompatibleError
 
 C = TypeVar("C", bound=Checkpoint)
 
-#: What to do with models that are no pool.
-ENSEMBLES = "run `radin soup --logits-only` on each group, then `radin rank --logits A/logits --logits B/logits`."
+#: The remedy for models that are no pool.
+ENSEMBLES = "collect the logits of each group by itself, then rank all together (radin.collect_logits, `radin rank`)."
 
 
 def check_compatible(checkpoints: Sequence[C], complaints: Complaints) -> list[C]:
@@ -42,7 +42,7 @@ def check_compatible(checkpoints: Sequence[C], complaints: Complaints) -> list[C
 
 
 def _decisive(name: str, checkpoint: Checkpoint) -> object:
-    """What has to be alike of a tensor: shape and dtype, but for counters, whose dtype decides nothing."""
+    """The part of a tensor's header that all files must share: shape and dtype; of counters the shape alone."""
     info = checkpoint.info(name)
     return info.shape if is_counter(name) else info
 
@@ -101,7 +101,7 @@ def common_classes(checkpoints: Sequence[Checkpoint]) -> tuple[str, ...] | None:
 
 
 def common_extra_state(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
-    """What modules keep beside their tensors, which must be the same in all files: it cannot be averaged.
+    """The extra state of modules, which must be the same in all files: it cannot be averaged.
 
     Raises:
         IncompatibleError: it differs.

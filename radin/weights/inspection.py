@@ -43,7 +43,7 @@ class Inspected:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What `radin.inspect` found.
+    """The result of `radin.inspect`.
 
     Attributes:
         pool: the checkpoints that can be read and fit the first one.

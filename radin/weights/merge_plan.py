@@ -1,4 +1,4 @@
-"""What becomes of each tensor in a soup: copied, averaged, the largest, or given; decided before anything is mixed."""
+"""Plans a soup tensor by tensor: each is copied, averaged, the largest, or given; decided before anything is mixed."""
 
 from __future__ import annotations
 

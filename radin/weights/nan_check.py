@@ -1,4 +1,4 @@
-"""Which tensors are not finite: NaN is refused wherever it is met, infinities are let through.
+"""Finds tensors that are not finite: NaN is refused wherever it is met, infinities are let through.
 
 Masks hold infinities on purpose, and no file says which of its tensors are masks. NaN spreads to every soup.
 """

@@ -170,7 +170,7 @@ class Pool:
         return self._checkpoints[i].metadata
 
     def origin(self, i: int) -> dict[str, Any]:
-        """What was taken from ingredient `i`'s file, for a person to check.
+        """The account of ingredient `i`'s file: the part that was taken, and the rest, for a person to check.
 
         Returns:
             `weights`: `model`, `ema` or a key, None from a plain state dict; `prefix`: what was taken off every name,
@@ -183,9 +183,9 @@ class Pool:
 
     @property
     def settings(self) -> dict[str, str]:
-        """What was chosen of the files, by the option that says so on the command line."""
-        chosen = {"--weights": self._weights, "--prefix": self._prefix, "--keep": ",".join(self.keep) or None}
-        return {option: value for option, value in chosen.items() if value is not None}
+        """The choices among the contents of the files, by the name of their parameter."""
+        chosen = {"weights": self._weights, "prefix": self._prefix, "keep": ",".join(self.keep) or None}
+        return {name: value for name, value in chosen.items() if value is not None}
 
     def digest(self, i: int, memory: MutableMapping[str, str] | None = None) -> str:
         """SHA-256 that tells ingredient `i` from others: of its file, else of its shards and of what is taken of them.
@@ -281,7 +281,7 @@ def _noted_if_alone(inside: list[Path], alone: set[Path]) -> list[Path]:
 
 
 def _instead(pattern: Path) -> str:
-    """What there is where a glob matches nothing."""
+    """A hint for a glob that matches nothing: the contents of its folder."""
     folder = next(parent for parent in pattern.parents if not glob.has_magic(str(parent)))
     if not folder.is_dir():
         return f"There is no folder {folder}; correct the path."
@@ -291,7 +291,7 @@ def _instead(pattern: Path) -> str:
 
 
 def _names(paths: tuple[Path, ...], alone: Collection[Path] = ()) -> tuple[str, ...]:
-    """What to call the ingredients; a model that is alone in a folder that was given is called as the folder."""
+    """Names of the ingredients; a model that is alone in a folder that was given is named after the folder."""
     full = [
         path.absolute().parent.parts if path in alone else (*path.absolute().parent.parts, stem_of(path))
         for path in paths

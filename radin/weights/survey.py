@@ -1,4 +1,4 @@
-"""What the ingredients' files tell before anything is run: whether all of them can be averaged with one another."""
+"""Reads the ingredients' files once, before anything is run: can all of them be averaged with one another?"""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EDGE = 1e-3
 
 @dataclass(frozen=True)
 class Survey:
-    """What one reading of an ingredient tells.
+    """The findings of one reading of an ingredient.
 
     Attributes:
         fingerprint: of all values, whatever the file's format: equal for one model in two files.
