@@ -55,7 +55,7 @@ def test_sizes_and_times_are_written_for_people() -> None:
     ]
     assert [duration(s) for s in (0.04, 119.0, 120.0, 600.0, 7200.0)] == [
         "0.0 s",
-        "120.0 s",
+        "119.0 s",
         "2.0 min",
         "120.0 min",
         "2.0 h",
@@ -91,6 +91,6 @@ def test_options_are_listed_in_their_order() -> None:
     def command(checkpoints: tuple, weights: str | None, prefix: str | None) -> None:
         click.echo(repr((checkpoints, weights, prefix)))
 
-    assert [one.name for one in command.params] == ["checkpoints", "weights", "prefix"]
+    assert [one.name for one in command.params] == ["checkpoints", "weights", "prefix", "keep"]
     printed = CliRunner().invoke(command, ["a", "b", "--weights", "ema", "--prefix", "x."]).output
     assert printed == "(('a', 'b'), 'ema', 'x.')\n"
