@@ -48,7 +48,7 @@ class RaceSettings:
 
     With the defaults, 2 000 selecting rows and B = 4, first replicates of `benchmarks.studies.racing` took 1.00 of the
     N passes on the pool *equal*, 0.70 on *sections*, 0.55 on *trajectory* and 0.35 on *hundred*. With z = 0 they took
-    0.69, 0.48, 0.49 and 0.24. No difference in held-out score from all passes was larger than its interval.
+    0.70, 0.48, 0.49 and 0.24. No difference in held-out score from all passes was larger than its interval.
 
     Arguments:
         stages: shares of the selecting rows after which the race is judged, ascending, in (0, 1). The last stage, all
