@@ -57,7 +57,7 @@ def test_sizes_and_times_are_written_for_people() -> None:
         "0.0 s",
         "119.0 s",
         "2.0 min",
-        "120.0 min",
+        "10.0 min",
         "2.0 h",
     ]
 
@@ -88,9 +88,9 @@ def test_a_task_takes_its_arguments_the_split_and_changes() -> None:
 def test_options_are_listed_in_their_order() -> None:
     @click.command()
     @pool_options
-    def command(checkpoints: tuple, weights: str | None, prefix: str | None) -> None:
-        click.echo(repr((checkpoints, weights, prefix)))
+    def command(checkpoints: tuple, weights: str | None, prefix: str | None, keep: tuple) -> None:
+        click.echo(repr((checkpoints, weights, prefix, keep)))
 
     assert [one.name for one in command.params] == ["checkpoints", "weights", "prefix", "keep"]
-    printed = CliRunner().invoke(command, ["a", "b", "--weights", "ema", "--prefix", "x."]).output
-    assert printed == "(('a', 'b'), 'ema', 'x.')\n"
+    printed = CliRunner().invoke(command, ["a", "b", "--weights", "ema", "--prefix", "x.", "--keep", "n"]).output
+    assert printed == "(('a', 'b'), 'ema', 'x.', ('n',))\n"

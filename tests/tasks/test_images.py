@@ -192,9 +192,7 @@ def test_a_damaged_image_is_named(tmp_path: Path, keep: int) -> None:
         DataError, match=r"broken\.png: cannot be read as an image .*replace the file or remove it"
     ) as met:
         ImageFolder(tmp_path)[0]
-    assert str(met.value).endswith(
-        "or leave out all that cannot be read: corrupt='skip', --task-arg corrupt=skip on the command line"
-    )
+    assert met.value.mend == {"corrupt": "skip"}
 
 
 def test_a_file_that_vanished_is_named(root: Path) -> None:
@@ -206,4 +204,4 @@ def test_a_file_that_vanished_is_named(root: Path) -> None:
 
 def test_what_is_left_out_is_not_said_to_leave_out(root: Path) -> None:
     (root / "cat" / "1.png").write_bytes(b"no image")
-    assert "corrupt=skip" not in ImageFolder(root, corrupt="skip").remarks[0]
+    assert "corrupt" not in ImageFolder(root, corrupt="skip").remarks[0]
