@@ -1,39 +1,46 @@
-"""Stored logits beside those that the network gives now: a key cannot see everything that they depend on."""
+"""Compares stored logits with those that the network gives now: a key cannot see everything that they depend on."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float32
+from torch import nn
 
 from radin.errors import DataError
 from radin.evaluation.loading import tolerance
-
-if TYPE_CHECKING:
-    from radin.evaluation.evaluation import Evaluation
-    from radin.evaluation.evaluator import Evaluator
+from radin.recipe import Recipe
+from radin.tasks.task import Task
 
 
-def check_unchanged(evaluator: Evaluator, single: Evaluation) -> bool:
-    """Runs a first batch of an ingredient again, if any of its rows are stored; returns whether there are any.
+def check_unchanged(
+    recipe: Recipe,
+    stored: Float32[np.ndarray, "b C"],
+    fresh: Float32[np.ndarray, "d D"],
+    *,
+    network: nn.Module,
+    task: Task,
+    folder: Path,
+) -> None:
+    """Refuses stored logits that differ from fresh ones by more than rounding.
+
+    Arguments:
+        recipe: the ingredient that both are of.
+        stored: its logits on some rows, from the run folder.
+        fresh: its logits on the same rows, of the network as it is now.
+        network: gave the fresh ones.
+        task: runs the network.
+        folder: the run folder, to be named.
 
     Raises:
-        DataError: the logits differ by more than rounding.
+        DataError: they differ.
     """
-    known = evaluator.known(single)
-    if not known.parts:
-        return False
-    whole = evaluator.is_stored(single)
-    rows = np.arange(known.n_rows) if whole else np.sort(known.parts[-1].rows)
-    network = evaluator.fill(single)
-    fresh = evaluator.first_batch(None if whole else rows)
-    expected = known.read(rows[: len(fresh)])
-    scale = max(1.0, float(np.abs(expected).max()))
-    difference = float(np.abs(fresh - expected).max()) if fresh.shape == expected.shape else np.inf
-    if not difference <= tolerance(network, evaluator.task) * scale:
+    scale = max(1.0, float(np.abs(stored).max()))
+    difference = float(np.abs(fresh - stored).max()) if fresh.shape == stored.shape else np.inf
+    if not difference <= tolerance(network, task) * scale:
         raise DataError(
-            f"{single.recipe}: the logits stored in {evaluator.folder.path} differ by {difference:.3g} from what the "
-            "network gives now, for the same checkpoint, data and task code. Either the network is not "
-            "deterministic, or it reads something else that changed; then use another run folder"
+            f"{recipe}: the logits stored in {folder} differ by {difference:.3g} from what the network gives now, for "
+            "the same checkpoint, data and task code. Either the network is not deterministic, or it reads something "
+            "else that changed; then use another run folder"
         )
-    return True

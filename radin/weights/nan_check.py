@@ -36,24 +36,8 @@ class NotFinite:
     infinite: int
 
 
-def not_finite(pool: Pool, i: int) -> list[NotFinite]:
-    """The tensors of ingredient `i` that hold NaN or infinities, in file order; reads it once, in pieces."""
-    from radin.weights.survey import survey  # which needs the classes above
-
-    return list(survey(pool, i).not_finite)
-
-
-def check_no_nan(pool: Pool, i: int) -> None:
-    """Reads ingredient `i` and refuses it if any of its values is NaN.
-
-    Raises:
-        CheckpointError: names the file, the tensors and how many values.
-    """
-    refuse_nan(pool, i, not_finite(pool, i))
-
-
 def refuse_nan(pool: Pool, i: int, found: Sequence[NotFinite]) -> None:
-    """Raises CheckpointError if some of what `not_finite` found in ingredient `i` is NaN."""
+    """Raises CheckpointError if some of the values that a survey found in ingredient `i` are NaN."""
     nan = {one.tensor: f"{one.nan:,} of {one.values:,} values" for one in found if one.nan}
     if nan:
         raise nan_error(pool, i, nan)

@@ -174,7 +174,7 @@ def test_the_choice_of_weights_is_asked_for(
     with pytest.raises(SystemExit) as ended:
         main(given)
     assert ended.value.code == 2
-    assert "--weights model or --weights ema" in capsys.readouterr().err
+    assert "Try --weights model." in capsys.readouterr().err
 
 
 def test_timm_prepares_images_as_its_config_says(lab: Lab) -> None:

@@ -14,8 +14,9 @@ from radin.checkpoints.dtypes import DTYPES
 from radin.errors import CheckpointError
 from radin.evaluation.verifier import Verifier
 from radin.searching.budget import Ledger
-from radin.weights.nan_check import NotFinite, check_no_nan, not_finite
+from radin.weights.nan_check import NotFinite, refuse_nan
 from radin.weights.pool import Pool
+from radin.weights.survey import survey
 from radin.weights.tiling import TILE
 
 FLOATS = [name for name, dtype in DTYPES.items() if dtype.family == "float"]
@@ -36,17 +37,18 @@ def test_all_are_counted(folder: Path, dtype: str, nan: int, infinite: int, seed
     state = {"a.weight": torch.ones(3), "b.weight": torch.tensor(values, dtype=getattr(torch, dtype))}
     save_file(state | {"empty": torch.empty(0), "count": torch.tensor(3)}, folder / "x.safetensors")
     expected = [NotFinite("b.weight", len(values), nan, infinite)] if nan or infinite else []
-    assert not_finite(Pool(folder / "x.safetensors"), 0) == expected
+    assert list(survey(Pool(folder / "x.safetensors"), 0).not_finite) == expected
 
 
 def test_finite_values_whose_sum_overflows_are_finite(tmp_path: Path) -> None:
     save_file({"a": torch.full((8,), torch.finfo(torch.float32).max)}, tmp_path / "x.safetensors")
-    assert not_finite(Pool(tmp_path / "x.safetensors"), 0) == []
+    assert list(survey(Pool(tmp_path / "x.safetensors"), 0).not_finite) == []
 
 
 def test_infinities_of_masks_pass(tmp_path: Path) -> None:
     save_file({"mask": torch.full((4, 4), -torch.inf).triu(1)}, tmp_path / "x.safetensors")
-    check_no_nan(Pool(tmp_path / "x.safetensors"), 0)
+    pool = Pool(tmp_path / "x.safetensors")
+    refuse_nan(pool, 0, survey(pool, 0).not_finite)
 
 
 def test_nan_is_named_before_any_pass(tmp_path: Path) -> None:

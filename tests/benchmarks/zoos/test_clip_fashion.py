@@ -32,7 +32,7 @@ def test_a_tiny_clip_pool_starts_from_its_zero_shot_head_and_loads_as_open_clip(
 
     clip_fashion.export_images(tmp_path / "images", data, HELD, HELD)
     arguments = {"arch": str(clip_fashion.CONFIG), "data": f"{tmp_path}/images/selection"}
-    with pytest.raises(DataError, match=r"'ankle boot' is class 0 of the data, but 9 of .*classes=FILE"):
+    with pytest.raises(DataError, match=r"'ankle boot' is class 0 of the data, but 9 of .*classes='FILE'"):
         radin.make_soup(radin.Pool(paths), load_task("open_clip", arguments), run_dir=tmp_path / "run")
     adapter = load_task("open_clip", {**arguments, "classes": f"{tmp_path}/images/classes.txt"})
     adapter = replace(adapter, holdback=0.0)
