@@ -78,7 +78,7 @@ def test_names_stand_for_places_in_the_pool():
         ([False] * 4, "empty subset"),
         (["a", "e"], "no ingredient is called 'e'; known are: a, b, c, d"),
         ({"A": 0.5, "b": 0.5}, "no ingredient is called 'A'; did you mean a?"),
-        (["b", "c", "b"], "'b' stands twice"),
+        (["b", "c", "b"], "'b' is listed twice"),
         ({"a": 0.5, "b": 0.6}, "sum 1.1"),
         ({"a": 0.5, "b": "half"}, "expected a number for each name .*'half'"),
         ({}, "sum 0"),

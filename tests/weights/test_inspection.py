@@ -27,7 +27,7 @@ def test_every_fault_is_named(checkpoints: list[Path], tmp_path: Path) -> None:
     assert not found.compatible
     assert [one.same_as for one in found.ingredients] == [None, "run0", None]
     assert isinstance(found.error, CheckpointError | IncompatibleError)
-    for part in ("these 2 checkpoints", "broken.safetensors", "twin and run0"):
+    for part in ("these 2 checkpoints", "broken.safetensors", "twin.safetensors hold the same tensors"):
         assert part in str(found.error)
 
 

@@ -59,7 +59,7 @@ def test_more_doubts_than_are_kept():
 
 def test_nothing_open_is_nothing_right():
     logits = np.zeros((3, 4, 2), dtype=np.float32)
-    logits[:, :, 0] = 1
+    logits[:, :, 0] = 2
     assert looked_up(LogitBank.from_arrays(logits, [0, 0, 1, 1]), np.ones((2, 3), dtype=bool)).tolist() == [2, 2]
 
 
