@@ -250,7 +250,7 @@ def test_no_ingredient_is_written_over(tmp_path: Path) -> None:
         radin.make_soup(more, task(), run_dir=tmp_path / "run")
     with radin.Ledger(tmp_path / "run" / "ledger.db") as ledger:
         assert ledger.count("pass") == 3
-    with pytest.raises(radin.errors.IncompatibleError, match="is a soup that radin made of .* leave the soup out"):
+    with pytest.raises(radin.errors.IncompatibleError, match=r"is a soup that radin made of .* leave the soup out"):
         radin.make_soup(more, task(), run_dir=tmp_path / "another")
 
 
