@@ -16,7 +16,6 @@ import click
 
 from radin import __version__
 from radin.cli.commands import COMMANDS
-from radin.common.files import FULL
 from radin.common.suggestions import nearest
 from radin.errors import RadinError
 
@@ -101,6 +100,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(BROKEN_PIPE)
     except OSError as error:
         # Errors of files name the file, and radin's own writing raises StorageError: what is left is the output's.
+        from radin.common.files import FULL
+
         if error.filename is not None or error.errno not in (*FULL, errno.EIO, errno.EBADF):
             raise
         _forget_output()

@@ -116,7 +116,7 @@ class Evaluator:
             RunDirError: the folder was made with other inputs.
             DataError: stored logits that no longer match what the network gives.
         """
-        _ = self.networks.network  # before the folder is tied to these inputs: one that does not fit leaves it as it is
+        self.networks.build()  # before the folder is tied to these inputs: one that does not fit leaves it as it is
         self.folder.settle()  # what was completed decides whether the folder takes other inputs
         self.bind()
         if self.recomputes:

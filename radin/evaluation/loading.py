@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import sys
+import weakref
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from types import MappingProxyType
@@ -82,6 +83,14 @@ class Networks:
         if self._network is None:
             self._network = self._loaded(self._single(0))
         return self._network
+
+    def build(self) -> None:
+        """Makes the network of the first ingredient, if there is none yet.
+
+        Raises:
+            IncompatibleError: the network does not take the pool's tensors.
+        """
+        _ = self.network
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -227,8 +236,10 @@ class Networks:
 
     def _drop(self) -> None:
         """Lets go of the network, so that the next one finds its memory free."""
+        alive = None if self._network is None else weakref.ref(self._network)
         self._network = self._filler = None
-        gc.collect()
+        if alive is not None and alive() is not None:  # a network in a circle of references; collecting takes long
+            gc.collect()
 
     def _single(self, i: int) -> Recipe:
         return Recipe.subset(self.pool.names, [i])
