@@ -23,6 +23,9 @@ BLOCK = 8192
 #: How far a row of probabilities may be from a sum of 1: float16 rounds each of them.
 ROUNDING = 0.01
 
+#: Rows from which on it is no accident that all are in [0, 1] and sum to 1; chosen by hand.
+TELLING = 8
+
 #: What `LogitBank.from_arrays` does with probabilities, see there.
 Probabilities = Literal["refuse", "log"]
 
@@ -97,7 +100,7 @@ class LogitBank:
             known = list(pool.map(are_probabilities, arrays))
         if probabilities == "log":
             arrays = [_logarithms(array) if one else array for array, one in zip(arrays, known, strict=True)]
-        elif any(known):
+        elif any(known) and len(checked) >= TELLING:
             raise DataError(
                 f"{chosen[known.index(True)]}: expected logits, got what look like probabilities (all rows are in "
                 "[0, 1] and sum to 1), whose averages and losses mean something else; give the logits, or the "

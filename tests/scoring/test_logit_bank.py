@@ -164,6 +164,9 @@ def test_a_probability_of_0_has_a_finite_logarithm():
 def test_logits_that_only_resemble_probabilities_are_taken():
     for few in (np.full((2, 5, 1), 1.0), np.full((2, 5, 2), 0.4), np.tile([1.5, -0.5], (2, 5, 1))):
         assert LogitBank.from_arrays(few, [0] * 5).n_samples == 5
+    assert LogitBank.from_arrays(np.full((2, 7, 2), 0.5), [0] * 7).n_samples == 7  # too few rows to tell
+    with pytest.raises(DataError, match="what look like probabilities"):
+        LogitBank.from_arrays(np.full((2, 8, 2), 0.5), [0] * 8)
 
 
 def test_minus_infinity_has_its_own_remedy():
