@@ -54,12 +54,14 @@ def test_killed_in_a_soup_it_keeps_the_statistics_that_it_has_recomputed(tmp_pat
     wait_for(lambda: any((run / "statistics").glob("*.safetensors")), process)
     process.send_signal(signal.SIGKILL)
     process.communicate()
+    kept = {path: path.stat().st_mtime_ns for path in (run / "statistics").glob("*.safetensors")}
     subprocess.run(call, check=True, capture_output=True)
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
     with radin.Ledger(run / "ledger.db") as ledger:
         done = [ledger.count(kind) for kind in ("soup", "statistics")]
         lost = [ledger.count(kind, "lost") for kind in ("soup", "statistics")]
     assert done == [B, B + 1]  # one for the best ingredient, which the winner is compared with
-    assert lost == [1, 0]
+    assert sum(lost) <= 1  # what the kill hit: a soup's pass, or the next soup's statistics; nothing between the two
 
 
 def test_interrupted_it_says_how_to_go_on(checkpoints: list[Path], tmp_path: Path) -> None:
