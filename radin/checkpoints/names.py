@@ -11,7 +11,7 @@ from radin.errors import CheckpointError
 #: How the parts of adapters are called, by PEFT, kohya, LyCORIS, diffusers, torchtune, NeMo and MLX, whatever their
 #: case. Each adapter is a product of its parts, or another function of them that is not linear.
 ADAPTERS = {
-    "LoRA": r"lora([._]?(embedding[._]?)?[abe]|[._]?(up|down|mid)|[._]linear[._]layer|[._]\w+[._]adapter)?",
+    "LoRA": r"lora([._]?(embedding[._]?)?[abe]|[._]?(up|down|mid)|[._]linear[._]layer|[._]\w{1,32}[._]adapter)?",
     "DoRA": r"lora[._]magnitude([._]vector)?|dora([._](scale|m|magnitude))?",
     "LoHa": r"hada[._][wt][12]([._][ab])?",
     "LoKr": r"lokr[._][wt][12]([._][ab])?",
@@ -43,6 +43,10 @@ AVERAGED = "n_averaged"
 EXTRA_STATE = "_extra_state"
 
 
+#: Characters of the longest name that is taken for a tensor's.
+LONGEST = 1_000
+
+
 def is_extra_state(name: str) -> bool:
     """Whether an entry of a state dict is what a module's `get_extra_state` gave."""
     return name.rpartition(".")[2] == EXTRA_STATE
@@ -54,8 +58,19 @@ def is_counter(name: str) -> bool:
 
 
 def check_names(names: Iterable[str], where: object) -> None:
-    """Raises CheckpointError for names that no other file can hold."""
-    for name in names:
+    """Raises CheckpointError for names that no other file can hold, or that are far longer than a network's."""
+    texts = list(names)
+    for name in texts:
+        if len(name) > LONGEST:
+            raise CheckpointError(
+                f"{where}: the name {shown(name)} has {len(name):,} characters, more than radin reads ({LONGEST:,})"
+            )
+    check_text(texts, where)
+
+
+def check_text(texts: Iterable[str], where: object) -> None:
+    """Raises CheckpointError for halves of characters, which can be written nowhere."""
+    for name in texts:
         try:
             name.encode()
         except UnicodeEncodeError as error:
