@@ -46,7 +46,7 @@ TRAINING = re.compile(
 )
 
 #: Characters of the longest key that is looked at so: the time for it grows with the square of the length.
-LONGEST_KEY = 100
+LONGEST_KEY = 60
 
 #: Characters of the longest class name that is believed.
 LONGEST_CLASS = 1_000
@@ -75,12 +75,14 @@ class Chosen:
         weights: which of the file's sets of weights they are; None where the file is a plain state dict.
         left_out: `{name of an entry: why it is no part of the network}`, for every other entry.
         extra: `{name: value}` of extra state that modules keep beside their tensors.
+        versions: of modules, which their loading depends on, see `radin.checkpoints.base.Checkpoint`.
     """
 
     tensors: dict[str, Any]
     weights: str | None = None
     left_out: dict[str, str] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def check_weights(weights: str | None) -> None:
@@ -201,6 +203,7 @@ class _Tree:
             self._leave_out(chosen, {one: node[one] for one in node if one != key}, place[:i])
             node = node[key]
         self._take(chosen, node, (), place, whole, {id(node)})
+        chosen.versions = stated_versions(getattr(node, "_metadata", None))
         return chosen
 
     def _take(
@@ -214,7 +217,6 @@ class _Tree:
                 chosen.tensors[full] = tensor
             elif isinstance(key, str) and is_extra_state(key) and not name:
                 chosen.extra[full] = value
-                chosen.left_out[".".join((*place, full))] = "extra state of a module, which is no tensor"
             elif (
                 whole
                 and isinstance(key, str)
@@ -345,6 +347,21 @@ def stated_classes(content: Any) -> tuple[str, ...] | None:
                 continue
             return tuple(value)
     return None
+
+
+def stated_versions(modules: Any) -> dict[str, dict[str, Any]]:
+    """The versions of modules that differ from the first, by the modules' names, of what a state dict keeps of them."""
+    if not isinstance(modules, Mapping):
+        return {}
+    return {
+        name: dict(held)
+        for name, held in modules.items()
+        if isinstance(name, str) and isinstance(held, Mapping) and held != {"version": 1} and _are_numbers(held)
+    }
+
+
+def _are_numbers(held: Mapping[Any, Any]) -> bool:
+    return bool(held) and all(isinstance(key, str) and type(value) is int for key, value in held.items())
 
 
 def _is_class(name: object) -> bool:

@@ -22,6 +22,10 @@ ADAPTERS = {
     "(IA)³": r"ia3[._]l",
     "HRA": r"hra[._]u",
     "RoAd": r"road[._](theta|alpha)",
+    "another of PEFT's": r"adamss[._][ab]|gralora[._][ab]([._]general)?|hira[._](embedding[._])?[ab]|"
+    r"lily[._]([ab]|router)|peanut[._](a|b|encoders|decoders)|psoft[._]\w{1,12}|frod[._]lambda[._]\w{1,12}|deft[._][pr]|osf[._]\w{1,16}|"
+    r"pvera[._]lambda[._][bd]|tinylora[._]\w{1,8}|unilora[._]theta[._]d|(bone|miss)[._]block",
+    "GLoRA": r"glora[._]\w{1,12}",
     "DeLoRA": r"delora[._](a|b|lambda)",
 }
 _ADAPTERS = {kind: re.compile(rf"(^|[._])({parts})(\.|$)", re.IGNORECASE) for kind, parts in ADAPTERS.items()}
@@ -50,6 +54,19 @@ LONGEST = 1_000
 def is_extra_state(name: str) -> bool:
     """Whether an entry of a state dict is what a module's `get_extra_state` gave."""
     return name.rpartition(".")[2] == EXTRA_STATE
+
+
+def module_names(tensors: Mapping[str, str]) -> dict[str, str]:
+    """`{name of a module: its other name}`, from `{name of a tensor: its other name}`."""
+    modules: dict[str, str] = {}
+    for one, other in tensors.items():
+        while one and other:
+            one, _, here = one.rpartition(".")
+            other, _, there = other.rpartition(".")
+            if here != there or one in modules:
+                break
+            modules[one] = other
+    return modules
 
 
 def is_counter(name: str) -> bool:

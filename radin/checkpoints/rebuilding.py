@@ -278,6 +278,7 @@ def _ordered(*arguments: object) -> Any:
     for entry in entries.items() if isinstance(entries, dict) else entries if isinstance(entries, list) else [None]:
         if not isinstance(entry, tuple | list) or len(entry) != 2 or not isinstance(entry[0], str | int):
             raise NotLoadable("an odd OrderedDict")
+        _expect(isinstance(entry[0], str) or entry[0].bit_length() <= 64, "an odd OrderedDict")
         made[entry[0]] = entry[1]
     return made
 

@@ -19,9 +19,9 @@ from jaxtyping import UInt8
 
 from radin.checkpoints.base import Checkpoint, Reader, Signature
 from radin.checkpoints.bounded_json import parsed
-from radin.checkpoints.contents import stated_classes
+from radin.checkpoints.contents import stated_classes, stated_versions
 from radin.checkpoints.dtypes import BY_CODE, TensorInfo
-from radin.checkpoints.names import check_names, check_text
+from radin.checkpoints.names import check_names, check_text, is_extra_state
 from radin.checkpoints.positioned import PositionedReader
 from radin.checkpoints.stored import fault_of_layout
 from radin.common.wording import shown
@@ -29,6 +29,10 @@ from radin.errors import CheckpointError
 
 #: The format's own limit, so that a damaged length does not ask for memory.
 MAX_HEADER = 100_000_000
+
+
+#: The key in the metadata of soups that holds what is known of modules and is no tensor, as JSON.
+MODULES = "radin.modules"
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class SafetensorsCheckpoint(Checkpoint):
         check_names([*entries, *self.aliases], path)
         self.metadata = {key: value for key, value in metadata.items() if key not in self.aliases}
         self.class_names = stated_classes(self.metadata)
+        self.extra, self.versions = _modules(path, self.metadata)
         self._entries = entries
         self.tensors = {name: entry.info for name, entry in entries.items()}
 
@@ -65,6 +70,18 @@ class SafetensorsCheckpoint(Checkpoint):
         offsets = {name: entry.offset for name, entry in self._entries.items()}
         offsets |= {name: offsets[kept] for name, kept in self.aliases.items()}
         return _SafetensorsReader(self._signature, offsets, keep)
+
+
+def _modules(path: Path, metadata: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """The extra state and the versions of modules that a soup's metadata hold, see `radin.weights.averaging`."""
+    try:
+        held = parsed(metadata.get(MODULES, "{}"), len(metadata.get(MODULES, "")))
+    except ValueError as error:
+        raise CheckpointError(f"{path}: what its metadata state of modules is no JSON ({error})") from error
+    extra = held.get("extra_state") if isinstance(held, dict) else None
+    extra = extra if isinstance(extra, dict) else {}
+    versions = stated_versions(held.get("versions")) if isinstance(held, dict) else {}
+    return {name: value for name, value in extra.items() if is_extra_state(name)}, versions
 
 
 class _SafetensorsReader(PositionedReader):

@@ -59,6 +59,7 @@ class ShardedCheckpoint(Checkpoint):
         self.metadata = shared | notes
         self.left_out = {name: why for shard in self._shards.values() for name, why in shard.left_out.items()}
         self.extra = {name: value for shard in self._shards.values() for name, value in shard.extra.items()}
+        self.versions = {name: held for shard in self._shards.values() for name, held in shard.versions.items()}
         self.class_names = stated_classes(self.metadata)
 
     @property

@@ -36,6 +36,12 @@ CALL, REBUILD = 4, 24
 #: Steps that a reference to a storage is charged.
 STORAGE = 16
 
+#: Bits of the largest whole number that is a key: of longer ones many have one hash.
+WIDEST_KEY = 64
+
+#: The attribute in which PyTorch's state dicts keep the versions of modules.
+MODULES = "_metadata"
+
 #: Protocols of pickles that PyTorch's own reader knows by halves; it writes 2.
 OTHER_PROTOCOLS = (3, 4, 5)
 
@@ -299,6 +305,8 @@ class Unpickler:
         if isinstance(made, OrderedDict) and isinstance(state, dict):  # attributes of an OrderedDict, such as _metadata
             if not all(isinstance(key, str) for key in state):
                 raise NotLoadable("attributes without names")
+            if isinstance(state.get(MODULES), dict):
+                setattr(made, MODULES, state[MODULES])
         elif isinstance(made, Setting):
             made.__setstate__(state)
         else:
@@ -308,8 +316,14 @@ class Unpickler:
         if not isinstance(target, dict):
             raise NotLoadable("an entry of what is no dict")
         self._allowance.left -= 2 * STEP
-        if isinstance(key, tuple | str | bytes):
-            self._allowance.spend(_length(key))
+        if isinstance(key, str | bytes):
+            self._allowance.left -= _length(key)
+        elif isinstance(
+            key, tuple | float | complex
+        ):  # whose hashes can be chosen to be equal, which takes a search each
+            self._allowance.spend(_length(key) + STEP * len(target))
+        elif isinstance(key, int) and key.bit_length() > WIDEST_KEY:
+            raise NotLoadable("a key that is a huge number")
         if not _is_flat(key):
             raise NotLoadable("a key that is neither a number, text, nor a tuple of such")
         target[key] = value

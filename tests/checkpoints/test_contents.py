@@ -127,7 +127,7 @@ TAKEN: dict[str, tuple[dict[str, object], set[str], set[str]]] = {
     ),
     "arrays": ({**W, "mean": np.ones(2, np.float32)}, {"w", "b", "mean"}, set()),
     "an average as a list": ({"model": W, "ema": {"shadow_params": [W["w"]]}}, {"w", "b"}, {"ema"}),
-    "extra state": ({**W, "_extra_state": {"offset": 1}}, {"w", "b"}, {"_extra_state"}),
+    "extra state": ({**W, "_extra_state": {"offset": 1}}, {"w", "b"}, set()),
 }
 
 

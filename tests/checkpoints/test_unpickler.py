@@ -119,6 +119,7 @@ def over_and_over(name: str, value: bytes, more: bytes = b"") -> bytes:
 
 
 MANY = b"".join(b"J" + i.to_bytes(4, "little") + b"K\x01" for i in range(200))
+PAIRS = b"".join(b"K%cK%c\x86N" % divmod(i, 256) for i in range(9_000))
 NAMES = b"".join(text(f"k{i}") + b"N" for i in range(200))
 STORAGE = b"(" + text("storage") + b"ctorch\nFloatStorage\n" + text("0") + text("cpu") + b"K\x14tQ"
 VIEW = b"K\x00K\x14\x85K\x01\x85\x89" + call("collections.OrderedDict", b")")
@@ -131,6 +132,7 @@ GREEDY = {
     "tuples": b"N" + b"\x85" * 10_000,
     "sets": b"](" + b"\x8f" * 10_000,
     "entries of a dict": b"}(" + MANY * 100,
+    "keys whose hashes may be equal": b"}(" + PAIRS + b"u",
     "memo": b"N" + b"".join(b"r" + i.to_bytes(4, "little") for i in range(10_000)),
     "names": b"](" + b"ctorch\nfloat32\n" * 10_000,
     "tensors": b"](" + TENSOR * 1_000,
@@ -155,6 +157,12 @@ def test_an_allowance_bounds_the_work_and_the_memory_of_a_pickle(pickled: bytes)
     tracemalloc.stop()
     assert file.reads <= 3 * given / STEP
     assert taken <= given + (64 << 10)
+
+
+def test_whole_numbers_of_one_hash_are_no_keys() -> None:
+    keys = b"".join(b"\x8a\x0b" + (i * (2**61 - 1)).to_bytes(11, "little") + b"N" for i in range(9, 50))
+    with pytest.raises(Damaged, match="huge number"):
+        Unpickler(io.BytesIO(b"}(" + keys + b"u."), len(keys) + 4, Allowance(0), lambda pid: pid).value()
 
 
 def test_a_pickle_of_under_10_mb_may_ask_for_a_million_instructions_at_most() -> None:
