@@ -41,7 +41,12 @@ def spans(numel: int) -> list[list[tuple[int, int]]]:
 def share_out(jobs: Sequence[Job], work: Callable[[Job, Workspace], None]) -> None:
     """Calls `work(job, workspace)` for every job on as many threads as there are cores, at most four.
 
-    More would wait for memory, not compute. The first error, in the jobs' order, stops all and is raised.
+    More would wait for memory, not compute; where the system starts no more threads, fewer do the work. The first
+    error, in the jobs' order, stops all and is raised.
+
+    Arguments:
+        jobs: in the order in which they are begun.
+        work: safe to call from several threads; each has a workspace of its own.
     """
     pending = deque(enumerate(jobs))
     failures: list[tuple[int, BaseException]] = []
@@ -59,9 +64,14 @@ def share_out(jobs: Sequence[Job], work: Callable[[Job, Workspace], None]) -> No
                 pending.clear()
                 failures.append((place, error))
 
-    helpers = [threading.Thread(target=run) for _ in range(min(_cores(), 4, len(jobs)) - 1)]
-    for helper in helpers:
-        helper.start()
+    helpers = []
+    for _ in range(min(_cores(), 4, len(jobs)) - 1):
+        helper = threading.Thread(target=run)
+        try:
+            helper.start()
+        except RuntimeError:  # a limit on threads: this one does the work of those that are missing
+            break
+        helpers.append(helper)
     run()
     for helper in helpers:
         try:
