@@ -14,7 +14,7 @@ from radin.errors import DataError
 SPREAD = 8
 
 
-class MappedArray(np.memmap):  # type: ignore[type-arg]
+class MappedArray(np.memmap):
     """A memory-mapped array whose rows are read, not touched.
 
     A process that touches a page of a map beyond the end of its file is ended by the system. So `array[rows]`, for a
@@ -47,7 +47,7 @@ class MappedArray(np.memmap):  # type: ignore[type-arg]
                 if (stat.st_dev, stat.st_ino) != identity:  # another file took its name: the map has the old one
                     return np.array(super().__getitem__(slice(start, stop)))
                 file.seek(self.offset + start * width)
-                target = memoryview(rows.reshape(-1).view(np.uint8))
+                target = rows.reshape(-1).view(np.uint8).data
                 while target and (count := file.readinto(target)):
                     target = target[count:]
         except FileNotFoundError:  # the map keeps a file that was removed
