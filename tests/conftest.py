@@ -4,6 +4,7 @@ from jaxtyping import install_import_hook
 
 install_import_hook(["radin", "radin_plugins"], "beartype.beartype")
 
+import gc  # noqa: E402 -- the hook has to come first
 import os  # noqa: E402 -- the hook has to come first
 from collections.abc import Iterator  # noqa: E402 -- the hook has to come first
 from pathlib import Path  # noqa: E402 -- the hook has to come first
@@ -20,6 +21,12 @@ settings.load_profile("untimed")
 
 #: The code must be right on CUDA although most machines have none.
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+
+
+def pytest_collection_finish() -> None:
+    """Spares every collection of garbage the million objects that stay: what was imported, and the tests."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
