@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int64, Shaped
 from numpy.typing import ArrayLike
 
+from radin.common.natural_order import natural
 from radin.common.wording import counted
 from radin.errors import DataError, MissingFileError
 from radin.scoring.logit_folder import SPLIT, check_whole, load_array, selecting_rows
@@ -117,7 +118,8 @@ class LogitBank:
         samples: Literal["selection", "all"] = "selection",
         probabilities: Probabilities = "refuse",
     ) -> LogitBank:
-        """A bank of the `.npy` files in a folder, one `[M, C]` array per model, in the order of their names.
+        """A bank of the `.npy` files in a folder, one `[M, C]` array per model, in natural order of their names:
+        `run2` before `run10`.
 
         Arguments:
             folder: the folder, such as the `logits` folder of a run.
@@ -136,7 +138,8 @@ class LogitBank:
             raise MissingFileError(f"{root}: no such folder; expected one with a .npy file of logits per model")
         # A folder's own labels are no model, also where others are named.
         no_models = {labels_file.resolve(), (root / "labels.npy").resolve()}
-        files = sorted(file for file in root.glob("*.npy") if file.resolve() not in no_models)
+        found = (file for file in root.glob("*.npy") if file.resolve() not in no_models)
+        files = sorted(found, key=natural)
         if not files:
             inside = f"; perhaps {root / 'logits'} is meant" if (root / "logits").is_dir() else ""
             raise MissingFileError(

@@ -34,6 +34,13 @@ def test_labels_may_lie_elsewhere_or_have_another_name(tmp_path):
     assert bank.names == ("a",)
 
 
+def test_models_come_in_natural_order(tmp_path):
+    for name in ("step10", "step9", "step100"):
+        np.save(tmp_path / f"{name}.npy", LOGITS[0])
+    np.save(tmp_path / "labels.npy", LABELS)
+    assert LogitBank.from_folder(tmp_path).names == ("step9", "step10", "step100")
+
+
 def test_folders_that_hold_no_bank_are_named(tmp_path):
     with pytest.raises(MissingFileError, match="no such folder"):
         LogitBank.from_folder(tmp_path / "nowhere")
