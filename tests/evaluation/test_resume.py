@@ -60,7 +60,8 @@ def test_killed_in_a_soup_it_keeps_the_statistics_that_it_has_recomputed(tmp_pat
     with radin.Ledger(run / "ledger.db") as ledger:
         done = [ledger.count(kind) for kind in ("soup", "statistics")]
         lost = [ledger.count(kind, "lost") for kind in ("soup", "statistics")]
-    assert done == [B, B + 1]  # one for the best ingredient, which the winner is compared with
+    # One for the best ingredient, which the winner is compared with; of three ingredients, B soups and the uniform one.
+    assert done == [B, B + 2]
     assert sum(lost) <= 1  # what the kill hit: a soup's pass, or the next soup's statistics; nothing between the two
 
 
