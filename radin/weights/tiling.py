@@ -38,15 +38,14 @@ def spans(numel: int) -> list[list[tuple[int, int]]]:
     return [pieces[first : first + SPAN] for first in range(0, len(pieces), SPAN)]
 
 
-def share_out(jobs: Sequence[Job], work: Callable[[Job, Workspace], None]) -> None:
-    """Calls `work(job, workspace)` for every job on as many threads as there are cores, at most four.
-
-    More would wait for memory, not compute; where the system starts no more threads, fewer do the work. The first
-    error, in the jobs' order, stops all and is raised.
+def share_out(jobs: Sequence[Job], work: Callable[[Job, Workspace], None], threads: int | None = None) -> None:
+    """Calls `work(job, workspace)` for every job. The first error, in the jobs' order, stops all and is raised.
 
     Arguments:
         jobs: in the order in which they are begun.
-        work: safe to call from several threads; each has a workspace of its own.
+        work: is called once for each job, with a workspace that no other thread uses.
+        threads: by default as many as there are cores, at most four: more would wait for memory, not compute. Where the system
+            starts no more, fewer do the work.
     """
     pending = deque(enumerate(jobs))
     failures: list[tuple[int, BaseException]] = []
@@ -65,7 +64,7 @@ def share_out(jobs: Sequence[Job], work: Callable[[Job, Workspace], None]) -> No
                 failures.append((place, error))
 
     helpers = []
-    for _ in range(min(_cores(), 4, len(jobs)) - 1):
+    for _ in range(min(threads or min(_cores(), 4), len(jobs)) - 1):
         helper = threading.Thread(target=run)
         try:
             helper.start()
