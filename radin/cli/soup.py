@@ -250,7 +250,7 @@ def _replaced(earlier: Mapping[str, Any]) -> str:
 def show_report(report: Comparison) -> list[str]:
     """Prints the winner and the best ingredient on data that selected nothing; returns remarks."""
     where = {"test": "test set", "held-back": "held-back data", "selection": "selection data"}[report.data]
-    line = f"On the {where} ({counted(report.n_samples, 'sample')}): winner {report.winner}"
+    line = f"On the {where} ({counted(report.n_samples, report.unit)}): winner {report.winner}"
     rival, p_value = report.rival
     if p_value is not None:
         line += f", best ingredient {report.best_ingredient}"

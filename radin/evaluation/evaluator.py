@@ -28,7 +28,7 @@ from radin.evaluation.loading import Networks
 from radin.evaluation.run_folder import RunFolder
 from radin.evaluation.unchanged import check_unchanged
 from radin.recipe import Recipe
-from radin.scoring.logit_bank import LogitBank, check_labels, check_logits
+from radin.scoring.logit_bank import LogitBank, check_finite
 from radin.searching.budget import Kind
 from radin.tasks.data import Rows, check_classes
 from radin.tasks.task import Task
@@ -101,9 +101,15 @@ class Evaluator:
             DataError: logits that are not finite, labels out of range, classes in another order than the checkpoints',
                 or stored logits that no longer match what the network gives. All passes completed so far are kept.
         """
-        return LogitBank(self.pool.names, self.in_full(self.open()), self.task.rows.labels)
+        return self.bank(self.in_full(self.open()))
 
-    def in_full(self, singles: Sequence[Evaluation]) -> list[Float32[np.ndarray, "M C"]]:
+    def bank(self, outputs: Sequence[Float32[np.ndarray, "M ..."]], members: Sequence[int] | None = None) -> LogitBank:
+        """A bank of outputs on all rows of the task's data, of the whole pool or of some members of it."""
+        rows, names = self.task.rows, self.pool.names
+        chosen = names if members is None else [names[i] for i in members]
+        return LogitBank.of_samples(chosen, outputs, rows.labels, rows.kind, rows.groups)
+
+    def in_full(self, singles: Sequence[Evaluation]) -> list[Float32[np.ndarray, "M ..."]]:
         """The logits of some ingredients on all rows of the data."""
         missing = sum(len(self.known(single).missing()) for single in singles)
         with self.progress.stage("ingredients", missing, "sample") as advance:
@@ -127,7 +133,7 @@ class Evaluator:
         stored = next((single for single in singles if self.known(single).parts), None)
         if stored is not None:
             self._check_stored(stored)
-        self.folder.write_labels(self.task.rows.labels, self.task.split[0])
+        self.folder.write_labels(self.task.rows, self.task.split[0])
         self.folder.record_split(self.task.holdback, self.task.split_seed)
         return singles
 
@@ -155,11 +161,12 @@ class Evaluator:
         """
         check_classes(self.pool.class_names, self.task.rows, self.task.tests)
         survey_data(self.task, self.folder, self.progress)
+        _ = self.task.scored_by  # of the kind of outputs that the labels speak of
         ingredients = dict(zip(self.pool.names, self.fingerprints, strict=True))
         settings = {**self.task.settings, **self.pool.settings}
         self.folder.bind(Inputs(task=task_inputs(self.task), ingredients=ingredients, settings=settings))
 
-    def logits(self, evaluation: Evaluation, *, advance: Advance | None = None) -> Float32[np.ndarray, "M C"]:
+    def logits(self, evaluation: Evaluation, *, advance: Advance | None = None) -> Float32[np.ndarray, "M ..."]:
         """Logits of an evaluation, from disk if it was done before, else from a charged forward pass.
 
         Arguments:
@@ -195,7 +202,7 @@ class Evaluator:
 
     def beginning(
         self, single: Evaluation, rows: Int64[np.ndarray, " k"], advance: Advance
-    ) -> Float32[np.ndarray, "k C"]:
+    ) -> Float32[np.ndarray, "k ..."]:
         """Logits of an ingredient on some rows of the data; only rows that were not run before are run, and charged.
 
         Arguments:
@@ -209,7 +216,7 @@ class Evaluator:
             with self._charge("stage", parts.key(key, rows), str(single.recipe), len(missing)):
                 self.fill(single)
                 run = partial(self._forward, name, self.task.rows, missing, advance)
-                fresh = self._batch.halving(name, lambda size: np.concatenate(list(run(size))))
+                fresh = self._batch.halving(name, lambda size: self.task.kind.join(list(run(size))))
                 known = KnownRows(known.n_rows, [*known.parts, Part(missing, fresh)])
                 parts.store(name, key, Part(rows, known.read(rows)))
             known = self.known(single)
@@ -219,7 +226,7 @@ class Evaluator:
         """Whether the logits of an evaluation are on disk, and whole."""
         return self._stored(evaluation) is not None
 
-    def _stored(self, evaluation: Evaluation) -> Float32[np.ndarray, "M C"] | None:
+    def _stored(self, evaluation: Evaluation) -> Float32[np.ndarray, "M ..."] | None:
         key = self.key(evaluation)
         return self.folder.place_of(evaluation).get(evaluation.stored_as(key), key)
 
@@ -250,10 +257,10 @@ class Evaluator:
             known = statistics_of(self.fill(evaluation))
         return self.networks.by_pool_names(known)
 
-    def first_batch(self, only: Int64[np.ndarray, " k"] | None = None) -> Float32[np.ndarray, "b C"]:
+    def first_batch(self, only: Int64[np.ndarray, " k"] | None = None) -> Float32[np.ndarray, "b ..."]:
         """Logits of the network, as it is filled now, on the first batch of the data, or of some rows; not charged."""
 
-        def run(size: int) -> Float32[np.ndarray, "b C"]:
+        def run(size: int) -> Float32[np.ndarray, "b ..."]:
             with closing(self.task.logits(self.networks.network, self.task.rows, size, only)) as batches:
                 return next(batches)
 
@@ -275,24 +282,26 @@ class Evaluator:
         folder, name, recipe = self.folder.place_of(evaluation), evaluation.stored_as(key), evaluation.recipe
         missing = known.missing() if known.parts else None
         run = partial(self._forward, name, self._rows(evaluation), missing, advance)
+        kind = self.task.kind
 
         def write(size: int) -> None:
             with folder.writing(name, key, known.n_rows, {"recipe": recipe.to_json()}) as append:
-                for batch in known.completed(run(size)):
+                for batch in kind.batches(known.completed(run(size))):
                     append(batch)
 
         self._batch.halving(name, write)
 
     def _forward(
         self, name: str, rows: Rows, only: Int64[np.ndarray, " s"] | None, advance: Advance, size: int
-    ) -> Iterator[Float32[np.ndarray, "b C"]]:
+    ) -> Iterator[Float32[np.ndarray, "b ..."]]:
         """Logits of the network, as it is filled now, batch by batch, each checked."""
-        labels, done = rows.labels if only is None else rows.labels[only], 0
+        kind, labels, done = rows.kind, rows.labels if only is None else rows.labels[only], 0
         try:
             for batch in self.task.logits(self.networks.network, rows, size, only):
-                check_labels(labels[done : done + len(batch)], batch.shape[1], name)
-                self.task.scored_by.check_classes(batch.shape[1])
-                check_logits(batch, name, len(batch), batch.shape[1])
+                if rows.columns is None:
+                    kind.check_labels(labels[done : done + len(batch)], batch.shape[1:], name)
+                self.task.scored_by.check_classes(batch.shape[-1])
+                check_finite(kind, batch, name, done)
                 yield batch
                 done += len(batch)
                 advance(len(batch))

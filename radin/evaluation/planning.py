@@ -47,7 +47,7 @@ class Plan:
         race: whether the ingredients race, in words, and why not where a race was asked for; empty where none was.
         soups: real soups that may be built and evaluated, one pass each.
         samples: labelled samples in a pass.
-        classes: outputs of the network.
+        classes: numbers that are kept of the network's outputs for one sample; of classes their number.
         class_names: the first few classes of the data, in label order, where the data name them.
         test_passes: passes over test sets: the winner's and the best ingredient's over each.
         controls: passes of the best ingredient with recomputed BatchNorm statistics, over the data and each test set,
@@ -160,7 +160,7 @@ def _passes(evaluator: Evaluator, settings: RaceSettings | None) -> tuple[float,
     if settings is None or against_race(task, len(known), settings):
         return most, most, 1
     ends = settings.ends(len(known), len(selecting))
-    beginning = selecting[race_order(task.rows.labels[selecting], task.split_seed)[: ends[0]]]
+    beginning = selecting[race_order(task.rows.strata[selecting], task.split_seed)[: ends[0]]]
     first = np.array([len(one.missing(beginning)) for one in known])
     return float(first.sum() + (whole - first).min()) / len(selecting), most, len(ends)
 
@@ -192,7 +192,7 @@ def _timed_batch(evaluator: Evaluator) -> tuple[float, float, int]:
     prepared = time.perf_counter()
     logits = evaluator.first_batch()  # prepares the network once more
     batch = max(time.perf_counter() - prepared - (prepared - filled), 0.0)
-    return prepared - begun, batch / len(logits), logits.shape[1]
+    return prepared - begun, batch / len(logits), int(np.prod(logits.shape[1:]))
 
 
 def _peak_memory(device: torch.device) -> int:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Float32, Float64, Int64, Shaped
 
 from radin.common.progress import SILENT, Progress
 from radin.errors import InputError
@@ -20,10 +20,10 @@ from radin.evaluation.racing import RaceSettings
 from radin.evaluation.run_folder import RunFolder
 from radin.evaluation.stages import collect, common_bank, race_settings, recorded_race
 from radin.recipe import Recipe, as_proposals
-from radin.scoring.logit_bank import LogitBank
-from radin.scoring.metrics import losses
+from radin.scoring.logit_bank import LogitBank, row_groups
 from radin.scoring.objective import Proposal, Unit
 from radin.searching.budget import Ledger
+from radin.tasks.data import Rows
 from radin.tasks.labelled import scored_columns
 from radin.tasks.task import Task
 from radin.weights.pool import Pool
@@ -83,7 +83,7 @@ class Verifier:
         self.all_rows, self.dropped = self.collection.bank, self.collection.dropped
         self.pool = pool.only(self.collection.members) if self.dropped else pool
         self.selection_rows, self.held_back_rows = task.split
-        self.bank: LogitBank = self.all_rows.take(self.selection_rows)
+        self.bank: LogitBank = self.all_rows.take_samples(self.selection_rows)
 
     def __enter__(self) -> Verifier:
         return self
@@ -169,14 +169,14 @@ class Verifier:
         return self.task.scored_by.score(self.selection_logits(recipe), self.bank.labels)
 
     def tie_break(self, weights: Proposal, /) -> Float64[np.ndarray, " k"]:
-        """Negative log-likelihood of soups on the selection data; it orders recipes of equal score."""
+        """The kind's smooth loss of soups on the selection data; it orders recipes of equal score."""
         recipes = [Recipe.of(self.names, row) for row in as_proposals(weights, len(self.names))]
-        means = [losses(self.selection_logits(one), self.bank.labels).mean() for one in recipes]
+        means = [self.bank.kind.losses(self.selection_logits(one), self.bank.labels).mean() for one in recipes]
         return np.array(means, dtype=np.float64)
 
     def unseen_logits(
         self, recipe: Recipe, on: str | None = None, *, statistics: Statistics = "own"
-    ) -> tuple[UnseenData, Int64[np.ndarray, " M"], Float32[np.ndarray, "M C"]]:
+    ) -> tuple[UnseenData, Shaped[np.ndarray, "M ..."], Float32[np.ndarray, "M ..."]]:
         """Logits of one recipe on data that selected nothing: the test set, else the held-back part of the data.
 
         Where there is neither it is the selection data, and the first value says so.
@@ -199,18 +199,33 @@ class Verifier:
             name = on or next(iter(self.task.tests))
             tested = self.task.tests[name]
             logits = self._evaluator.logits(self._evaluation(recipe, statistics=statistics, test=name))
-            return "test", tested.labels, scored_columns(logits, tested.columns)
+            bank = _rows_of(logits if tested.columns is None else scored_columns(logits, tested.columns), tested)
+            return "test", bank.labels, bank.logits(0)
         which: UnseenData = "held-back" if len(self.held_back_rows) else "selection"
         rows = self.held_back_rows if len(self.held_back_rows) else self.selection_rows
-        return which, self.all_rows.labels[rows], self.logits(recipe, statistics=statistics)[rows]
+        bank = self._on_data(recipe, statistics).take_samples(rows)
+        return which, bank.labels, bank.logits(0)
 
-    def selection_logits(self, recipe: Recipe, *, statistics: Statistics = "own") -> Float32[np.ndarray, "m C"]:
+    def unseen_groups(self, on: str | None = None) -> Int64[np.ndarray, " M"] | None:
+        """The groups of the rows that `unseen_logits` gives; None where each row is a group of its own."""
+        if self.task.tests:
+            tested = self.task.tests[on or next(iter(self.task.tests))]
+            return row_groups(tested.kind, tested.labels, tested.groups)
+        rows = self.held_back_rows if len(self.held_back_rows) else self.selection_rows
+        return self.all_rows.take_samples(rows).groups
+
+    def _on_data(self, recipe: Recipe, statistics: Statistics) -> LogitBank:
+        return _rows_of(self.logits(recipe, statistics=statistics), self.task.rows)
+
+    def selection_logits(self, recipe: Recipe, *, statistics: Statistics = "own") -> Float32[np.ndarray, "m ..."]:
         """Logits of one recipe on the selection data, the rows of `bank`; `statistics` as for `unseen_logits`."""
-        return self.logits(recipe, statistics=statistics)[self.selection_rows]
+        if self.task.kind.entries == 1:
+            return self.logits(recipe, statistics=statistics)[self.selection_rows]
+        return self._on_data(recipe, statistics).take_samples(self.selection_rows).logits(0)
 
-    def logits(self, recipe: Recipe, *, statistics: Statistics = "own") -> Float32[np.ndarray, "M C"]:
-        """Logits of one recipe on all rows of the task's data, those held back included, in the data's order."""
-        if recipe.size == 1 and statistics == "own":
+    def logits(self, recipe: Recipe, *, statistics: Statistics = "own") -> Float32[np.ndarray, "M ..."]:
+        """Outputs of one recipe on all samples of the task's data, those held back included, in the data's order."""
+        if recipe.size == 1 and statistics == "own" and self.task.kind.entries == 1:
             return self.all_rows.read(recipe.members[0], 0, self.all_rows.n_samples)
         return self._evaluator.logits(self._evaluation(recipe, statistics=statistics))
 
@@ -237,3 +252,8 @@ class Verifier:
         """Wall-clock seconds that the real soups of these recipes took when they were evaluated."""
         keys = {self._evaluator.key(self._evaluation(recipe)) for recipe in recipes}
         return self.ledger.seconds("soup", keys)
+
+
+def _rows_of(outputs: Shaped[np.ndarray, "M ..."], rows: Rows) -> LogitBank:
+    """The outputs of one network on some data, row by row."""
+    return LogitBank.of_samples(("network",), (outputs,), rows.labels, rows.kind, rows.groups)

@@ -124,7 +124,7 @@ def test_another_number_of_samples_is_refused() -> None:
     [
         ((X[:0], Y[:0]), "got none"),
         (Points(n=0), "empty dataset"),
-        (TensorDataset(X, Y.float()), "one integer label"),
+        (TensorDataset(X, (Y > 0).float()), "may be classes or values"),
         ((X, Y[:, None]), "one integer label"),
         ((X, Y[:7]), "20 inputs but 7 labels"),
         (TensorDataset(X, Y, Y), "(inputs, labels)"),
