@@ -16,7 +16,7 @@ def call(network: nn.Module, inputs: Any) -> Any:
     return network(inputs)
 
 
-def takes(network: nn.Module, inputs: Mapping[str, Any]) -> bool:
+def takes(network: nn.Module, inputs: Mapping[Any, Any]) -> bool:
     """Whether a network's signature has a parameter for each name, or takes any name and has one of these.
 
     Arguments:

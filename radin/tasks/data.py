@@ -179,7 +179,7 @@ class Rows:
     def remarks(self) -> tuple[str, ...]:
         """Remarks on these data for a reader of the results."""
         own = self.dataset.remarks if isinstance(self.dataset, Images) else ()
-        return own + absent_classes(self.class_names, self.labels)
+        return own + (absent_classes(self.class_names, self.labels.reshape(-1)) if self.kind.has_columns else ())
 
     @property
     def kind(self) -> Kind:

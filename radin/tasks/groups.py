@@ -32,7 +32,7 @@ def group_numbers(ids: Any, samples: int, what: str) -> Int64[np.ndarray, " M"] 
     found, numbers = np.unique(array.astype(str) if array.dtype.kind == "O" else array, return_inverse=True)
     if len(found) == 1 and samples > 1:
         raise DataError(
-            f"{what}: all {samples} samples are of one group, {found[0]!r}, so nothing can be held back and no "
+            f"{what}: all {samples} samples are of one group, {found[0].item()!r}, so nothing can be held back and no "
             "uncertainty be told; give the ids of smaller groups, or leave groups out"
         )
     return None if len(found) == samples else numbers.reshape(-1).astype(np.int64)
