@@ -68,9 +68,9 @@ class Collection:
 
     Attributes:
         members: indices in the pool of the ingredients that ran in full, ascending.
-        bank: their logits on all rows of the data.
+        bank: their logits on the selecting rows.
         dropped: the others, in the order in which they were dropped.
-        common: rows of the data that all ingredients ran on; None for all rows.
+        common: rows of the data that all ingredients ran on; None for all selecting rows.
     """
 
     members: tuple[int, ...]
@@ -116,9 +116,7 @@ def against_race(task: Task, n: int, settings: RaceSettings) -> str:
 
 
 def collect(evaluator: Evaluator, settings: RaceSettings | None) -> Collection:
-    """The logits of the ingredients on the task's data, from the run folder as far as they are there.
-
-    Held-back rows are run with the last stage, so only for ingredients that run in full.
+    """The logits of the ingredients on the selecting rows, from the run folder as far as they are there.
 
     Arguments:
         evaluator: runs them.
@@ -140,7 +138,7 @@ def collect(evaluator: Evaluator, settings: RaceSettings | None) -> Collection:
 
     def run(ingredients: Int64[np.ndarray, " k"], rows: Int64[np.ndarray, " m"]) -> Sequence[Outputs]:
         if len(rows) == len(selecting):
-            return ()  # nothing is judged any more; the survivors are completed below, with the rows held back
+            return ()  # nothing is judged any more; the survivors are completed below
         return _beginnings(evaluator, [singles[i] for i in ingredients], selecting[rows], len(selecting))
 
     how: dict[str, Any] = {"kind": task.kind, "strata": strata[selecting]}
@@ -158,7 +156,7 @@ def common_bank(evaluator: Evaluator, collection: Collection) -> LogitBank:
     """The logits of the whole pool on the selecting rows that all of it ran on."""
     labels, rows = evaluator.task.rows.labels, collection.common
     if rows is None:
-        return collection.bank.take_samples(evaluator.task.split[0])
+        return collection.bank
     arrays = [evaluator.known(single).read(rows) for single in evaluator.singles()]
     return LogitBank.of_samples(evaluator.pool.names, arrays, labels[rows], evaluator.task.kind)
 
@@ -176,7 +174,7 @@ def _beginnings(
     missing = sum(len(evaluator.known(single).missing(rows)) for single in singles)
     what = f"ingredients, {len(rows)} of {selecting} samples"
     with _stage(evaluator, what, missing) as advance:
-        return [evaluator.beginning(single, rows, advance) for single in singles]
+        return [evaluator.part(single, rows, "stage", advance=advance) for single in singles]
 
 
 @contextmanager

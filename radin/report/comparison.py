@@ -6,9 +6,11 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from jaxtyping import Int64
 
 from radin.common.wording import counted
 from radin.recipe import Recipe
+from radin.scoring.metrics import Labels, Metric
 from radin.scoring.significance import interval, paired_p_value, paired_test_name
 
 if TYPE_CHECKING:
@@ -151,9 +153,6 @@ def compare(winner: Recipe, single: Recipe, verifier: Verifier, on: str | None =
     _, _, theirs = verifier.unseen_logits(single, on)
     mine, other = metric.measure(ours, labels), metric.measure(theirs, labels)
 
-    def estimate(measured: Any) -> Estimate:
-        return Estimate(metric.value_of(measured, labels), *interval(metric, measured, labels, groups=groups))
-
     alike = None
     if winner.size > 1 and verifier.recomputes:
         alike = metric.measure(verifier.unseen_logits(single, on, statistics="recomputed")[2], labels)
@@ -161,18 +160,32 @@ def compare(winner: Recipe, single: Recipe, verifier: Verifier, on: str | None =
         data=data,
         n_samples=len(labels) if groups is None else len(np.unique(groups)),
         unit="sample" if task.rows.groups is None else "group",
-        winner=estimate(mine),
+        winner=estimate_of(metric, mine, labels, groups),
         ingredient=single.member_names[0],
-        best_ingredient=estimate(other),
+        best_ingredient=estimate_of(metric, other, labels, groups),
         p_value=None if winner == single else paired_p_value(metric, mine, other, labels, groups=groups),
         test=paired_test_name(metric, groups),
-        control=None if alike is None else estimate(alike),
+        control=None if alike is None else estimate_of(metric, alike, labels, groups),
         control_p_value=None if alike is None else paired_p_value(metric, mine, alike, labels, groups=groups),
         selected_before=verifier.folder.selected_otherwise(task.holdback, task.split_seed),
         notes=verifier.remarks + tuple(f"{rows.what}: {note}" for rows in task.rows_of(on) for note in rows.remarks),
         higher_is_better=metric.higher_is_better,
         test_set=on if on is not None and len(task.tests) > 1 else "",
     )
+
+
+def estimate_of(
+    metric: Metric, measured: Any, labels: Labels, groups: Int64[np.ndarray, " m"] | None = None
+) -> Estimate:
+    """A metric's value and interval.
+
+    Arguments:
+        metric: the metric.
+        measured: what it has measured of some logits.
+        labels: of the same rows.
+        groups: the number of each row's group; None where each is a group of its own.
+    """
+    return Estimate(metric.value_of(measured, labels), *interval(metric, measured, labels, groups=groups))
 
 
 def control_value(single: Recipe, verifier: Verifier) -> float:

@@ -13,8 +13,9 @@ import numpy as np
 from jaxtyping import Float, Int64, Shaped
 from numpy.typing import ArrayLike
 
+from radin.common.natural_order import natural
 from radin.common.wording import counted
-from radin.errors import DataError, MissingFileError
+from radin.errors import DataError, MissingFileError, NonFiniteError
 from radin.scoring.kinds import CLASSES, Asked, Choices, Kind, Positions, SeveralLabels, Values
 from radin.scoring.kinds.choices import ABSENT, filled_up
 from radin.scoring.logit_folder import SPLIT, check_whole, kind_and_groups, load_array, selecting_rows
@@ -63,6 +64,7 @@ class LogitBank:
         self._arrays = tuple(arrays)
         self._all_labels, self._all_groups, self._samples = labels, groups, samples
         self._rows = rows
+        self._places = rows  # of the rows in the data that they were chosen from
         self.kind = kind
         self.labels = labels if rows is None else labels[rows]
         self.groups = groups if rows is None or groups is None else groups[rows]
@@ -172,7 +174,8 @@ class LogitBank:
         probabilities: Probabilities = "refuse",
         outputs: str | None = None,
     ) -> LogitBank:
-        """A bank of the `.npy` files in a folder, one `[M, C]` array per model, in the order of their names.
+        """A bank of the `.npy` files in a folder, one `[M, C]` array per model, in natural order of their names:
+        `run2` before `run10`.
 
         Arguments:
             folder: the folder, such as the `logits` folder of a run.
@@ -192,7 +195,8 @@ class LogitBank:
             raise MissingFileError(f"{root}: no such folder; expected one with a .npy file of logits per model")
         # A folder's own labels are no model, also where others are named.
         no_models = {labels_file.resolve(), (root / "labels.npy").resolve()}
-        files = sorted(file for file in root.glob("*.npy") if file.resolve() not in no_models)
+        found = (file for file in root.glob("*.npy") if file.resolve() not in no_models)
+        files = sorted(found, key=natural)
         if not files:
             inside = f"; perhaps {root / 'logits'} is meant" if (root / "logits").is_dir() else ""
             raise MissingFileError(
@@ -204,13 +208,40 @@ class LogitBank:
             ).mended_by(labels="FILE")
         check_whole(root, [*files, labels_file])
         arrays, given = [load_array(file) for file in files], load_array(labels_file)
-        _check_count(given, arrays, str(labels_file))
         names = [unquote(file.stem) for file in files]
         kind, groups = kind_and_groups(root / SPLIT)
-        how: dict[str, Any] = {"probabilities": probabilities, "outputs": outputs or kind, "groups": groups}
-        bank = cls.from_arrays(arrays, given, names, **how)
+        how: dict[str, Any] = {"probabilities": probabilities, "outputs": outputs or kind}
+        if given.ndim and any(array.ndim and len(array) < len(given) for array in arrays):
+            split = selecting_rows(root / SPLIT, len(given))
+            if split is not None:
+                how["groups"] = None if groups is None else np.array(groups)[split]
+                return cls._of_selected(root, arrays, given, split, names, samples, how)
+        _check_count(given, arrays, str(labels_file))
+        bank = cls.from_arrays(arrays, given, names, **how, groups=groups)
         chosen = selecting_rows(root / SPLIT, len(given)) if samples == "selection" else None
         return bank if chosen is None else bank.take_samples(chosen)
+
+    @classmethod
+    def _of_selected(
+        cls,
+        root: Path,
+        arrays: Sequence[np.ndarray],
+        labels: np.ndarray,
+        split: Int64[np.ndarray, " m"],
+        names: Sequence[str],
+        samples: Literal["selection", "all"],
+        how: Mapping[str, Any],
+    ) -> LogitBank:
+        """The bank of a run's folder, whose arrays hold the samples that select; those of version 0.1 hold all."""
+        if samples == "all":
+            raise DataError(
+                f"{root}: this run has logits on the samples that select alone; those that it holds back are run for "
+                "its winner, and for what that is compared with. With a holdback of 0 all samples select."
+            ).mended_by(samples="selection")
+        chosen = [array[split] if len(array) == len(labels) else array for array in arrays]
+        bank = cls.from_arrays(chosen, np.asarray(labels)[split], names, **how)
+        bank._places = split if bank._samples is None else split[bank._samples[bank._rows]]
+        return bank
 
     @classmethod
     def join(cls, banks: Mapping[str, LogitBank]) -> LogitBank:
@@ -234,7 +265,7 @@ class LogitBank:
                     "classes cannot be averaged"
                 )
             # Of another split the labels alone may be the same, where data come sorted by class.
-            if not np.array_equal(other._all_labels, first._all_labels) or not _same_rows(other._rows, first._rows):
+            if not np.array_equal(other.labels, first.labels) or not _same_rows(other._places, first._places):
                 raise DataError(
                     f"{title} and {where} have logits of other samples: run all models on the same data, in the same "
                     "order, and with the same split; runs with different splits can be ranked on all samples."
@@ -243,6 +274,9 @@ class LogitBank:
         names = [
             f"{title}/{name}" if given.count(name) > 1 else name for title, bank in banks.items() for name in bank.names
         ]
+        if len({len(bank._all_labels) for bank in banks.values()}) > 1:  # some runs have logits on all samples
+            read = [bank.logits(i) for bank in banks.values() for i in range(len(bank))]
+            return cls(names, read, first.labels, kind=first.kind, groups=first.groups)
         arrays = [array for bank in banks.values() for array in bank._arrays]
         about: dict[str, Any] = {"kind": first.kind, "groups": first._all_groups, "samples": first._samples}
         return cls(names, arrays, first._all_labels, first._rows, **about)
@@ -270,7 +304,9 @@ class LogitBank:
         """A view of some rows, given by their indices in this bank; nothing is copied."""
         chosen = rows if self._rows is None else self._rows[rows]
         about: dict[str, Any] = {"kind": self.kind, "groups": self._all_groups, "samples": self._samples}
-        return LogitBank(self.names, self._arrays, self._all_labels, chosen, **about)
+        taken = LogitBank(self.names, self._arrays, self._all_labels, chosen, **about)
+        taken._places = rows if self._places is None else self._places[rows]
+        return taken
 
     def take_samples(self, samples: Int64[np.ndarray, " m"]) -> LogitBank:
         """A view of the rows of some samples, given by their places in the data, in ascending order."""
@@ -307,13 +343,13 @@ def check_finite(kind: Kind, outputs: np.ndarray, name: str, first: int = 0) -> 
             row = int((~finite).reshape(len(values), -1).any(axis=1).argmax())
             where = f"{name}: its logits for sample {first + start + row} are not finite"
             if np.isneginf(values[row][~finite[row]]).all():
-                raise DataError(
+                raise NonFiniteError(
                     f"{where}: class {int((~finite[row]).argmax())} has -inf, the logarithm of a probability of 0 or "
                     "the mark of a class that is masked; one such ingredient would rule the class out for every "
                     "average, so write a large finite number, such as -100, in its place. Where samples have choices "
                     "of different numbers, -inf marks those that are absent."
                 ).mended_by(outputs="choices")
-            raise DataError(
+            raise NonFiniteError(
                 f"{where} (NaN or infinite); this model has diverged or overflows in this precision; leave it out, or "
                 "evaluate it in float32"
             )

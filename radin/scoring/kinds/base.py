@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
-from radin.errors import DataError, TaskError
+from radin.errors import NonFiniteError, TaskError
 
 if TYPE_CHECKING:
     import torch
@@ -120,7 +120,7 @@ class Kind(ABC):
         finite = np.isfinite(outputs)
         if not finite.all():
             sample = int((~finite).reshape(len(outputs), -1).any(axis=1).argmax())
-            raise DataError(
+            raise NonFiniteError(
                 f"{name}: its outputs for sample {first + sample} are not finite (NaN or infinite); this model has "
                 "diverged or overflows in this precision; leave it out, or evaluate it in float32"
             )
