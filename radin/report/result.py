@@ -16,15 +16,11 @@ from radin.evaluation.stages import Dropped
 from radin.recipe import Recipe
 from radin.report.comparison import Comparison
 from radin.report.findings import Finding
+from radin.report.record import SOUP as SOUP
+from radin.report.record import VERSION as VERSION
 from radin.report.verdict import best_ingredient, verdict_of
 from radin.report.verified_soup import VerifiedSoup
 from radin.weights.averaging import refuse_ingredients
-
-#: The winner's file in the run folder.
-SOUP = "soup.safetensors"
-
-#: The version of `leaderboard.json`. Version 1, of radin 0.1, had no such field, and `score` was the metric's value.
-VERSION = 2
 
 
 def check_soup_file(path: str | os.PathLike[str]) -> None:

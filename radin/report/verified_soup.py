@@ -102,6 +102,9 @@ class VerifiedSoup(Scored):
             "ensemble_value": self.ensemble_value,
             "ensemble": self.ensemble,
             "nll": self.nll,
+            "gap_error": self.gap_error,
+            "ahead": self.ahead if self.recipe.size > 1 else None,
+            "ahead_error": self.ahead_error if self.recipe.size > 1 else None,
             "size": self.recipe.size,
             "recipe": self.recipe.to_json(),
         }
