@@ -81,10 +81,12 @@ def print_table(
     console, below = output(), []
     columns, rows, numbers = _telling(columns, rows, numbers)
     whole = [[*row, recipe] for row, recipe in zip(rows, recipes, strict=True)] if recipes else rows
-    made = _table(title, [*columns, "recipe"] if recipes else columns, whole, numbers)
     beside = recipes and _fits_beside(console, _table(title, columns, rows, numbers), recipes)
+    shown = ([*columns, "recipe"], whole) if beside else (columns, rows)
+    made = _table(title, *shown, numbers)
+    if _measured(console, made).maximum > console.width:
+        made = _table(title, *shown, numbers, tight=True)
     if recipes and not beside:
-        made = _table(title, columns, rows, numbers)
         below = [folded(f"{row[0]}: {recipe}", console.width) for row, recipe in zip(rows, recipes, strict=True)]
     least = _measured(console, made).minimum
     console.width = max(console.width, least)
@@ -106,7 +108,10 @@ def _fits_beside(console: Console, made: Table, recipes: Sequence[str]) -> bool:
     )
 
 
-def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int]) -> Table:
+def _table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int], tight: bool = False
+) -> Table:
+    """A table; a tight one folds the headings of numbers at every word."""
     made = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
     for i, column in enumerate(columns):
         right = i in numbers
@@ -115,6 +120,7 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], nu
         # A column of words may be folded, but not until nothing can be read; of numbers the heading alone.
         least = longest if right else min(NARROW_RECIPE if column == "recipe" else NARROWEST, longest)
         made.add_column(column, justify="right" if right else "left", overflow="fold", min_width=least)
+        made.columns[-1].width = least if tight and right else None
     for row in rows:
         made.add_row(*row)
     return made
