@@ -143,7 +143,7 @@ def show_dropped(record: Record) -> None:
 def _dropped(one: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
     errors = DASH if one["error"] == 0 else f"{one['behind'] / one['error']:.1f}"
     value, behind = decimal(one["value"]), f"{one['behind']:.3g}"
-    return [names[one["name"]], value, f"{one['rows']:,}", behind, errors, f"{one['chosen']} of {one['selections']}"]
+    return [names[one["name"]], value, f"{one['rows']:,}", behind, errors, f"{one['chosen']}/{one['selections']}"]
 
 
 def spent_text(record: Record) -> str:
