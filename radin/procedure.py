@@ -20,9 +20,12 @@ from radin.evaluation.settings import check_settings
 from radin.evaluation.stages import race_settings
 from radin.evaluation.verifier import Verifier
 from radin.recipe import Recipe
+from radin.report.about import about_run
+from radin.report.card import write_card
 from radin.report.comparison import Comparison, compare, control_value
 from radin.report.diagnosis import findings_of
 from radin.report.findings import search_facts, shortage_findings
+from radin.report.record import Record
 from radin.report.result import SOUP, Result, Spent
 from radin.report.verdict import best_ingredient
 from radin.report.verified_soup import VerifiedSoup, assess, ranked
@@ -76,7 +79,8 @@ def make_soup(
             1 lets a soup of everything be one standard error worse and still be tried. The default, 0, is no prior: in
             `docs/results.md` no λ is better on all pools, and those above 0 are worse where ingredients are unequal.
         seed: of the searcher's randomness.
-        run_dir: holds logits, BatchNorm statistics, ledger, `soup.safetensors`, `leaderboard.json` and a picture.
+        run_dir: holds logits, BatchNorm statistics, ledger, `soup.safetensors`, `leaderboard.json`, a model card
+            (`README.md`) and a picture.
         calibrate: learn from each verified soup how far real soups fall from their averaged logits, and choose the next
             one accordingly from the best `SHORTLIST` candidates, see `radin.evaluation.calibration`. False verifies
             the B best in order. The first soup is the same.
@@ -146,6 +150,7 @@ def make_soup(
             earlier=verifier.folder.earlier_winners(winner),
             ingredients=pool.files,
             dropped=verifier.dropped,
+            about=about_run(verifier, leaderboard[0].recipe, best_ingredient(leaderboard).recipe),
             findings=(*findings, *shortage_findings(shortlist, found, soups, len(verifier.names))),
         )
         record(result, winner, verifier, shortlist)
@@ -246,11 +251,12 @@ def write_soup(winner: VerifiedSoup, verifier: Verifier, batchnorm: str) -> Path
 
 
 def record(result: Result, winner: Mapping[str, Any], verifier: Verifier, shortlist: Shortlist) -> None:
-    """Writes leaderboard and picture to the run folder, and facts for later calls."""
+    """Writes leaderboard, model card and picture to the run folder, and facts for later calls."""
     from radin.report.picture import draw_run
 
-    folder = verifier.folder
-    write_json(folder.path / "leaderboard.json", result.to_json())
+    folder, document = verifier.folder, result.to_json()
+    write_json(folder.path / "leaderboard.json", document)
+    write_card(Record(document, folder.path))
     folder.record_winner(winner)
     folder.last_search = search_facts(shortlist)
     draw_run(result, shortlist, verifier.task.scored_by, folder.path / "score-against-budget.png")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,7 @@ class Result:
             the settings that bring it back at no cost.
         ingredients: the pool's files, which `save` does not write over.
         dropped: the ingredients that a race dropped, each with its score, on how many rows, and why.
+        about: fingerprints, data, versions, command, and the classes that changed, see `radin.report.about`.
     """
 
     leaderboard: Sequence[VerifiedSoup]
@@ -112,6 +113,7 @@ class Result:
     ingredients: Sequence[Path] = ()
     control: float | None = None
     dropped: Sequence[Dropped] = ()
+    about: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:
         return f"Result({self.verdict!r}, run_dir={str(self.run_dir)!r})"
@@ -211,6 +213,7 @@ class Result:
             "verified": [entry.to_json() for entry in self.verified],
             "leaderboard": [entry.to_json() | self._tested(entry) for entry in self.leaderboard],
             "dropped": [one.to_json() for one in self.dropped],
+            "about": dict(self.about),
         }
 
     def _tested(self, entry: VerifiedSoup) -> dict[str, Any]:
