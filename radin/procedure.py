@@ -79,8 +79,8 @@ def make_soup(
             1 lets a soup of everything be one standard error worse and still be tried. The default, 0, is no prior: in
             `docs/results.md` no λ is better on all pools, and those above 0 are worse where ingredients are unequal.
         seed: of the searcher's randomness.
-        run_dir: holds logits, BatchNorm statistics, ledger, `soup.safetensors`, `leaderboard.json`, a model card
-            (`README.md`) and a picture.
+        run_dir: holds logits, BatchNorm statistics, ledger, `soup.safetensors`, `leaderboard.json`, `report.html`,
+            a model card (`README.md`) and a picture.
         calibrate: learn from each verified soup how far real soups fall from their averaged logits, and choose the next
             one accordingly from the best `SHORTLIST` candidates, see `radin.evaluation.calibration`. False verifies
             the B best in order. The first soup is the same.
@@ -251,12 +251,15 @@ def write_soup(winner: VerifiedSoup, verifier: Verifier, batchnorm: str) -> Path
 
 
 def record(result: Result, winner: Mapping[str, Any], verifier: Verifier, shortlist: Shortlist) -> None:
-    """Writes leaderboard, model card and picture to the run folder, and facts for later calls."""
+    """Writes leaderboard, model card, report and picture to the run folder, and facts for later calls."""
+    from radin.report.page.document import write_page
     from radin.report.picture import draw_run
 
     folder, document = verifier.folder, result.to_json()
     write_json(folder.path / "leaderboard.json", document)
-    write_card(Record(document, folder.path))
+    written = Record(document, folder.path)
+    write_card(written)
+    write_page(written)
     folder.record_winner(winner)
     folder.last_search = search_facts(shortlist)
     draw_run(result, shortlist, verifier.task.scored_by, folder.path / "score-against-budget.png")

@@ -204,7 +204,9 @@ def test_the_run_folder_holds_what_it_should(pool: radin.Pool, tmp_path: Path) -
     result = radin.make_soup(pool, task(), run_dir=tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
     folders, pictures = {"logits", "soups", "grams"}, {"score-against-budget.png"}
-    assert names == {"ledger.db", "soup.safetensors", "leaderboard.json", "README.md"} | folders | pictures
+    assert (
+        names == {"ledger.db", "soup.safetensors", "leaderboard.json", "README.md", "report.html"} | folders | pictures
+    )
     written = json.loads((tmp_path / "leaderboard.json").read_text())
     assert written == json.loads(json.dumps(result.to_json()))
     assert (tmp_path / "score-against-budget.png").read_bytes().startswith(b"\x89PNG")
