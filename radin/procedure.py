@@ -150,7 +150,7 @@ def make_soup(
             earlier=verifier.folder.earlier_winners(winner),
             ingredients=pool.files,
             dropped=verifier.dropped,
-            about=about_run(verifier, leaderboard[0].recipe, best_ingredient(leaderboard).recipe),
+            about=about_run(verifier, leaderboard[0].recipe, best_ingredient(leaderboard).recipe, shortlist),
             findings=(*findings, *shortage_findings(shortlist, found, soups, len(verifier.names))),
         )
         record(result, winner, verifier, shortlist)

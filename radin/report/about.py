@@ -15,21 +15,26 @@ from radin.recipe import Recipe
 
 if TYPE_CHECKING:
     from radin.evaluation.verifier import Verifier
+    from radin.searching.driver import Shortlist
 
 #: Packages whose versions are recorded, as far as they are installed.
 PACKAGES = ("radin", "torch", "numpy", "safetensors", "open_clip_torch", "timm", "torchvision", "transformers")
+
+#: Candidates of the search that are recorded, the best ones.
+CANDIDATES = 32
 
 #: Classes that are recorded at most, those whose number of right samples changed most.
 CLASSES = 200
 
 
-def about_run(verifier: Verifier, winner: Recipe, single: Recipe) -> dict[str, Any]:
+def about_run(verifier: Verifier, winner: Recipe, single: Recipe, shortlist: Shortlist) -> dict[str, Any]:
     """The facts of a run that its scores do not tell, as JSON holds them.
 
     Arguments:
         verifier: of the run, after its last evaluation.
         winner: the recipe that leads.
         single: the best ingredient.
+        shortlist: of the search.
     """
     inputs, task, keys = verifier.folder.inputs, verifier.task, verifier.keys
     known = {} if inputs is None else inputs["ingredients"]
@@ -42,6 +47,7 @@ def about_run(verifier: Verifier, winner: Recipe, single: Recipe) -> dict[str, A
             "fingerprints": {} if inputs is None else inputs["task"],
         },
         "classes": None if winner == single else changed_classes(verifier, winner, single),
+        "candidates": [{"score": one.score, "recipe": one.recipe.to_json()} for one in shortlist[:CANDIDATES]],
         "distances": keys.weight_gram,
         "base_model": verifier.pool.metadata.get("base_model"),
         "versions": versions(),
