@@ -253,7 +253,7 @@ def write_soup(winner: VerifiedSoup, verifier: Verifier, batchnorm: str) -> Path
 def record(result: Result, winner: Mapping[str, Any], verifier: Verifier, shortlist: Shortlist) -> None:
     """Writes leaderboard, model card, report and picture to the run folder, and facts for later calls."""
     from radin.report.page.document import write_page
-    from radin.report.picture import draw_run
+    from radin.report.run_picture import PICTURE, draw_run
 
     folder, document = verifier.folder, result.to_json()
     write_json(folder.path / "leaderboard.json", document)
@@ -262,7 +262,7 @@ def record(result: Result, winner: Mapping[str, Any], verifier: Verifier, shortl
     write_page(written)
     folder.record_winner(winner)
     folder.last_search = search_facts(shortlist)
-    draw_run(result, shortlist, verifier.task.scored_by, folder.path / "score-against-budget.png")
+    draw_run(written, folder.path / PICTURE)
 
 
 def _left(budget: Budget, shortlist: Shortlist) -> Budget:

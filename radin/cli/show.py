@@ -42,7 +42,8 @@ def print_csv(record: Record) -> None:
     rows = csv.writer(sys.stdout, lineterminator="\n")
     rows.writerow(COLUMNS)
     for place, one in enumerate(record.leaderboard, start=1):
-        kind, promised = ("soup", one.promised) if one.is_soup else ("ingredient", "")
+        kind = "soup" if one.is_soup else "ingredient"
+        promised = one.promised if one.is_soup and one.promised is not None else ""
         recipe = json.dumps(one.recipe, ensure_ascii=False)
         rows.writerow([place, kind, record.metric, one.value, promised, one.size, recipe])
     for dropped in record.dropped:

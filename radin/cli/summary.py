@@ -11,11 +11,14 @@ from radin.cli.console import duration
 from radin.cli.mending import with_flags
 from radin.cli.screen import print_table, say
 from radin.common.wording import DASH, counted, decimal, shortened, signed
-from radin.report.bill import Bill
-from radin.report.record import SOUP, Interval, Network, Record, Unseen
+from radin.report.cost import Bill
+from radin.report.record import SOUP, Interval, Record, Unseen
 
 #: Rows of the leaderboard on the screen; `leaderboard.json` has them all.
 SHOWN = 10
+
+#: Documents of the run folder beside the leaderboard.
+FILES = {"report.html": "Report", "soups.png": "Picture", "README.md": "Model card"}
 
 #: Characters of a name that a table need not shorten.
 SHORT_NAME = 24
@@ -60,23 +63,24 @@ def show_leaderboard(record: Record) -> None:
     title = "leaderboard, on the selection data"
     if len(record.leaderboard) > SHOWN:
         title += f": {SHOWN} of {len(record.leaderboard)} shown"
-    print_table(title, columns, rows, numbers=range(4), recipes=[recipe_text(one, names) for one in shown])
+    print_table(title, columns, rows, numbers=range(4), recipes=[weights_text(one.recipe, names) for one in shown])
 
 
 def _names(record: Record) -> list[str]:
     return [name for one in record.ingredients for name in one.recipe] + [one["name"] for one in record.dropped]
 
 
-def recipe_text(one: Network, names: Mapping[str, str]) -> str:
+def weights_text(recipe: Mapping[str, float], names: Mapping[str, str]) -> str:
     """A recipe in a line, its members by weight.
 
     Arguments:
-        one: the network.
+        recipe: weights by name.
         names: short forms of names.
     """
-    if one.is_subset:
-        return " + ".join(names.get(name, name) for name in one.recipe)
-    return " + ".join(f"{weight:.3g} {names.get(name, name)}" for name, weight in one.by_weight)
+    if len(set(recipe.values())) == 1:
+        return " + ".join(names.get(name, name) for name in recipe)
+    by_weight = sorted(recipe.items(), key=lambda member: -member[1])
+    return " + ".join(f"{weight:.3g} {names.get(name, name)}" for name, weight in by_weight)
 
 
 def show_unseen(record: Record) -> None:
@@ -93,6 +97,7 @@ def show_unseen(record: Record) -> None:
         rows.append([f"best ingredient, {name}", *_cells(only.best_ingredient)])
     if only.control:
         rows.append(["the same, BatchNorm statistics recomputed", *_cells(only.control)])
+    rows += [[title, *_cells(one)] for title, one in only.baselines.items()]
     title = f"on the {only.name}, {counted(only.samples, 'sample')}"
     print_table(title, ["", record.metric, "95 % interval"], rows, numbers=(1,))
     if only.p_value is not None:
@@ -183,8 +188,7 @@ def show_files(record: Record, target: str | None) -> None:
     """Prints where the winner and the documents lie."""
     label = "Soup" if record.winner.is_soup else "The best ingredient, copied"
     click.echo(f"{label}: {target or record.folder / SOUP}")
-    others = [name for name in ("report.html", "README.md") if (record.folder / name).exists()]
-    words = {"report.html": "Report", "README.md": "Model card"}
-    for name in others:
-        click.echo(f"{words[name]}: {record.folder / name}")
+    for name, words in FILES.items():
+        if (record.folder / name).exists():
+            click.echo(f"{words}: {record.folder / name}")
     click.echo(f"Leaderboard: {record.file}")

@@ -13,7 +13,7 @@ from typing import Any
 
 from radin.common.files import written_aside
 from radin.common.wording import DASH, counted, decimal
-from radin.report.bill import Bill
+from radin.report.cost import Bill
 from radin.report.record import SOUP, Interval, Record, Unseen
 
 #: The file's name, which model hubs look for.

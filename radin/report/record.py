@@ -46,7 +46,8 @@ class Network:
     Attributes:
         recipe: weight of each member, by name.
         value: on the selection data.
-        promised: value of the averaged logits; that of an ingredient is its own.
+        promised: value of the averaged logits; that of an ingredient is its own. None where the logits of some members
+            are not complete.
         gap_error: standard error of the paired difference of the two; None where it was not recorded.
         ahead: how much better it is than the best ingredient; None where it was not recorded.
         ahead_error: standard error of that paired difference; likewise.
@@ -54,7 +55,7 @@ class Network:
 
     recipe: Mapping[str, float]
     value: float
-    promised: float
+    promised: float | None
     gap_error: float | None = None
     ahead: float | None = None
     ahead_error: float | None = None
@@ -93,6 +94,37 @@ class Network:
 
 
 @dataclass(frozen=True)
+class Baseline:
+    """A soup that a user asks for first, such as the uniform soup.
+
+    Attributes:
+        name: of the way in which it is made.
+        soup: its network; None where it failed.
+        soups: real soups that it takes.
+        failure: why there is none; else empty.
+        tests: values on data that selected nothing, by the names of the test sets.
+    """
+
+    name: str
+    soup: Network | None
+    soups: int
+    failure: str
+    tests: Mapping[str, Interval]
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Baseline:
+        """The baseline in a document."""
+        soup = None if given["soup"] is None else Network.of(given["soup"])
+        tests = {name: Interval(**one) for name, one in given["tests"].items()}
+        return cls(given["name"], soup, given["soups"], given["failure"], tests)
+
+    @property
+    def title(self) -> str:
+        """The name as a person says it."""
+        return f"{self.name} soup" if self.name in ("uniform", "greedy") else self.name
+
+
+@dataclass(frozen=True)
 class Unseen:
     """The winner and the best ingredient on data that selected nothing, or on the selection data if there are no other.
 
@@ -105,6 +137,7 @@ class Unseen:
         test: name of that test.
         selected: whether these data selected the winner.
         remarks: what to know of these numbers.
+        baselines: values of other soups with intervals, by their titles.
     """
 
     name: str
@@ -116,9 +149,10 @@ class Unseen:
     test: str
     selected: bool
     remarks: tuple[str, ...] = ()
+    baselines: Mapping[str, Interval] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, given: Mapping[str, Any]) -> Unseen:
+    def of(cls, given: Mapping[str, Any], baselines: Mapping[str, Interval]) -> Unseen:
         """The comparison in a document."""
         names = {"test": "test set", "held-back": "held-back data", "selection": "selection data"}
         control = Interval.of(given.get("control"))
@@ -132,6 +166,7 @@ class Unseen:
             test=given["test"],
             selected=given["data"] == "selection",
             remarks=tuple(given.get("remarks", ())),
+            baselines=baselines,
         )
 
     @property
@@ -242,8 +277,19 @@ class Record:
     @cached_property
     def unseen(self) -> list[Unseen]:
         """The winner and the best ingredient on each test set, else on what was held back or selected."""
-        tests = self.document.get("tests") or {"": self.document["report"]}
-        return [Unseen.of(one) for one in tests.values()]
+        tests = self.document.get("tests") or {"held-back": self.document["report"]}
+        known = {name: {one.title: one.tests[name] for one in self.baselines if name in one.tests} for name in tests}
+        return [Unseen.of(one, known[name]) for name, one in tests.items()]
+
+    @cached_property
+    def baselines(self) -> list[Baseline]:
+        """The soups that a user asks for first, as far as the run made them."""
+        return [Baseline.of(one) for one in self.document.get("baselines", ())]
+
+    def title_of(self, network: Network) -> str:
+        """The title of the baseline that a network is; empty for others."""
+        made = (one for one in self.baselines if one.soup is not None and one.soup.recipe == network.recipe)
+        return next((one.title for one in made), "")
 
     @property
     def dropped(self) -> Sequence[Mapping[str, Any]]:

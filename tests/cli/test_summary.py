@@ -8,8 +8,8 @@ from typing import Any
 import click
 import pytest
 
-from radin.cli.summary import recipe_text, show_record
-from radin.report.record import Network, Record
+from radin.cli.summary import show_record, weights_text
+from radin.report.record import Record
 
 WIDTHS = [60, 80, 100]
 COMMAND = click.Command("show")
@@ -75,6 +75,5 @@ def test_several_test_sets_have_a_row_each_and_a_mean(capsys: pytest.CaptureFixt
 
 
 def test_members_are_listed_by_weight() -> None:
-    mixed = Network({"a": 0.2, "b": 0.5, "c": 0.3}, 0.9, 0.9)
-    assert recipe_text(mixed, {"b": "…b"}) == "0.5 …b + 0.3 c + 0.2 a"
-    assert recipe_text(Network({"a": 0.5, "b": 0.5}, 0.9, 0.9), {}) == "a + b"
+    assert weights_text({"a": 0.2, "b": 0.5, "c": 0.3}, {"b": "…b"}) == "0.5 …b + 0.3 c + 0.2 a"
+    assert weights_text({"a": 0.5, "b": 0.5}, {}) == "a + b"

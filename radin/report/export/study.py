@@ -109,7 +109,7 @@ def _networks(record: Record) -> list[optuna.trial.FrozenTrial]:
     trials = []
     for place, one in enumerate(record.leaderboard, start=1):
         about: dict[str, Any] = {"place": place, "kind": "soup" if one.is_soup else "ingredient", "size": one.size}
-        about |= {"averaged logits": one.promised} if one.is_soup else {}
+        about |= {"averaged logits": one.promised} if one.is_soup and one.promised is not None else {}
         trials.append(_trial(names, one.recipe, value=one.value, user_attrs=about))
     for lost in record.dropped:
         seen = {int(lost["rows"]): float(lost["value"])}

@@ -8,10 +8,11 @@ from typing import Any
 from markupsafe import Markup
 
 from radin.common.wording import counted, decimal, signed
-from radin.report.bill import Bill
+from radin.report.cost import Bill
+from radin.report.page import svg
 from radin.report.page.axis import Axis
 from radin.report.page.plot import MIDDLE, Plot, Row, band, bar, below, dot, row, rule, whisker
-from radin.report.page.svg import element, title
+from radin.report.page.svg import element
 from radin.report.record import Interval, Network, Record, Unseen
 from radin.scoring.significance import Z95
 
@@ -26,6 +27,7 @@ def unseen_plot(one: Unseen, record: Record, heading: str) -> Plot:
         rows.append((f"best ingredient, {_only(record.best_ingredient)}", one.best_ingredient, "ingredient"))
     if one.control:
         rows.append(("the same with recomputed statistics", one.control, "ingredient"))
+    rows += [(title, each, "ingredient") for title, each in one.baselines.items()]
     axis = Axis.over(value for _, each, _ in rows for value in (each.low, each.high))
 
     def drawn(name: str, each: Interval, class_: str) -> Row:
@@ -49,7 +51,7 @@ def selection_plot(record: Record, names: Mapping[str, str]) -> Plot:
     reach = [best + sign * Z95 * one.ahead_error for one in soups if one.ahead_error for sign in (-1, 1)]
     near = _without_outliers([*own.values()], record.higher_is_better)
     axis = Axis.over(near + [one.value for one in soups] + reach)
-    rows = [_soup_row(axis, f"{place_of(one, record)}:", one, own, best, names) for one in soups]
+    rows = [_soup_row(axis, f"{place_of(one, record)}:", one, own, best, names, record.title_of(one)) for one in soups]
     ticks = [_tick(axis, value, f"{name}: {decimal(value)}", 1.0) for name, value in own.items()]
     said = f"all {counted(len(own), 'ingredient')} that ran in full, the best at {decimal(best)}"
     rows.append(row(axis, _all(record), [rule(axis.at(best), "best"), *ticks], decimal(best), said))
@@ -62,7 +64,7 @@ def selection_plot(record: Record, names: Mapping[str, str]) -> Plot:
 
 
 def _soup_row(
-    axis: Axis, place: str, one: Network, own: Mapping[str, float], best: float, names: Mapping[str, str]
+    axis: Axis, place: str, one: Network, own: Mapping[str, float], best: float, names: Mapping[str, str], title: str
 ) -> Row:
     marks = []
     if one.ahead_error:
@@ -75,7 +77,7 @@ def _soup_row(
             marks.append(_tick(axis, own[name], said, weight / heaviest))
     said = f"soup of {one.size}: {decimal(one.value)}"
     marks.append(dot(axis, one.value, "soup", said))
-    members = " + ".join(names.get(name, name) for name, _ in one.by_weight)
+    members = title or " + ".join(names.get(name, name) for name, _ in one.by_weight)
     return row(axis, f"{place} {members}", marks, decimal(one.value), said)
 
 
@@ -83,7 +85,7 @@ def _tick(axis: Axis, value: float, said: str, share: float) -> Markup:
     """A short upright stroke at an ingredient's value, longer for a larger weight."""
     half, place = 3 + 5 * share, axis.at(value)
     ends = {"y1": f"{MIDDLE - half:.1f}", "y2": f"{MIDDLE + half:.1f}"}
-    return element("line", title(said), x1=place, x2=place, **ends, class_="tick ingredient")
+    return element("line", svg.title(said), x1=place, x2=place, **ends, class_="tick ingredient")
 
 
 def _without_outliers(values: Sequence[float], higher: bool) -> list[float]:
@@ -95,20 +97,21 @@ def _without_outliers(values: Sequence[float], higher: bool) -> list[float]:
 
 def surrogate_plot(record: Record) -> Plot:
     """What averaged logits promised beside what real soups gave, in the order of verification."""
-    soups = record.verified[:SOUPS]
-    reach = [(one.promised - Z95 * (one.gap_error or 0), one.promised + Z95 * (one.gap_error or 0)) for one in soups]
-    axis = Axis.over([one.value for one in soups] + [value for pair in reach for value in pair])
+    soups = [(one, one.promised) for one in record.verified if one.promised is not None][:SOUPS]
+    errors = [Z95 * (one.gap_error or 0.0) for one, _ in soups]
+    ends = [promised + sign * error for (_, promised), error in zip(soups, errors, strict=True) for sign in (-1, 1)]
+    axis = Axis.over([one.value for one, _ in soups] + ends)
     rows = []
-    for one, (low, high) in zip(soups, reach, strict=True):
+    for (one, promised), error in zip(soups, errors, strict=True):
         number = place_of(one, record)
-        said = f"soup {number}: averaged logits {decimal(one.promised)}, real {decimal(one.value)}"
-        marks = [band(axis, low, high, "paired noise")] if one.gap_error else []
-        across = {"x1": axis.at(one.promised), "x2": axis.at(one.value), "y1": MIDDLE, "y2": MIDDLE}
+        said = f"soup {number}: averaged logits {decimal(promised)}, real {decimal(one.value)}"
+        marks = [band(axis, promised - error, promised + error, "paired noise")] if error else []
+        across = {"x1": axis.at(promised), "x2": axis.at(one.value), "y1": MIDDLE, "y2": MIDDLE}
         marks.append(element("line", **across, class_="link"))
-        marks += [dot(axis, one.promised, "surrogate ring", said), dot(axis, one.value, "soup", said)]
-        rows.append(row(axis, f"soup {number}, of {one.size}", marks, signed(one.value - one.promised), said))
+        marks += [dot(axis, promised, "surrogate ring", said), dot(axis, one.value, "soup", said)]
+        rows.append(row(axis, f"soup {number}, of {one.size}", marks, signed(one.value - promised), said))
     key = [("surrogate ring dot", "averaged logits, which cost no pass"), ("soup dot", "the real soup")]
-    if any(one.gap_error for one in soups):
+    if any(errors):
         key.append(("band", "paired noise: a soup within it keeps what averaged logits promised"))
     return Plot(rows, below(axis), key)
 

@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from radin.report.bill import Bill
+from radin.report.cost import Bill
 from radin.report.record import Record
 
 
