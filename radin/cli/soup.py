@@ -59,6 +59,14 @@ if TYPE_CHECKING:
     show_default=True,
     help="Run checkpoints in stages, and drop early those that can no longer matter, or run all in full.",
 )
+@click.option(
+    "--baselines",
+    default="uniform",
+    show_default=True,
+    metavar="NAMES",
+    help="Soups to show beside the winner, outside B, with commas between: uniform (one soup of everything), greedy, "
+    "last-k (up to N - 1 soups each), or none.",
+)
 @click.option("-o", "--output", "target", metavar="FILE", help="Write the soup to this .safetensors file, too.")
 @click.option(
     "--plan", "only_plan", is_flag=True, help="Print passes, memory, disk and time that the run will take, and stop."
@@ -83,6 +91,7 @@ def command(
     batchnorm: Any,
     calibrate: bool,
     race: bool,
+    baselines: str,
     run_dir: str,
     target: str | None,
     only_plan: bool,
@@ -96,7 +105,7 @@ def command(
     soups are built and evaluated. The best of them, or the best checkpoint, is written to the run folder. After an
     interruption the same command continues.
     """
-    from radin.evaluation.settings import check_run_dir, check_settings
+    from radin.evaluation.settings import check_baselines, check_run_dir, check_settings
     from radin.report.result import check_soup_file
     from radin.searching.budget import Budget
     from radin.tasks.adapters import parse_task
@@ -112,6 +121,7 @@ def command(
     budget = Budget(candidates=candidates, soups=soups, seconds=seconds)
     options = pairs(parameters, "-p")
     check_settings(searcher, options, budget, lam, seed)
+    shown = check_baselines([] if baselines == "none" else [name.strip() for name in baselines.split(",")])
     parse_task(spec)
     if not only_plan:
         check_run_dir(run_dir)
@@ -129,7 +139,8 @@ def command(
     task = task_from(spec, arguments, split, changes)
     if only_plan:
         with Bars() as bars:
-            planned = plan(pool, task, budget=budget, run_dir=run_dir, batchnorm=batchnorm, race=race, progress=bars)
+            cost: dict[str, Any] = {"budget": budget, "batchnorm": batchnorm, "race": race, "baselines": shown}
+            planned = plan(pool, task, run_dir=run_dir, **cost, progress=bars)
         print_json(planned.to_json()) if as_json else show_plan(planned)
     elif logits_only:
         with Bars() as bars:
@@ -139,6 +150,7 @@ def command(
         with Bars() as bars:
             how: dict[str, Any] = {"searcher": searcher, "options": options, "budget": budget, "lam": lam, "seed": seed}
             how |= {"calibrate": calibrate, "batchnorm": batchnorm, "race": race, "run_dir": run_dir, "progress": bars}
+            how |= {"baselines": shown}
             result = make_soup(pool, task, **how)
         deliver(result, target, as_json)
 

@@ -33,7 +33,7 @@ def show_record(record: Record, command: click.Command, target: str | None = Non
         target: another place that the soup was written to.
     """
     say(record.verdict, bold=True)
-    for show in (show_unseen, show_leaderboard, show_dropped):
+    for show in (show_unseen, show_baselines, show_leaderboard, show_dropped):
         show(record)
     click.echo()
     if gap := record.document.get("surrogate_gap"):
@@ -104,6 +104,18 @@ def show_unseen(record: Record) -> None:
         say(f"Difference {signed(only.difference)}, p = {only.p_value:.3g} ({only.test}).")
 
 
+def show_baselines(record: Record) -> None:
+    """Prints what each baseline is and takes, or why it has no score."""
+    for one in record.baselines:
+        if one.soup is None:
+            say(f"{one.title} has no score: {one.failure}")
+            continue
+        size, soups = counted(one.soup.size, "ingredient"), counted(one.soups, "real soup")
+        value = f"{record.metric} {decimal(one.soup.value)} on the selection data"
+        members = "" if one.name == "uniform" else f": {weights_text(one.soup.recipe, {})}"
+        say(f"{one.title}: {soups}, of {size}, {value}{members}.")
+
+
 def _cells(one: Interval) -> list[str]:
     return [decimal(one.value), f"{decimal(one.low)} to {decimal(one.high)}"]
 
@@ -111,25 +123,29 @@ def _cells(one: Interval) -> list[str]:
 def _show_several(record: Record) -> None:
     """A row for each test set, and their mean."""
     click.echo()
-    rows = [[*_row(one), f"{one.samples:,}"] for one in record.unseen]
+    titles = list(dict.fromkeys(title for one in record.unseen for title in one.baselines))
+    columns = [[one.winner.value for one in record.unseen], [_rival(one).value for one in record.unseen]]
+    columns += [[one.baselines[title].value for one in record.unseen if title in one.baselines] for title in titles]
     n = len(record.unseen)
-    means = [sum(values) / n for values in zip(*(_values(one) for one in record.unseen), strict=True)]
-    rows.append(["mean", *(decimal(value) for value in means), signed(means[0] - means[1]), DASH, DASH])
-    columns = ["test set", "winner", _rival(record.unseen), "difference", "p", "samples"]
-    print_table(f"{record.metric} on data that selected nothing", columns, rows, numbers=range(1, 6))
+    rows = [[one.name, *_values(one, titles), *_test(one)] for one in record.unseen]
+    rows.append(["mean", *(decimal(sum(one) / n if len(one) == n else None) for one in columns), DASH, DASH, DASH])
+    rival = "best ingredient" if record.unseen[0].control is None else "best ingredient, statistics recomputed"
+    heads = ["test set", "winner", rival, *titles, "difference", "p", "samples"]
+    print_table(f"{record.metric} on data that selected nothing", heads, rows, numbers=range(1, len(heads)))
 
 
-def _rival(sets: Sequence[Unseen]) -> str:
-    return "best ingredient" if sets[0].control is None else "best ingredient, statistics recomputed"
+def _rival(one: Unseen) -> Interval:
+    return one.control or one.best_ingredient
 
 
-def _values(one: Unseen) -> tuple[float, float]:
-    return one.winner.value, (one.control or one.best_ingredient).value
+def _values(one: Unseen, titles: Sequence[str]) -> list[str]:
+    known = [one.baselines[title].value if title in one.baselines else None for title in titles]
+    return [decimal(value) for value in (one.winner.value, _rival(one).value, *known)]
 
 
-def _row(one: Unseen) -> list[str]:
-    p = DASH if one.p_value is None else f"{one.p_value:.3g}"
-    return [one.name, *(decimal(value) for value in _values(one)), signed(one.difference), p]
+def _test(one: Unseen) -> list[str]:
+    """The difference of the winner and its rival, its p-value, and the number of samples."""
+    return [signed(one.difference), DASH if one.p_value is None else f"{one.p_value:.3g}", f"{one.samples:,}"]
 
 
 def show_dropped(record: Record) -> None:
@@ -157,6 +173,10 @@ def spent_text(record: Record) -> str:
     folder = [
         f"{counted(spent['passes'], 'ingredient pass', 'ingredient passes')} ({duration(spent['seconds_passes'])})",
     ]
+    if spent.get("baselines"):
+        folder.append(f"{counted(spent['baselines'], 'pass', 'passes')} for baselines alone")
+    if spent.get("held_back_rows"):
+        folder.append(f"{counted(spent['held_back_rows'], 'held-back row')} of networks that were compared")
     if spent["test_passes"]:
         sets = "test sets" if len(record.unseen) > 1 else "the test set"
         folder.append(f"{counted(spent['test_passes'], 'pass', 'passes')} over {sets}")

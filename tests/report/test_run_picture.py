@@ -20,7 +20,7 @@ def with_baseline(document: dict[str, Any]) -> dict[str, Any]:
     """The same run with one of its soups as a baseline."""
     soup, value = document["verified"][0], document["report"]["winner"]
     about = {
-        "name": "uniform",
+        "name": "greedy",
         "soup": soup,
         "soups": 1,
         "failure": "",
@@ -56,6 +56,6 @@ def test_runs_of_every_kind_are_drawn(document: dict[str, Any], tmp_path: Path) 
 
 def test_baselines_stand_on_unseen_data_too(document: dict[str, Any], tmp_path: Path) -> None:
     record = Record(with_baseline(document), tmp_path)
-    assert [name for name, _, _ in networks(record, 0)][-1] == "uniform soup"
-    assert record.title_of(record.verified[0]) == "uniform soup"
+    assert [name for name, _, _ in networks(record, 0)][-1] == "greedy soup"
+    assert record.title_of(record.verified[0]) == "greedy soup"
     assert record.title_of(record.verified[1]) == ""

@@ -11,17 +11,20 @@ from radin.report.record import Record
 def test_unseen_data_have_a_whisker_for_each_network(record: Record) -> None:
     one = record.unseen[0]
     made = unseen_plot(one, record, "test set")
-    expected = [one.winner, one.best_ingredient][: 1 + record.winner.is_soup]
+    expected = [*[one.winner, one.best_ingredient][: 1 + record.winner.is_soup], *one.baselines.values()]
     assert [row.value for row in made.rows] == [decimal(each.value) for each in expected]
     assert f"{decimal(one.winner.low)} to {decimal(one.winner.high)}" in made.rows[0].marks
     control = dataclasses.replace(one, control=one.best_ingredient)
-    assert made.rows[-1].name != unseen_plot(control, record, "").rows[-1].name == "the same with recomputed statistics"
+    assert made.rows[-1].name == "uniform soup"
+    names = [row.name for row in unseen_plot(control, record, "").rows]
+    assert len(names) == len(made.rows) + 1 and "the same with recomputed statistics" in names
 
 
 def test_soups_stand_above_their_members_and_noise(record: Record) -> None:
     made = selection_plot(record, {})
-    assert len(made.rows) == 4 + 1
-    for row, soup in zip(made.rows, [one for one in record.leaderboard if one.is_soup], strict=False):
+    soups = [one for one in record.leaderboard if one.is_soup]
+    assert len(made.rows) == len(soups) + 1
+    for row, soup in zip(made.rows, soups, strict=False):
         assert row.marks.count("tick ingredient") == soup.size
         assert row.marks.count('class="band"') == 1
         assert row.value == decimal(soup.value)
