@@ -71,13 +71,15 @@ def average(
         StorageError: the disk is full, or writing failed otherwise.
     """
     target = Path(path).expanduser()
-    shards = [pool.tensors] if max_shard_size is None else shares(pool.tensors, max_shard_size)
+    recipe = as_recipe(pool, recipe)
+    held = pool.header(recipe)
+    shards = [held] if max_shard_size is None else shares(held, max_shard_size)
     old = superseded(target, len(shards))
     _check_target(target, [*written_for(target, len(shards)), *old], pool.files)
-    recipe = as_recipe(pool, recipe)
     remove_parts_of_the_dead(target.absolute().parent)
     notes = _metadata(recipe, batchnorm, metadata or {}, pool)
-    with Mixer(pool, recipe, batchnorm=batchnorm, replace=replace, keep=keep) as mixer, ExitStack() as stack:
+    with pool.mixer(recipe, batchnorm=batchnorm, replace=replace, keep=keep) as mixer, ExitStack() as stack:
+        notes |= mixer.notes
         # What is entered first is renamed last: an index appears when all of its shards are there.
         written = target if len(shards) == 1 else stack.enter_context(index_of(target, shards, notes))
         places: dict[str, tuple[Output, int]] = {}

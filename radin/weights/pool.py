@@ -7,7 +7,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping, MutableMapping, Sequence
 from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -31,6 +31,9 @@ from radin.weights.compatibility import check_compatible, common_classes, common
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from radin.recipe import Recipe
+    from radin.weights.mixer import Mixer
 else:
     Tensor = Any  # a pool needs no torch until tensors are asked for
 
@@ -39,7 +42,17 @@ else:
 KEEP_OPEN = 256
 
 
-class Pool:
+class _Kinds(type):
+    """Makes a pool of the kind that the files ask for."""
+
+    def __call__(cls, paths: Any, *args: Any, **options: Any) -> Any:
+        given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+        kinds = Pool.kinds if cls is Pool else []
+        kind = next((one for one in kinds if one.takes(given, **options)), cls)
+        return type.__call__(kind, given, *args, **options)
+
+
+class Pool(metaclass=_Kinds):
     """The ingredients: fine-tuned checkpoints of one architecture, in an order that recipes refer to.
 
     Only headers are read, so a pool takes no memory to speak of, however large its files. Names are compared after the
@@ -61,6 +74,8 @@ class Pool:
             as the pointer of a queue. By default integers that differ are refused.
         complaints: takes note of what is wrong with files, which are left out then, instead of an error for all. At
             least one has to be sound.
+        rank, merge, base: of low-rank adapters, whose folders (`adapter_config.json`) make a pool of another kind:
+            soups are adapters of at most this rank, or models merged into the base; see `radin.adapters.pool`.
 
     Attributes:
         names: the ingredients' names.
@@ -78,6 +93,9 @@ class Pool:
             files say that their classes differ or come in another order.
     """
 
+    #: Kinds of pools that tell by the paths, and the options, whether they are meant; the first that does is made.
+    kinds: ClassVar[list[type[Pool]]] = []
+
     def __init__(
         self,
         paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
@@ -87,7 +105,14 @@ class Pool:
         prefix: str | None = None,
         keep: Sequence[str] = (),
         complaints: Complaints | None = None,
+        rank: int | None = None,
+        merge: bool = False,
+        base: str | os.PathLike[str] | None = None,
     ) -> None:
+        if rank is not None or merge or base is not None:
+            raise InputError(
+                "rank, merge and base are for folders of low-rank adapters (adapter_config.json), and these are none"
+            )
         noted = Complaints("checkpoints") if complaints is None else complaints
         opened = []
         alone: set[Path] = set()
@@ -99,8 +124,7 @@ class Pool:
             noted.settle()
         self._checkpoints = tuple(fitting)
         self.paths = tuple(one.path for one in fitting)
-        self.names = tuple(names) if names is not None else _names(self.paths, alone)
-        _check_names(self.names, self.paths)
+        self.names = names_of(self.paths, names, alone)
         self._weights, self._prefix = weights, prefix
         self.keep = tuple(keep)
         self._files = tuple(file for checkpoint in self._checkpoints for file in checkpoint.files)
@@ -114,6 +138,11 @@ class Pool:
             name: first.info(name) for name in first.names if name not in self.aliases
         }
 
+    @staticmethod
+    def takes(paths: Sequence[Any], **options: Any) -> bool:
+        """Whether the paths name ingredients of this kind of pool; asked of those in `kinds`."""
+        return False
+
     def __len__(self) -> int:
         return len(self._checkpoints)
 
@@ -125,6 +154,25 @@ class Pool:
     def nbytes(self) -> int:
         """Bytes of one ingredient's tensors; a soup takes as many."""
         return sum(info.nbytes for info in self.tensors.values())
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Facts about the ingredients that a reader of the results should know."""
+        return ()
+
+    def tensors_of(self, i: int) -> Mapping[str, TensorInfo]:
+        """The tensors that ingredient `i` stores: those of the pool, unless ingredients differ in kind."""
+        return self.tensors
+
+    def header(self, recipe: Recipe) -> Mapping[str, TensorInfo]:
+        """The tensors of a recipe's soup."""
+        return self.tensors
+
+    def mixer(self, recipe: Recipe, **how: Any) -> Mixer:
+        """The soup of one recipe, tensor by tensor; `how` as for `radin.weights.mixer.Mixer`."""
+        from radin.weights.mixer import Mixer
+
+        return Mixer(self, recipe, **how)
 
     def only(self, members: Sequence[int]) -> Pool:
         """The pool of some of its ingredients.
@@ -288,6 +336,24 @@ def _instead(pattern: Path) -> str:
     names = sorted(path.name + "/" * path.is_dir() for path in folder.iterdir())
     held = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "") or "nothing"
     return f"The folder {folder} holds {held}; correct the pattern."
+
+
+def names_of(
+    paths: Sequence[Path], chosen: Sequence[str] | None = None, alone: Collection[Path] = ()
+) -> tuple[str, ...]:
+    """The ingredients' names: those that were chosen, or made of their paths.
+
+    Arguments:
+        paths: of the ingredients.
+        chosen: one name for each, if the caller gave some.
+        alone: paths that are named after their folder.
+
+    Raises:
+        InputError: too many or too few names, one twice, or one that UTF-8 cannot hold.
+    """
+    names = tuple(chosen) if chosen is not None else _names(tuple(paths), alone)
+    _check_names(names, tuple(paths))
+    return names
 
 
 def _names(paths: tuple[Path, ...], alone: Collection[Path] = ()) -> tuple[str, ...]:
