@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from radin.cli.console import json_option, parse_size, pool_options, print_json
+from radin.cli.console import json_option, parse_size, pool_options, print_json, show_notes
 from radin.errors import InputError
 
 
@@ -49,6 +49,7 @@ def command(
         )
     most = parse_size(shard) if shard is not None else None
     pool = Pool(checkpoints, weights=weights, prefix=prefix, keep=keep)
+    show_notes(pool)
     recipe = Recipe.uniform(pool.names) if mix is None else Recipe.of(pool.names, _numbers(mix, len(pool)))
     written = average(pool, recipe, path, batchnorm=batchnorm, max_shard_size=most)
     if as_json:

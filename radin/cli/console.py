@@ -192,6 +192,12 @@ def parse_size(text: str) -> int:
     return int(float(number) * (1024 if binary else 1000) ** " KMGT".index(unit.upper() or " "))
 
 
+def show_notes(pool: Pool) -> None:
+    """Prints, beside the results, what was found where it was not named, and which models are left out."""
+    for note in pool.notes:
+        click.echo(f"Note: {note}.", err=True)
+
+
 def duration(seconds: float) -> str:
     """Seconds as a person reads them."""
     if seconds < 120:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from radin.cli.console import check_several, json_option, pool_options, print_json, task_from, task_options
+from radin.cli.console import check_several, json_option, pool_options, print_json, show_notes, task_from, task_options
 from radin.cli.screen import print_table
 from radin.common.bars import Bars
 
@@ -67,6 +67,7 @@ def command(
         parse_task(spec)
         check_run_dir(run_dir)
     pool = Pool(checkpoints, weights=weights, prefix=prefix, keep=keep)
+    show_notes(pool)
     check_several(pool)
     start = Pool(pretrained, prefix=prefix) if pretrained else None
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from radin.cli.console import json_option, pool_options, print_json, size
+from radin.cli.console import json_option, pool_options, print_json, show_notes, size
 from radin.cli.screen import print_table
 from radin.common.wording import counted, shown
 
@@ -28,6 +28,7 @@ def command(
     from radin.weights.inspection import inspect
 
     found = inspect(checkpoints, weights=weights, prefix=prefix, keep=keep)
+    show_notes(found.pool)
     print_json(found.to_json()) if as_json else show(found)
     if found.error is not None:
         raise found.error

@@ -16,6 +16,7 @@ from radin.cli.console import (
     pool_options,
     print_json,
     searcher_options,
+    show_notes,
     task_from,
     task_options,
 )
@@ -121,6 +122,7 @@ def command(
     if not only_plan:
         check_run_dir(run_dir)
     pool = Pool(checkpoints, weights=weights, prefix=prefix, keep=keep)
+    show_notes(pool)
     if not logits_only:
         check_several(pool)
     if target:
