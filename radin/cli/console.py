@@ -76,6 +76,11 @@ pool_options = _with(
         help="Take this tensor from a soup's heaviest member instead of averaging it: a counter that differs, such as "
         "the pointer of a queue; repeat for several.",
     ),
+    click.option(
+        "--reorder-classes",
+        is_flag=True,
+        help="Bring the heads of models whose configs name the same classes in another order into one order.",
+    ),
 )
 
 #: Options of every command that searches.

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 @pool_options
 @json_option
 def command(
-    checkpoints: tuple[str, ...], weights: str | None, prefix: str | None, keep: tuple[str, ...], as_json: bool
+    checkpoints: tuple[str, ...],
+    weights: str | None,
+    prefix: str | None,
+    keep: tuple[str, ...],
+    reorder_classes: bool,
+    as_json: bool,
 ) -> None:
     """Say whether checkpoints can be averaged with one another, and if not, why not.
 
@@ -27,7 +32,7 @@ def command(
     """
     from radin.weights.inspection import inspect
 
-    found = inspect(checkpoints, weights=weights, prefix=prefix, keep=keep)
+    found = inspect(checkpoints, weights=weights, prefix=prefix, keep=keep, reorder_classes=reorder_classes)
     show_notes(found.pool)
     print_json(found.to_json()) if as_json else show(found)
     if found.error is not None:

@@ -16,7 +16,9 @@ from radin.checkpoints.names import ties
 from radin.common.error_list import Complaints
 from radin.common.files import digest_of, file_digest
 from radin.common.wording import counted
+from radin.weights.class_rows import ReorderedCheckpoint, in_one_order
 from radin.weights.compatibility import check_compatible, common_classes, common_extra_state
+from radin.weights.configs import check_folders
 from radin.weights.finding import check_names, find, names_of
 from radin.weights.repeated import repeated_models, said_of_repeated
 
@@ -53,6 +55,8 @@ class Pool:
             loss or a teacher, are left out. By default all tensors are the network's.
         keep: names of tensors that soups do not average but take from their heaviest member: counters that differ, such
             as the pointer of a queue. By default integers that differ are refused.
+        reorder_classes: bring the rows of heads into one order where folders name the same classes (`id2label`) in
+            another one. By default they are refused.
         complaints: takes note of what is wrong with files, which are left out then, instead of an error for all. At
             least one has to be sound.
 
@@ -69,8 +73,9 @@ class Pool:
         InputError: no file, one file twice, `names` that do not fit, or a choice of `weights` that cannot be one.
         MissingFileError: a file or every match of a glob is missing.
         CheckpointError: a file is damaged, of an unknown format, would run code, or lacks the weights asked for.
-        IncompatibleError: tensors' names, shapes or dtypes differ, are factors of low-rank adapters (LoRA), or the
-            files say that their classes differ or come in another order.
+        IncompatibleError: tensors' names, shapes or dtypes differ, are factors of low-rank adapters (LoRA), the files
+            say that their classes differ or come in another order, or folders differ in config, tokenizer or
+            preparation of inputs.
     """
 
     def __init__(
@@ -81,6 +86,7 @@ class Pool:
         weights: str | None = None,
         prefix: str | None = None,
         keep: Sequence[str] = (),
+        reorder_classes: bool = False,
         complaints: Complaints | None = None,
     ) -> None:
         noted = Complaints("checkpoints") if complaints is None else complaints
@@ -89,9 +95,10 @@ class Pool:
         for path in found.paths:
             with noted.noting():
                 opened.append(open_checkpoint(path, weights=weights, prefix=prefix))
-        fitting = check_compatible(opened, noted) if opened else []
+        fitting = check_folders(check_compatible(opened, noted), noted, reorder=reorder_classes) if opened else []
         if complaints is None or not fitting:
             noted.settle()
+        fitting = in_one_order(fitting) if reorder_classes else fitting
         repeated = repeated_models(fitting) if names is None else {}
         self.notes = (*found.notes, *(said_of_repeated(fitting[i].path, fitting[j].path) for i, j in repeated.items()))
         fitting = [one for i, one in enumerate(fitting) if i not in repeated]
@@ -99,7 +106,7 @@ class Pool:
         self.paths = tuple(one.path for one in fitting)
         self.names = tuple(names) if names is not None else names_of(self.paths, found.homes)
         check_names(self.names, self.paths)
-        self._weights, self._prefix = weights, prefix
+        self._weights, self._prefix, self._reorders = weights, prefix, reorder_classes
         self.keep = tuple(keep)
         self._files = tuple(file for checkpoint in self._checkpoints for file in checkpoint.files)
         self.class_names = common_classes(self._checkpoints)
@@ -188,6 +195,7 @@ class Pool:
     def settings(self) -> dict[str, str]:
         """The choices among the contents of the files, by the name of their parameter."""
         chosen = {"weights": self._weights, "prefix": self._prefix, "keep": ",".join(self.keep) or None}
+        chosen["reorder_classes"] = "True" if self._reorders else None
         return {name: value for name, value in chosen.items() if value is not None}
 
     def digest(self, i: int, memory: MutableMapping[str, str] | None = None) -> str:
@@ -199,6 +207,8 @@ class Pool:
         """
         checkpoint = self._checkpoints[i]
         digests = [file_digest(file, memory) for file in checkpoint.files]
+        if isinstance(checkpoint, ReorderedCheckpoint):
+            digests.append(digest_of("rows", checkpoint.order))
         if len(digests) == 1 and checkpoint.weights in (None, "model") and self._prefix is None and not self.keep:
             return digests[0]
         return digest_of(digests, checkpoint.weights, self._prefix, *self.keep)
