@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radin.adapters.adapter import Adapter
-from radin.checkpoints import checkpoints_in
 from radin.common.files import digest_of, file_digest
 from radin.errors import CheckpointError, IncompatibleError, MissingFileError
 from radin.weights.pool import Pool
@@ -21,16 +20,15 @@ class Base:
     Attributes:
         name: as the adapters' settings call it; empty where they do not.
         place: folder or file of its weights, if it is at hand.
-        remarks: what a reader of the results should know of it.
+        notes: what a reader of the results should know of it.
     """
 
     name: str
     place: Path | None
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
-    @property
-    def file(self) -> Path:
-        """Its weights, or their index.
+    def pool(self) -> Pool:
+        """Its weights, as a pool of one.
 
         Raises:
             MissingFileError: it is not at hand.
@@ -41,13 +39,11 @@ class Base:
                 f"merging takes the weights of the base {self.name!r}, which is no folder here. Fetch it, and say "
                 "where it is."
             ).mended_by(base="FOLDER")
-        if self.place.is_file():
-            return self.place
-        found = checkpoints_in(self.place)
-        if len(found) != 1:
-            held = ", ".join(path.name for path in found) or "none"
+        pool = Pool([self.place], weights=None)
+        if len(pool) != 1:
+            held = ", ".join(path.name for path in pool.paths)
             raise CheckpointError(f"{self.place}: expected the weights of one model, the base, found {held}")
-        return found[0]
+        return pool
 
 
 def common_base(adapters: Sequence[Adapter], given: str | os.PathLike[str] | None) -> Base:
@@ -82,7 +78,7 @@ def common_base(adapters: Sequence[Adapter], given: str | os.PathLike[str] | Non
 
 def contents(place: Path) -> str:
     """Fingerprint of a base's weights, whatever they are called."""
-    files = Pool([Base("", place).file]).files
+    files = Base("", place).pool().files
     return digest_of(sorted(file_digest(file) for file in files))
 
 

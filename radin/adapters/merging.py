@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -52,7 +51,7 @@ class MergedPool(AdapterPool):
     def __init__(self, paths: Any, names: Sequence[str] | None = None, **options: Any) -> None:
         super().__init__(paths, names, **options)
         self.whole_pool = AdapterPool(self.paths, self.names, keep=self.keep, merge=True, base=self.base.place)
-        self.base_pool = Pool([self.base.file])
+        self.base_pool = self.base.pool()
         self._prefix_of_base = _prefix(self.base_pool, [module.name for module in self.modules.values()])
         self.sources: dict[str, str] = {self._prefix_of_base + name: name for name in self.base_pool.tensors}
         self.aliases = {
@@ -124,12 +123,8 @@ class MergedPool(AdapterPool):
 
     def _ties(self, module: Module, name: str) -> bool:
         """Whether the base's settings tie the vocabulary's table to the head, and this is the table."""
-        settings = self.base_pool.paths[0].parent / "config.json"
-        try:
-            tied = json.loads(settings.read_bytes()).get("tie_word_embeddings")
-        except (OSError, ValueError, AttributeError):
-            return False
-        return bool(tied) and module.kind == "embedding"
+        folder = self.base_pool.folders[0]
+        return folder is not None and bool(folder.config.get("tie_word_embeddings")) and module.kind == "embedding"
 
     def _check_shape(self, module: Module, name: str, info: TensorInfo) -> None:
         a, b = (self._info(module, one) for one in (module.a, module.b))

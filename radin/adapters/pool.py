@@ -18,7 +18,8 @@ from radin.common.files import digest_of, file_digest
 from radin.common.wording import counted, enumerated, shown
 from radin.errors import IncompatibleError, InputError
 from radin.recipe import Recipe
-from radin.weights.pool import KEEP_OPEN, Pool, names_of
+from radin.weights.finding import check_names, names_of
+from radin.weights.pool import KEEP_OPEN, Pool
 
 #: Modules and names that a message lists.
 NAMED = 4
@@ -56,12 +57,13 @@ class AdapterPool(Pool):
         weights: str | None = None,
         prefix: str | None = None,
         keep: Sequence[str] = (),
+        reorder_classes: bool = False,
         complaints: Complaints | None = None,
         rank: int | None = None,
         merge: bool = False,
         base: str | os.PathLike[str] | None = None,
     ) -> None:
-        _check_options(weights, prefix, rank, merge)
+        _check_options(weights, prefix, reorder_classes, rank, merge)
         noted = Complaints("adapters") if complaints is None else complaints
         adapters: list[Adapter] = []
         for folder in adapter_folders(paths, noted):
@@ -75,12 +77,14 @@ class AdapterPool(Pool):
         self.base: Base = common_base(self.adapters, base)
         self._checkpoints = tuple(one.checkpoint for one in fitting)
         self.paths = tuple(one.folder for one in fitting)
-        self.names = names_of(files := [one.checkpoint.path for one in fitting], names, alone=files)
-        self._weights = self._prefix = None
+        self.names = tuple(names) if names is not None else names_of(self.paths, {})
+        check_names(self.names, self.paths)
+        self._weights, self._prefix, self._reorders = None, None, False
         self.keep = tuple(keep)
         self._files = tuple(file for one in fitting for file in one.files)
         self.class_names, self.extra_state, self.aliases = None, {}, {}
         self.tensors = dict(fitting[0].plain)
+        self.notes = (*self._absent(), *self.base.notes)
 
     @staticmethod
     def takes(paths: Sequence[Any], **options: Any) -> bool:
@@ -103,9 +107,8 @@ class AdapterPool(Pool):
         """Bytes of the largest ingredient's tensors; a soup of stacked factors takes as many as its members."""
         return max(sum(info.nbytes for info in one.checkpoint.tensors.values()) for one in self.adapters)
 
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        """Facts about the adapters that a reader of the results should know."""
+    def _absent(self) -> list[str]:
+        """A clause for each adapter that lacks modules which others adapt."""
         said = []
         for i, one in enumerate(self.adapters):
             missing = [module.name for key, module in self.modules.items() if key not in one.modules]
@@ -114,7 +117,7 @@ class AdapterPool(Pool):
                 said.append(
                     f"{self.names[i]} does not adapt {enumerated(missing[:NAMED])}{more}, which counts as no update"
                 )
-        return (*said, *self.base.remarks)
+        return said
 
     @property
     def settings(self) -> dict[str, str]:
@@ -204,9 +207,12 @@ def bias_of(module: Module) -> str:
     return f"{module.key}.lora_B.bias"
 
 
-def _check_options(weights: str | None, prefix: str | None, rank: int | None, merge: bool) -> None:
-    if weights is not None or prefix is not None:
-        raise InputError("a folder of PEFT holds one adapter: leave the choice of weights and prefix out")
+def _check_options(weights: str | None, prefix: str | None, reorder: bool, rank: int | None, merge: bool) -> None:
+    if weights is not None or prefix is not None or reorder:
+        raise InputError(
+            "a folder of PEFT holds one adapter, without names of classes: leave the choice of weights, prefix and "
+            "order of classes out"
+        )
     if rank is not None and (isinstance(rank, bool) or not isinstance(rank, int) or rank < 1):
         raise InputError(f"rank must be at least 1, got {rank!r}")
     if rank is not None and merge:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from radin.cli.console import json_option, parse_size, pool_options, print_json
+from radin.cli.console import json_option, parse_size, pool_options, print_json, show_notes
 from radin.errors import InputError
 
 
@@ -35,6 +35,7 @@ def command(
     weights: str | None,
     prefix: str | None,
     keep: tuple[str, ...],
+    reorder_classes: bool,
     as_json: bool,
 ) -> None:
     """Average checkpoints into one .safetensors file, tensor by tensor, in little memory."""
@@ -48,7 +49,8 @@ def command(
             "which recomputes by default, or --batchnorm average or keep"
         )
     most = parse_size(shard) if shard is not None else None
-    pool = Pool(checkpoints, weights=weights, prefix=prefix, keep=keep)
+    pool = Pool(checkpoints, weights=weights, prefix=prefix, keep=keep, reorder_classes=reorder_classes)
+    show_notes(pool)
     recipe = Recipe.uniform(pool.names) if mix is None else Recipe.of(pool.names, _numbers(mix, len(pool)))
     written = average(pool, recipe, path, batchnorm=batchnorm, max_shard_size=most)
     if as_json:

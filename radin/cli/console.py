@@ -76,6 +76,11 @@ pool_options = _with(
         help="Take this tensor from a soup's heaviest member instead of averaging it: a counter that differs, such as "
         "the pointer of a queue; repeat for several.",
     ),
+    click.option(
+        "--reorder-classes",
+        is_flag=True,
+        help="Bring the heads of models whose configs name the same classes in another order into one order.",
+    ),
 )
 
 #: Options of every command that searches.
@@ -190,6 +195,12 @@ def parse_size(text: str) -> int:
         raise InputError(f"expected a size such as 5GB or 500MB, got {text!r}")
     number, unit, binary = found.groups()
     return int(float(number) * (1024 if binary else 1000) ** " KMGT".index(unit.upper() or " "))
+
+
+def show_notes(pool: Pool) -> None:
+    """Prints, beside the results, what was found where it was not named, and which models are left out."""
+    for note in pool.notes:
+        click.echo(f"Note: {note}.", err=True)
 
 
 def duration(seconds: float) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from radin.cli.console import check_several, json_option, pool_options, print_json, task_from, task_options
+from radin.cli.console import check_several, json_option, pool_options, print_json, show_notes, task_from, task_options
 from radin.cli.screen import print_table
 from radin.common.bars import Bars
 
@@ -44,6 +44,7 @@ def command(
     weights: str | None,
     prefix: str | None,
     keep: tuple[str, ...],
+    reorder_classes: bool,
     spec: str | None,
     arguments: tuple[str, ...],
     pretrained: str | None,
@@ -66,7 +67,8 @@ def command(
     if spec:
         parse_task(spec)
         check_run_dir(run_dir)
-    pool = Pool(checkpoints, weights=weights, prefix=prefix, keep=keep)
+    pool = Pool(checkpoints, weights=weights, prefix=prefix, keep=keep, reorder_classes=reorder_classes)
+    show_notes(pool)
     check_several(pool)
     start = Pool(pretrained, prefix=prefix) if pretrained else None
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from radin.cli.console import json_option, pool_options, print_json, size
+from radin.cli.console import json_option, pool_options, print_json, show_notes, size
 from radin.cli.screen import print_table
 from radin.common.wording import counted, shown
 
@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 @pool_options
 @json_option
 def command(
-    checkpoints: tuple[str, ...], weights: str | None, prefix: str | None, keep: tuple[str, ...], as_json: bool
+    checkpoints: tuple[str, ...],
+    weights: str | None,
+    prefix: str | None,
+    keep: tuple[str, ...],
+    reorder_classes: bool,
+    as_json: bool,
 ) -> None:
     """Say whether checkpoints can be averaged with one another, and if not, why not.
 
@@ -27,7 +32,8 @@ def command(
     """
     from radin.weights.inspection import inspect
 
-    found = inspect(checkpoints, weights=weights, prefix=prefix, keep=keep)
+    found = inspect(checkpoints, weights=weights, prefix=prefix, keep=keep, reorder_classes=reorder_classes)
+    show_notes(found.pool)
     print_json(found.to_json()) if as_json else show(found)
     if found.error is not None:
         raise found.error

@@ -16,6 +16,7 @@ from radin.cli.console import (
     pool_options,
     print_json,
     searcher_options,
+    show_notes,
     task_from,
     task_options,
 )
@@ -77,6 +78,7 @@ def command(
     weights: str | None,
     prefix: str | None,
     keep: tuple[str, ...],
+    reorder_classes: bool,
     searcher: str,
     parameters: tuple[str, ...],
     candidates: int,
@@ -120,7 +122,8 @@ def command(
     parse_task(spec)
     if not only_plan:
         check_run_dir(run_dir)
-    pool = Pool(checkpoints, weights=weights, prefix=prefix, keep=keep)
+    pool = Pool(checkpoints, weights=weights, prefix=prefix, keep=keep, reorder_classes=reorder_classes)
+    show_notes(pool)
     if not logits_only:
         check_several(pool)
     if target:

@@ -95,6 +95,7 @@ def inspect(
     weights: str | None = None,
     prefix: str | None = None,
     keep: Sequence[str] = (),
+    reorder_classes: bool = False,
 ) -> Inspection:
     """Reads checkpoints once, and says whether they can be averaged with one another, and if not, why not.
 
@@ -103,13 +104,15 @@ def inspect(
         weights: which weights of files that hold several, as for `radin.Pool`.
         prefix: the network is what stands under this prefix, as for `radin.Pool`.
         keep: tensors that soups do not average, as for `radin.Pool`.
+        reorder_classes: bring the classes of folders into one order, as for `radin.Pool`.
 
     Raises:
         MissingFileError, CheckpointError, IncompatibleError: not one of the checkpoints can be read. Faults of some of
             them are in the inspection's `error`.
     """
     complaints = Complaints("checkpoints")
-    pool = Pool(paths, weights=weights, prefix=prefix, keep=keep, complaints=complaints)
+    choices: dict[str, Any] = {"weights": weights, "prefix": prefix, "keep": keep, "reorder_classes": reorder_classes}
+    pool = Pool(paths, **choices, complaints=complaints)
     first: dict[str, str] = {}
     ingredients = []
     surveys = []

@@ -56,7 +56,7 @@ def test_one_base_by_name_or_by_contents(tmp_path: Path) -> None:
     assert "base" in refused.value.mend
     local = [write_adapter(tmp_path / f"l{i}", i, RANKS, base=base) for i, base in enumerate((one, copy))]
     assert len(radin.Pool(local)) == 2
-    assert "hub/1" in radin.Pool(named, base=one).remarks[0]
+    assert "hub/1" in radin.Pool(named, base=one).notes[0]
     write_base(copy, torch.float16)
     with pytest.raises(IncompatibleError):
         radin.Pool(local)
@@ -65,7 +65,7 @@ def test_one_base_by_name_or_by_contents(tmp_path: Path) -> None:
 def test_modules_that_one_lacks_are_said_aloud(tmp_path: Path) -> None:
     folders = folders_in(tmp_path)
     other = write_adapter(tmp_path / "other", 5, {"head": 1})
-    (said,) = radin.Pool([*folders, other]).remarks
+    (said,) = radin.Pool([*folders, other]).notes
     assert "other" in said and "body.first" in said and "head" not in said
 
 
