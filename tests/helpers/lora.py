@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
+import radin
 from radin.adapters.config import CONFIG
+from tests.helpers.small import Network, clouds, train
 
 #: Shapes of the base's matrices, [outputs, inputs]; the table of an embedding is [rows, columns].
 MATRICES = {"body.first": (6, 5), "body.second": (4, 6), "body.head": (3, 6), "head": (3, 4)}
@@ -107,3 +110,49 @@ def update_of(folder: Path) -> dict[str, np.ndarray]:
 def _of(config: dict[str, Any], pattern: str, module: str, otherwise: float) -> float:
     known = {key.removeprefix("^").replace("\\", ""): value for key, value in (config.get(pattern) or {}).items()}
     return known.get(module, otherwise)
+
+
+def start() -> Network:
+    """The base of the pools that `make_adapters` trains, with its weights; a task's `build_model`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = Network()
+        train(network, seed=100, steps=60, rate=0.1)
+    return network
+
+
+def make_adapters(folder: Path, n: int = 5, *, rank: int = 2, base: Path | None = None, **settings: Any) -> list[Path]:
+    """Trains adapters of both layers of one small network, the `i`-th of rank `rank + i % 2`, in PEFT's layout."""
+    network = start()
+    if base is not None:
+        base.mkdir(parents=True, exist_ok=True)
+        save_file(network.state_dict(), base / "model.safetensors")
+    return [_train_adapter(network, folder / f"run{i}", i, rank + i % 2, base, settings) for i in range(n)]
+
+
+def _train_adapter(network: Network, folder: Path, i: int, rank: int, base: Path | None, settings: Any) -> Path:
+    generator = torch.Generator().manual_seed(i)
+    factors, scale = {}, 4 / (math.sqrt(rank) if settings.get("use_rslora") else rank)
+    for name in ("layers.0", "layers.3"):
+        outputs, inputs = network.get_submodule(name).weight.shape
+        a = (torch.randn(rank, inputs, generator=generator) / inputs).requires_grad_()
+        factors[name] = (a, torch.zeros(outputs, rank, requires_grad=True))
+    x, y = clouds(90, 200 + i)
+    optimiser = torch.optim.SGD([one for pair in factors.values() for one in pair], lr=0.05 * (1 + i % 3))
+    for _ in range(30):
+        merged = {f"{k}.weight": network.get_submodule(k).weight + scale * b @ a for k, (a, b) in factors.items()}
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(torch.func.functional_call(network, merged, (x,)), y).backward()
+        optimiser.step()
+    config = {"peft_type": "LORA", "base_model_name_or_path": str(base or "small"), "r": rank, "lora_alpha": 4}
+    folder.mkdir(parents=True)
+    (folder / CONFIG).write_text(json.dumps(config | {"target_modules": list(factors)} | settings))
+    tensors = {f"base_model.model.{k}.lora_A.weight": a.detach() for k, (a, _) in factors.items()}
+    tensors |= {f"base_model.model.{k}.lora_B.weight": b.detach() for k, (_, b) in factors.items()}
+    save_file(tensors, folder / "adapter_model.safetensors")
+    return folder
+
+
+def task(samples: int = 200, **settings: Any) -> radin.Task:
+    """The task of these pools: its network is the base, with its weights."""
+    return radin.Task(start, clouds(samples, seed=1), device="cpu", **settings)
