@@ -192,6 +192,11 @@ class Pool:
         return tuple(checkpoint.folder for checkpoint in self._checkpoints)
 
     @property
+    def is_folders(self) -> bool:
+        """Whether all ingredients are models' folders, so that a soup can be one, too."""
+        return all(checkpoint.folder is not None for checkpoint in self._checkpoints)
+
+    @property
     def settings(self) -> dict[str, str]:
         """The choices among the contents of the files, by the name of their parameter."""
         chosen = {"weights": self._weights, "prefix": self._prefix, "keep": ",".join(self.keep) or None}
