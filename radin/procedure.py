@@ -23,7 +23,7 @@ from radin.recipe import Recipe
 from radin.report.comparison import Comparison, compare, control_value
 from radin.report.diagnosis import findings_of
 from radin.report.findings import search_facts, shortage_findings
-from radin.report.result import SOUP, Result, Spent
+from radin.report.result import Result, Spent, check_soup, soup_place
 from radin.report.verdict import best_ingredient
 from radin.report.verified_soup import VerifiedSoup, assess, ranked
 from radin.scoring.surrogate import Surrogate
@@ -32,7 +32,7 @@ from radin.searching.driver import Shortlist, search
 from radin.searching.plugins import Searcher, SearchFunction
 from radin.searching.problem import Problem, Proposals
 from radin.tasks.task import Task
-from radin.weights.averaging import average, refuse_ingredients
+from radin.weights.averaging import average
 from radin.weights.pool import Pool
 
 #: Candidates that can be verified out of their turn. More changed nothing that was measured; they cost a second or so.
@@ -76,7 +76,8 @@ def make_soup(
             1 lets a soup of everything be one standard error worse and still be tried. The default, 0, is no prior: in
             `docs/results.md` no λ is better on all pools, and those above 0 are worse where ingredients are unequal.
         seed: of the searcher's randomness.
-        run_dir: holds logits, BatchNorm statistics, ledger, `soup.safetensors`, `leaderboard.json` and a picture.
+        run_dir: holds logits, BatchNorm statistics, ledger, `soup.safetensors` (of models' folders the folder `soup`),
+            `leaderboard.json` and a picture.
         calibrate: learn from each verified soup how far real soups fall from their averaged logits, and choose the next
             one accordingly from the best `SHORTLIST` candidates, see `radin.evaluation.calibration`. False verifies
             the B best in order. The first soup is the same.
@@ -109,7 +110,7 @@ def make_soup(
     chosen, soups = check_settings(searcher, options, budget, lam, seed)
     settings: dict[str, Any] = {"lam": float(lam), "seed": int(seed)}  # numpy's numbers are none that JSON can hold
     learns, rule = calibrate and soups > 1, race_settings(race)
-    refuse_ingredients([Path(run_dir) / SOUP], pool.files)
+    check_soup(Path(run_dir) / soup_place(pool), pool.files, is_folder=pool.is_folders)
     with Verifier(pool, task, run_dir, batchnorm=batchnorm, race=rule or False, progress=progress) as verifier:
         surrogate = Surrogate(verifier.bank, task.metric, settings["lam"])
         shortlist = search(
@@ -146,6 +147,7 @@ def make_soup(
             earlier=verifier.folder.earlier_winners(winner),
             ingredients=pool.files,
             dropped=verifier.dropped,
+            is_folder=pool.is_folders,
             findings=(*findings, *shortage_findings(shortlist, found, soups, len(verifier.names))),
         )
         record(result, winner, verifier, shortlist)
@@ -238,9 +240,13 @@ def account(verifier: Verifier, shortlist: Shortlist, verified: Shortlist) -> Sp
 
 
 def write_soup(winner: VerifiedSoup, verifier: Verifier, batchnorm: str) -> Path:
-    """Writes the winner's weights to the run folder, with the BatchNorm statistics that were recomputed for it."""
+    """Writes the winner's weights to the run folder, with the BatchNorm statistics that were recomputed for it.
+
+    Returns:
+        the file; the folder where the ingredients are models' folders.
+    """
     about = {"radin.metric": verifier.task.scored_by.name, "radin.score": repr(winner.value)}
-    path, statistics = verifier.folder.path / SOUP, verifier.recomputed(winner.recipe)
+    path, statistics = verifier.folder.path / soup_place(verifier.pool), verifier.recomputed(winner.recipe)
     average(verifier.pool, winner.recipe, path, batchnorm=batchnorm, metadata=about, replace=statistics)
     return path
 

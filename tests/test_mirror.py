@@ -44,6 +44,7 @@ EXEMPT = {
     "radin/weights/merge_plan.py": "tested in test_averaging",
     "radin/weights/mixer.py": "tested in test_averaging",
     "radin/weights/overrides.py": "tested in test_averaging",
+    "radin/weights/soup_files.py": "tested in test_averaging and test_folder_output",
     "benchmarks/comparison/pictures.py": "drawn by test_compare, which runs the whole command",
     "benchmarks/comparison/runs.py": "run by test_compare, killed at every row and resumed",
     "benchmarks/faults/events.py": "watched by test_nursery: a signal comes before an event",

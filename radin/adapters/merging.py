@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, MutableMapping, Seque
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from radin.adapters.factors import Factors, stacked
 from radin.adapters.given import names_adapters
 from radin.adapters.pool import AdapterPool
 from radin.adapters.stacking import factors_of, soup_bias, soup_factors, values_of
-from radin.checkpoints import Reader, TensorInfo
+from radin.checkpoints import ModelFolder, Reader, TensorInfo
 from radin.checkpoints.dtypes import narrow, widen
 from radin.common.files import digest_of, file_digest
 from radin.common.wording import shown, shown_shape
@@ -28,9 +29,8 @@ from radin.weights.overrides import replacements
 from radin.weights.pool import Pool
 from radin.weights.tiling import Workspace, tiles
 
-#: The tensor of a module's own name that its update is added to: of linear layers, convolutions and embeddings, and of
-#: PyTorch's attention.
-ADAPTED = ("weight", "in_proj_weight")
+#: The part of PyTorch's attention that PEFT adapts as a layer within another. It adds the update of that one twice.
+TWICE = ".base_layer.out_proj"
 
 
 class MergedPool(AdapterPool):
@@ -61,7 +61,8 @@ class MergedPool(AdapterPool):
         whole = {network_name(name): info for name, info in self.whole_pool.tensors.items()}
         whole = {name: held.get(name, info) for name, info in whole.items()}  # in the base's dtype, where it has it
         self.tensors = {**held, **whole}
-        self.targets = {key: self._target(module) for key, module in self.modules.items()}
+        by_depth = sorted(self.modules.items(), key=lambda item: item[0].endswith(TWICE), reverse=True)
+        self.targets = {key: self._target(module) for key, module in by_depth}
 
     @staticmethod
     def takes(paths: Sequence[Any], **options: Any) -> bool:
@@ -94,6 +95,20 @@ class MergedPool(AdapterPool):
         """The tensors of a recipe's soup, which are the same for all."""
         return dict(self.tensors)
 
+    @property
+    def is_folders(self) -> bool:
+        """Whether soups can be folders: where the base is one, whose config and tokenizer they get."""
+        return self.base_pool.is_folders
+
+    @property
+    def folders(self) -> tuple[ModelFolder | None, ...]:
+        """The base's folder, for each ingredient."""
+        return self.base_pool.folders * len(self)
+
+    def write_folder(self, recipe: Recipe, target: Path, **how: Any) -> Path:
+        """Writes a soup as a folder like the base's; see `radin.weights.folder_output.write_folder`."""
+        return Pool.write_folder(self, recipe, target, **how)
+
     def mixer(self, recipe: Recipe, **how: Any) -> Any:
         """The soup of one recipe, tensor by tensor."""
         return MergedMixer(self, recipe, **how)
@@ -101,8 +116,14 @@ class MergedPool(AdapterPool):
     def _target(self, module: Module) -> str:
         """The tensor that a module's update is added to."""
         known = self.tensors.keys() | self.aliases.keys()
-        name = next((f"{module.name}.{end}" for end in ADAPTED if f"{module.name}.{end}" in known), None)
-        if name is None:
+        name = f"{module.name}.weight"
+        if module.key.endswith(TWICE):
+            raise IncompatibleError(
+                f"module {shown(module.name)} is a part of PyTorch's attention, which PEFT runs and merges otherwise "
+                "than its settings say. Keep the soup an adapter, or merge with PEFT (model.merge_and_unload()) and "
+                "give the merged models."
+            ).mended_by(merge=False)
+        if name not in known:
             raise IncompatibleError(
                 f"{self.base_pool.paths[0]} has no weight of the module {shown(module.name)}, which is adapted: it "
                 "is another model than their base, or its head was not saved with it."
@@ -159,11 +180,11 @@ def _prefix(base: Pool, modules: Sequence[str]) -> str:
     """The beginning of the network's names that the base's lack: that of a model without head, such as `bert.`."""
     known = base.tensors.keys() | base.aliases.keys()
     for module in modules:
-        if any(f"{module}.{end}" in known for end in ADAPTED):
+        if f"{module}.weight" in known:
             return ""
         parts = module.split(".")
         for cut in range(1, len(parts)):
-            if any(f"{'.'.join(parts[cut:])}.{end}" in known for end in ADAPTED):
+            if f"{'.'.join(parts[cut:])}.weight" in known:
                 return ".".join(parts[:cut]) + "."
     return ""
 

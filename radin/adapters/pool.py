@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from radin.adapters.adapter import Adapter, Module, open_adapter
@@ -194,6 +195,17 @@ class AdapterPool(Pool):
         if self.has_bias(recipe):
             found[bias_of(module)] = TensorInfo(b.dtype, b.shape[:1])
         return found
+
+    @property
+    def is_folders(self) -> bool:
+        """Whether soups are folders: adapters are."""
+        return True
+
+    def write_folder(self, recipe: Recipe, target: Path, **how: Any) -> Path:
+        """Writes a soup as a folder that PEFT loads; see `radin.adapters.writing.write_adapter`."""
+        from radin.adapters.writing import write_adapter
+
+        return write_adapter(self, recipe, target, **how)
 
     def mixer(self, recipe: Recipe, **how: Any) -> Any:
         """The soup of one recipe, tensor by tensor."""

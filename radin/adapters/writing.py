@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import os
+import json
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from radin.adapters.adapter import WEIGHTS, pattern_name
+from radin import __version__
+from radin.adapters.adapter import WEIGHTS, Adapter, pattern_name
 from radin.adapters.config import CONFIG
 from radin.adapters.pool import AdapterPool
-from radin.checkpoints import open_checkpoint
-from radin.common.files import write_json
-from radin.errors import IncompatibleError, InputError, RadinError, StorageError
-from radin.recipe import Recipe, RecipeLike
+from radin.checkpoints import SUFFIXES, open_checkpoint, suffix_of
+from radin.common.files import remove_parts_of_the_dead, write_json
+from radin.common.folders import folder_aside
+from radin.common.wording import counted
+from radin.errors import IncompatibleError, InputError
+from radin.recipe import Recipe
 from radin.weights.averaging import average
-from radin.weights.merge_plan import as_recipe
+from radin.weights.folder_output import LARGEST, PASSED_OVER, RECIPE, check_target
+from radin.weights.model_card import HUB
 
 #: Settings that say which modules are adapted.
 TARGETS = ("target_modules", "exclude_modules", "layers_to_transform", "layers_pattern")
@@ -33,8 +36,7 @@ def soup_config(pool: AdapterPool, recipe: Recipe) -> dict[str, Any]:
     Raises:
         IncompatibleError: PEFT has no settings for it: `lora_bias` together with embeddings.
     """
-    heaviest = pool.adapters[max(recipe.members, key=recipe.weights.__getitem__)].config
-    settings = dict(heaviest.values)
+    settings = dict(pool.adapters[heaviest(recipe)].config.values)
     if pool.is_copy(recipe):
         return settings
     has_bias = pool.has_bias(recipe)
@@ -64,69 +66,90 @@ def _comparable(chosen: list[list[Any]]) -> list[list[Any]]:
     return chosen
 
 
-def write_adapter(pool: AdapterPool, recipe: Recipe | RecipeLike, folder: str | os.PathLike[str], **how: Any) -> Path:
-    """Writes a recipe's soup as a folder that `peft.PeftModel.from_pretrained` loads.
+def write_adapter(
+    pool: AdapterPool,
+    recipe: Recipe,
+    target: Path,
+    *,
+    batchnorm: str = "average",
+    metadata: Mapping[str, str] | None = None,
+    replace: Mapping[str, Any] | None = None,
+    keep: Collection[str] | None = None,
+    max_shard_size: int | None = None,
+) -> Path:
+    """Writes a recipe's soup as a folder that `peft.PeftModel.from_pretrained` loads, see `radin.average`.
 
-    The folder appears under its name when it is complete; one that radin wrote there before is replaced.
+    What lies beside the weights of the heaviest member, such as its tokenizer, is copied.
 
     Arguments:
         pool: the adapters.
-        recipe: as for `radin.average`.
-        folder: to write.
-        how: `batchnorm`, `metadata`, `replace` and `keep`, as for `radin.average`.
+        recipe: over the pool.
+        target: the folder to write; one that is empty or an earlier soup is replaced.
+        batchnorm, metadata, replace, keep: as for `radin.average`.
+        max_shard_size: refused, as PEFT reads one file.
 
     Returns:
         the folder.
 
     Raises:
-        InputError: something else is there, or the recipe does not fit the pool.
+        InputError: the folder holds something else than a soup, or an ingredient.
         CheckpointError, IncompatibleError, StorageError: as `radin.average` raises them.
     """
-    recipe = as_recipe(pool, recipe)
-    settings = soup_config(pool, recipe)
-    with folder_aside(Path(folder).expanduser(), refuse=pool.files) as aside:
-        average(pool, recipe, aside / WEIGHTS[0], **how)
-        write_json(aside / CONFIG, settings)
-    return Path(folder)
+    if max_shard_size is not None:
+        raise InputError("an adapter is one file, which PEFT reads whole; leave the size of shards out")
+    check_target(target, pool.files)
+    settings, about = soup_config(pool, recipe), dict(metadata or {})
+    remove_parts_of_the_dead(target.absolute().parent)
+    how: dict[str, Any] = {"batchnorm": batchnorm, "replace": replace, "keep": keep}
+    with folder_aside(target) as made:
+        for file in _companions(pool.adapters[heaviest(recipe)]):
+            shutil.copyfile(file, made / file.name)
+        average(pool, recipe, made / WEIGHTS[0], metadata=about, **how)
+        write_json(made / CONFIG, settings)
+        notes = open_checkpoint(made / WEIGHTS[0]).metadata
+        account = {"version": __version__, "recipe": recipe.to_json(), "rank": pool.rank}
+        account |= {key.removeprefix("radin."): value for key, value in (about | _of_rank(notes)).items()}
+        write_json(made / RECIPE, account)
+        (made / "README.md").write_text(_card(pool, recipe, about | _of_rank(notes)), encoding="utf-8")
+    return target
 
 
-@contextmanager
-def folder_aside(target: Path, *, refuse: Sequence[Path] = ()) -> Iterator[Path]:
-    """A folder beside `target` to write into, which takes its name when the block ends without error.
-
-    Raises:
-        InputError: at `target` is something else than a soup of radin's, or one of the files in `refuse`.
-        StorageError: no folder can be made there.
-    """
-    held = [path.resolve() for path in refuse]
-    if target.exists() and (any(target.resolve() in path.parents for path in held) or not _is_soup(target)):
-        raise InputError(f"{target} is there already, and is no soup that radin wrote; choose another folder")
-    aside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        yield aside
-        if target.exists():
-            shutil.rmtree(target)
-        aside.rename(target)
-    except OSError as error:
-        if isinstance(error, StorageError):
-            raise
-        raise StorageError(
-            error.errno, f"{target}: could not be written ({error.strerror}); write elsewhere"
-        ) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+def heaviest(recipe: Recipe) -> int:
+    """The member with the largest weight, the first of them in pool order."""
+    return max(recipe.members, key=recipe.weights.__getitem__)
 
 
-def _is_soup(folder: Path) -> bool:
-    """Whether a folder is empty, or holds a soup that radin wrote."""
-    if not folder.is_dir():
-        return False
-    files = list(folder.iterdir())
-    try:
-        return not files or any(
-            "radin.recipe" in open_checkpoint(one).metadata for one in files if one.suffix == ".safetensors"
-        )
-    except RadinError:
-        return False
+def _companions(adapter: Adapter) -> list[Path]:
+    """Files beside an adapter's weights that belong to it: a tokenizer, a template of chats."""
+    return [
+        file
+        for file in sorted(adapter.folder.iterdir())
+        if file.is_file()
+        and file.name != CONFIG
+        and suffix_of(file).lower() not in SUFFIXES
+        and not PASSED_OVER.fullmatch(file.name)
+        and file.stat().st_size <= LARGEST
+    ]
+
+
+def _of_rank(notes: Mapping[str, str]) -> dict[str, str]:
+    return {key: notes[key] for key in ("radin.lost",) if key in notes}
+
+
+def _card(pool: AdapterPool, recipe: Recipe, about: Mapping[str, str]) -> str:
+    """The text of `README.md`, with the front matter that the Hugging Face Hub reads."""
+    base = pool.base.name
+    known = f"base_model: {json.dumps(base)}\n" if HUB.fullmatch(base) and not Path(base).exists() else ""
+    rows = "".join(f"| {pool.names[i]} | {recipe.weights[i]:.6g} |\n" for i in recipe.members)
+    said = ""
+    if "radin.score" in about:
+        said += f"\nIts {about.get('radin.metric', 'score')} on the data that selected it: {about['radin.score']}.\n"
+    if "radin.lost" in about:
+        lost = float(about["radin.lost"])
+        said += f"\nIts rank was cut to {pool.rank}, which lost {lost:.4%} of the energy of the exact average.\n"
+    return (
+        f"---\n{known}library_name: peft\ntags:\n- merge\n- radin\n- model-soup\n- lora\n---\n\n"
+        "# A soup of adapters\n\n"
+        f"The update of this adapter is the average of those of {counted(recipe.size, 'adapter')}, made by radin "
+        f"{__version__}.\n{said}\n| adapter | weight |\n|---|---|\n{rows}"
+    )

@@ -86,6 +86,11 @@ class ModelFolder(Checkpoint):
         }
         self.class_names = first.class_names or class_names_in(self.config)
 
+    @cached_property
+    def modules(self) -> list[str]:
+        """The folders of all parts, those without weights included; the folder itself is an empty text."""
+        return parts_of(self.path)
+
     @property
     def files(self) -> tuple[Path, ...]:
         """All files of weights, indices included."""

@@ -14,7 +14,14 @@ from radin.errors import InputError
 )
 @pool_options
 @click.option("--mix", metavar="W,...", help="Mixing weights in the order of the files; equal parts by default.")
-@click.option("-o", "--output", "path", required=True, metavar="FILE", help="The .safetensors file to write.")
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    required=True,
+    metavar="PATH",
+    help="The .safetensors file to write; of folders of models, the folder.",
+)
 @click.option(
     "--batchnorm",
     metavar="[average|keep]",
@@ -38,7 +45,7 @@ def command(
     reorder_classes: bool,
     as_json: bool,
 ) -> None:
-    """Average checkpoints into one .safetensors file, tensor by tensor, in little memory."""
+    """Average checkpoints into one .safetensors file or folder, tensor by tensor, in little memory."""
     from radin.recipe import Recipe
     from radin.weights.averaging import average
     from radin.weights.pool import Pool

@@ -65,7 +65,13 @@ SHOWN = 10
     show_default=True,
     help="Run checkpoints in stages, and drop early those that can no longer matter, or run all in full.",
 )
-@click.option("-o", "--output", "target", metavar="FILE", help="Write the soup to this .safetensors file, too.")
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    metavar="PATH",
+    help="Write the soup to this .safetensors file, too; of folders of models, to this folder.",
+)
 @click.option(
     "--plan", "only_plan", is_flag=True, help="Print passes, memory, disk and time that the run will take, and stop."
 )
@@ -104,16 +110,13 @@ def command(
     interruption the same command continues.
     """
     from radin.evaluation.settings import check_run_dir, check_settings
-    from radin.report.result import check_soup_file
+    from radin.report.result import check_soup
     from radin.searching.budget import Budget
     from radin.tasks.adapters import parse_task
-    from radin.weights.averaging import refuse_ingredients
     from radin.weights.pool import Pool
 
     if logits_only and (only_plan or target):
         raise InputError("--logits-only builds no soup, so --plan and --output do not go with it; leave them out")
-    if target:
-        check_soup_file(target)
     if soups < 1:
         raise InputError(f"--soups must be at least 1, got {soups}; to build none, give --logits-only instead")
     budget = Budget(candidates=candidates, soups=soups, seconds=seconds)
@@ -127,7 +130,7 @@ def command(
     if not logits_only:
         check_several(pool)
     if target:
-        refuse_ingredients([Path(target)], pool.files)
+        check_soup(target, pool.files, is_folder=pool.is_folders)
 
     # These bring torch along, which takes seconds: what is wrong above is said at once.
     from radin.evaluation.collecting import collect_logits
@@ -196,7 +199,7 @@ def show_result(result: Result, target: str | None = None) -> None:
     click.echo(_spent(result))
     if result.earlier:
         click.echo(_replaced(result.earlier[-1]))
-    click.echo(f"Soup: {target or result.run_dir / 'soup.safetensors'}")
+    click.echo(f"Soup: {target or result.soup}")
     click.echo(f"Leaderboard and picture: {Path(result.run_dir) / 'leaderboard.json'}, score-against-budget.png")
 
 

@@ -74,13 +74,15 @@ class _RowsReader(Reader):
 def heads_of(checkpoint: NetworkCheckpoint, classes: int) -> list[str]:
     """The tensors of a head: those outside of the network's body that have one row for each class.
 
-    The body is what most tensors have in front of their names, such as `bert.` or `model.`.
+    The body is what most of the weights have in front of their names, such as `bert.` or `model.`.
 
     Raises:
         IncompatibleError: there is none, or a matrix has as many columns as rows, so that either may be the classes.
     """
-    tops = Counter(_top(name) for name in checkpoint.tensors)
-    body = tops.most_common(1)[0][0]
+    sizes: Counter[str] = Counter()
+    for name, info in checkpoint.tensors.items():
+        sizes[_top(name)] += info.nbytes
+    body = sizes.most_common(1)[0][0]
     outside = {name: info for name, info in checkpoint.tensors.items() if _top(name) != body}
     heads = [name for name, info in outside.items() if info.shape and info.shape[0] == classes]
     where = checkpoint.path

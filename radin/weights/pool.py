@@ -176,6 +176,12 @@ class Pool(metaclass=_Kinds):
 
         return Mixer(self, recipe, **how)
 
+    def write_folder(self, recipe: Recipe, target: Path, **how: Any) -> Path:
+        """Writes a soup as a folder; of pools whose soups can be one, see `is_folders`. `how` as for `write_folder`."""
+        from radin.weights.folder_output import write_folder
+
+        return write_folder(self, recipe, target, **how)
+
     def only(self, members: Sequence[int]) -> Pool:
         """The pool of some of its ingredients.
 
@@ -235,6 +241,11 @@ class Pool(metaclass=_Kinds):
     def folders(self) -> tuple[ModelFolder | None, ...]:
         """The ingredients' folders with their configs; None for one that is a file."""
         return tuple(checkpoint.folder for checkpoint in self._checkpoints)
+
+    @property
+    def is_folders(self) -> bool:
+        """Whether all ingredients are models' folders, so that a soup can be one, too."""
+        return all(checkpoint.folder is not None for checkpoint in self._checkpoints)
 
     @property
     def settings(self) -> dict[str, str]:

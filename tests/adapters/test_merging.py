@@ -171,3 +171,19 @@ def test_an_update_beyond_the_dtype_is_refused(tmp_path: Path) -> None:
     folder = write_adapter(tmp_path / "run0", 0, RANKS, lora_alpha=1e6)
     with pytest.raises(IncompatibleError, match="float16"):
         radin.average(radin.Pool([folder], merge=True, base=base), [1.0], tmp_path / "soup.safetensors")
+
+
+def test_a_base_that_is_a_folder_gives_the_soup_its_config(tmp_path: Path) -> None:
+    base = write_base(tmp_path / "base")
+    (base / "config.json").write_text('{"model_type": "mine", "architectures": ["Mine"]}')
+    (base / "tokenizer.json").write_text("{}")
+    folders = [write_adapter(tmp_path / f"run{i}", i, RANKS) for i in range(2)]
+    soup = radin.average(radin.Pool(folders, merge=True, base=base), [0.5, 0.5], tmp_path / "soup")
+    held = {path.name for path in soup.iterdir()}
+    assert held == {"config.json", "tokenizer.json", "model.safetensors", "radin_recipe.json", "README.md"}
+    assert "the base" in (soup / "README.md").read_text()
+    np.testing.assert_allclose(
+        tensors_of(soup / "model.safetensors")["head.weight"],
+        sum(merged_of(base, folder)["head.weight"] for folder in folders) / 2,
+        atol=1e-5,
+    )

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 import radin
 from radin.adapters.config import read_config
-from radin.adapters.writing import write_adapter as write_soup
 from radin.errors import InputError
 from tests.helpers.lora import tensors_of, update_of, write_adapter
 
@@ -27,7 +26,7 @@ def mean_update(folders, weights):
 
 def check(folders, weights, out, tolerance=1e-6, **options):
     pool = radin.Pool(folders, **options)
-    write_soup(pool, list(weights), out)
+    radin.average(pool, list(weights), out)
     expected, got = mean_update(folders, weights), update_of(out)
     assert got.keys() == expected.keys()
     for module, update in expected.items():
@@ -87,7 +86,7 @@ def test_bfloat16_stays_and_is_rounded_once(tmp_path: Path) -> None:
 
 def test_a_soup_of_one_is_a_copy(tmp_path: Path) -> None:
     folders = [write_adapter(tmp_path / f"run{i}", i, RANKS, use_rslora=True) for i in range(2)]
-    write_soup(radin.Pool(folders), ["run1"], tmp_path / "soup")
+    radin.average(radin.Pool(folders), ["run1"], tmp_path / "soup")
     here, there = tensors_of(tmp_path / "soup"), tensors_of(folders[1])
     assert here.keys() == there.keys() and all(np.array_equal(here[name], there[name]) for name in here)
     assert json.loads((tmp_path / "soup" / "adapter_config.json").read_text())["use_rslora"] is True
@@ -104,7 +103,7 @@ def test_whole_modules_and_biases_are_averaged_as_they_are(tmp_path: Path) -> No
 
 def test_biases_of_factors_are_weighted_and_scaled(tmp_path: Path) -> None:
     folders = [write_adapter(tmp_path / "run0", 0, RANKS, lora_bias=True), write_adapter(tmp_path / "run1", 1, RANKS)]
-    write_soup(radin.Pool(folders), [0.25, 0.75], tmp_path / "soup")
+    radin.average(radin.Pool(folders), [0.25, 0.75], tmp_path / "soup")
     name = "base_model.model.head.lora_B.bias"
     np.testing.assert_allclose(
         tensors_of(tmp_path / "soup")[name], 0.25 * 4 / 3 * tensors_of(folders[0])[name], rtol=1e-6
@@ -117,7 +116,7 @@ def test_a_smaller_rank_gives_the_nearest_update_and_says_what_is_lost(tmp_path:
     folders = [write_adapter(tmp_path / f"run{i}", i, RANKS, table=2) for i in range(3)]
     weights = np.array([0.2, 0.3, 0.5])
     pool = radin.Pool(folders, rank=rank)
-    write_soup(pool, weights, tmp_path / "soup")
+    radin.average(pool, weights, tmp_path / "soup")
     lost = total = 0.0
     for module, update in mean_update(folders, weights).items():
         u, values, v = np.linalg.svd(update, full_matrices=False)
@@ -133,10 +132,10 @@ def test_a_smaller_rank_gives_the_nearest_update_and_says_what_is_lost(tmp_path:
 
 def test_settings_of_targets_stay_where_all_agree_and_are_listed_where_not(tmp_path: Path) -> None:
     folders = [write_adapter(tmp_path / f"run{i}", i, RANKS, target_modules=["head", "first"]) for i in range(2)]
-    write_soup(radin.Pool(folders), [0.5, 0.5], tmp_path / "soup")
+    radin.average(radin.Pool(folders), [0.5, 0.5], tmp_path / "soup")
     assert json.loads((tmp_path / "soup" / "adapter_config.json").read_text())["target_modules"] == ["head", "first"]
     other = write_adapter(tmp_path / "other", 3, {"body.second": 2})
-    write_soup(radin.Pool([*folders, other]), ["run0", "other"], tmp_path / "soup")
+    radin.average(radin.Pool([*folders, other]), ["run0", "other"], tmp_path / "soup")
     targets = json.loads((tmp_path / "soup" / "adapter_config.json").read_text())["target_modules"]
     assert targets == ["body.first", "body.second", "head"]
 
@@ -144,11 +143,11 @@ def test_settings_of_targets_stay_where_all_agree_and_are_listed_where_not(tmp_p
 def test_nothing_of_others_is_replaced(tmp_path: Path) -> None:
     folders = [write_adapter(tmp_path / f"run{i}", i, RANKS) for i in range(2)]
     pool = radin.Pool(folders)
-    write_soup(pool, [0.5, 0.5], tmp_path / "soup")
-    write_soup(pool, [0.5, 0.5], tmp_path / "soup")
+    radin.average(pool, [0.5, 0.5], tmp_path / "soup")
+    radin.average(pool, [0.5, 0.5], tmp_path / "soup")
     for other in (folders[0], tmp_path):
         with pytest.raises(InputError):
-            write_soup(pool, [0.5, 0.5], other)
+            radin.average(pool, [0.5, 0.5], other)
     assert not list(tmp_path.glob(".*"))
 
 
@@ -156,6 +155,26 @@ def test_patterns_name_one_module_each(tmp_path: Path) -> None:
     """The rank of a module is not that of another whose whole name is the end of its own."""
     ranks = {"body.first": 2, "body.head": 2, "head": 3}
     folders = [write_adapter(tmp_path / f"run{i}", i, ranks) for i in range(2)]
-    write_soup(radin.Pool(folders), [0.5, 0.5], tmp_path / "soup")
+    radin.average(radin.Pool(folders), [0.5, 0.5], tmp_path / "soup")
     config = read_config(tmp_path / "soup")
     assert {name: config.rank(name) for name in ranks} == {"body.first": 4, "body.head": 4, "head": 6}
+
+
+def test_what_lies_beside_the_weights_is_copied_and_a_card_is_added(tmp_path: Path) -> None:
+    folders = [write_adapter(tmp_path / f"run{i}", i, RANKS) for i in range(2)]
+    (folders[1] / "tokenizer.json").write_text("{}")
+    (folders[1] / "optimizer.pt").write_bytes(b"")
+    radin.average(radin.Pool(folders, rank=1), [0.25, 0.75], tmp_path / "soup")
+    held = {path.name for path in (tmp_path / "soup").iterdir()}
+    written = {"adapter_config.json", "adapter_model.safetensors", "README.md", "radin_recipe.json"}
+    assert held == written | {"tokenizer.json"}
+    card = (tmp_path / "soup" / "README.md").read_text()
+    assert 'base_model: "someone/base"' in card and "| run1 | 0.75 |" in card and "% of the energy" in card
+    account = json.loads((tmp_path / "soup" / "radin_recipe.json").read_text())
+    assert account["recipe"] == {"run0": 0.25, "run1": 0.75} and account["rank"] == 1 and 0 < float(account["lost"]) < 1
+
+
+def test_an_adapter_is_one_file(tmp_path: Path) -> None:
+    pool = radin.Pool([write_adapter(tmp_path / "run0", 0, RANKS)])
+    with pytest.raises(InputError, match="shards"):
+        radin.average(pool, ["run0"], tmp_path / "soup", max_shard_size=10)

@@ -19,7 +19,7 @@ ORDER = [2, 0, 1]
 def save(folder: Path, names: list[str], head: torch.Tensor, **more: torch.Tensor) -> Path:
     config = model_folders.CONFIG | {"id2label": dict(enumerate(names))}
     model_folders.save(folder, config=config)
-    body = {"bert.a": torch.arange(9.0).reshape(3, 3), "bert.b": torch.ones(2), "bert.c": torch.ones(1)}
+    body = {"bert.a": torch.arange(9.0).reshape(3, 3), "bert.b": torch.ones(40)}
     save_file({"score.weight": head, **body, **more}, folder / "model.safetensors")
     return folder
 
