@@ -126,6 +126,17 @@ class AdapterPool(Pool):
         chosen = {"rank": self.rank, "merge": self.merge or None, "keep": ",".join(self.keep) or None}
         return {name: str(value) for name, value in chosen.items() if value is not None}
 
+    def origin(self, i: int) -> dict[str, Any]:
+        """The account of ingredient `i`: under `adapter` its type, the ranks of its modules, their number, the base."""
+        one = self.adapters[i]
+        about = {
+            "type": "DoRA" if one.config.is_dora else "LoRA",
+            "ranks": sorted({module.rank for module in one.modules.values()}),
+            "modules": len(one.modules),
+            "base": one.config.base,
+        }
+        return {"weights": None, "prefix": "", "left_out": [], "reasons": {}, "adapter": about}
+
     def only(self, members: Sequence[int]) -> AdapterPool:
         """The pool of some of its ingredients."""
         part = super().only(members)

@@ -114,6 +114,13 @@ def write_adapter(
     return target
 
 
+def share_lost(soup: Path) -> float | None:
+    """The share of energy that an adapter's soup lost as its rank was cut; None where nothing was cut."""
+    file = soup / WEIGHTS[0]
+    lost = open_checkpoint(file).metadata.get("radin.lost") if file.is_file() else None
+    return None if lost is None else float(lost)
+
+
 def heaviest(recipe: Recipe) -> int:
     """The member with the largest weight, the first of them in pool order."""
     return max(recipe.members, key=recipe.weights.__getitem__)

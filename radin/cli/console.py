@@ -81,6 +81,19 @@ pool_options = _with(
         is_flag=True,
         help="Bring the heads of models whose configs name the same classes in another order into one order.",
     ),
+    click.option(
+        "--rank",
+        type=int,
+        metavar="K",
+        help="Of folders of LoRA adapters: cut the soup to this rank, and say the loss.",
+    ),
+    click.option(
+        "--merge/--adapter",
+        help="Of folders of LoRA adapters: merge soups into the base, or write them as adapters (the default).",
+    ),
+    click.option(
+        "--base", metavar="FOLDER", help="The model that the adapters were trained on, if it is not where they say."
+    ),
 )
 
 #: Options of every command that searches.

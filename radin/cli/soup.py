@@ -85,6 +85,9 @@ def command(
     prefix: str | None,
     keep: tuple[str, ...],
     reorder_classes: bool,
+    rank: int | None,
+    merge: bool,
+    base: str | None,
     searcher: str,
     parameters: tuple[str, ...],
     candidates: int,
@@ -109,11 +112,11 @@ def command(
     soups are built and evaluated. The best of them, or the best checkpoint, is written to the run folder. After an
     interruption the same command continues.
     """
+    from radin.adapters import Pool
     from radin.evaluation.settings import check_run_dir, check_settings
     from radin.report.result import check_soup
     from radin.searching.budget import Budget
     from radin.tasks.adapters import parse_task
-    from radin.weights.pool import Pool
 
     if logits_only and (only_plan or target):
         raise InputError("--logits-only builds no soup, so --plan and --output do not go with it; leave them out")
@@ -125,7 +128,8 @@ def command(
     parse_task(spec)
     if not only_plan:
         check_run_dir(run_dir)
-    pool = Pool(checkpoints, weights=weights, prefix=prefix, keep=keep, reorder_classes=reorder_classes)
+    chosen: dict[str, Any] = {"weights": weights, "prefix": prefix, "keep": keep, "reorder_classes": reorder_classes}
+    pool = Pool(checkpoints, **chosen, rank=rank, merge=merge, base=base)
     show_notes(pool)
     if not logits_only:
         check_several(pool)

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.lora import write_adapter
 from safetensors.torch import load_file, save_file
 
 from radin.adapters.adapter import network_name, open_adapter, pattern_name
 from radin.errors import CheckpointError, IncompatibleError, MissingFileError
-from tests.helpers.lora import write_adapter
 
 RANKS = {"body.first": 2, "head": 3}
 

@@ -3,12 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.lora import tensors_of, update_of, write_adapter, write_base
 from safetensors.torch import load_file, save_file
 
 import radin
 from radin.adapters.merging import MergedPool
 from radin.errors import IncompatibleError, InputError, MissingFileError
-from tests.helpers.lora import tensors_of, update_of, write_adapter, write_base
 
 RANKS = {"body.first": 2, "head": 3}
 

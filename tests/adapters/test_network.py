@@ -3,14 +3,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.lora import make_adapters, start, update_of
+from helpers.small import clouds
 from torch import nn
 
 import radin
 from radin.adapters.network import AdapterFiller, with_adapter
 from radin.errors import IncompatibleError, TaskError
 from radin.recipe import Recipe
-from tests.helpers.lora import make_adapters, start, update_of
-from tests.helpers.small import clouds
 
 pytest.importorskip("peft")
 

@@ -2,13 +2,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.lora import write_adapter, write_base
 from safetensors.torch import save_file
 
 import radin
 from radin.adapters.pool import AdapterPool
 from radin.errors import CheckpointError, IncompatibleError, InputError
 from radin.recipe import Recipe
-from tests.helpers.lora import write_adapter, write_base
 
 RANKS = {"body.first": 2, "head": 3}
 

@@ -3,11 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.lora import update_of, write_adapter
 
 import radin
 from radin.adapters import similarity
 from radin.evaluation.gram import weight_gram
-from tests.helpers.lora import update_of, write_adapter
 
 
 @pytest.mark.parametrize("held", [1, 1 << 22], ids=["one at a time", "all at once"])

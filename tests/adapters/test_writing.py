@@ -4,13 +4,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.lora import tensors_of, update_of, write_adapter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import radin
 from radin.adapters.config import read_config
 from radin.errors import InputError
-from tests.helpers.lora import tensors_of, update_of, write_adapter
 
 RANKS = {"body.first": 2, "head": 3}
 

@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 import radin
+from helpers.small import Network, clouds, train
 from radin.adapters.config import CONFIG
-from tests.helpers.small import Network, clouds, train
 
 #: Shapes of the base's matrices, [outputs, inputs]; the table of an embedding is [rows, columns].
 MATRICES = {"body.first": (6, 5), "body.second": (4, 6), "body.head": (3, 6), "head": (3, 4)}

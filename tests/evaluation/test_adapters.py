@@ -1,0 +1,85 @@
+"""A pool of adapters the whole way: collected, ranked, verified, written, resumed."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from helpers.lora import make_adapters, start, task
+from helpers.small import Network, clouds
+from safetensors.torch import load_file
+
+import radin
+from radin.errors import IncompatibleError, RunDirError, TaskError
+from radin.searching.budget import Budget
+from radin.tasks.task import Task
+
+peft = pytest.importorskip("peft")
+
+
+def soup_of(pool: radin.Pool, run: Path, **settings) -> radin.Result:
+    return radin.make_soup(pool, task(), run_dir=run, budget=Budget(candidates=50, soups=2), race=False, **settings)
+
+
+def accuracy(network: torch.nn.Module, rows: np.ndarray) -> float:
+    x, y = clouds(200, seed=1)
+    with torch.inference_mode():
+        return float((network.eval()(x).argmax(dim=1) == y)[rows].double().mean())
+
+
+@pytest.mark.parametrize("options", [{}, {"rank": 1}, {"merge": True}], ids=["stacked", "cut", "merged"])
+def test_the_reported_score_is_that_of_the_written_soup(tmp_path: Path, options) -> None:
+    folders = make_adapters(tmp_path / "runs", 4, base=tmp_path / "base", use_rslora=True)
+    pool = radin.Pool(folders, **options)
+    result = soup_of(pool, tmp_path / "run", lam=5.0)
+    best = result.leaderboard[0]
+    network = start()
+    if options.get("merge"):
+        network.load_state_dict(load_file(result.soup))
+    else:
+        network = peft.PeftModel.from_pretrained(network, result.soup)
+    assert accuracy(network, task().split[0]) == pytest.approx(best.value, abs=1e-12)
+    again = soup_of(radin.Pool(folders, **options), tmp_path / "run", lam=5.0)
+    assert again.spent.passes == 4 and [one.value for one in again.leaderboard] == [
+        one.value for one in result.leaderboard
+    ]
+
+
+def test_soups_of_adapters_are_filled_in_place_and_score_as_when_loaded(tmp_path: Path) -> None:
+    pool = radin.Pool(make_adapters(tmp_path / "runs", 3))
+    with radin.Verifier(pool, task(), tmp_path / "run") as verifier:
+        assert not verifier.remarks  # one base served all
+        logits = verifier.logits(radin.Recipe.uniform(pool.names))
+    soup = radin.average(pool, list(pool.names), tmp_path / "soup")
+    with torch.inference_mode():
+        expected = peft.PeftModel.from_pretrained(start(), soup)(clouds(200, seed=1)[0]).numpy()
+    np.testing.assert_allclose(logits, expected, atol=1e-6)
+
+
+def test_another_rank_is_another_run(tmp_path: Path) -> None:
+    folders = make_adapters(tmp_path / "runs", 3)
+    soup_of(radin.Pool(folders), tmp_path / "run")
+    with pytest.raises(RunDirError, match="rank"):
+        soup_of(radin.Pool(folders, rank=1), tmp_path / "run")
+
+
+def test_a_network_without_the_bases_weights_is_told(tmp_path: Path) -> None:
+    pool = radin.Pool(make_adapters(tmp_path / "runs", 2))
+    with pytest.raises(TaskError, match="another network each time"):
+        radin.make_soup(pool, Task(Network, clouds(60, seed=1), device="cpu"), run_dir=tmp_path / "run")
+    with pytest.raises(IncompatibleError, match="base"):
+        radin.make_soup(
+            pool, Task(lambda: torch.nn.Linear(6, 3), clouds(60, seed=1), device="cpu"), run_dir=tmp_path / "other"
+        )
+    assert not (tmp_path / "other" / "soup").exists()
+
+
+def test_adapters_that_lack_modules_are_told_in_the_result(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    folders = make_adapters(tmp_path / "runs", 3)
+    file = folders[2] / "adapter_model.safetensors"
+    save_file({name: one for name, one in load_file(file).items() if "layers.0" not in name}, file)
+    pool = radin.Pool(folders)
+    with radin.Verifier(pool, task(), tmp_path / "run") as verifier:
+        assert verifier.remarks == pool.notes and "layers.0" in verifier.remarks[0]
