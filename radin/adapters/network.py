@@ -90,7 +90,7 @@ def with_adapter(
             if isinstance(error, torch.OutOfMemoryError):
                 raise
             raise IncompatibleError(
-                f"{pool.paths[0]}: PEFT does not load it onto the task's network ({type(error).__name__}: {error}). "
+                f"{recipe}: PEFT does not load it onto the task's network ({type(error).__name__}: {error}). "
                 "build_model must return the base that the adapters were trained on, with its weights."
             ) from error
     _check_taken(network, pool, recipe)

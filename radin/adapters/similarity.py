@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from radin.adapters.factors import Factors
+from radin.adapters.merging import MergedPool
 from radin.adapters.pool import AdapterPool
 from radin.adapters.stacking import factors_of, values_of
 from radin.checkpoints import Reader
@@ -36,7 +37,8 @@ def update_products(pool: AdapterPool, progress: Progress = SILENT) -> Float64[n
         for key in pool.modules:
             _add_module(pool, key, readers, total)
             advance(1)
-        for name, info in pool.tensors.items():
+        whole = pool.whole_pool if isinstance(pool, MergedPool) else pool
+        for name, info in whole.tensors.items():
             if info.kind.family == "float":
                 values = np.stack([values_of(one, name, info).reshape(-1).astype(np.float64) for one in readers])
                 values -= values.mean(axis=0)  # what all share is no part of an update
