@@ -15,6 +15,7 @@ from radin.tasks.hugging_face import answers
 from radin.tasks.hugging_face.encoding import MASK, EncodedTexts
 from radin.tasks.hugging_face.library import import_transformers
 from radin.tasks.readers.tables import Table
+from radin.weights.configs import TOKENS
 
 #: Columns of texts by their usual names, in the order in which they are looked for.
 USUAL_TEXTS = (
@@ -36,6 +37,9 @@ USUAL_LABELS = ("label", "labels", "score", "target", "class")
 USUAL_TAGS = ("ner_tags", "tags", "labels", "pos_tags")
 USUAL_CHOICES = ("choices", "options", "endings")
 
+#: Files that a tokenizer is made of, one of which every tokenizer has.
+TOKENIZERS = ("tokenizer_config.json", *TOKENS)
+
 #: A tokenizer's limit that is no limit.
 ENDLESS = 1_000_000
 
@@ -48,18 +52,24 @@ def open_tokenizer(
     Raises:
         InputError: there is none; `Trainer` saves none unless it is given one.
     """
-    where = Path(model).expanduser() if tokenizer is None else tokenizer
+    where = Path(model).expanduser() if tokenizer is None else Path(tokenizer).expanduser()
+    if where.is_dir() and not any((where / name).is_file() for name in TOKENIZERS):
+        # The library would make an empty one up, by the model's type, which knows no word.
+        raise _no_tokenizer(where, "expected a tokenizer.json or a vocabulary in it")
     try:
         found = import_transformers().AutoTokenizer.from_pretrained(
-            where, local_files_only=True, trust_remote_code=trust_remote_code
+            where if where.is_dir() else str(tokenizer), local_files_only=True, trust_remote_code=trust_remote_code
         )
     except Exception as error:  # each tokenizer fails in a way of its own
         first = next(iter(str(error).strip().splitlines()), "")
-        raise InputError(
-            f"there is no tokenizer in {where} ({type(error).__name__}: {first}). Name the folder of the one that the "
-            "models were fine-tuned with."
-        ).mended_by(tokenizer="FOLDER") from error
+        raise _no_tokenizer(where, f"{type(error).__name__}: {first}") from error
     return found
+
+
+def _no_tokenizer(where: Path, why: str) -> InputError:
+    return InputError(
+        f"there is no tokenizer in {where} ({why}). Name the folder of the one that the models were fine-tuned with."
+    ).mended_by(tokenizer="FOLDER")
 
 
 class Encoder:
