@@ -38,6 +38,8 @@ EXEMPT = {
     "radin/evaluation/unchanged.py": "tested in test_evaluator",
     "radin/report/probes.py": "tested in test_diagnosis",
     "radin/evaluation/settings.py": "tested in test_quick_refusals and test_procedure",
+    "radin/tasks/hugging_face/library.py": "tested in test_task and test_without_transformers",
+    "radin/tasks/hugging_face/pictures.py": "tested in test_task",
     "radin/weights/compatibility.py": "tested in test_pool",
     "radin/weights/cuda_stream.py": "tested in test_filler",
     "radin/weights/loader.py": "tested in tests/evaluation/test_loading",

@@ -164,6 +164,10 @@ task_options = _with(
 )
 
 
+#: Ready tasks that read the folder of a model.
+OF_MODELS = ("transformers",)
+
+
 def check_several(pool: Pool) -> None:
     """Raises InputError for a pool of one."""
     if len(pool) == 1:
@@ -173,7 +177,9 @@ def check_several(pool: Pool) -> None:
         )
 
 
-def task_from(spec: str, arguments: Sequence[str], split: str | None, changes: Mapping[str, Any]) -> Task:
+def task_from(
+    spec: str, arguments: Sequence[str], split: str | None, changes: Mapping[str, Any], pool: Pool | None = None
+) -> Task:
     """The task that `task_options` describe.
 
     Arguments:
@@ -181,11 +187,14 @@ def task_from(spec: str, arguments: Sequence[str], split: str | None, changes: M
         arguments: `KEY=VALUE` each.
         split: one more argument of that name.
         changes: fields of the task to replace where they are not None.
+        pool: what it will be run on; of models' folders the first one is the argument `model` where none is given.
     """
     from radin.tasks.load import load_task
 
-    given = [*arguments, *([f"split={split}"] if split is not None else [])]
-    return load_task(spec, pairs(given, "--task-arg"), **changes)
+    given = pairs([*arguments, *([f"split={split}"] if split is not None else [])], "--task-arg")
+    if spec in OF_MODELS and pool is not None and pool.is_folders:
+        given.setdefault("model", str(pool.paths[0]))
+    return load_task(spec, given, **changes)
 
 
 def size(nbytes: int | float) -> str:

@@ -80,7 +80,7 @@ def command(
     from radin.report.diagnosis import diagnose
     from radin.report.picture import draw_diagnosis
 
-    task = task_from(spec, arguments, split, changes) if spec else None
+    task = task_from(spec, arguments, split, changes, pool) if spec else None
     with Bars() as bars:
         how: dict[str, Any] = {"run_dir": run_dir, "pretrained": start, "soups": soups, "batchnorm": batchnorm}
         found = diagnose(pool, task, **how, progress=bars)

@@ -47,7 +47,8 @@ SHOWN = 10
     "spec",
     required=True,
     metavar="TASK",
-    help="Function that makes the task, as FILE.py:FUNC or MODULE:FUNC, or a ready one: open_clip, timm, torchvision.",
+    help="Function that makes the task, as FILE.py:FUNC or MODULE:FUNC, or a ready one: open_clip, timm, torchvision, "
+    "transformers.",
 )
 @task_options
 @searcher_options
@@ -141,7 +142,7 @@ def command(
     from radin.evaluation.planning import plan
     from radin.procedure import make_soup
 
-    task = task_from(spec, arguments, split, changes)
+    task = task_from(spec, arguments, split, changes, pool)
     if only_plan:
         with Bars() as bars:
             planned = plan(pool, task, budget=budget, run_dir=run_dir, batchnorm=batchnorm, race=race, progress=bars)
