@@ -47,6 +47,7 @@ class AdapterFiller:
             InputError, CheckpointError, IncompatibleError: as `with_adapter` raises them.
         """
         base: nn.Module = cast(Any, self.network).unload()
+        self.network = base  # the last soup's factors are let go of before those of the next are made
         adapted = with_adapter(base, self.pool, as_recipe(self.pool, recipe), batchnorm=self.batchnorm)
         self.network = adapted.eval().requires_grad_(False)
         return self.network
@@ -80,12 +81,18 @@ def with_adapter(
     if isinstance(base, peft.PeftModel):
         raise TaskError("build_model must return the base alone, got a PeftModel: radin puts the adapters on it")
     device = next((one.device for one in base.parameters()), torch.device("cpu"))
-    with tempfile.TemporaryDirectory(prefix="radin-") as place, torch.random.fork_rng(devices=[]):
+    with (
+        tempfile.TemporaryDirectory(prefix="radin-", ignore_cleanup_errors=True) as place,
+        torch.random.fork_rng(devices=[]),
+    ):
         folder = write_adapter(pool, recipe, Path(place) / "adapter", batchnorm=batchnorm, replace=replace)
         try:
             with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", category=FutureWarning)  # between the libraries
                 warnings.filterwarnings("error", message="Found missing adapter keys")
-                network: nn.Module = peft.PeftModel.from_pretrained(base, folder, torch_device=str(device))
+                # The factors are taken over from the file, so that they are in memory once.
+                how = {"torch_device": str(device), "low_cpu_mem_usage": True}
+                network: nn.Module = peft.PeftModel.from_pretrained(base, folder, **how)
         except Exception as error:  # PEFT raises whatever it likes
             if isinstance(error, torch.OutOfMemoryError):
                 raise

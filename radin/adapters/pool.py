@@ -212,6 +212,11 @@ class AdapterPool(Pool):
         """Whether soups are folders: adapters are."""
         return True
 
+    @property
+    def model_folder(self) -> Path | None:
+        """The base's folder, if it is at hand."""
+        return self.base.place if self.base.place is not None and self.base.place.is_dir() else None
+
     def write_folder(self, recipe: Recipe, target: Path, **how: Any) -> Path:
         """Writes a soup as a folder that PEFT loads; see `radin.adapters.writing.write_adapter`."""
         from radin.adapters.writing import write_adapter

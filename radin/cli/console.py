@@ -187,13 +187,14 @@ def task_from(
         arguments: `KEY=VALUE` each.
         split: one more argument of that name.
         changes: fields of the task to replace where they are not None.
-        pool: what it will be run on; of models' folders the first one is the argument `model` where none is given.
+        pool: what it will be run on; its first folder with a config is the argument `model` where none is given: that
+            of the first ingredient, or of the adapters' base.
     """
     from radin.tasks.load import load_task
 
     given = pairs([*arguments, *([f"split={split}"] if split is not None else [])], "--task-arg")
-    if spec in OF_MODELS and pool is not None and pool.is_folders:
-        given.setdefault("model", str(pool.paths[0]))
+    if spec in OF_MODELS and pool is not None and pool.model_folder is not None:
+        given.setdefault("model", str(pool.model_folder))
     return load_task(spec, given, **changes)
 
 

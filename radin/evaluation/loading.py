@@ -189,7 +189,7 @@ class Networks:
         """A new network with the weights of a recipe, loaded as the task loads them."""
         if isinstance(self.pool, AdapterPool) and not self.pool.merge:
             how: dict[str, Any] = {"batchnorm": self.batchnorm, "replace": replace}
-            return self.task.ready(with_adapter(self._fresh(), self.pool, recipe, **how))
+            return self.task.ready(with_adapter(self._base(self.pool), self.pool, recipe, **how))
         tensors = soup_tensors(self.pool, recipe, batchnorm=self.batchnorm, replace=replace)
 
         def load(network: nn.Module) -> None:
@@ -201,6 +201,20 @@ class Networks:
         network = self._fresh()
         load(network)
         return self.task.ready(network)
+
+    def _base(self, pool: AdapterPool) -> nn.Module:
+        """A new network with the weights of the adapters' base.
+
+        A task that builds networks with any weights has a `load`, by which it gets those of the base's files.
+        """
+        network = self._fresh()
+        if self.task.load is not None and pool.base.place is not None:
+            base = pool.base.pool()
+            try:
+                self.task.load_into(network, named_for(network, base, base.state_dict(0)))
+            except IncompatibleError as error:
+                raise IncompatibleError(f"{base.paths[0]}: {error.message}").mended_by(**error.mend) from error
+        return network
 
     def _by_hook(self, network: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
         try:

@@ -176,6 +176,11 @@ class Pool(metaclass=_Kinds):
 
         return Mixer(self, recipe, **how)
 
+    @property
+    def model_folder(self) -> Path | None:
+        """A folder with the config and the tokenizer of the ingredients' network, if any is known."""
+        return self.paths[0] if self.is_folders else None
+
     def write_folder(self, recipe: Recipe, target: Path, **how: Any) -> Path:
         """Writes a soup as a folder; of pools whose soups can be one, see `is_folders`. `how` as for `write_folder`."""
         from radin.weights.folder_output import write_folder
