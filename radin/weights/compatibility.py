@@ -53,8 +53,8 @@ def _refuse_adapters(checkpoint: Checkpoint) -> None:
             raise IncompatibleError(
                 f"{checkpoint.path}: tensor {shown(name)} is a factor of an adapter ({kind}). Factors cannot be "
                 f"averaged one by one: the average of A times the average of B is not the average of B·A. Give the "
-                f"folder of PEFT with its adapter_config.json, which says their scale, or merge each adapter into its base "
-                f"weights first (PEFT: model.merge_and_unload()) and give the merged checkpoints."
+                f"folder of PEFT with its adapter_config.json, which says their scale, or merge each adapter into its "
+                f"base weights first (PEFT: model.merge_and_unload()) and give the merged checkpoints."
             )
 
 
