@@ -204,7 +204,7 @@ class AdapterPool(Pool):
         found = {module.a: TensorInfo(a.dtype, (rank, *a.shape[1:]))}
         found[module.b] = TensorInfo(b.dtype, (b.shape[0], rank, *b.shape[2:]))
         if self.has_bias(recipe):
-            found[bias_of(module)] = TensorInfo(b.dtype, b.shape[:1])
+            found[f"{module.key}.lora_B.bias"] = TensorInfo(b.dtype, b.shape[:1])
         return found
 
     @property
@@ -228,11 +228,6 @@ class AdapterPool(Pool):
         from radin.adapters.stacking import FactorMixer
 
         return FactorMixer(self, recipe, **how)
-
-
-def bias_of(module: Module) -> str:
-    """The name of the bias of a module's second factor, whether it has one or not."""
-    return f"{module.key}.lora_B.bias"
 
 
 def _check_options(weights: str | None, prefix: str | None, reorder: bool, rank: int | None, merge: bool) -> None:

@@ -1,12 +1,13 @@
-"""The soup of adapters as an adapter: stacked factors, in memory; all other tensors as of any pool."""
+"""The soup of adapters as an adapter: stacked factors, module by module; all other tensors as of any pool."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from radin.adapters.adapter import Module
 from radin.adapters.factors import Energy, Factors, stacked, truncated
@@ -17,16 +18,23 @@ from radin.errors import IncompatibleError
 from radin.recipe import Recipe
 from radin.weights.merge_plan import Step
 from radin.weights.mixer import Mixer
+from radin.weights.tiling import Workspace
 
 if TYPE_CHECKING:
     from radin.adapters.pool import AdapterPool
+
+
+#: Modules whose stacked factors are held at a time: one for each thread that writes.
+HELD = 4
 
 
 class FactorMixer(Mixer):
     """The soup of one recipe of adapters.
 
     Every product is formed in float32 (float64 for float64): A' is the members' A as it is, B' the members' B times
-    weight and scale, rounded to the stored dtype at the end. A soup of one adapter, not cut, is a copy.
+    weight and scale, rounded to the stored dtype at the end. A soup of one adapter, not cut, is a copy. Stacked factors
+    are made when they are asked for, those of a few modules at a time; cut ones are small, and made beforehand, since
+    what is lost is a note.
 
     Arguments:
         pool: the adapters.
@@ -47,8 +55,12 @@ class FactorMixer(Mixer):
         keep: Collection[str] | None = None,
         readers: Mapping[int, Reader] | None = None,
     ) -> None:
+        self._adapters = pool
         super().__init__(pool, recipe, batchnorm=batchnorm, replace=replace, keep=keep, readers=readers)
         self.energy = Energy()
+        self._home: dict[str, str] = {}
+        self._recent: dict[str, dict[str, UInt8[np.ndarray, " bytes"]]] = {}
+        self._lock = threading.Lock()
         try:
             self._add_factors(pool)
         except BaseException:
@@ -61,22 +73,59 @@ class FactorMixer(Mixer):
             parts = [part for module in pool.adapters[only].modules.values() for part in module.parts]
             self.steps += [Step(part, pool.tensors_of(only)[part], "copy", (only,)) for part in parts]
             return
-        header, ranks = pool.header(self.recipe), pool.ranks(self.recipe)
-        for key, rank in ranks.items():
-            module, total = pool.modules[key], soup_factors(pool, key, self.recipe, self._readers)
-            factors, energy = truncated(total, rank)
-            self.energy += energy
-            self._give(module.a, header[module.a], factors.a)
-            self._give(module.b, header[module.b], factors.b)
-            bias = f"{key}.lora_B.bias"
-            if bias in header:
-                self._give(bias, header[bias], soup_bias(pool, key, self.recipe, self._readers))
+        self._header, self._ranks = pool.header(self.recipe), pool.ranks(self.recipe)
+        for key in self._ranks:
+            parts = [part for part in parts_of(pool.modules[key]) if part in self._header]
+            self.steps += [Step(part, self._header[part], "given") for part in parts]
+            if pool.rank is None:
+                self._home |= dict.fromkeys(parts, key)
+            else:
+                self._given |= self._made(pool, key)
         if pool.rank is not None:
             self.notes |= {"radin.rank": str(pool.rank), "radin.lost": repr(self.energy.share)}
 
-    def _give(self, name: str, info: TensorInfo, values: np.ndarray) -> None:
-        self._given[name] = to_bytes(name, info, values)
-        self.steps.append(Step(name, info, "given"))
+    def tile(
+        self, step: Step, start: int, stop: int, space: Workspace, out: UInt8[np.ndarray, " bytes"] | None = None
+    ) -> UInt8[np.ndarray, " bytes"]:
+        """Elements `start` to `stop` of one tensor of the soup; see `Mixer.tile`."""
+        if step.name not in self._home:
+            return super().tile(step, start, stop, space, out)
+        width = step.info.kind.itemsize
+        result = self._module(self._home[step.name])[step.name][start * width : stop * width]
+        if out is None:
+            return result
+        np.copyto(out, result)
+        return out
+
+    def _module(self, key: str) -> dict[str, UInt8[np.ndarray, " bytes"]]:
+        """The stacked factors of one module, kept until a few others were asked for."""
+        with self._lock:
+            if key not in self._recent:
+                while len(self._recent) >= HELD:
+                    del self._recent[next(iter(self._recent))]
+                self._recent[key] = self._made(self._adapters, key)
+            return self._recent[key]
+
+    def _made(self, pool: AdapterPool, key: str) -> dict[str, UInt8[np.ndarray, " bytes"]]:
+        """The bytes of all tensors of one module."""
+        module = pool.modules[key]
+        factors, energy = truncated(soup_factors(pool, key, self.recipe, self._readers), self._ranks[key])
+        self.energy += energy
+        made = {module.a: factors.a, module.b: factors.b}
+        bias = bias_of(module)
+        if bias in self._header:
+            made[bias] = soup_bias(pool, key, self.recipe, self._readers)
+        return {name: to_bytes(name, self._header[name], values) for name, values in made.items()}
+
+
+def parts_of(module: Module) -> list[str]:
+    """Names of the tensors that a soup may have in a module."""
+    return [module.a, module.b, bias_of(module)]
+
+
+def bias_of(module: Module) -> str:
+    """The name of the bias of a module's second factor, whether it has one or not."""
+    return f"{module.key}.lora_B.bias"
 
 
 def soup_factors(pool: AdapterPool, key: str, recipe: Recipe, readers: Mapping[int, Reader]) -> Factors:
