@@ -72,7 +72,8 @@ def truncated(product: Factors, rank: int) -> tuple[Factors, Energy]:
         rank: of the result, at least 1; a product of no larger rank is returned as it is.
     """
     if product.rank <= rank:
-        return product, Energy()
+        b, a = product.b.astype(np.float64), product.a.astype(np.float64)
+        return product, Energy(float(((b.T @ b) * (a @ a.T)).sum()))
     left, right = np.linalg.qr(product.b.astype(np.float64)), np.linalg.qr(product.a.T.astype(np.float64))
     u, values, v = np.linalg.svd(left.R @ right.R.T, full_matrices=False)
     squares: Float64[np.ndarray, " r"] = values**2

@@ -42,7 +42,7 @@ class FactorMixer(Mixer):
         batchnorm, replace, keep, readers: as for `Mixer`, of tensors that are no factors.
 
     Attributes:
-        energy: of the update, and what cutting the rank lost.
+        energy: of the update, where its rank is cut, and what that lost.
     """
 
     def __init__(
@@ -109,8 +109,10 @@ class FactorMixer(Mixer):
     def _made(self, pool: AdapterPool, key: str) -> dict[str, UInt8[np.ndarray, " bytes"]]:
         """The bytes of all tensors of one module."""
         module = pool.modules[key]
-        factors, energy = truncated(soup_factors(pool, key, self.recipe, self._readers), self._ranks[key])
-        self.energy += energy
+        factors = soup_factors(pool, key, self.recipe, self._readers)
+        if pool.rank is not None:
+            factors, energy = truncated(factors, self._ranks[key])
+            self.energy += energy
         made = {module.a: factors.a, module.b: factors.b}
         bias = bias_of(module)
         if bias in self._header:

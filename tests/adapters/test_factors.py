@@ -30,9 +30,9 @@ def test_the_cut_is_the_best_there_is(outputs: int, inputs: int, rank: int, cut:
     whole = product.b @ product.a
     u, values, v = np.linalg.svd(whole, full_matrices=False)
     nearest = (u[:, :cut] * values[:cut]) @ v[:cut]
+    assert energy.total == pytest.approx((values**2).sum(), abs=1e-9)
     if less.rank < rank:
         assert less.rank == cut
-        assert energy.total == pytest.approx((values**2).sum(), abs=1e-9)
         assert energy.lost == pytest.approx((values[cut:] ** 2).sum(), abs=1e-9)
         assert ((whole - less.b @ less.a) ** 2).sum() == pytest.approx(energy.lost, abs=1e-9)
     np.testing.assert_allclose(less.b @ less.a, nearest if cut < rank else whole, atol=1e-9)

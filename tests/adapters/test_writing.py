@@ -111,7 +111,7 @@ def test_biases_of_factors_are_weighted_and_scaled(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "soup" / "adapter_config.json").read_text())["lora_bias"] is True
 
 
-@pytest.mark.parametrize("rank", [1, 2, 4])
+@pytest.mark.parametrize("rank", [1, 2, 4, 7])
 def test_a_smaller_rank_gives_the_nearest_update_and_says_what_is_lost(tmp_path: Path, rank: int) -> None:
     folders = [write_adapter(tmp_path / f"run{i}", i, RANKS, table=2) for i in range(3)]
     weights = np.array([0.2, 0.3, 0.5])
