@@ -47,6 +47,7 @@ def show(found: Inspection) -> None:
     pool, ingredients = found.pool, found.ingredients
     cells = [[one.name, str(one.path), one.fingerprint[:12]] for one in ingredients]
     print_table("ingredients", ["name", "file", "sha256"], cells)
+    show_training(ingredients)
     taken: dict[str, list[str]] = {}
     for one in ingredients:
         taken.setdefault(_taken(one.origin), []).append(one.name)
@@ -58,6 +59,17 @@ def show(found: Inspection) -> None:
     for tensor, where in found.infinities.items():
         places = _where(where, ingredients)
         click.echo(f"note: {tensor!r} holds infinities in {places}: right in a mask, wrong in weights")
+
+
+def show_training(ingredients: Sequence[Inspected]) -> None:
+    """Prints what training runs noted of their checkpoints, if any did."""
+    names = list(dict.fromkeys(name for one in ingredients for name in one.training))
+    if names:
+        rows = [
+            [one.name, *(f"{one.training[name]:g}" if name in one.training else "" for name in names)]
+            for one in ingredients
+        ]
+        print_table("by their training runs", ["name", *names], rows, numbers=range(1, len(names) + 1))
 
 
 def _where(names: Sequence[str], ingredients: Sequence[Inspected]) -> str:
