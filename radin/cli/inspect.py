@@ -51,6 +51,7 @@ def show(found: Inspection) -> None:
     pool, ingredients = found.pool, found.ingredients
     cells = [[one.name, str(one.path), one.fingerprint[:12]] for one in ingredients]
     print_table("ingredients", ["name", "file", "sha256"], cells)
+    show_training(ingredients)
     if adapters := [one.origin["adapter"] for one in ingredients if "adapter" in one.origin]:
         show_adapters(found, adapters)
         return
@@ -79,6 +80,17 @@ def show_adapters(found: Inspection, adapters: Sequence[Mapping[str, Any]]) -> N
 
 def _range(ranks: Sequence[int]) -> str:
     return str(ranks[0]) if len(ranks) == 1 else f"{ranks[0]} to {ranks[-1]}"
+
+
+def show_training(ingredients: Sequence[Inspected]) -> None:
+    """Prints what training runs noted of their checkpoints, if any did."""
+    names = list(dict.fromkeys(name for one in ingredients for name in one.training))
+    if names:
+        rows = [
+            [one.name, *(f"{one.training[name]:g}" if name in one.training else "" for name in names)]
+            for one in ingredients
+        ]
+        print_table("by their training runs", ["name", *names], rows, numbers=range(1, len(names) + 1))
 
 
 def _where(names: Sequence[str], ingredients: Sequence[Inspected]) -> str:

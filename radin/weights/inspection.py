@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from radin.common.error_list import Complaints
@@ -13,6 +14,7 @@ from radin.errors import RadinError
 from radin.weights.nan_check import NotFinite
 from radin.weights.pool import Pool
 from radin.weights.survey import check_averageable, survey
+from radin.weights.training_state import training_metrics
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Inspected:
         same_as: an earlier ingredient of the same contents, or None.
         origin: what was taken of the file, see `radin.Pool.origin`.
         not_finite: its tensors that hold NaN or infinities.
+        training: its step and scores by its own training run, where its folder says so.
     """
 
     name: str
@@ -34,11 +37,13 @@ class Inspected:
     same_as: str | None
     origin: dict[str, Any]
     not_finite: tuple[NotFinite, ...]
+    training: Mapping[str, float] = MappingProxyType({})
 
     def to_json(self) -> dict[str, Any]:
         """Everything above as JSON holds it."""
         about = {"name": self.name, "path": str(self.path), "sha256": self.fingerprint, "same_as": self.same_as}
-        return about | self.origin | {"not_finite": [asdict(one) for one in self.not_finite]}
+        found = {"not_finite": [asdict(one) for one in self.not_finite], "training": dict(self.training)}
+        return about | self.origin | found
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,8 @@ def inspect(
         same = first.setdefault(fingerprint, name)
         surveys.append(survey(pool, i))
         twin = None if same == name else same
-        ingredients.append(Inspected(name, path, fingerprint, twin, pool.origin(i), surveys[-1].not_finite))
+        training = training_metrics(path) if path.is_dir() else {}
+        ingredients.append(Inspected(name, path, fingerprint, twin, pool.origin(i), surveys[-1].not_finite, training))
     check_averageable(pool, surveys, complaints)
     return Inspection(pool, tuple(ingredients), _settled(complaints))
 
