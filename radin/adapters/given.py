@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from radin.adapters.adapter import is_adapter
-from radin.checkpoints import checkpoints_in, natural
+from radin.checkpoints import checkpoints_in
 from radin.common.error_list import Complaints
+from radin.common.natural_order import natural
 from radin.errors import InputError
 
 
