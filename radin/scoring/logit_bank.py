@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote
@@ -13,7 +12,9 @@ import numpy as np
 from jaxtyping import Float, Int64, Shaped
 from numpy.typing import ArrayLike
 
+from radin.common.mapped import MappedArray
 from radin.common.natural_order import natural
+from radin.common.threads import Threads
 from radin.common.wording import counted
 from radin.errors import DataError, MissingFileError, NonFiniteError
 from radin.scoring.kinds import CLASSES, Asked, Choices, Kind, Positions, SeveralLabels, Values
@@ -148,9 +149,7 @@ class LogitBank:
         _check_shapes(kind, kept, arrays, chosen)
         numbers = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)
         bank = cls.of_samples(chosen, arrays, kept, kind, numbers)
-        with (
-            ThreadPoolExecutor() as pool
-        ):  # the first failure in the order of the ingredients is the one that is raised
+        with Threads() as pool:  # the first failure in the order of the ingredients is the one that is raised
             list(pool.map(lambda array, name: check_finite(kind, array, name), arrays, chosen))
             known = list(pool.map(are_probabilities, bank._arrays)) if kind.softmax else [False] * len(arrays)
         if probabilities == "log":
@@ -423,7 +422,7 @@ def _as_float_array(one: Any, name: str) -> np.ndarray:
         import torch
 
         return np.asarray(one.detach().cpu().view(torch.uint16).numpy())
-    array = np.asarray(one.detach().cpu() if hasattr(one, "detach") else one)
+    array = one if isinstance(one, MappedArray) else np.asarray(one.detach().cpu() if hasattr(one, "detach") else one)
     if array.dtype.newbyteorder("=") not in (np.float16, np.float32, np.float64):
         raise DataError(f"{name}: expected logits of a floating dtype, got {array.dtype}")
     return array
