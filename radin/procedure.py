@@ -28,7 +28,7 @@ from radin.report.comparison import Comparison, compare, control_value
 from radin.report.diagnosis import findings_of
 from radin.report.findings import search_facts, shortage_findings
 from radin.report.record import Record
-from radin.report.result import SOUP, Result
+from radin.report.result import Result, check_soup, soup_place
 from radin.report.verdict import best_ingredient
 from radin.report.verified_soup import VerifiedSoup, assess, ranked
 from radin.scoring.surrogate import Surrogate
@@ -36,7 +36,7 @@ from radin.searching.budget import Budget
 from radin.searching.driver import Shortlist, search
 from radin.searching.plugins import Searcher, SearchFunction
 from radin.tasks.task import Task
-from radin.weights.averaging import average, refuse_ingredients
+from radin.weights.averaging import average
 from radin.weights.pool import Pool
 
 #: Candidates that can be verified out of their turn. More changed nothing that was measured; they cost a second or so.
@@ -81,8 +81,8 @@ def make_soup(
             1 lets a soup of everything be one standard error worse and still be tried. The default, 0, is no prior: in
             `docs/results.md` no λ is better on all pools, and those above 0 are worse where ingredients are unequal.
         seed: of the searcher's randomness.
-        run_dir: holds logits, BatchNorm statistics, ledger, `soup.safetensors`, `leaderboard.json`, `report.html`,
-            a model card (`README.md`) and a picture.
+        run_dir: holds logits, BatchNorm statistics, ledger, `soup.safetensors` (of models' folders the folder `soup`),
+            `leaderboard.json`, `report.html`, a model card (`README.md`) and a picture.
         calibrate: learn from each verified soup how far real soups fall from their averaged logits, and choose the next
             one accordingly from the best `SHORTLIST` candidates, see `radin.evaluation.calibration`. False verifies
             the B best in order. The first soup is the same.
@@ -119,7 +119,7 @@ def make_soup(
     chosen, soups = check_settings(searcher, options, budget, lam, seed)
     settings: dict[str, Any] = {"lam": float(lam), "seed": int(seed)}  # numpy's numbers are none that JSON can hold
     learns, rule, shown = calibrate and soups > 1, race_settings(race), check_baselines(baselines, len(pool))
-    refuse_ingredients([Path(run_dir) / SOUP], pool.files)
+    check_soup(Path(run_dir) / soup_place(pool), pool.files, is_folder=pool.is_folders)
     with Verifier(pool, task, run_dir, batchnorm=batchnorm, race=rule or False, progress=progress) as verifier:
         surrogate = Surrogate(verifier.bank, task.metric, settings["lam"])
         taken = foreseen(shown, pool.names, verifier.names)
@@ -162,6 +162,7 @@ def make_soup(
             ingredients=pool.files,
             dropped=verifier.dropped,
             about=about_run(verifier, leaderboard[0].recipe, best_ingredient(leaderboard).recipe, shortlist),
+            is_folder=pool.is_folders,
             baselines=beside,
             findings=(*findings, *shortage_findings(shortlist, found, soups, len(verifier.names), len(taken))),
         )
@@ -205,10 +206,14 @@ def describe(winner: VerifiedSoup, verifier: Verifier, settings: dict[str, Any])
 
 
 def write_soup(winner: VerifiedSoup, verifier: Verifier, batchnorm: str) -> Path:
-    """Writes the winner's weights to the run folder, with the BatchNorm statistics that were recomputed for it."""
+    """Writes the winner's weights to the run folder, with the BatchNorm statistics that were recomputed for it.
+
+    Returns:
+        the file; the folder where the ingredients are models' folders.
+    """
     about = {"radin.metric": verifier.task.scored_by.name, "radin.score": repr(winner.value)}
-    path, statistics = verifier.folder.path / SOUP, verifier.recomputed(winner.recipe)
     pool = verifier.pool if winner.recipe.names == verifier.names else verifier.whole
+    path, statistics = verifier.folder.path / soup_place(pool), verifier.recomputed(winner.recipe)
     average(pool, winner.recipe, path, batchnorm=batchnorm, metadata=about, replace=statistics)
     return path
 

@@ -12,7 +12,7 @@ from radin.cli.mending import with_flags
 from radin.cli.screen import print_table, say
 from radin.common.wording import DASH, counted, decimal, shortened, signed
 from radin.report.cost import Bill
-from radin.report.record import SOUP, Interval, Record, Unseen
+from radin.report.record import Interval, Record, Unseen
 
 #: Rows of the leaderboard on the screen; `leaderboard.json` has them all.
 SHOWN = 10
@@ -98,7 +98,7 @@ def show_unseen(record: Record) -> None:
     if only.control:
         rows.append(["the same, BatchNorm statistics recomputed", *_cells(only.control)])
     rows += [[title, *_cells(one)] for title, one in only.baselines.items()]
-    title = f"on the {only.name}, {counted(only.samples, 'sample')}"
+    title = f"on the {only.name}, {counted(only.samples, only.unit)}"
     print_table(title, ["", record.metric, "95 % interval"], rows, numbers=(1,))
     if only.p_value is not None:
         say(f"Difference {signed(only.difference)}, p = {only.p_value:.3g} ({only.test}).")
@@ -207,7 +207,7 @@ def _replaced(earlier: Mapping[str, Any]) -> str:
 def show_files(record: Record, target: str | None) -> None:
     """Prints where the winner and the documents lie."""
     label = "Soup" if record.winner.is_soup else "The best ingredient, copied"
-    click.echo(f"{label}: {target or record.folder / SOUP}")
+    click.echo(f"{label}: {target or record.soup}")
     for name, words in FILES.items():
         if (record.folder / name).exists():
             click.echo(f"{words}: {record.folder / name}")

@@ -18,6 +18,9 @@ LEADERBOARD = "leaderboard.json"
 #: The winner's file in the run folder.
 SOUP = "soup.safetensors"
 
+#: The winner's folder there, where the ingredients are folders of models or adapters.
+SOUP_FOLDER = "soup"
+
 #: The version of `leaderboard.json`. Version 1, of radin 0.1, had no such field, and `score` was the metric's value.
 VERSION = 2
 
@@ -138,6 +141,7 @@ class Unseen:
         selected: whether these data selected the winner.
         remarks: what to know of these numbers.
         baselines: values of other soups with intervals, by their titles.
+        unit: what the samples are: `sample`, or `group` where samples come in groups.
     """
 
     name: str
@@ -150,6 +154,7 @@ class Unseen:
     selected: bool
     remarks: tuple[str, ...] = ()
     baselines: Mapping[str, Interval] = field(default_factory=dict)
+    unit: str = "sample"
 
     @classmethod
     def of(cls, given: Mapping[str, Any], baselines: Mapping[str, Interval]) -> Unseen:
@@ -167,6 +172,7 @@ class Unseen:
             selected=given["data"] == "selection",
             remarks=tuple(given.get("remarks", ())),
             baselines=baselines,
+            unit=given.get("unit", "sample"),
         )
 
     @property
@@ -207,6 +213,11 @@ class Record:
             _ = self.leaderboard, self.verified, self.unseen, self.best_ingredient
         except (KeyError, TypeError, AttributeError, StopIteration) as error:
             raise RunDirError(f"{self.file} is no leaderboard of radin's: {_said(error)}") from error
+
+    @property
+    def soup(self) -> Path:
+        """The winner's weights in the run folder: a file, or a folder where the ingredients are folders."""
+        return self.folder / str(self.document.get("soup", SOUP))
 
     @classmethod
     def read(cls, folder: str | os.PathLike[str]) -> Record:
