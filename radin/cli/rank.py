@@ -118,9 +118,7 @@ def show(ranking: Ranking, folders: Sequence[str], samples: str) -> None:
     if held_back and samples == "all":
         click.echo(f"Note: ranked on all {ranking.n_samples:,} samples of a run, those held back included.")
     elif held_back:
-        click.echo(
-            f"Ranked on the {ranking.n_samples:,} samples that select in that run; --samples all takes the others, too."
-        )
+        click.echo(f"Ranked on the {ranking.n_samples:,} samples that select in that run.")
 
 
 def _title(folder: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -185,7 +186,7 @@ def show_result(result: Result, target: str | None = None) -> None:
         [
             str(place),
             f"{entry.value:.4f}",
-            f"{entry.ensemble_value:.4f}" if entry.recipe.size > 1 else "",
+            "" if entry.recipe.size == 1 or isnan(entry.ensemble) else f"{entry.ensemble_value:.4f}",
             str(entry.recipe.size),
         ]
         for place, entry in enumerate(shown, start=1)

@@ -31,6 +31,11 @@ def test_what_was_dropped_is_named_and_the_bill_is_in_rows(
     assert re.search(r"uniform\b.* 1 .* 6 ", out)  # one real soup, of all six
     assert "1 pass for baselines alone" in said
     assert re.search(r"[0-9,]+ held-back rows of networks that were compared", said)
+    assert not re.search(r"\bnan\b", out)
+    code, out, _ = run(capsys, "diagnose", *soup[1:])
+    assert code == 0
+    assert "a race dropped run1 and run4" in " ".join(out.split())
+    assert (folder / "diagnosis.png").exists()
     _, out, _ = run(capsys, *soup, "--race", "--soups", 2, "--baselines", "none")
     assert "baselines beside the winner" not in out
     code, _, err = run(capsys, *soup, "--baselines", "uniform,gredy")
