@@ -2,15 +2,18 @@
 
 import json
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from helpers.processes import options
 from helpers.small import SAMPLES, Network, clouds, make_pool, task
 from safetensors.torch import load_file, save_file
 
 import radin
+from benchmarks.faults.nursery import Nursery, Stop
 from radin.common.files import digest_of
 from radin.errors import DataError, IncompatibleError, RunDirError, TaskError
 from radin.evaluation.evaluator import Evaluator
@@ -114,12 +117,15 @@ def test_a_folder_without_a_completed_pass_takes_other_inputs_and_forgets_the_fi
 
 
 def test_a_pass_that_was_complete_when_its_process_was_killed_binds_the_folder(
-    checkpoints: list[Path], folder: RunFolder
+    nursery: Nursery, checkpoints: list[Path], tmp_path: Path
 ) -> None:
-    evaluator(checkpoints[:1], folder).collect()
-    folder.ledger._execute("UPDATE evaluations SET state = 'running'")
-    with pytest.raises(RunDirError, match="the data differs"):
-        evaluator(checkpoints, folder, samples=SAMPLES - 1).collect()
+    run, complete = tmp_path / "run", Stop("SIGKILL", before="os.remove */logits/.index.json.*.part")
+    assert nursery.radin(*options(checkpoints, run), stop=complete).status == -signal.SIGKILL
+    with RunFolder(run) as folder:
+        assert folder.ledger.count("pass") == 0
+        with pytest.raises(RunDirError, match="the data differs"):
+            evaluator(checkpoints, folder, samples=SAMPLES - 1).collect()
+        assert (folder.ledger.count("pass"), folder.ledger.count("pass", "lost")) == (1, 0)
 
 
 def test_a_changed_checkpoint_is_another_run(tmp_path: Path, folder: RunFolder) -> None:
@@ -261,13 +267,10 @@ def test_what_was_running_is_settled(checkpoints: list[Path], folder: RunFolder)
     one = evaluator(checkpoints, folder)
     one.collect()
     finished = one.key(one.evaluation(radin.Recipe.subset(one.pool.names, [0])))
-    for key in (finished, digest_of("cut short")):
-        insert = (
-            "INSERT INTO evaluations (kind, key, label, state, rows, started) VALUES ('pass', ?, '', 'running', 1, 0)"
-        )
-        folder.ledger._execute(insert, key)
-    evaluator(checkpoints, folder).collect()
-    assert (folder.ledger.count("pass"), folder.ledger.count("pass", "lost")) == (len(checkpoints) + 1, 1)
+    with folder.ledger.charge("pass", finished, "", 1), folder.ledger.charge("pass", digest_of("cut short"), "", 1):
+        assert folder.ledger.count("pass") == len(checkpoints)
+        evaluator(checkpoints, folder).collect()
+        assert (folder.ledger.count("pass"), folder.ledger.count("pass", "lost")) == (len(checkpoints) + 1, 1)
 
 
 def test_leftovers_of_a_killed_process_go_and_nothing_else(checkpoints: list[Path], folder: RunFolder) -> None:

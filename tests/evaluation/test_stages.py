@@ -2,19 +2,19 @@
 
 import json
 import signal
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from helpers.processes import command, start, wait_for
+from helpers.processes import options, when_written, while_writing
 from helpers.small import task
 from helpers.unequal import SAMPLES, make_unequal_pool
 from safetensors.torch import load_file
 from torch.utils.data import DataLoader, TensorDataset, default_collate
 
 import radin
+from benchmarks.faults.nursery import Nursery
 from radin.errors import InputError
 from radin.evaluation.stages import against_race, race_settings
 
@@ -211,32 +211,23 @@ def test_a_plan_gives_the_range_and_counts_what_is_stored(paths: list[Path], tmp
 
 
 def test_killed_at_several_moments_it_has_the_same_survivors_and_the_same_soup(
-    paths: list[Path], tmp_path: Path
+    nursery: Nursery, paths: list[Path], tmp_path: Path
 ) -> None:
     run, calm = tmp_path / "run", tmp_path / "calm"
-    moments = [  # in the first stage, in the last, in a soup
-        lambda: any((run / "partial").glob("run2*.npy")),
-        lambda: (run / "logits" / "run0.npy").exists(),
-        lambda: any((run / "soups").glob("*.part")),
+    moments = [  # in the first stage, after the last, in a soup
+        while_writing("partial/run2*.npy"),
+        when_written("logits/run0.npy"),
+        when_written("soups/soup-*.npy"),
     ]
-
-    def call(folder: Path) -> list[str]:
-        return [*command(paths, folder, pause=0.02), "--task-arg", f"samples={SAMPLES}", "--race"]
-
-    for reached in moments:
-        process = start(call(run))
-        wait_for(reached, process)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-    results = [
-        json.loads(subprocess.run(call(one), check=True, capture_output=True, text=True).stdout) for one in (run, calm)
-    ]
-    resumed, expected = results
+    more = ("--task-arg", f"samples={SAMPLES}", "--race")
+    for moment in moments:
+        assert nursery.radin(*options(paths, run, *more), stop=moment).status == -signal.SIGKILL
+    resumed, expected = (json.loads(nursery.radin(*options(paths, one, *more)).output) for one in (run, calm))
     assert expected["dropped"]
     for part in ("best", "leaderboard", "verified", "report", "settings", "dropped"):
         assert resumed[part] == expected[part]
     assert (run / "soup.safetensors").read_bytes() == (calm / "soup.safetensors").read_bytes()
     for part in ("passes", "passes_worth", "held_back_rows", "soups"):
         assert resumed["spent"][part] == expected["spent"][part]
-    assert resumed["spent"]["lost"] <= len(moments)
+    assert resumed["spent"]["lost"] == len(moments)
     assert expected["spent"]["lost"] == 0
