@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from radin.cli.console import json_option, pairs, print_json, searcher_options
-from radin.cli.screen import print_table, show_warnings
+from radin.cli.screen import print_table, say, show_warnings
+from radin.cli.summary import SHORT_NAME, weights_text
 from radin.common.bars import Bars
-from radin.common.wording import counted, enumerated
+from radin.common.wording import DASH, counted, enumerated, shortened
 from radin.errors import InputError
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def command(
     absent = [name for folder in folders for name in absent_from(Path(folder))]
     print_json(ranking.to_json() | {"absent": absent}) if as_json else show(ranking, folders, samples)
     if absent and not as_json:
-        click.echo(f"Not ranked, since a race dropped them before their logits were complete: {enumerated(absent)}.")
+        say(f"Not ranked, since a race dropped them before their logits were complete: {enumerated(absent)}.")
 
 
 def show(ranking: Ranking, folders: Sequence[str], samples: str) -> None:
@@ -106,19 +107,23 @@ def show(ranking: Ranking, folders: Sequence[str], samples: str) -> None:
         [str(place), f"{one.value:.4f}", f"{sign * one.score:.4f}", str(one.recipe.size)]
         for place, one in enumerate(ranking.recipes, start=1)
     ]
+    if all(cell[1] == cell[2] for cell in cells):  # without a prior the second column would repeat the first
+        cells = [[*cell[:2], DASH, *cell[3:]] for cell in cells]
     columns = ["", f"{ranking.metric} of averaged logits", "with prior", "size"]
-    print_table("shortlist", columns, cells, numbers=range(4), recipes=[str(one.recipe) for one in ranking.recipes])
+    short = shortened(ranking.best_ingredient.recipe.names, SHORT_NAME)
+    recipes = [weights_text(one.recipe.to_json(), short) for one in ranking.recipes]
+    print_table("shortlist", columns, cells, numbers=range(4), recipes=recipes)
     single, found = ranking.best_ingredient, ranking.shortlist
-    click.echo(f"Best single ingredient: {single.recipe.member_names[0]}, {single.value:.4f}.")
-    click.echo(f"{counted(found.charged, 'candidate')} scored, {found.seconds:.1f} s, stopped: {found.stopped}.")
+    say(f"Best single ingredient: {single.recipe.member_names[0]}, {single.value:.4f}.")
+    say(f"{counted(found.charged, 'candidate')} scored, {found.seconds:.1f} s, stopped: {found.stopped}.")
     show_warnings(ranking.findings, command)
     if ranking.note:
-        click.echo(f"Note: {ranking.note}.")
+        say(f"Note: {ranking.note}.")
     held_back = any((Path(folder) / SPLIT).exists() for folder in folders)
     if held_back and samples == "all":
-        click.echo(f"Note: ranked on all {ranking.n_samples:,} samples of a run, those held back included.")
+        say(f"Note: ranked on all {ranking.n_samples:,} samples of a run, those held back included.")
     elif held_back:
-        click.echo(f"Ranked on the {ranking.n_samples:,} samples that select in that run.")
+        say(f"Ranked on the {ranking.n_samples:,} samples that select in that run.")
 
 
 def _title(folder: str) -> str:

@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from radin.common.files import digest_of, write_json, written_aside
+from radin.common.mapped import MappedArray
 
 #: Characters that file names hold as they are.
 PLAIN = " !#$&'()+,;=@[]{}~"
@@ -26,8 +27,7 @@ PLAIN = " !#$&'()+,;=@[]{}~"
 #: temporary name of a file while it is written.
 LONGEST = 220
 
-#: Bytes of a folder's arrays that are held in memory; those beyond are memory-mapped. Chosen by hand. An array in
-#: memory cannot vanish under a running process, as a mapped file does when somebody truncates it.
+#: Bytes of a folder's arrays that are held in memory; those beyond are memory-mapped. Chosen by hand.
 HELD = 1 << 26
 
 INDEX = "index.json"
@@ -166,7 +166,7 @@ class ArrayFolder:
         size = file.stat().st_size
         if self._held + size > HELD:
             _check(file, checksum)
-            return np.load(file, mmap_mode="r", allow_pickle=False)
+            return MappedArray.load(file)
         content = file.read_bytes()
         _compare(hashlib.sha256(content), checksum)
         array: np.ndarray = np.load(io.BytesIO(content), allow_pickle=False)

@@ -194,7 +194,7 @@ class Networks:
         load(network)
         return self.task.ready(network)
 
-    def _by_hook(self, network: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
+    def _by_hook(self, network: nn.Module, tensors: dict[str, Any]) -> None:
         try:
             self.task.load_into(network, tensors)
         except IncompatibleError as error:

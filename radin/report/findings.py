@@ -72,8 +72,9 @@ class Finding:
         return f"{self.message} Try {', '.join(f'{name}={value!r}' for name, value in self.mend.items())}."
 
     def to_json(self) -> dict[str, Any]:
-        """Kind, ingredient, text and mend as JSON holds them."""
-        return {"kind": self.kind, "ingredient": self.ingredient, "text": self.text, "mend": dict(self.mend)}
+        """All of it as JSON holds it, and the text."""
+        about = {"kind": self.kind, "ingredient": self.ingredient, "text": self.text}
+        return about | {"message": self.message, "mend": dict(self.mend)}
 
 
 def weight_findings(gram: Gram) -> list[Finding]:

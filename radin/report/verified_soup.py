@@ -103,6 +103,9 @@ class VerifiedSoup(Scored):
             "ensemble_value": None if math.isnan(self.ensemble) else self.ensemble_value,
             "ensemble": None if math.isnan(self.ensemble) else self.ensemble,
             "nll": self.nll,
+            "gap_error": self.gap_error,
+            "ahead": self.ahead if self.recipe.size > 1 else None,
+            "ahead_error": self.ahead_error if self.recipe.size > 1 else None,
             "size": self.recipe.size,
             "recipe": self.recipe.to_json(),
         }

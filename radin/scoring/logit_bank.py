@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote
@@ -13,7 +12,9 @@ import numpy as np
 from jaxtyping import Float, Int64, Shaped
 from numpy.typing import ArrayLike
 
+from radin.common.mapped import MappedArray
 from radin.common.natural_order import natural
+from radin.common.threads import Threads
 from radin.common.wording import counted
 from radin.errors import DataError, MissingFileError, NonFiniteError
 from radin.scoring.logit_folder import SPLIT, check_whole, load_array, selecting_rows
@@ -95,9 +96,7 @@ class LogitBank:
         _check_count(checked, arrays, "labels")
         n_classes = int(arrays[0].shape[-1])
         check_labels(checked, n_classes, chosen[0])
-        with (
-            ThreadPoolExecutor() as pool
-        ):  # the first failure in the order of the ingredients is the one that is raised
+        with Threads() as pool:  # the first failure in the order of the ingredients is the one that is raised
             list(pool.map(lambda array, name: check_logits(array, name, len(checked), n_classes), arrays, chosen))
             known = list(pool.map(are_probabilities, arrays))
         if probabilities == "log":
@@ -320,7 +319,7 @@ def _as_float_array(one: Any, name: str) -> np.ndarray:
         import torch
 
         return np.asarray(one.detach().cpu().view(torch.uint16).numpy())
-    array = np.asarray(one.detach().cpu() if hasattr(one, "detach") else one)
+    array = one if isinstance(one, MappedArray) else np.asarray(one.detach().cpu() if hasattr(one, "detach") else one)
     if array.dtype.newbyteorder("=") not in (np.float16, np.float32, np.float64):
         raise DataError(f"{name}: expected logits of a floating dtype, got {array.dtype}")
     return array

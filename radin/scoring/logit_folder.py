@@ -14,6 +14,7 @@ from jaxtyping import Int64
 
 from radin.common.array_folder import file_checksums
 from radin.common.files import digest_of, write_json, written_aside
+from radin.common.mapped import MappedArray
 from radin.errors import DataError
 
 #: Tells, beside the logits of a run, which samples selected.
@@ -106,7 +107,7 @@ def check_whole(folder: Path, files: Iterable[Path]) -> None:
 def load_array(file: Path) -> np.ndarray:
     """The array in a `.npy` file, memory-mapped."""
     try:
-        return np.load(file, mmap_mode="r", allow_pickle=False)
+        return MappedArray.load(file)
     except (ValueError, EOFError, OSError) as error:
         raise DataError(f"{file}: expected a numpy array (.npy), could not read it: {error}") from error
 

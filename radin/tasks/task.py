@@ -186,7 +186,7 @@ class Task:
         """A network as `build_model` returns it, on the task's device, ready for inference."""
         return self.ready(self.build())
 
-    def load_into(self, network: torch.nn.Module, tensors: dict[str, torch.Tensor]) -> None:
+    def load_into(self, network: torch.nn.Module, tensors: dict[str, Any]) -> None:
         """Gives a network tensors by the task's own function, `load`.
 
         Raises:
