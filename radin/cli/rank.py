@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from radin.cli.console import json_option, pairs, print_json, searcher_options
+from radin.cli.console import METRICS, json_option, outputs_option, pairs, print_json, searcher_options
 from radin.cli.screen import print_table, say, show_warnings
 from radin.cli.summary import SHORT_NAME, weights_text
 from radin.common.bars import Bars
@@ -46,10 +46,9 @@ SPLIT = "split.json"
 @searcher_options
 @click.option(
     "--metric",
-    default="accuracy",
-    show_default=True,
-    help="Metric to rank by, such as accuracy, top5 (any k), balanced-accuracy, macro-f1 or nll.",
+    help=f"Metric to rank by: {METRICS}. Default: that of the kind of outputs, accuracy for classes.",
 )
+@outputs_option
 @click.option(
     "--probabilities",
     type=click.Choice(["refuse", "log"]),
@@ -69,7 +68,8 @@ def command(
     candidates: int,
     lam: float,
     seed: int,
-    metric: str,
+    metric: str | None,
+    outputs: str | None,
     probabilities: Any,
     top: int,
     seconds: float | None,
@@ -83,15 +83,19 @@ def command(
     from radin.scoring.logit_bank import LogitBank
     from radin.scoring.logit_folder import absent_from
     from radin.searching.budget import Budget
+    from radin.tasks.load import load_metric
 
     budget = Budget(candidates=candidates, seconds=seconds)
+    measure = load_metric(metric) if metric else None
     banks = {
-        _title(folder): LogitBank.from_folder(folder, labels, samples=samples, probabilities=probabilities)
+        _title(folder): LogitBank.from_folder(
+            folder, labels, samples=samples, probabilities=probabilities, outputs=outputs
+        )
         for folder in folders
     }
     if len(banks) < len(folders):
         raise InputError(f"--logits was given folders of one name: {', '.join(folders)}; rename one")
-    how: dict[str, Any] = {"metric": metric, "options": pairs(parameters, "-p"), "budget": budget, "lam": lam}
+    how: dict[str, Any] = {"metric": measure, "options": pairs(parameters, "-p"), "budget": budget, "lam": lam}
     with Bars() as bars:
         ranking = rank(LogitBank.join(banks), searcher, **how, seed=seed, top=top, progress=bars)
     absent = [name for folder in folders for name in absent_from(Path(folder))]

@@ -98,7 +98,7 @@ def show_unseen(record: Record) -> None:
     if only.control:
         rows.append(["the same, BatchNorm statistics recomputed", *_cells(only.control)])
     rows += [[title, *_cells(one)] for title, one in only.baselines.items()]
-    title = f"on the {only.name}, {counted(only.samples, 'sample')}"
+    title = f"on the {only.name}, {counted(only.samples, only.unit)}"
     print_table(title, ["", record.metric, "95 % interval"], rows, numbers=(1,))
     if only.p_value is not None:
         say(f"Difference {signed(only.difference)}, p = {only.p_value:.3g} ({only.test}).")

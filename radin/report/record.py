@@ -138,6 +138,7 @@ class Unseen:
         selected: whether these data selected the winner.
         remarks: what to know of these numbers.
         baselines: values of other soups with intervals, by their titles.
+        unit: what the samples are: `sample`, or `group` where samples come in groups.
     """
 
     name: str
@@ -150,6 +151,7 @@ class Unseen:
     selected: bool
     remarks: tuple[str, ...] = ()
     baselines: Mapping[str, Interval] = field(default_factory=dict)
+    unit: str = "sample"
 
     @classmethod
     def of(cls, given: Mapping[str, Any], baselines: Mapping[str, Interval]) -> Unseen:
@@ -167,6 +169,7 @@ class Unseen:
             selected=given["data"] == "selection",
             remarks=tuple(given.get("remarks", ())),
             baselines=baselines,
+            unit=given.get("unit", "sample"),
         )
 
     @property

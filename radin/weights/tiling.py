@@ -44,8 +44,8 @@ def share_out(jobs: Sequence[Job], work: Callable[[Job, Workspace], None], threa
     Arguments:
         jobs: in the order in which they are begun.
         work: is called once for each job, with a workspace that no other thread uses.
-        threads: by default as many as there are cores, at most four: more would wait for memory, not compute. Where the system
-            starts no more, fewer do the work.
+        threads: by default as many as there are cores, at most four: more would wait for memory, not compute. Where the
+            system starts no more, fewer do the work.
     """
     pending = deque(enumerate(jobs))
     failures: list[tuple[int, BaseException]] = []
