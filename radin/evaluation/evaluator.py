@@ -412,7 +412,7 @@ class Evaluator:
             others, parts = self.task.split[1], self._kept.parts
             kind: Kind = "control" if evaluation.kind == "control" else "held-back"
 
-            def keep(batches: list[Batch]) -> None:
+            def keep(batches: list[np.ndarray]) -> None:  # of several lengths
                 if len(known.missing(others)):  # a kill may have left them, and no array
                     with self._charge(kind, parts.key(key, others), str(evaluation.recipe), len(others)):
                         parts.store(name, key, Part(others, self.task.kind.join(batches)))

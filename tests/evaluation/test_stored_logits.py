@@ -96,11 +96,11 @@ def test_a_bank_is_of_one_split_also_where_ingredients_are_left_out(checkpoints:
 
 @pytest.mark.parametrize("size", [1, 7, 20])
 def test_batches_on_all_rows_are_divided(size: int, tmp_path: Path) -> None:
-    others: list[np.ndarray] = []
+    others: list[list[np.ndarray]] = []
     batches = (LOGITS[i : i + size] for i in range(0, 20, size))
     mine = np.concatenate(list(kept(tmp_path, LOW).divided(batches, others.append)))
     np.testing.assert_array_equal(mine, LOGITS[LOW])
-    np.testing.assert_array_equal(others[0], LOGITS[10:])
+    np.testing.assert_array_equal(np.concatenate(others[0]), LOGITS[10:])
 
 
 def test_a_folder_of_version_0_1_opens_and_nothing_is_run_twice(checkpoints: list[Path], tmp_path: Path) -> None:
