@@ -89,4 +89,5 @@ def test_the_command_line_and_the_library_have_the_same_defaults() -> None:
     options = {option.name: option.default for option in soup_command.params}
     for name in ("searcher", "lam", "seed", "run_dir", "calibrate", "batchnorm"):
         assert options[name] == library[name].default, name
+    assert tuple(options["baselines"].split(",")) == library["baselines"].default
     assert Budget(soups=options["soups"], candidates=options["candidates"]) == Budget()
