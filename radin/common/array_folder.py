@@ -84,8 +84,8 @@ class ArrayFolder:
     @contextmanager
     def writing(
         self, name: str, key: str, n_rows: int, about: Mapping[str, Any]
-    ) -> Iterator[Callable[[Float[np.ndarray, "b C"]], None]]:
-        """Stores an array batch by batch: the value of the context appends one batch, `float32[b, C]`.
+    ) -> Iterator[Callable[[Float[np.ndarray, "b ..."]], None]]:
+        """Stores an array batch by batch: the value of the context appends one batch, `float32[b, ...]`.
 
         Arguments:
             name: names the entry; one of this name is replaced when the new one is complete.
@@ -97,10 +97,10 @@ class ArrayFolder:
         with self._replacing(name, key, ".npy", about, checksum) as write:
             begun = False
 
-            def append(batch: Float[np.ndarray, "b C"]) -> None:
+            def append(batch: Float[np.ndarray, "b ..."]) -> None:
                 nonlocal begun
                 if not begun:
-                    write(_header((n_rows, batch.shape[1])))
+                    write(_header((n_rows, *batch.shape[1:])))
                     begun = True
                 write(np.ascontiguousarray(batch, dtype="<f4").data)
 
@@ -117,6 +117,13 @@ class ArrayFolder:
         """Stores several arrays by name."""
         with self._replacing(name, key, ".safetensors", {}, hashlib.sha256()) as write:
             write(save(dict(arrays)))
+
+    def remove(self, name: str) -> None:
+        """Removes an entry, if it is there."""
+        if self._forget(name):
+            write_json(self.folder / INDEX, self._index)
+            for file in self._files(name):
+                file.unlink(missing_ok=True)
 
     def adopt(self, *, by_name: bool = False) -> int:
         """Adds checksums to entries of version 0.1, which have none. Returns the number of these entries.

@@ -40,7 +40,7 @@ class StoredLogits:
         """Key of the array on the selecting rows, from that of the logits on all rows; the same if all select."""
         return key if len(self.selecting) == self.n_rows else self.parts.key(key, self.selecting)
 
-    def array(self, place: ArrayFolder, name: str, key: str) -> Float32[np.ndarray, "m C"] | None:
+    def array(self, place: ArrayFolder, name: str, key: str) -> Float32[np.ndarray, "m ..."] | None:
         """The array on the selecting rows; None if it is not stored.
 
         Arguments:
@@ -64,6 +64,16 @@ class StoredLogits:
             return KnownRows(self.n_rows, parts)
         return KnownRows(self.n_rows, [Part(rows, logits), *parts])
 
+    def put_aside(self, place: ArrayFolder) -> None:
+        """Makes parts of arrays on other rows than those that select now, so that a folder of arrays is one bank."""
+        for name, about in place.entries().items():
+            if "of" not in about or about["key"] == self.key(about["of"]):
+                continue
+            rows, logits = self.parts.rows(about["rows"]), place.get(name, about["key"])
+            if rows is not None and logits is not None:
+                self.parts.store(name, about["of"], Part(rows, logits))
+            place.remove(name)
+
     def keep_others(self, place: ArrayFolder, name: str, key: str) -> None:
         """Stores the rows of an array that do not select now as a part, before the array is replaced."""
         about = place.about(name)
@@ -86,7 +96,7 @@ class StoredLogits:
             for batch in batches:
                 append(batch)
 
-    def divided(self, batches: Iterator[Batch], keep: Callable[[Float32[np.ndarray, "h C"]], None]) -> Iterator[Batch]:
+    def divided(self, batches: Iterator[Batch], keep: Callable[[list[Batch]], None]) -> Iterator[Batch]:
         """Logits on the selecting rows, out of batches on all rows; `keep` is given those on the others at the end."""
         start, others = 0, []
         for batch in batches:
@@ -94,4 +104,4 @@ class StoredLogits:
             others.append(batch[~mine])
             start += len(batch)
             yield batch[mine]
-        keep(np.concatenate(others))
+        keep(others)
