@@ -39,7 +39,9 @@ def average(
     `radin.weights.coupled`.
 
     The file appears under its name only when it is complete. Its metadata hold what all ingredients have in theirs, the
-    recipe as JSON (`radin.recipe`), the version (`radin.version`) and the BatchNorm policy (`radin.batchnorm`).
+    recipe as JSON (`radin.recipe`), the version (`radin.version`) and the BatchNorm policy (`radin.batchnorm`); and
+    the extra state and the versions of modules, which are no tensors, as JSON (`radin.modules`). A network that needs
+    those takes `radin.Pool(path).state_dict(0)`.
 
     Arguments:
         pool: the ingredients.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 from radin import __version__
 from radin.checkpoints.output import Output
-from radin.checkpoints.safetensors import encode_header
+from radin.checkpoints.safetensors import MODULES, encode_header
 from radin.common.files import written_aside
 from radin.errors import InputError
 from radin.recipe import Recipe
@@ -73,6 +74,8 @@ def soup_notes(recipe: Recipe, batchnorm: str, more: Mapping[str, str], pool: Po
         "radin.batchnorm": batchnorm,
         **pool.aliases,
     }
+    if pool.extra_state or pool.versions:
+        own[MODULES] = json.dumps({"extra_state": dict(pool.extra_state), "versions": dict(pool.versions)})
     for key, value in more.items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise InputError(f"metadata are strings by name, got {key!r}: {value!r}")
