@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from radin.common.error_list import Complaints
@@ -37,7 +36,7 @@ class Inspected:
     same_as: str | None
     origin: dict[str, Any]
     not_finite: tuple[NotFinite, ...]
-    training: Mapping[str, float] = MappingProxyType({})
+    training: Mapping[str, int | float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Everything above as JSON holds it."""
