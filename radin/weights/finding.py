@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from radin.checkpoints import SUFFIXES, checkpoints_in, is_model_folder, is_sidecar, natural, stem_of, suffix_of
+from radin.checkpoints import SUFFIXES, checkpoints_in, is_model_folder, is_sidecar, stem_of, suffix_of
 from radin.common.error_list import Complaints
+from radin.common.natural_order import natural
 from radin.common.wording import counted
 from radin.errors import InputError, MissingFileError
 
