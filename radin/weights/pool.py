@@ -193,8 +193,8 @@ class Pool:
 
     @property
     def is_folders(self) -> bool:
-        """Whether all ingredients are models' folders, so that a soup can be one, too."""
-        return all(checkpoint.folder is not None for checkpoint in self._checkpoints)
+        """Whether all ingredients are whole models' folders, so that a soup can be one, too."""
+        return all(checkpoint.folder is not None and not checkpoint.prefix for checkpoint in self._checkpoints)
 
     @property
     def settings(self) -> dict[str, str]:
