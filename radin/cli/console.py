@@ -81,6 +81,19 @@ pool_options = _with(
         is_flag=True,
         help="Bring the heads of models whose configs name the same classes in another order into one order.",
     ),
+    click.option(
+        "--rank",
+        type=int,
+        metavar="K",
+        help="Of folders of LoRA adapters: cut the soup to this rank, and say the loss.",
+    ),
+    click.option(
+        "--merge/--adapter",
+        help="Of folders of LoRA adapters: merge soups into the base, or write them as adapters (the default).",
+    ),
+    click.option(
+        "--base", metavar="FOLDER", help="The model that the adapters were trained on, if it is not where they say."
+    ),
 )
 
 #: Options of every command that searches.
@@ -101,6 +114,22 @@ searcher_options = _with(
     click.option("--seed", default=0, show_default=True, help="Seed of the searcher's random choices."),
 )
 
+#: The metrics that have a name, for --help; by heart, since the library that knows them takes long to load.
+METRICS = (
+    "accuracy, top5 (any k), balanced-accuracy, macro-f1, binary-f1, mcc, auc, brier and nll (log-loss) of classes; "
+    "miou of positions, too; accuracy, subset-accuracy, macro-f1, micro-f1, map, auc and nll of several labels; "
+    "mse, rmse, mae, r2, pearson and spearman of values; or a function, as FILE.py:FUNC"
+)
+
+#: The kinds of outputs, for --help, likewise.
+KINDS = ("classes", "one-logit", "several-labels", "values", "positions", "choices")
+
+outputs_option = click.option(
+    "--outputs",
+    type=click.Choice(KINDS),
+    help="Kind of outputs, where the labels do not decide it.",
+)
+
 #: Options of every command that runs networks. Whatever decides which logits a network gives is among them, so that the
 #: commands can share a run folder.
 task_options = _with(
@@ -109,8 +138,9 @@ task_options = _with(
     ),
     click.option(
         "--metric",
-        help="Metric to select by, such as accuracy, top5, balanced-accuracy, macro-f1 or nll. Default: the task's.",
+        help=f"Metric to select by: {METRICS}. Default: the task's.",
     ),
+    outputs_option,
     click.option(
         "--holdback",
         type=float,
@@ -174,13 +204,15 @@ def task_from(
         arguments: `KEY=VALUE` each.
         split: one more argument of that name.
         changes: fields of the task to replace where they are not None.
-        pool: what it will be run on; of models' folders the first one is the argument `model` where none is given.
+        pool: what it will be run on; its first folder with a config is the argument `model` where none is given: that
+            of the first ingredient, or of the adapters' base.
     """
-    from radin.tasks.load import load_task
+    from radin.tasks.load import load_metric, load_task
 
+    changes = dict(changes) | ({"metric": load_metric(changes["metric"])} if changes.get("metric") else {})
     given = pairs([*arguments, *([f"split={split}"] if split is not None else [])], "--task-arg")
-    if spec in OF_MODELS and pool is not None and pool.is_folders:
-        given.setdefault("model", str(pool.paths[0]))
+    if spec in OF_MODELS and pool is not None and pool.model_folder is not None:
+        given.setdefault("model", str(pool.model_folder))
     return load_task(spec, given, **changes)
 
 

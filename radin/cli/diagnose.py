@@ -45,6 +45,9 @@ def command(
     prefix: str | None,
     keep: tuple[str, ...],
     reorder_classes: bool,
+    rank: int | None,
+    merge: bool,
+    base: str | None,
     spec: str | None,
     arguments: tuple[str, ...],
     pretrained: str | None,
@@ -60,14 +63,15 @@ def command(
 
     Compares the checkpoints' weights. With a task, compares their outputs, too, and the soups in the run folder.
     """
+    from radin.adapters import Pool
     from radin.evaluation.settings import check_run_dir
     from radin.tasks.adapters import parse_task
-    from radin.weights.pool import Pool
 
     if spec:
         parse_task(spec)
         check_run_dir(run_dir)
-    pool = Pool(checkpoints, weights=weights, prefix=prefix, keep=keep, reorder_classes=reorder_classes)
+    chosen: dict[str, Any] = {"weights": weights, "prefix": prefix, "keep": keep, "reorder_classes": reorder_classes}
+    pool = Pool(checkpoints, **chosen, rank=rank, merge=merge, base=base)
     show_notes(pool)
     check_several(pool)
     start = Pool(pretrained, prefix=prefix) if pretrained else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +19,14 @@ from radin.report.baseline import Baseline
 from radin.report.bill import Spent as Spent
 from radin.report.comparison import Comparison
 from radin.report.findings import Finding
+from radin.report.record import SOUP as SOUP
+from radin.report.record import SOUP_FOLDER as SOUP_FOLDER
+from radin.report.record import VERSION as VERSION
 from radin.report.verdict import best_ingredient, verdict_of
 from radin.report.verified_soup import VerifiedSoup
 from radin.weights.averaging import refuse_ingredients
 from radin.weights.folder_output import check_target
 from radin.weights.pool import Pool
-
-#: The winner's file in the run folder.
-SOUP = "soup.safetensors"
-
-#: The winner's folder there, where the ingredients are models' folders.
-SOUP_FOLDER = "soup"
-
-#: The version of `leaderboard.json`. Version 1, of radin 0.1, had no such field, and `score` was the metric's value.
-VERSION = 2
 
 
 def soup_place(pool: Pool) -> str:
@@ -100,6 +94,7 @@ class Result:
         dropped: the ingredients that a race dropped, each with its score, on how many rows, and why.
         is_folder: whether the soup is a model's folder, as the ingredients are.
         baselines: the soups that a user asks for first, such as the uniform soup, each with its scores.
+        about: fingerprints, data, versions, command, and the classes that changed, see `radin.report.about`.
     """
 
     leaderboard: Sequence[VerifiedSoup]
@@ -119,6 +114,7 @@ class Result:
     dropped: Sequence[Dropped] = ()
     is_folder: bool = False
     baselines: Sequence[Baseline] = ()
+    about: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:
         return f"Result({self.verdict!r}, run_dir={str(self.run_dir)!r})"
@@ -229,6 +225,8 @@ class Result:
             "leaderboard": [entry.to_json() | self._tested(entry) for entry in self.leaderboard],
             "dropped": [one.to_json() for one in self.dropped],
             "baselines": [one.to_json() for one in self.baselines],
+            "about": dict(self.about),
+            "soup": self.soup.name,
         }
 
     def _tested(self, entry: VerifiedSoup) -> dict[str, Any]:

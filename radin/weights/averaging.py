@@ -12,9 +12,7 @@ from radin.checkpoints.sharding import index_of, shard_paths, shares, superseded
 from radin.common.files import check_place, remove_parts_of_the_dead
 from radin.errors import InputError, MissingFileError
 from radin.recipe import Recipe, RecipeLike
-from radin.weights.folder_output import write_folder
 from radin.weights.merge_plan import as_recipe
-from radin.weights.mixer import Mixer
 from radin.weights.pool import Pool
 from radin.weights.soup_files import soup_notes, write_soup_files
 
@@ -41,7 +39,9 @@ def average(
     `radin.weights.coupled`.
 
     The file appears under its name only when it is complete. Its metadata hold what all ingredients have in theirs, the
-    recipe as JSON (`radin.recipe`), the version (`radin.version`) and the BatchNorm policy (`radin.batchnorm`).
+    recipe as JSON (`radin.recipe`), the version (`radin.version`) and the BatchNorm policy (`radin.batchnorm`); and
+    the extra state and the versions of modules, which are no tensors, as JSON (`radin.modules`). A network that needs
+    those takes `radin.Pool(path).state_dict(0)`.
 
     Arguments:
         pool: the ingredients.
@@ -72,16 +72,18 @@ def average(
         StorageError: the disk is full, or writing failed otherwise.
     """
     target = Path(path).expanduser()
+    recipe = as_recipe(pool, recipe)
     if pool.is_folders and target.suffix != ".safetensors":
         soup: dict[str, Any] = {"batchnorm": batchnorm, "metadata": metadata or {}, "replace": replace, "keep": keep}
-        return write_folder(pool, as_recipe(pool, recipe), target, **soup, max_shard_size=max_shard_size)
-    shards = [pool.tensors] if max_shard_size is None else shares(pool.tensors, max_shard_size)
+        return pool.write_folder(recipe, target, **soup, max_shard_size=max_shard_size)
+    held = pool.header(recipe)
+    shards = [held] if max_shard_size is None else shares(held, max_shard_size)
     old = superseded(target, len(shards))
     _check_target(target, [*written_for(target, len(shards)), *old], pool.files)
-    recipe = as_recipe(pool, recipe)
     remove_parts_of_the_dead(target.absolute().parent)
     notes = soup_notes(recipe, batchnorm, metadata or {}, pool)
-    with Mixer(pool, recipe, batchnorm=batchnorm, replace=replace, keep=keep) as mixer, ExitStack() as stack:
+    with pool.mixer(recipe, batchnorm=batchnorm, replace=replace, keep=keep) as mixer, ExitStack() as stack:
+        notes |= mixer.notes
         # What is entered first is renamed last: an index appears when all of its shards are there.
         written = target if len(shards) == 1 else stack.enter_context(index_of(target, shards, notes))
         paths = shard_paths(target, len(shards))

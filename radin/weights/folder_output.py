@@ -25,7 +25,6 @@ from radin.common.files import fault_of_place, remove_parts_of_the_dead
 from radin.common.folders import folder_aside
 from radin.errors import InputError, StorageError
 from radin.recipe import Recipe
-from radin.weights.mixer import Mixer
 from radin.weights.model_card import card, mergekit_config
 from radin.weights.pool import Pool
 from radin.weights.soup_files import soup_notes, write_soup_files
@@ -80,7 +79,7 @@ def write_folder(
     donor = _donor(pool, recipe)
     notes = soup_notes(recipe, batchnorm, metadata, pool)
     remove_parts_of_the_dead(target.absolute().parent)
-    with Mixer(pool, recipe, batchnorm=batchnorm, replace=replace, keep=keep) as mixer, folder_aside(target) as made:
+    with pool.mixer(recipe, batchnorm=batchnorm, replace=replace, keep=keep) as mixer, folder_aside(target) as made:
         for source, name in companions(donor):
             (made / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, made / name)
@@ -94,7 +93,8 @@ def write_folder(
         with ExitStack() as stack:
             write_soup_files(mixer, layout, notes, stack)
         _write(made / RECIPE, json.dumps(_account(pool, recipe, notes, metadata), indent=2, ensure_ascii=False) + "\n")
-        _write(made / "mergekit_config.yml", mergekit_config(pool, recipe))
+        if donor.path in pool.paths:  # else the ingredients are no models by themselves
+            _write(made / "mergekit_config.yml", mergekit_config(pool, recipe))
         _write(made / "README.md", card(pool, recipe, donor, metadata))
     return target
 

@@ -67,7 +67,7 @@ class Inspection:
     @property
     def dtypes(self) -> tuple[str, ...]:
         """The dtypes of the tensors, sorted."""
-        return tuple(sorted({info.dtype for info in self.pool.tensors.values()}))
+        return tuple(sorted({info.dtype for info in self.pool.tensors_of(0).values()}))
 
     @property
     def infinities(self) -> dict[str, tuple[str, ...]]:
@@ -84,7 +84,7 @@ class Inspection:
         pool = self.pool
         return {
             "compatible": self.compatible,
-            "tensors": len(pool.tensors),
+            "tensors": len(pool.tensors_of(0)),
             "bytes": pool.nbytes,
             "dtypes": list(self.dtypes),
             "tied": dict(pool.aliases),
@@ -100,6 +100,9 @@ def inspect(
     prefix: str | None = None,
     keep: Sequence[str] = (),
     reorder_classes: bool = False,
+    rank: int | None = None,
+    merge: bool = False,
+    base: str | os.PathLike[str] | None = None,
 ) -> Inspection:
     """Reads checkpoints once, and says whether they can be averaged with one another, and if not, why not.
 
@@ -109,6 +112,7 @@ def inspect(
         prefix: the network is what stands under this prefix, as for `radin.Pool`.
         keep: tensors that soups do not average, as for `radin.Pool`.
         reorder_classes: bring the classes of folders into one order, as for `radin.Pool`.
+        rank, merge, base: of folders of low-rank adapters, as for `radin.Pool`.
 
     Raises:
         MissingFileError, CheckpointError, IncompatibleError: not one of the checkpoints can be read. Faults of some of
@@ -116,7 +120,7 @@ def inspect(
     """
     complaints = Complaints("checkpoints")
     choices: dict[str, Any] = {"weights": weights, "prefix": prefix, "keep": keep, "reorder_classes": reorder_classes}
-    pool = Pool(paths, **choices, complaints=complaints)
+    pool = Pool(paths, **choices, rank=rank, merge=merge, base=base, complaints=complaints)
     first: dict[str, str] = {}
     ingredients = []
     surveys = []

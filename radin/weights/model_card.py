@@ -56,16 +56,17 @@ def card(pool: Pool, recipe: Recipe, donor: ModelFolder, about: Mapping[str, str
     if "radin.score" in about:
         metric = about.get("radin.metric", "score")
         score = f"\nIts {metric} on the data that selected it: {float(about['radin.score']):.6f}.\n"
-    home = pool.names[pool.folders.index(donor)]
+    is_member = donor.path in pool.paths
+    home = pool.names[pool.folders.index(donor)] if is_member else "the base"
+    for_mergekit = ", and `mergekit_config.yml` the same for mergekit" if is_member else ""
     weights = f"The weights of this model are the average of those of {recipe.size} fine-tuned models."
     if recipe.size == 1:
-        weights = f"The weights of this model are those of {home}."
+        weights = f"The weights of this model are those of {recipe.member_names[0]}."
     return (
         f"---\n{front}---\n\n# A model soup\n\n"
         f"{weights} Made by radin {__version__}.\n{score}\n"
         f"| model | weight |\n|---|---|\n{rows}\n"
-        f"Config and tokenizer are those of {home}. `radin_recipe.json` holds the recipe, and `mergekit_config.yml` "
-        "the same for mergekit.\n"
+        f"Config and tokenizer are those of {home}. `radin_recipe.json` holds the recipe{for_mergekit}.\n"
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -16,14 +17,18 @@ from radin.checkpoints.names import ties
 from radin.common.error_list import Complaints
 from radin.common.files import digest_of, file_digest
 from radin.common.wording import counted
+from radin.errors import InputError
 from radin.weights.class_rows import ReorderedCheckpoint, in_one_order
-from radin.weights.compatibility import check_compatible, common_classes, common_extra_state
+from radin.weights.compatibility import check_compatible, common_classes, common_extra_state, common_versions
 from radin.weights.configs import check_folders
 from radin.weights.finding import check_names, find, names_of
 from radin.weights.repeated import repeated_models, said_of_repeated
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from radin.recipe import Recipe
+    from radin.weights.mixer import Mixer
 else:
     Tensor = Any  # a pool needs no torch until tensors are asked for
 
@@ -32,7 +37,17 @@ else:
 KEEP_OPEN = 256
 
 
-class Pool:
+class _Kinds(type):
+    """Makes a pool of the kind that the files ask for."""
+
+    def __call__(cls, paths: Any, *args: Any, **options: Any) -> Any:
+        given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+        kinds = Pool.kinds if cls is Pool else []
+        kind = next((one for one in kinds if one.takes(given, **options)), cls)
+        return type.__call__(kind, given, *args, **options)
+
+
+class Pool(metaclass=_Kinds):
     """The ingredients: fine-tuned checkpoints of one architecture, in an order that recipes refer to.
 
     Only headers are read, so a pool takes no memory to speak of, however large its files. Names are compared after the
@@ -59,6 +74,8 @@ class Pool:
             another one. By default they are refused.
         complaints: takes note of what is wrong with files, which are left out then, instead of an error for all. At
             least one has to be sound.
+        rank, merge, base: of low-rank adapters, whose folders (`adapter_config.json`) make a pool of another kind:
+            soups are adapters of at most this rank, or models merged into the base; see `radin.adapters.pool`.
 
     Attributes:
         names: the ingredients' names.
@@ -68,6 +85,7 @@ class Pool:
         aliases: `{tied name: the name that is stored}`, for the ties that all ingredients have.
         class_names: the classes in the order of the head's outputs, if any ingredient's file says so.
         extra_state: `{name: value}` of what modules keep beside their tensors (`get_extra_state`), equal in all files.
+        versions: `{module: {"version": number}}` as PyTorch's state dicts state it, where it is not 1.
 
     Raises: what is wrong with several files is said at once, by an error of the first one's class.
         InputError: no file, one file twice, `names` that do not fit, or a choice of `weights` that cannot be one.
@@ -77,6 +95,9 @@ class Pool:
             say that their classes differ or come in another order, or folders differ in config, tokenizer or
             preparation of inputs.
     """
+
+    #: Kinds of pools that tell by the paths, and the options, whether they are meant; the first that does is made.
+    kinds: ClassVar[list[type[Pool]]] = []
 
     def __init__(
         self,
@@ -88,7 +109,14 @@ class Pool:
         keep: Sequence[str] = (),
         reorder_classes: bool = False,
         complaints: Complaints | None = None,
+        rank: int | None = None,
+        merge: bool = False,
+        base: str | os.PathLike[str] | None = None,
     ) -> None:
+        if rank is not None or merge or base is not None:
+            raise InputError(
+                "rank, merge and base are for folders of low-rank adapters (adapter_config.json), and these are none"
+            )
         noted = Complaints("checkpoints") if complaints is None else complaints
         found = find(paths, noted)
         opened = []
@@ -111,6 +139,7 @@ class Pool:
         self._files = tuple(file for checkpoint in self._checkpoints for file in checkpoint.files)
         self.class_names = common_classes(self._checkpoints)
         self.extra_state: Mapping[str, Any] = common_extra_state(self._checkpoints)
+        self.versions: Mapping[str, Mapping[str, Any]] = common_versions(self._checkpoints)
         first = self._checkpoints[0]
         self.aliases: Mapping[str, str] = ties(
             {name: tuple(one.aliases.get(name, name) for one in self._checkpoints) for name in first.names}
@@ -118,6 +147,11 @@ class Pool:
         self.tensors: Mapping[str, TensorInfo] = {
             name: first.info(name) for name in first.names if name not in self.aliases
         }
+
+    @staticmethod
+    def takes(paths: Sequence[Any], **options: Any) -> bool:
+        """Whether the paths name ingredients of this kind of pool; asked of those in `kinds`."""
+        return False
 
     def __len__(self) -> int:
         return len(self._checkpoints)
@@ -130,6 +164,31 @@ class Pool:
     def nbytes(self) -> int:
         """Bytes of one ingredient's tensors; a soup takes as many."""
         return sum(info.nbytes for info in self.tensors.values())
+
+    def tensors_of(self, i: int) -> Mapping[str, TensorInfo]:
+        """The tensors that ingredient `i` stores: those of the pool, unless ingredients differ in kind."""
+        return self.tensors
+
+    def header(self, recipe: Recipe) -> Mapping[str, TensorInfo]:
+        """The tensors of a recipe's soup."""
+        return self.tensors
+
+    def mixer(self, recipe: Recipe, **how: Any) -> Mixer:
+        """The soup of one recipe, tensor by tensor; `how` as for `radin.weights.mixer.Mixer`."""
+        from radin.weights.mixer import Mixer
+
+        return Mixer(self, recipe, **how)
+
+    @property
+    def model_folder(self) -> Path | None:
+        """A folder with the config and the tokenizer of the ingredients' network, if any is known."""
+        return self.paths[0] if self.is_folders else None
+
+    def write_folder(self, recipe: Recipe, target: Path, **how: Any) -> Path:
+        """Writes a soup as a folder; of pools whose soups can be one, see `is_folders`. `how` as for `write_folder`."""
+        from radin.weights.folder_output import write_folder
+
+        return write_folder(self, recipe, target, **how)
 
     def only(self, members: Sequence[int]) -> Pool:
         """The pool of some of its ingredients.
@@ -179,12 +238,13 @@ class Pool:
 
         Returns:
             `weights`: `model`, `ema` or a key, None from a plain state dict; `prefix`: what was taken off every name,
-            beside what wrappers add; `left_out`: names in the file that are no part of the network; `reasons`: why, by
-            name.
+            beside what wrappers add; `extra_state`: names of what modules keep beside their tensors, which is taken
+            along; `left_out`: names in the file that are no part of the network; `reasons`: why, by name.
         """
         one = self._checkpoints[i]
         reasons = dict(one.left_out)
-        return {"weights": one.weights, "prefix": one.prefix, "left_out": list(reasons), "reasons": reasons}
+        about = {"weights": one.weights, "prefix": one.prefix, "extra_state": list(one.extra)}
+        return about | {"left_out": list(reasons), "reasons": reasons}
 
     @property
     def folders(self) -> tuple[ModelFolder | None, ...]:
@@ -225,7 +285,7 @@ class Pool:
             i: index of the ingredient.
 
         Returns:
-            what a network's `load_state_dict` takes, stored and tied names.
+            what a network's `load_state_dict` takes, stored and tied names, with the modules' versions as `_metadata`.
         """
         import torch
 
@@ -237,4 +297,7 @@ class Pool:
                     target = tensor.reshape(-1).view(torch.uint8).numpy()
                     np.copyto(target, reader.read(name, 0, info.nbytes, target))
                 state[name] = tensor
-        return state | {name: state[kept] for name, kept in self.aliases.items()} | dict(self.extra_state)
+        whole = OrderedDict(state | {name: state[kept] for name, kept in self.aliases.items()} | dict(self.extra_state))
+        if self.versions:
+            whole._metadata = {name: dict(held) for name, held in self.versions.items()}  # type: ignore[attr-defined]
+        return whole

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 from radin import __version__
 from radin.checkpoints.output import Output
-from radin.checkpoints.safetensors import encode_header
+from radin.checkpoints.safetensors import MODULES, encode_header
 from radin.common.files import written_aside
 from radin.errors import InputError
 from radin.recipe import Recipe
@@ -26,7 +27,7 @@ def write_soup_files(mixer: Mixer, layout: Layout, notes: Mapping[str, str], sta
 
     Arguments:
         mixer: of the soup; checked to be unchanged after the last byte was read.
-        layout: what goes where; each tensor of the pool once.
+        layout: what goes where; each tensor of the soup once.
         notes: strings to keep in each file.
         stack: what is entered here is left, and so renamed, by the caller.
 
@@ -35,8 +36,9 @@ def write_soup_files(mixer: Mixer, layout: Layout, notes: Mapping[str, str], sta
         StorageError: the disk is full, or writing failed otherwise.
     """
     places: dict[str, tuple[Output, int]] = {}
+    infos = {step.name: step.info for step in mixer.steps}
     for path, names in layout.items():
-        tensors = {stored: mixer.pool.tensors[name] for stored, name in names.items()}
+        tensors = {stored: infos[name] for stored, name in names.items()}
         header, offsets, size = encode_header(tensors, notes)
         # Waiting for the disk takes as long as all the rest, and a soup can be built again from its recipe.
         output = Output(stack.enter_context(written_aside(path, durable=False)), path, size)
@@ -72,6 +74,8 @@ def soup_notes(recipe: Recipe, batchnorm: str, more: Mapping[str, str], pool: Po
         "radin.batchnorm": batchnorm,
         **pool.aliases,
     }
+    if pool.extra_state or pool.versions:
+        own[MODULES] = json.dumps({"extra_state": dict(pool.extra_state), "versions": dict(pool.versions)})
     for key, value in more.items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise InputError(f"metadata are strings by name, got {key!r}: {value!r}")

@@ -90,10 +90,11 @@ def test_a_task_takes_its_arguments_the_split_and_changes() -> None:
 def test_options_are_listed_in_their_order() -> None:
     @click.command()
     @pool_options
-    def command(checkpoints: tuple, weights: str | None, prefix: str | None, keep: tuple) -> None:
+    def command(checkpoints: tuple, weights: str | None, prefix: str | None, keep: tuple, **others: object) -> None:
         click.echo(repr((checkpoints, weights, prefix, keep)))
 
-    assert [one.name for one in command.params] == ["checkpoints", "weights", "prefix", "keep"]
+    names = ["checkpoints", "weights", "prefix", "keep", "reorder_classes", "rank", "merge", "base"]
+    assert [one.name for one in command.params] == names
     printed = CliRunner().invoke(command, ["a", "b", "--weights", "ema", "--prefix", "x.", "--keep", "n"]).output
     assert printed == "(('a', 'b'), 'ema', 'x.', ('n',))\n"
 
@@ -113,3 +114,13 @@ def test_a_task_of_folders_takes_the_first_ones_network_unless_another_is_named(
     assert named.settings["model"] == str(paths[1])
     with pytest.raises(InputError, match=r"model=\.\.\."):
         task_from("transformers", [f"data={data}"], None, {})
+
+
+def test_help_names_every_metric_and_kind() -> None:
+    from radin.cli.console import KINDS, METRICS
+    from radin.scoring.kinds import KINDS as ALL_KINDS
+    from radin.scoring.metrics import FAMILIES
+
+    listed = set(METRICS.replace(",", " ").replace(";", " ").split())
+    assert {name for family in FAMILIES.values() for name in family} <= listed
+    assert tuple(ALL_KINDS) == KINDS
