@@ -16,12 +16,6 @@ from tests.helpers.tiny_models import WORDS  # noqa: E402
 N = 40
 
 
-@pytest.fixture
-def kinds() -> None:
-    """Kinds of outputs beside classes."""
-    pytest.importorskip("radin.scoring.kinds")
-
-
 def scored(folder: Path, network: Any, rows: list[dict[str, Any]], metric: str | None = None) -> tuple[Any, Any]:
     """The result of a run with one real soup on all rows, and a network opened from the soup's folder."""
     pool = radin.Pool(tiny_models.save_pool(folder / "runs", network, 2))
@@ -39,7 +33,6 @@ def logits_of(network: Any, *texts: Any, **settings: Any) -> torch.Tensor:
     return logits[0]
 
 
-@pytest.mark.usefixtures("kinds")
 def test_regression(tmp_path: Path) -> None:
     rows = [{"text": text, "label": float(label) + 0.5} for text, label in tiny_models.sentences(N)]
     result, network = scored(tmp_path, tiny_models.bert(num_labels=1), rows)
@@ -59,7 +52,6 @@ def test_pairs(tmp_path: Path) -> None:
     assert result.best.value == pytest.approx(float(np.mean(right)), abs=1e-6)
 
 
-@pytest.mark.usefixtures("kinds")
 def test_several_labels(tmp_path: Path) -> None:
     names = {0: "good", 1: "very", 2: "film"}
     settings: dict[str, Any] = {"id2label": names, "label2id": {name: i for i, name in names.items()}}
@@ -74,7 +66,6 @@ def test_several_labels(tmp_path: Path) -> None:
     assert result.best.value == pytest.approx(float((found == expected).all(axis=1).mean()), abs=1e-6)
 
 
-@pytest.mark.usefixtures("kinds")
 def test_tags(tmp_path: Path) -> None:
     rows = []
     for text, _ in tiny_models.sentences(N):
@@ -88,7 +79,6 @@ def test_tags(tmp_path: Path) -> None:
     assert result.best.value == pytest.approx(float(np.mean(right)), abs=1e-6)
 
 
-@pytest.mark.usefixtures("kinds")
 def test_multiple_choice(tmp_path: Path) -> None:
     rows = [
         {"question": text, "choices": ["good", "bad", "it is"][: 2 + i % 2], "label": 1 - label}
