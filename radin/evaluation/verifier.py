@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Float32, Float64, Int64, Shaped
 
 from radin.common.progress import SILENT, Progress
 from radin.errors import InputError
@@ -20,8 +20,8 @@ from radin.evaluation.racing import RaceSettings
 from radin.evaluation.run_folder import RunFolder
 from radin.evaluation.stages import collect, common_bank, race_settings, recorded_race
 from radin.recipe import Recipe, as_proposals
-from radin.scoring.logit_bank import LogitBank
-from radin.scoring.metrics import losses
+from radin.scoring.kinds import Kind
+from radin.scoring.logit_bank import LogitBank, row_groups
 from radin.scoring.objective import Proposal, Unit
 from radin.searching.budget import Ledger
 from radin.tasks.labelled import scored_columns
@@ -80,10 +80,10 @@ class Verifier:
         except BaseException:
             self.close()
             raise
-        self.all_rows, self.dropped = self.collection.bank, self.collection.dropped
+        self.bank: LogitBank = self.collection.bank
+        self.dropped = self.collection.dropped
         self.pool = pool.only(self.collection.members) if self.dropped else pool
         self.selection_rows, self.held_back_rows = task.split
-        self.bank: LogitBank = self.all_rows.take(self.selection_rows)
 
     def __enter__(self) -> Verifier:
         return self
@@ -126,6 +126,20 @@ class Verifier:
         return {"metric": self.task.scored_by.name, "batchnorm": self.batchnorm}
 
     @cached_property
+    def all_rows(self) -> LogitBank:
+        """Logits on all rows of the data, held-back ones included; in memory, and run and charged where need be."""
+        singles = [Recipe.subset(self.names, [i]) for i in range(len(self.names))]
+        rows = self.task.rows
+        outputs = [self.logits(single) for single in singles]
+        return LogitBank.of_samples(self.names, outputs, rows.labels, rows.kind, rows.groups)
+
+    @property
+    def in_full_before(self) -> int:
+        """Ingredients of this pool that version 0.1 ran on all rows at once, those that are held back now included."""
+        full = {self._evaluator.key(single) for single in self._evaluator.singles()}
+        return len(full & self.ledger.keys("pass")) if len(self.held_back_rows) else 0
+
+    @cached_property
     def common(self) -> LogitBank:
         """Logits of the whole pool, dropped ones included, on the selecting rows that all of it ran on."""
         return common_bank(self._evaluator, self.collection)
@@ -159,6 +173,22 @@ class Verifier:
         scores = [metric.score(self.bank.read(i, 0, m), self.bank.labels) for i in range(len(self.bank))]
         return np.array(scores, dtype=np.float64)
 
+    @property
+    def whole(self) -> Pool:
+        """The pool before a race, the ingredients that it dropped included."""
+        return self._evaluator.pool
+
+    def baseline_logits(self, recipe: Recipe) -> Float32[np.ndarray, "m ..."]:
+        """Logits of a baseline on the selection data; run and charged as a baseline, if need be.
+
+        Arguments:
+            recipe: over the pool, or over the whole pool.
+
+        Raises:
+            NonFiniteError: the logits are not finite. The run folder remembers it.
+        """
+        return self._selected_rows(self._evaluator.logits(self._evaluation(recipe), baseline=True))
+
     def __call__(self, weights: Proposal, /) -> Float64[np.ndarray, " k"]:
         """Scores of `k` recipes, one real soup each."""
         recipes = [Recipe.of(self.names, row) for row in as_proposals(weights, len(self.names))]
@@ -169,14 +199,14 @@ class Verifier:
         return self.task.scored_by.score(self.selection_logits(recipe), self.bank.labels)
 
     def tie_break(self, weights: Proposal, /) -> Float64[np.ndarray, " k"]:
-        """Negative log-likelihood of soups on the selection data; it orders recipes of equal score."""
+        """The kind's smooth loss of soups on the selection data; it orders recipes of equal score."""
         recipes = [Recipe.of(self.names, row) for row in as_proposals(weights, len(self.names))]
-        means = [losses(self.selection_logits(one), self.bank.labels).mean() for one in recipes]
+        means = [self.bank.kind.losses(self.selection_logits(one), self.bank.labels).mean() for one in recipes]
         return np.array(means, dtype=np.float64)
 
     def unseen_logits(
-        self, recipe: Recipe, on: str | None = None, *, statistics: Statistics = "own"
-    ) -> tuple[UnseenData, Int64[np.ndarray, " M"], Float32[np.ndarray, "M C"]]:
+        self, recipe: Recipe, on: str | None = None, *, statistics: Statistics = "own", baseline: bool = False
+    ) -> tuple[UnseenData, Shaped[np.ndarray, "M ..."], Float32[np.ndarray, "M ..."]]:
         """Logits of one recipe on data that selected nothing: the test set, else the held-back part of the data.
 
         Where there is neither it is the selection data, and the first value says so.
@@ -185,34 +215,63 @@ class Verifier:
             recipe: over the pool.
             on: which of several test sets; the first by default.
             statistics: `recomputed` gives an ingredient BatchNorm statistics like those of soups.
+            baseline: remembers in the run folder that logits are not finite, instead of running them again.
 
         Returns:
             which data, their labels, and the logits: those of its own classes, on a test set that has a part of them.
-            On a test set this costs one pass the first time.
+            On a test set, and on held-back data, this costs one pass over these the first time.
 
         Raises:
             InputError: there is no test set of this name.
+            NonFiniteError: the logits are not finite.
         """
         if on is not None and on not in self.task.tests:
             raise InputError(f"there is no test set {on!r}; there are: {', '.join(self.task.tests) or 'none'}")
         if self.task.tests:
             name = on or next(iter(self.task.tests))
             tested = self.task.tests[name]
-            logits = self._evaluator.logits(self._evaluation(recipe, statistics=statistics, test=name))
-            return "test", tested.labels, scored_columns(logits, tested.columns)
-        which: UnseenData = "held-back" if len(self.held_back_rows) else "selection"
-        rows = self.held_back_rows if len(self.held_back_rows) else self.selection_rows
-        return which, self.all_rows.labels[rows], self.logits(recipe, statistics=statistics)[rows]
+            tests = self._evaluation(recipe, statistics=statistics, test=name)
+            logits = scored_columns(self._evaluator.logits(tests, baseline=baseline), tested.columns)
+            return "test", *_labelled_rows(tested.kind, tested.labels, logits)
+        if not len(self.held_back_rows):
+            return "selection", self.bank.labels, self.selection_logits(recipe, statistics=statistics)
+        evaluation, labels = self._evaluation(recipe, statistics=statistics), self.task.rows.labels
+        logits = self._evaluator.held_back(evaluation, baseline=baseline)
+        return "held-back", *_labelled_rows(self.task.kind, labels[self.held_back_rows], logits)
 
-    def selection_logits(self, recipe: Recipe, *, statistics: Statistics = "own") -> Float32[np.ndarray, "m C"]:
+    def unseen_groups(self, on: str | None = None) -> Int64[np.ndarray, " M"] | None:
+        """The groups of the rows that `unseen_logits` gives; None where each row is a group of its own."""
+        if self.task.tests:
+            tested = self.task.tests[on or next(iter(self.task.tests))]
+            return row_groups(tested.kind, tested.labels, tested.groups)
+        if not len(self.held_back_rows):
+            return self.bank.groups
+        rows, held_back = self.task.rows, self.held_back_rows
+        groups = None if rows.groups is None else rows.groups[held_back]
+        return row_groups(rows.kind, rows.labels[held_back], groups)
+
+    def selection_logits(self, recipe: Recipe, *, statistics: Statistics = "own") -> Float32[np.ndarray, "m ..."]:
         """Logits of one recipe on the selection data, the rows of `bank`; `statistics` as for `unseen_logits`."""
-        return self.logits(recipe, statistics=statistics)[self.selection_rows]
+        if recipe.size == 1 and statistics == "own" and recipe.names == self.names:
+            return self.bank.logits(recipe.members[0])
+        return self._selected_rows(self._evaluator.logits(self._evaluation(recipe, statistics=statistics)))
 
-    def logits(self, recipe: Recipe, *, statistics: Statistics = "own") -> Float32[np.ndarray, "M C"]:
-        """Logits of one recipe on all rows of the task's data, those held back included, in the data's order."""
-        if recipe.size == 1 and statistics == "own":
-            return self.all_rows.read(recipe.members[0], 0, self.all_rows.n_samples)
-        return self._evaluator.logits(self._evaluation(recipe, statistics=statistics))
+    def _selected_rows(self, logits: Float32[np.ndarray, "m ..."]) -> Float32[np.ndarray, "r ..."]:
+        """The rows of outputs on the selecting samples."""
+        return _labelled_rows(self.task.kind, self.task.rows.labels[self.selection_rows], logits)[1]
+
+    def logits(self, recipe: Recipe, *, statistics: Statistics = "own") -> Float32[np.ndarray, "M ..."]:
+        """Logits of one recipe on all samples of the task's data, those held back included, in the data's order.
+
+        Held-back samples that were not run yet are run and charged.
+        """
+        evaluation = self._evaluation(recipe, statistics=statistics)
+        selected = self._evaluator.logits(evaluation)
+        if not len(self.held_back_rows):
+            return selected
+        held_back = self._evaluator.held_back(evaluation)
+        order = np.argsort(np.concatenate([self.selection_rows, self.held_back_rows]))
+        return self.task.kind.join([selected, held_back])[order]
 
     def network(self, recipe: Recipe) -> torch.nn.Module:
         """The task's one network, filled with the soup of a recipe until it is filled with another."""
@@ -235,5 +294,15 @@ class Verifier:
 
     def seconds(self, recipes: Iterable[Recipe]) -> float:
         """Wall-clock seconds that the real soups of these recipes took when they were evaluated."""
-        keys = {self._evaluator.key(self._evaluation(recipe)) for recipe in recipes}
+        keys = set[str]().union(*(self._evaluator.keys_of(self._evaluation(recipe)) for recipe in recipes))
         return self.ledger.seconds("soup", keys)
+
+
+def _labelled_rows(
+    kind: Kind, labels: Shaped[np.ndarray, "M ..."], outputs: Float32[np.ndarray, "M ..."]
+) -> tuple[Shaped[np.ndarray, "r ..."], Float32[np.ndarray, "r ..."]]:
+    """Labels and outputs of some samples, row by row."""
+    rows = kind.rows(labels)
+    if rows is None:
+        return labels, outputs
+    return labels.reshape(-1)[rows], outputs.reshape(-1, outputs.shape[-1])[rows]

@@ -67,11 +67,16 @@ def test_architectures_are_ranked_together(
     document = json.loads(run(capsys, *both, "--json")[1])
     assert document["models"] == len(checkpoints) + 1
     assert document["samples"] == len(task().split[0])
+    assert "samples that select in that run" in run(capsys, *both)[1]
+    code, _, err = run(capsys, *both, "--samples", "all")
+    assert (code, "With a holdback of 0 all samples select" in err) == (2, True)
+    for folder, source, files in (("deep", SMALL, checkpoints), ("flat", script, [tmp_path / "run0.pt"])):
+        given = ["--task", f"{source}:task", "--run-dir", tmp_path / folder, *logits, "--holdback", 0]
+        assert run(capsys, "soup", *files, *given)[0] == 0
     document = json.loads(run(capsys, *both, "--json", "--samples", "all", "--searcher", "exhaustive", "--top", 99)[1])
     assert document["samples"] == 300
     assert any("flat/run0" in row["recipe"] and "deep/run0" in row["recipe"] for row in document["shortlist"])
     assert "all 300 samples of a run" in run(capsys, *both, "--samples", "all")[1]
-    assert "samples that select in that run" in run(capsys, *both)[1]
     labels = tmp_path / "deep" / "logits" / "labels.npy"
     assert json.loads(run(capsys, *both, "--json", "--labels", labels)[1])["models"] == len(checkpoints) + 1
 
@@ -89,3 +94,20 @@ def test_logits_that_cannot_be_ranked(capsys: pytest.CaptureFixture, tmp_path: P
     assert "b: expected logits of shape [4, 3]" in refused(capsys, "rank", "--logits", tmp_path)
     (tmp_path / "b.npy").write_bytes(b"nothing")
     assert "b.npy" in refused(capsys, "rank", "--logits", tmp_path)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_the_table_fits_and_has_no_column_without_a_prior(
+    capsys: pytest.CaptureFixture, tmp_path: Path, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng, names = np.random.default_rng(0), [f"vit-base-finetuned-on-clouds-with-mixup-run-{i}" for i in range(8)]
+    labels = rng.integers(3, size=60)
+    np.save(tmp_path / "labels.npy", labels)
+    for name in names:
+        np.save(tmp_path / f"{name}.npy", (np.eye(3)[labels] + rng.normal(size=(60, 3))).astype(np.float32))
+    monkeypatch.setenv("COLUMNS", str(width))
+    for lam in (0, 1):
+        _, out, _ = run(capsys, "rank", "--logits", tmp_path, "--lam", lam)
+        assert max(map(len, out.splitlines())) <= width
+        assert ("prior" in out) == bool(lam)
+        assert "…" in out and f"{names[0]} +" not in out

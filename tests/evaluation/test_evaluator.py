@@ -21,7 +21,8 @@ from radin.evaluation.run_folder import RunFolder
 
 
 def evaluator(paths: list[Path], folder: RunFolder, **settings) -> Evaluator:
-    return Evaluator(radin.Pool(paths), task(**settings), folder)
+    """With all rows selecting, so that arrays hold them all."""
+    return Evaluator(radin.Pool(paths), task(**{"holdback": 0.0} | settings), folder)
 
 
 @pytest.fixture
@@ -71,9 +72,16 @@ def test_the_folder_of_logits_is_a_bank(checkpoints: list[Path], folder: RunFold
     bank = evaluator(checkpoints, folder).collect()
     read = radin.LogitBank.from_folder(folder.path / "logits", samples="all")
     assert read.names == bank.names
-    selected = radin.LogitBank.from_folder(folder.path / "logits")
-    np.testing.assert_array_equal(selected.labels, bank.labels[task().split[0]])
-    np.testing.assert_array_equal(read.read(2, 0, SAMPLES), bank.read(2, 0, SAMPLES))
+    np.testing.assert_array_equal(read.logits(2), bank.logits(2))
+
+
+def test_the_folder_of_logits_is_a_bank_of_the_samples_that_select(checkpoints: list[Path], folder: RunFolder) -> None:
+    bank = evaluator(checkpoints, folder, holdback=0.2).collect()
+    read = radin.LogitBank.from_folder(folder.path / "logits")
+    np.testing.assert_array_equal(read.labels, task().rows.labels[task().split[0]])
+    np.testing.assert_array_equal(read.logits(2), bank.logits(2))
+    with pytest.raises(DataError, match="samples that select alone"):
+        radin.LogitBank.from_folder(folder.path / "logits", samples="all")
 
 
 @pytest.mark.parametrize("settings", [{"samples": SAMPLES - 1}, {"forward": lambda network, x: 2 * network(x)}])

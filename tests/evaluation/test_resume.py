@@ -50,7 +50,8 @@ def test_killed_in_a_soup_it_keeps_the_statistics_that_it_has_recomputed(nursery
     with radin.Ledger(run / "ledger.db") as ledger:
         done = [ledger.count(kind) for kind in ("soup", "statistics")]
         lost = [ledger.count(kind, "lost") for kind in ("soup", "statistics")]
-    assert done == [B, B + 1]  # one for the best ingredient, which the winner is compared with
+    # One for the best ingredient, which the winner is compared with; of three ingredients, B soups and the uniform one.
+    assert done == [B, B + 2]
     assert lost == [1, 0]
 
 

@@ -40,7 +40,7 @@ def race(paths: list[Path], run: Path, rule: radin.RaceSettings = RULE, **settin
 
 def owed(verifier: radin.Verifier) -> int:
     """Rows of a race: all of those that ran in full, and those seen of the others."""
-    return SAMPLES * len(verifier.names) + sum(one.rows for one in verifier.dropped)
+    return SELECTING * len(verifier.names) + sum(one.rows for one in verifier.dropped)
 
 
 def test_the_hopeless_are_dropped_early_and_every_row_is_charged_once(paths: list[Path], tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_the_hopeless_are_dropped_early_and_every_row_is_charged_once(paths: lis
         assert verifier.names == ("run0", "run2", "run3", "run5")
         assert [(one.name, one.rows) for one in verifier.dropped] == [("run1", FIRST), ("run4", FIRST)]
         assert all("none of 16 stepwise selections" in one.why for one in verifier.dropped)
-        assert bill(verifier) == owed(verifier) == 4 * SAMPLES + 2 * FIRST
+        assert bill(verifier) == owed(verifier) == 4 * SELECTING + 2 * FIRST
         assert (verifier.ledger.count("pass"), verifier.ledger.count("stage")) == (4, 6 + 4)
         assert verifier.common.names == tuple(path.stem for path in paths)
         assert verifier.common.n_samples == FIRST
@@ -70,10 +70,10 @@ def test_without_a_race_the_dropped_are_completed_and_no_row_is_run_twice(paths:
         pass
     with radin.Verifier(radin.Pool(paths), task(SAMPLES), tmp_path / "run") as verifier:
         assert len(verifier.names) == 6
-        assert bill(verifier) == 6 * SAMPLES
+        assert bill(verifier) == 6 * SELECTING
     with race(paths, tmp_path / "run") as verifier:  # decisions are taken anew over what is stored
         assert [one.name for one in verifier.dropped] == ["run1", "run4"]
-        assert bill(verifier) == 6 * SAMPLES
+        assert bill(verifier) == 6 * SELECTING
 
 
 def test_other_settings_and_other_splits_use_the_rows_that_are_there(paths: list[Path], tmp_path: Path) -> None:
@@ -85,16 +85,17 @@ def test_other_settings_and_other_splits_use_the_rows_that_are_there(paths: list
         assert bill(verifier) == before + 2 * (SELECTING // 5 - FIRST)
     with race(paths, tmp_path / "run", split_seed=1) as verifier:
         assert verifier.names == ("run0", "run2", "run3", "run5")
-        assert bill(verifier) < before + 2 * (SELECTING // 5)
+        new = SAMPLES - SELECTING  # rows of each that were held back before, at most
+        assert bill(verifier) <= before + 2 * (SELECTING // 5) + 6 * new
 
 
 def test_an_addition_costs_its_own_race_and_gives_the_answer_of_a_fresh_run(paths: list[Path], tmp_path: Path) -> None:
     with race(paths[:5], tmp_path / "run") as verifier:
-        counts = dict.fromkeys(verifier.names, SAMPLES) | {one.name: one.rows for one in verifier.dropped}
+        counts = dict.fromkeys(verifier.names, SELECTING) | {one.name: one.rows for one in verifier.dropped}
     with race(paths, tmp_path / "run") as grown, race(paths, tmp_path / "fresh") as fresh:
         assert (grown.names, grown.dropped) == (fresh.names, fresh.dropped)
         assert grown.scope == fresh.scope
-        now = dict.fromkeys(grown.names, SAMPLES) | {one.name: one.rows for one in grown.dropped}
+        now = dict.fromkeys(grown.names, SELECTING) | {one.name: one.rows for one in grown.dropped}
         assert bill(grown) == sum(max(now[name], counts.get(name, 0)) for name in now)
 
 
@@ -146,11 +147,14 @@ def test_a_network_that_changed_unseen_is_noticed_after_the_first_stage(paths: l
 def test_the_soup_is_of_survivors_and_the_dropped_are_listed_apart(paths: list[Path], tmp_path: Path) -> None:
     result = radin.make_soup(radin.Pool(paths), task(SAMPLES), run_dir=tmp_path / "run", race=RULE)
     assert [one.name for one in result.dropped] == ["run1", "run4"]
-    ranked = {name for entry in result.leaderboard for name in entry.recipe.member_names}
+    (uniform,) = (one.soup for one in result.baselines)
+    ranked = {name for entry in result.leaderboard if entry != uniform for name in entry.recipe.member_names}
     assert ranked == {"run0", "run2", "run3", "run5"}
     assert result.spent.passes == 4
     assert result.spent.passes_worth == 4 + 2 * FIRST / SELECTING
-    assert result.spent.held_back_rows == 4 * (SAMPLES - SELECTING)
+    assert uniform is not None
+    compared = {result.best.recipe, result.best_ingredient.recipe, uniform.recipe}
+    assert result.spent.held_back_rows == len(compared) * (SAMPLES - SELECTING)
     written = json.loads((tmp_path / "run" / "leaderboard.json").read_text())
     assert [(one["name"], one["rows"]) for one in written["dropped"]] == [("run1", FIRST), ("run4", FIRST)]
     bank = radin.LogitBank.from_folder(tmp_path / "run" / "logits")
