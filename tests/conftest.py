@@ -29,6 +29,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    """Gives all of it back, or libraries say at the end of Python that it leaked."""
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="session")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Five small fine-tuned checkpoints; see `small.py`."""

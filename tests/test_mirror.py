@@ -37,7 +37,7 @@ EXEMPT = {
     "radin/weights/overrides.py": "tested in test_averaging",
     "radin/weights/soup_files.py": "tested in test_averaging and test_folder_output",
     "benchmarks/comparison/pictures.py": "drawn by test_compare, which runs the whole command",
-    "benchmarks/comparison/runs.py": "run by test_compare, killed at every row and resumed",
+    "benchmarks/comparison/runs.py": "run by test_compare, killed after a row and resumed",
     "benchmarks/faults/events.py": "watched by test_nursery: a signal comes before an event",
     "benchmarks/faults/lab.py": "the fixture of test_damage, test_kills and test_circumstances",
     "benchmarks/faults/mangled_archives.py": "a kind in test_kinds and test_checkpoints",

@@ -21,7 +21,6 @@ def scarce(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
         start(thread)
 
     monkeypatch.setattr(threading.Thread, "start", limited)
-    monkeypatch.setattr("radin.weights.tiling._cores", lambda: 4)
 
 
 @pytest.mark.usefixtures("scarce")
@@ -43,5 +42,5 @@ def test_tiles_are_shared_out_under_a_limit_on_threads() -> None:
     def work(job: int, space: Workspace) -> None:
         done.append(job)
 
-    share_out(range(50), work)
+    share_out(range(50), work, threads=4)
     assert sorted(done) == list(range(50))

@@ -1,5 +1,6 @@
-"""Which recipes of a shortlist are built: in order, without those that are run in any case, within the budget."""
+"""Recipes of a shortlist are verified in its order, unless some are left out or soups have a say."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,27 +8,37 @@ from helpers.small import task
 
 import radin
 from radin.evaluation.verification import in_order, verify_best, without
+from radin.testing import ToyObjective
 
 
-@pytest.fixture
-def verifier(checkpoints: list[Path], tmp_path: Path):
-    with radin.Verifier(radin.Pool(checkpoints), task(), tmp_path / "run") as opened:
-        yield opened
+@pytest.fixture(scope="module")
+def shortlist() -> radin.Shortlist:
+    return radin.search("exhaustive", ToyObjective(5), radin.Budget(candidates=100), top=8)
 
 
-def test_recipes_that_are_run_in_any_case_take_none_of_the_budget(verifier: radin.Verifier) -> None:
-    surrogate = radin.Surrogate(verifier.bank)
-    shortlist = radin.search("exhaustive", surrogate, top=6)
-    first, second, third, *_ = (one.recipe for one in shortlist)
-    left = without(shortlist, [second], top=3)
-    assert [one.recipe for one in left] == [first, third, shortlist[3].recipe]
-    assert left.charged == shortlist.charged
-    found = verify_best(left, verifier, surrogate, radin.Budget(soups=2), learns=False)
-    assert {one.recipe for one in found} == {first, third}
-    assert verifier.ledger.count("soup") == 2
+def test_the_order_is_that_of_the_shortlist(shortlist: radin.Shortlist) -> None:
+    found = radin.search(in_order(shortlist), ToyObjective(5, "soup"), radin.Budget(soups=5), top=5)
+    proposed = [one.recipe for one in sorted(found, key=lambda one: one.number)]
+    assert proposed == [one.recipe for one in shortlist][:5]
 
 
-def test_in_order_proposes_one_recipe_after_the_other(verifier: radin.Verifier) -> None:
-    shortlist = radin.search("exhaustive", radin.Surrogate(verifier.bank), top=3)
-    found = radin.search(in_order(shortlist), verifier, radin.Budget(soups=None))
-    assert [one.recipe for one in sorted(found, key=lambda one: one.number)] == [one.recipe for one in shortlist]
+def test_recipes_that_are_left_out_make_room_for_the_next(shortlist: radin.Shortlist) -> None:
+    best = [one.recipe for one in shortlist]
+    kept = without(shortlist, [best[0], best[2]], 3)
+    assert [one.recipe for one in kept] == [best[1], best[3], best[4]]
+    assert (kept.charged, kept.searcher) == (shortlist.charged, shortlist.searcher)
+
+
+@pytest.mark.parametrize("learns", [False, True])
+def test_soups_are_charged_up_to_b_and_the_best_comes_first(
+    checkpoints: list[Path], tmp_path: Path, learns: bool
+) -> None:
+    with radin.Verifier(radin.Pool(checkpoints), task(), tmp_path / "run") as verifier:
+        surrogate = radin.Surrogate(verifier.bank)
+        found = radin.search("exhaustive", surrogate, radin.Budget(candidates=100), top=6)
+        verified = verify_best(found, verifier, surrogate, radin.Budget(soups=3), learns=learns)
+        assert (verified.charged, verifier.ledger.count("soup")) == (3, 3)
+        assert min(verified, key=lambda one: one.number).recipe == found[0].recipe
+        assert {one.recipe for one in verified} <= {one.recipe for one in found}
+        late = replace(found, seconds=100.0)
+        assert verify_best(late, verifier, surrogate, radin.Budget(soups=3, seconds=1.0), learns=learns).charged <= 1
