@@ -26,6 +26,8 @@ from radin.report.findings import search_facts, shortage_findings
 from radin.report.result import SOUP, Result, Spent
 from radin.report.verdict import best_ingredient
 from radin.report.verified_soup import VerifiedSoup, assess, ranked
+from radin.scoring.criterion import criterion_name, criterion_of
+from radin.scoring.criterion_default import CRITERION
 from radin.scoring.surrogate import Surrogate
 from radin.searching.budget import Budget
 from radin.searching.driver import Shortlist, search
@@ -49,6 +51,7 @@ def make_soup(
     lam: float = 0.0,
     seed: int = 0,
     run_dir: str | os.PathLike[str] = "radin-run",
+    criterion: str = CRITERION,
     calibrate: bool = True,
     batchnorm: str = "recompute",
     race: bool | RaceSettings = RACE,
@@ -58,8 +61,8 @@ def make_soup(
 
     Every ingredient is run once over the task's data; in a race those that can no longer matter are dropped after a
     part of it. The searcher then ranks recipes by the score of their averaged logits, and the `budget.soups` best are
-    built and evaluated for real. The single ingredients compete, at no cost, so the score of the result is never worse
-    on the selection data than that of the best ingredient that ran in full.
+    built and evaluated for real. The single ingredients compete, at no cost, so the result is never worse on the
+    selection data, by the criterion, than the best ingredient that ran in full.
 
     A run that is killed resumes with the same call: passes and soups that were completed are read from the run folder,
     and the search is replayed from its seed. Stored results that are damaged are computed again.
@@ -77,6 +80,11 @@ def make_soup(
             `docs/results.md` no λ is better on all pools, and those above 0 are worse where ingredients are unequal.
         seed: of the searcher's randomness.
         run_dir: holds logits, BatchNorm statistics, ledger, `soup.safetensors`, `leaderboard.json` and a picture.
+        criterion: by what candidates are ranked and the winner is chosen: `metric` for the task's metric, `likelihood`
+            for the mean log-likelihood of the labels, `tempered` for the same after one temperature is fitted to each
+            candidate. The metric decides between equals, and is what is reported, whatever the criterion. λ, standard
+            errors and calibration count in the criterion's unit. Metrics without a smooth relative are their own
+            criterion, see `radin.scoring.criterion`.
         calibrate: learn from each verified soup how far real soups fall from their averaged logits, and choose the next
             one accordingly from the best `SHORTLIST` candidates, see `radin.evaluation.calibration`. False verifies
             the B best in order. The first soup is the same.
@@ -94,7 +102,8 @@ def make_soup(
         the winner, the leaderboard, and the winner's score on data that selected nothing.
 
     Raises:
-        InputError: an argument out of range or no race, or an ingredient in the place of the soup in the run folder.
+        InputError: an argument out of range, no such criterion or race, or an ingredient in the place of the soup in
+            the run folder.
         PluginError: no such searcher or option.
         RunDirError: the run folder was made with other inputs, or is in use, or its ledger is damaged.
         IncompatibleError, CheckpointError, DataError, TaskError: see `Pool` and `Task`.
@@ -106,12 +115,14 @@ def make_soup(
             "a pool of files is radin.Pool(files)"
         )
     budget = budget or Budget()
-    chosen, soups = check_settings(searcher, options, budget, lam, seed)
+    chosen, soups = check_settings(searcher, options, budget, lam, seed, criterion)
     settings: dict[str, Any] = {"lam": float(lam), "seed": int(seed)}  # numpy's numbers are none that JSON can hold
     learns, rule = calibrate and soups > 1, race_settings(race)
     refuse_ingredients([Path(run_dir) / SOUP], pool.files)
     with Verifier(pool, task, run_dir, batchnorm=batchnorm, race=rule or False, progress=progress) as verifier:
-        surrogate = Surrogate(verifier.bank, task.metric, settings["lam"])
+        judge = criterion_of(criterion, task.scored_by)
+        surrogate = Surrogate(verifier.bank, judge, settings["lam"])
+        chosen_by = criterion_name(judge, task.scored_by)
         shortlist = search(
             chosen,
             surrogate,
@@ -129,6 +140,7 @@ def make_soup(
         findings = findings_of(verifier, verified, search_facts(shortlist))
         settings |= {"searcher": chosen.name, "options": dict(shortlist.options), "calibrate": calibrate}
         settings |= {"race": asdict(rule)} if rule else {}
+        settings |= {"criterion": chosen_by} if chosen_by != "metric" else {}
         winner = describe(leaderboard[0], verifier, settings | asdict(budget))
         soup = write_soup(leaderboard[0], verifier, batchnorm)
         result = Result(
@@ -145,6 +157,7 @@ def make_soup(
             run_dir=soup.parent,
             earlier=verifier.folder.earlier_winners(winner),
             ingredients=pool.files,
+            criterion=chosen_by,
             dropped=verifier.dropped,
             findings=(*findings, *shortage_findings(shortlist, found, soups, len(verifier.names))),
         )
@@ -167,7 +180,8 @@ def verify_best(
     """
     verification = corrected(shortlist, verifier, surrogate) if learns else in_order(shortlist)
     listed = [candidate.recipe.dumps() for candidate in shortlist]
-    scope = verification_scope(verifier.scope, listed, surrogate.lam if learns else None)
+    by = criterion_name(surrogate.metric, verifier.task.scored_by)
+    scope = verification_scope(verifier.scope, listed, surrogate.lam if learns else None, by)
     recorded: dict[str, Any] = {"ledger": verifier.ledger, "scope": scope, "progress": progress}
     return search(verification, verifier, _left(budget, shortlist), top=budget.soups or len(shortlist), **recorded)
 

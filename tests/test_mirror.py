@@ -32,6 +32,7 @@ EXEMPT = {
     "radin/evaluation/keys.py": "tested in test_run_folder",
     "radin/evaluation/planning.py": "tested in test_procedure",
     "radin/evaluation/race_default.py": "one constant",
+    "radin/scoring/criterion_default.py": "constants, used in test_criterion",
     "radin/evaluation/unchanged.py": "tested in test_evaluator",
     "radin/report/probes.py": "tested in test_diagnosis",
     "radin/evaluation/settings.py": "tested in test_quick_refusals and test_procedure",

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from radin.cli.console import json_option, pairs, print_json, searcher_options
+from radin.cli.console import criterion_option, json_option, pairs, print_json, searcher_options
 from radin.cli.screen import print_table, show_warnings
 from radin.common.bars import Bars
 from radin.common.wording import counted, enumerated
 from radin.errors import InputError
+from radin.scoring.criterion_default import CRITERIA
 
 if TYPE_CHECKING:
     from radin.report.ranking import Ranking
@@ -56,6 +57,7 @@ SPLIT = "split.json"
     show_default=True,
     help="Rows of probabilities instead of logits: refuse them, or average their logarithms.",
 )
+@criterion_option
 @click.option("--top", default=10, show_default=True, help="Number of recipes to list.")
 @click.option("--seconds", type=float, help="End the search after this many seconds.")
 @json_option
@@ -70,6 +72,7 @@ def command(
     seed: int,
     metric: str,
     probabilities: Any,
+    criterion: str,
     top: int,
     seconds: float | None,
     as_json: bool,
@@ -90,7 +93,13 @@ def command(
     }
     if len(banks) < len(folders):
         raise InputError(f"--logits was given folders of one name: {', '.join(folders)}; rename one")
-    how: dict[str, Any] = {"metric": metric, "options": pairs(parameters, "-p"), "budget": budget, "lam": lam}
+    how: dict[str, Any] = {
+        "metric": metric,
+        "criterion": criterion,
+        "options": pairs(parameters, "-p"),
+        "budget": budget,
+        "lam": lam,
+    }
     with Bars() as bars:
         ranking = rank(LogitBank.join(banks), searcher, **how, seed=seed, top=top, progress=bars)
     absent = [name for folder in folders for name in absent_from(Path(folder))]
@@ -101,12 +110,18 @@ def command(
 
 def show(ranking: Ranking, folders: Sequence[str], samples: str) -> None:
     """Prints the recipes, the best ingredient, and what speaks against the labels."""
-    sign = 1 if ranking.higher_is_better else -1
+    own = ranking.criterion == "metric"
+    sign = -1 if own and not ranking.higher_is_better else 1
     cells = [
         [str(place), f"{one.value:.4f}", f"{sign * one.score:.4f}", str(one.recipe.size)]
         for place, one in enumerate(ranking.recipes, start=1)
     ]
-    columns = ["", f"{ranking.metric} of averaged logits", "with prior", "size"]
+    columns = [
+        "",
+        f"{ranking.metric} of averaged logits",
+        "with prior" if own else f"{CRITERIA[ranking.criterion]} with prior",
+        "size",
+    ]
     print_table("shortlist", columns, cells, numbers=range(4), recipes=[str(one.recipe) for one in ranking.recipes])
     single, found = ranking.best_ingredient, ranking.shortlist
     click.echo(f"Best single ingredient: {single.recipe.member_names[0]}, {single.value:.4f}.")

@@ -10,6 +10,7 @@ import click
 
 from radin.cli.console import (
     check_several,
+    criterion_option,
     duration,
     json_option,
     pairs,
@@ -25,6 +26,7 @@ from radin.common.bars import Bars
 from radin.common.wording import counted
 from radin.errors import InputError, RadinError
 from radin.evaluation.race_default import RACE
+from radin.scoring.criterion_default import CRITERIA
 
 if TYPE_CHECKING:
     from radin.evaluation.collecting import Collected
@@ -52,6 +54,7 @@ SHOWN = 10
 @searcher_options
 @click.option("--soups", default=4, show_default=True, help="B: the most real soups to build and evaluate.")
 @click.option("--seconds", type=float, help="End search and verification after this many seconds together.")
+@criterion_option
 @click.option(
     "--calibrate/--no-calibrate",
     default=True,
@@ -86,6 +89,7 @@ def command(
     seconds: float | None,
     split: str | None,
     batchnorm: Any,
+    criterion: str,
     calibrate: bool,
     race: bool,
     run_dir: str,
@@ -143,7 +147,14 @@ def command(
     else:
         with Bars() as bars:
             how: dict[str, Any] = {"searcher": searcher, "options": options, "budget": budget, "lam": lam, "seed": seed}
-            how |= {"calibrate": calibrate, "batchnorm": batchnorm, "race": race, "run_dir": run_dir, "progress": bars}
+            how |= {
+                "criterion": criterion,
+                "calibrate": calibrate,
+                "batchnorm": batchnorm,
+                "race": race,
+                "run_dir": run_dir,
+                "progress": bars,
+            }
             result = make_soup(pool, task, **how)
         deliver(result, target, as_json)
 
@@ -179,7 +190,12 @@ def show_result(result: Result, target: str | None = None) -> None:
         for place, entry in enumerate(shown, start=1)
     ]
     columns, recipes = ["", result.metric, "averaged logits", "size"], [str(entry.recipe) for entry in shown]
-    print_table("leaderboard, on the selection data", columns, rows, numbers=range(4), recipes=recipes)
+    title = "leaderboard, on the selection data"
+    if result.criterion != "metric":
+        title += f", by {CRITERIA[result.criterion]}"
+        columns.append(result.criterion)
+        rows = [[*row, f"{entry.deciding:.4f}"] for row, entry in zip(rows, shown, strict=True)]
+    print_table(title, columns, rows, numbers=range(len(columns)), recipes=recipes)
     click.echo(result.verdict)
     if gap := result.surrogate_gap:
         click.echo(gap)

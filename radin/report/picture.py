@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from radin.common.files import written_aside
 from radin.report.result import Result
+from radin.report.verified_soup import ranked
+from radin.scoring.criterion_default import CRITERIA
 from radin.scoring.metrics import Metric
 from radin.searching.driver import Shortlist
 
@@ -33,15 +36,16 @@ def draw_run(result: Result, shortlist: Shortlist, metric: Metric, path: Path) -
 
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(2, 3))
-    _draw_search(left, shortlist, metric)
+    _draw_search(left, shortlist, metric, result.criterion)
     _draw_soups(right, result, metric)
     with written_aside(path) as file:
         figure.savefig(file, format="png", dpi=120)
 
 
-def _draw_search(axes: Axes, shortlist: Shortlist, metric: Metric) -> None:
+def _draw_search(axes: Axes, shortlist: Shortlist, metric: Metric, criterion: str) -> None:
     charged, scores = shortlist.trace
-    sign = 1 if metric.higher_is_better else -1
+    own = criterion == "metric"
+    sign = -1 if own and not metric.higher_is_better else 1
     x = [*charged.tolist(), shortlist.charged]
     y = [*scores.tolist(), *scores[-1:].tolist()]
     axes.step(x[: len(y)], sign * np.array(y), where="post", color=BLUE)
@@ -49,7 +53,7 @@ def _draw_search(axes: Axes, shortlist: Shortlist, metric: Metric) -> None:
         axes.set_xscale("log")
     axes.set_title(f"search on averaged logits: {shortlist.searcher}", fontsize=10)
     axes.set_xlabel("candidates scored")
-    axes.set_ylabel(f"best score so far ({metric.name}, prior included)")
+    axes.set_ylabel(f"best score so far ({metric.name if own else CRITERIA[criterion]}, prior included)")
     axes.grid(alpha=0.3)
 
 
@@ -57,9 +61,11 @@ def _draw_soups(axes: Axes, result: Result, metric: Metric) -> None:
     single = result.best_ingredient.value
     real = [soup.value for soup in result.verified]
     spent = list(range(1, len(real) + 1))
-    best: Any = np.maximum.accumulate if metric.higher_is_better else np.minimum.accumulate
+    first = next(entry for entry in result.leaderboard if entry.recipe.size == 1)
+    leaders = list(accumulate([first, *result.verified], lambda one, other: ranked([one, other])[0]))
+    by = "" if result.criterion == "metric" else f", chosen by {CRITERIA[result.criterion]}"
     axes.axhline(single, color=GREY, linestyle="--", label="best single ingredient")
-    axes.step([0, *spent], best([single, *real]), where="post", color=BLUE, label="best so far")
+    axes.step([0, *spent], [one.value for one in leaders], where="post", color=BLUE, label=f"best so far{by}")
     axes.plot(spent, real, "o", color=BLUE, label="real soup")
     axes.plot(spent, [soup.ensemble_value for soup in result.verified], "x", color=ORANGE, label="its averaged logits")
     axes.set_xticks([0, *spent] if len(spent) <= 16 else np.linspace(0, len(spent), 9, dtype=int))

@@ -82,7 +82,7 @@ class Result:
 
     Attributes:
         leaderboard: all verified soups and all single ingredients that ran in full, best first on the selection data:
-            by score, then lower negative log-likelihood, then more ingredients.
+            by the criterion, then the metric, lower negative log-likelihood, and more ingredients.
         verified: the soups alone, in the order in which they were verified.
         report: the winner and the best ingredient on data that selected nothing; of several test sets, on the first.
         tests: the same for every test set, by name.
@@ -99,6 +99,7 @@ class Result:
             the settings that bring it back at no cost.
         ingredients: the pool's files, which `save` does not write over.
         dropped: the ingredients that a race dropped, each with its score, on how many rows, and why.
+        criterion: by what candidates were ranked and the winner was chosen; `metric` for the metric.
     """
 
     leaderboard: Sequence[VerifiedSoup]
@@ -116,6 +117,7 @@ class Result:
     ingredients: Sequence[Path] = ()
     control: float | None = None
     dropped: Sequence[Dropped] = ()
+    criterion: str = "metric"
 
     def __repr__(self) -> str:
         return f"Result({self.verdict!r}, run_dir={str(self.run_dir)!r})"
@@ -127,7 +129,7 @@ class Result:
 
     @property
     def best_ingredient(self) -> VerifiedSoup:
-        """The best single ingredient on the selection data."""
+        """The single ingredient with the best metric on the selection data."""
         return best_ingredient(self.leaderboard)
 
     @property
@@ -178,7 +180,8 @@ class Result:
     @property
     def verdict(self) -> str:
         """A sentence or two: whether a soup won, against what, by how much, and whether that is more than noise."""
-        return verdict_of(self.leaderboard, self.findings, self.report, metric=self.metric, control=self.control)
+        about: dict[str, Any] = {"metric": self.metric, "control": self.control, "criterion": self.criterion}
+        return verdict_of(self.leaderboard, self.findings, self.report, **about)
 
     @property
     def surrogate_gap(self) -> str | None:
@@ -205,6 +208,7 @@ class Result:
             "warnings": list(self.warnings),
             "findings": [one.to_json() for one in self.findings],
             "metric": self.metric,
+            "criterion": self.criterion,
             "higher_is_better": self.higher_is_better,
             "report": self.report.to_json(),
             "tests": {name: one.to_json() for name, one in self.tests.items()},

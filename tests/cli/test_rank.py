@@ -28,6 +28,18 @@ def test_rank_takes_logits_from_anywhere(capsys: pytest.CaptureFixture, tmp_path
     assert "63 candidates scored" in out  # all subsets of six
 
 
+def test_rank_says_by_what_it_ranked(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(4, size=200)
+    for i in range(4):
+        np.save(tmp_path / f"model{i}.npy", np.eye(4)[labels] + rng.normal(scale=1.0, size=(200, 4)))
+    np.save(tmp_path / "labels.npy", labels)
+    code, out, _ = run(capsys, "rank", "--logits", tmp_path, "--criterion", "tempered")
+    assert code == 0
+    assert "tempered log-likelihood with prior" in " ".join(out.split())
+    assert "accuracy of averaged logits" in " ".join(out.split())
+
+
 LINEAR = """
 import radin
 from helpers.small import CLASSES, FEATURES, SAMPLES, clouds

@@ -20,9 +20,9 @@ def test_names_that_look_like_formulas_are_drawn(checkpoints: list[Path], tmp_pa
 def test_a_run_is_drawn_with_its_search(checkpoints: list[Path], tmp_path: Path) -> None:
     """Both for a metric that is better when higher and for a loss, with many candidates and with few."""
     pool = radin.Pool(checkpoints)
-    for metric, candidates in (("accuracy", 20), ("nll", 2)):
+    for metric, candidates, criterion in (("accuracy", 20, "likelihood"), ("nll", 2, "metric")):
         one, budget = task(metric=metric), radin.Budget(candidates=candidates, soups=1)
-        result = radin.make_soup(pool, one, run_dir=tmp_path / metric, budget=budget)
+        result = radin.make_soup(pool, one, run_dir=tmp_path / metric, budget=budget, criterion=criterion)
         with radin.Verifier(pool, one, tmp_path / metric) as verifier:
             shortlist = radin.search("forward", radin.Surrogate(verifier.bank, metric), budget)
         draw_run(result, shortlist, get_metric(metric), tmp_path / f"{metric}.png")

@@ -13,6 +13,8 @@ from radin.report.comparison import Comparison, Estimate
 from radin.report.diagnosis import diagnose
 from radin.report.findings import Finding
 from radin.report.result import Result
+from radin.report.verdict import verdict_of
+from radin.report.verified_soup import VerifiedSoup
 
 
 @pytest.fixture(scope="module")
@@ -163,3 +165,53 @@ def test_numbers_and_names_in_sentences() -> None:
     assert [counted(n, "soup") for n in (0, 1, 1204)] == ["0 soups", "1 soup", "1,204 soups"]
     assert counted(2, "pass", "passes") == "2 passes"
     assert [enumerated(names) for names in ("a", "ab", "abc")] == ["a", "a and b", "a, b and c"]
+
+
+WORSE = "The winner's accuracy on the selection data, {}, is worse than that of the best ingredient, b, 0.9100. "
+
+
+def entry(members: list[int], score: float, criterion: float) -> VerifiedSoup:
+    return VerifiedSoup(radin.Recipe.subset("abc", members), score, score, nll=1.0, criterion=criterion)
+
+
+@pytest.mark.parametrize(
+    ("entries", "start", "part"),
+    [
+        (
+            [([0, 1], 0.90, -0.2), ([1], 0.91, -0.3), ([0], 0.80, -0.5)],
+            WORSE.format("0.9000"),
+            "A soup of 2 ingredients leads by tempered log-likelihood, -0.2000 against -0.3000.",
+        ),
+        (
+            [([0, 1], 0.91, -0.2), ([1], 0.91, -0.3), ([0], 0.80, -0.5)],
+            "A soup of 2 ingredients leads by tempered log-likelihood, -0.2000 against -0.3000; accuracy ties ",
+            "ties with the best ingredient, b, at 0.9100 on the selection data.",
+        ),
+        (
+            [([0, 1], 0.92, -0.2), ([1], 0.91, -0.3), ([0], 0.80, -0.5)],
+            "A soup of 2 ingredients leads by tempered log-likelihood, -0.2000 against -0.3000: accuracy 0.9200 on ",
+            "0.9100 for the best ingredient, b.",
+        ),
+        (
+            [([1], 0.91, -0.2), ([0, 1], 0.92, -0.3), ([0], 0.80, -0.5)],
+            "No soup won: by tempered log-likelihood the ingredient b leads, -0.2000 against -0.3000 of the one ",
+            "accuracy 0.9100 against 0.9200 on the selection data.",
+        ),
+        (
+            [([0], 0.80, -0.2), ([0, 1], 0.70, -0.3), ([1], 0.91, -0.5)],
+            WORSE.format("0.8000"),
+            "No soup won: by tempered log-likelihood the ingredient a leads",
+        ),
+        (
+            [([0], 0.80, -0.2), ([1], 0.91, -0.5)],
+            WORSE.format("0.8000"),
+            "No soup was verified, so the best ingredient, a, stands: it leads by tempered log-likelihood.",
+        ),
+    ],
+    ids=["worse", "ties", "better", "ingredient", "another", "unverified"],
+)
+def test_the_verdict_says_by_what_the_winner_was_chosen(entries: list[tuple], start: str, part: str) -> None:
+    board = [entry(*one) for one in entries]
+    verdict = verdict_of(board, (), reporting("held-back", 0.9, 0.8, 0.3), metric="accuracy", criterion="tempered")
+    assert verdict.startswith(start)
+    assert part in verdict

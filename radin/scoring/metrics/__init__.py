@@ -15,6 +15,7 @@ from radin.scoring.metrics.classification import losses as losses
 from radin.scoring.metrics.function import FunctionMetric as FunctionMetric
 from radin.scoring.metrics.names import METRICS as METRICS
 from radin.scoring.metrics.names import get_metric as get_metric
+from radin.scoring.metrics.tempered import TemperedLikelihood as TemperedLikelihood
 
 __all__ = [
     "BOOTSTRAP_RESAMPLES",
@@ -29,6 +30,7 @@ __all__ = [
     "NegativeLogLikelihood",
     "PredictionMetric",
     "RightSamplesMetric",
+    "TemperedLikelihood",
     "TopK",
     "get_metric",
     "losses",

@@ -14,7 +14,13 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from radin.recipe import subset_rows
-from radin.scoring.metrics import Metric, NegativeLogLikelihood, PredictionMetric, RightSamplesMetric
+from radin.scoring.metrics import (
+    Metric,
+    NegativeLogLikelihood,
+    PredictionMetric,
+    RightSamplesMetric,
+    TemperedLikelihood,
+)
 from radin.scoring.objective import Proposal
 from radin.scoring.surrogate.dense_kernel import Bank, DenseKernel
 from radin.scoring.surrogate.likelihood_kernel import LikelihoodKernel
@@ -23,6 +29,7 @@ from radin.scoring.surrogate.margins import prepare
 from radin.scoring.surrogate.neighbours import step_hits, swap_hits
 from radin.scoring.surrogate.partition_kernel import FEWEST_LOGITS, PartitionKernel
 from radin.scoring.surrogate.subset_ranges import range_hits
+from radin.scoring.surrogate.tempered_kernel import TemperedKernel
 
 if TYPE_CHECKING:
     import torch
@@ -63,6 +70,11 @@ class Kernels:
     def losses(self) -> LikelihoodKernel:
         """Mean negative log-likelihoods, each too low by at most 1e-6."""
         return LikelihoodKernel(self.bank, self.device)
+
+    @cached_property
+    def tempered(self) -> TemperedKernel:
+        """Mean negative log-likelihoods after the temperature that fits each recipe best."""
+        return TemperedKernel(self.bank, self.device)
 
 
 class Scorer(ABC, Generic[M]):
@@ -213,6 +225,14 @@ class LikelihoodScorer(Scorer[NegativeLogLikelihood]):
         return -fast.moves(mask, np.stack(steps, axis=1), moved)
 
 
+class TemperedScorer(Scorer[TemperedLikelihood]):
+    """Computes mean negative log-likelihoods after a temperature of each recipe's own, fitted to 1e-9 of the loss."""
+
+    def scores(self, proposals: Proposal) -> Float64[np.ndarray, " k"]:
+        """Scores of masks or mixing weights."""
+        return -self.kernels.tempered.means(coefficients_of(proposals))
+
+
 @singledispatch
 def scorer_of(metric: Metric, kernels: Kernels) -> Scorer:  # type: ignore[type-arg]  # of any metric
     """The scorer for a metric's family."""
@@ -232,6 +252,11 @@ def _(metric: RightSamplesMetric, kernels: Kernels) -> Scorer:  # type: ignore[t
 @scorer_of.register
 def _(metric: NegativeLogLikelihood, kernels: Kernels) -> Scorer:  # type: ignore[type-arg]
     return LikelihoodScorer(metric, kernels)
+
+
+@scorer_of.register
+def _(metric: TemperedLikelihood, kernels: Kernels) -> Scorer:  # type: ignore[type-arg]
+    return TemperedScorer(metric, kernels)
 
 
 def coefficients_of(proposals: Proposal) -> Float64[np.ndarray, "k n"]:
