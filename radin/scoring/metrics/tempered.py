@@ -75,13 +75,15 @@ class TemperatureFit:
     Arguments:
         k: candidates.
         start: where all begin.
+        tolerance: by how much a loss may still fall where its fit ends, in nats.
 
     Attributes:
         beta: the inverse temperatures, `float64[k]`.
-        open: candidates whose loss can still fall by more than `TOLERANCE`. The others are not moved any more.
+        open: candidates whose loss can still fall by more than that. The others are not moved any more.
     """
 
-    def __init__(self, k: int, start: float = 1.0) -> None:
+    def __init__(self, k: int, start: float = 1.0, tolerance: float = TOLERANCE) -> None:
+        self.tolerance = tolerance
         self.beta: Float64[np.ndarray, " k"] = np.full(k, start)
         self.open: Bool[np.ndarray, " k"] = np.ones(k, dtype=bool)
         self._low, self._high = np.full(k, LEAST), np.full(k, MOST)
@@ -94,7 +96,7 @@ class TemperatureFit:
         # A convex function falls by no more than its slope allows over the rest of the interval, and by about half of
         # slope² / curvature.
         rest = np.where(falls, self._high - self.beta, self.beta - self._low)
-        self.open &= (np.abs(slope) * rest > TOLERANCE) & (np.square(slope) > 2 * TOLERANCE * curvature)
+        self.open &= (np.abs(slope) * rest > self.tolerance) & (np.square(slope) > 2 * self.tolerance * curvature)
         aim = self.beta - slope / np.maximum(curvature, 1e-300)
         aim = np.clip(aim, self.beta / _FACTOR, self.beta * _FACTOR)
         inside = (aim > self._low) & (aim < self._high)

@@ -2,8 +2,8 @@
 
 A recipe's mean loss at the inverse temperature β is `f(β) = E[log Σ_c exp βd(c)]`, d being the averaged logits minus
 that of the label. One look at all logits gives f with its first two derivatives, so Newton's method needs one look a
-step; from the temperature of the uniform soup, most recipes need one or two. The look that ends the fit also says by
-how much the loss would still fall, `½ f′² / f″`, and that is taken off; so the error is of third order.
+step; from the temperature of the uniform soup, most recipes need two. The fit ends where the loss can fall by no more
+than `FITTED`, and the fall that is expected there, `½ f′² / f″`, is taken off.
 
 Everything is computed in float64, in blocks of samples and recipes, and no score depends on the recipes beside it.
 """
@@ -23,6 +23,9 @@ from radin.scoring.surrogate.parallel import run, workers
 if TYPE_CHECKING:
     import torch
 
+#: By how much a loss may still fall where the fit of its temperature ends, in nats.
+FITTED = 1e-6
+
 _PIECE_VALUES = 1 << 18  # averaged logits of a block of recipes, by each of several threads: 2 MiB
 
 
@@ -41,11 +44,11 @@ class TemperedKernel:
     def means(self, coefficients: Float64[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
         """Mean negative log-likelihood of averaged logits after the temperature."""
         weights = coefficients / coefficients.sum(axis=1, keepdims=True)
-        blocks = [self._fitted(block, self._usual)[0] for _, block in recipe_blocks(weights)]
+        blocks = [self._fitted(block, self.usual)[0] for _, block in recipe_blocks(weights)]
         return np.concatenate([np.zeros(0), *blocks])[: len(coefficients)]
 
     @cached_property
-    def _usual(self) -> float:
+    def usual(self) -> float:
         """The inverse temperature of the uniform soup's averaged logits."""
         everything = np.full((1, len(self.bank)), 1 / len(self.bank))
         (_, block) = next(recipe_blocks(everything))
@@ -55,7 +58,7 @@ class TemperedKernel:
         self, block: Float64[np.ndarray, "kb n"], start: float
     ) -> tuple[Float64[np.ndarray, " kb"], Float64[np.ndarray, " kb"]]:
         """Losses and inverse temperatures of a block of recipes; rows of zeros, which fill it up, have any."""
-        fit, found = TemperatureFit(len(block), start), np.zeros(len(block))
+        fit, found = TemperatureFit(len(block), start, FITTED), np.zeros(len(block))
         fit.open &= block.any(axis=1)
         pieces = list(sample_blocks(self.bank, _PIECE_VALUES * len(self.bank) // RECIPE_BLOCK))
         while fit.open.any():
@@ -64,8 +67,7 @@ class TemperedKernel:
             loss, slope, curvature = np.stack(parts).sum(axis=0) / self.bank.n_samples
             fit.step(slope, curvature)
             ended = looked & ~fit.open
-            gain = 0.5 * np.square(slope) / np.maximum(curvature, 1e-300)
-            found[ended] = (loss - np.where(np.isfinite(gain), gain, 0.0))[ended]
+            found[ended] = (loss - expected_fall(slope, curvature))[ended]
         return found, fit.beta
 
     def _look(
@@ -90,3 +92,8 @@ class TemperedKernel:
             variance = moments.mul_(ahead).sum(dim=2) / partition - mean.square()
             sums = torch.stack([losses.sum(dim=1), mean.sum(dim=1), variance.clamp_(min=0).sum(dim=1)])
             return np.asarray(sums.cpu().numpy())
+
+
+def expected_fall(slope: Float64[np.ndarray, " k"], curvature: Float64[np.ndarray, " k"]) -> Float64[np.ndarray, " k"]:
+    """By how much losses would fall in a last step of Newton's method; never more than `FITTED`."""
+    return np.minimum(0.5 * np.square(slope) / np.maximum(curvature, 1e-12), FITTED)
