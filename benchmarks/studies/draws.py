@@ -7,6 +7,7 @@ truth. Candidates are the soups that stepwise selection looks at, scored on aver
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -209,6 +210,46 @@ def interval(differences: Sequence[float]) -> tuple[float, float]:
         return float(values.mean()), float("nan")
     half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return float(values.mean()), float(half)
+
+
+def least_values(groups: Sequence[Sequence[float]], margin: float = 0.0, level: float = 0.05) -> list[float]:
+    """Of several groups of paired differences, one-sided lower bounds of their means that all hold together.
+
+    Holm's correction: the group that is most surely above `−margin` is tested at `level` over the number of groups, the
+    next one at `level` over one less, and so on. NaN for groups of fewer than two.
+
+    Arguments:
+        groups: the differences, one group a pool or a cell.
+        margin: what a mean may be below 0.
+        level: of error, over all groups together.
+    """
+    found, tested = [math.nan] * len(groups), []
+    for i, group in enumerate(groups):
+        if len(group) > 1:
+            error = max(float(np.std(group, ddof=1)) / math.sqrt(len(group)), 1e-12)
+            chance = float(stats.t.sf((np.mean(group) + margin) / error, len(group) - 1))
+            tested.append((chance, i, error))
+    for place, (_, i, error) in enumerate(sorted(tested)):
+        quantile = stats.t.ppf(1 - level / (len(tested) - place), len(groups[i]) - 1)
+        found[i] = float(np.mean(groups[i]) - quantile * error)
+    return found
+
+
+def significantly_below(groups: Sequence[Sequence[float]], level: float = 0.05) -> list[bool]:
+    """Whether the mean of each group is below 0, by one-sided tests with Holm's correction over the groups."""
+    negated = [[-value for value in group] for group in groups]
+    chances = [
+        float(stats.ttest_1samp(group, 0.0, alternative="greater").pvalue) if np.ptp(group) > 0 else 1.0
+        for group in negated
+        if len(group) > 1
+    ]
+    order, rejected = np.argsort(chances), np.zeros(len(chances), dtype=bool)
+    for place, i in enumerate(order):
+        if chances[i] > level / (len(chances) - place):
+            break
+        rejected[i] = True
+    answers = iter(rejected.tolist())
+    return [next(answers) if len(group) > 1 else False for group in groups]
 
 
 def points(differences: Sequence[float]) -> str:
