@@ -55,6 +55,7 @@ EXEMPT = {
     "benchmarks/faults/tiny_task.py": "the task of the fixture `lab`",
     "benchmarks/speed/averaging_methods.py": "every method is run by test_averaging",
     "benchmarks/speed/kernel_display.py": "table and picture are made in test_kernels",
+    "benchmarks/studies/bills.py": "printed and drawn in test_racing, from the rows of the study",
     "benchmarks/zoos/digits.py": "the pool of radin.demo.digits under another name",
 }
 

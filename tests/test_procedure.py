@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 import radin
 from radin.errors import DataError, InputError, PluginError, RunDirError, UnknownSearcherError
+from radin.report.verified_soup import DIGITS
 from radin.scoring.criterion import criterion_of
 from radin.scoring.criterion_default import CRITERIA
 from radin.searching.problem import Problem, Proposals
@@ -83,7 +84,8 @@ def test_the_ledger_counts_what_was_run(pool: radin.Pool, tmp_path: Path) -> Non
 
 def test_with_budget_for_everything_the_best_subset_wins(pool: radin.Pool, tmp_path: Path) -> None:
     budget = radin.Budget(soups=26, candidates=2000)
-    result = radin.make_soup(pool, task(), searcher="monte-carlo", budget=budget, run_dir=tmp_path / "run")
+    settings = {"searcher": "monte-carlo", "criterion": "metric", "budget": budget}
+    result = radin.make_soup(pool, task(), **settings, run_dir=tmp_path / "run")
     assert result.spent.soups == 26  # all subsets of two or more
     with radin.Verifier(pool, task(), tmp_path / "run") as verifier:
         scores = [
@@ -96,7 +98,8 @@ def test_with_budget_for_everything_the_best_subset_wins(pool: radin.Pool, tmp_p
 
 @pytest.mark.parametrize("metric", ["accuracy", "balanced-accuracy", "macro-f1", "nll"])
 def test_never_worse_than_the_best_ingredient(pool: radin.Pool, tmp_path: Path, metric: str) -> None:
-    result = radin.make_soup(pool, task(metric=metric), budget=radin.Budget(soups=2), run_dir=tmp_path / "run")
+    settings = {"criterion": "metric", "budget": radin.Budget(soups=2), "run_dir": tmp_path / "run"}
+    result = radin.make_soup(pool, task(metric=metric), **settings)
     sign = -1 if metric == "nll" else 1
     with radin.Verifier(pool, task(metric=metric), tmp_path / "run") as verifier:
         assert result.best.score >= verifier.solo.max()
@@ -113,7 +116,7 @@ def test_the_winner_is_never_worse_by_the_criterion(pool: radin.Pool, tmp_path: 
     judge = criterion_of(criterion, task().scored_by)
     with radin.Verifier(pool, task(), tmp_path / "run") as verifier:
         by = {
-            one.recipe: judge.score(verifier.selection_logits(one.recipe), verifier.bank.labels)
+            one.recipe: round(judge.score(verifier.selection_logits(one.recipe), verifier.bank.labels), DIGITS)
             for one in result.leaderboard
         }
         right = {one: verifier.score(one) for one in by}

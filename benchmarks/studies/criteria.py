@@ -38,6 +38,9 @@ from radin.common.progress import SILENT, Progress
 SOUPS = (1, 4, 8)
 ROWS = (200, 500, 1_000, 2_000)
 
+#: Stands for half of a pool's samples.
+HALF = 0
+
 #: Prior of the accuracy that a nat of likelihood is worth, and its standard deviation. On the pools of
 #: `docs/zoos.md` the ingredients' slopes lie between 0.1 and 0.6; chosen by hand.
 SLOPE, SLOPE_ERROR = 0.3, 0.3
@@ -174,19 +177,21 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def over_pools(rows: Sequence[Row]) -> str:
-    """Every pair of criteria by number of rows, over pools: the pool is the unit."""
+    """Every pair of criteria by number of rows, over pools: the pool is the unit. Last, half of a pool's samples."""
     today = {_key(row): row["held_out"] for row in rows if (row["ranked"], row["chosen"]) == TODAY}
     groups: dict[tuple[int, str, str], dict[int, dict[str, list[float]]]] = {}
     for row in rows:
         if _key(row) in today and (row["ranked"], row["chosen"]) != TODAY:
             by_rows = groups.setdefault((row["soups"], row["ranked"], row["chosen"]), {})
-            by_rows.setdefault(row["rows"], {}).setdefault(row["zoo"], []).append(row["held_out"] - today[_key(row)])
-    counts = sorted({row["rows"] for row in rows})
+            count = row["rows"] if row["rows"] in ROWS else HALF
+            by_rows.setdefault(count, {}).setdefault(row["zoo"], []).append(row["held_out"] - today[_key(row)])
+    counts = sorted({row["rows"] for row in rows if row["rows"] in ROWS})
+    counts += [HALF] if any(row["rows"] not in ROWS for row in rows) else []
     lines = []
     for (soups, ranked, chosen), by_rows in sorted(groups.items()):
         cells = [points([float(np.mean(one)) for one in by_rows.get(count, {}).values()]) for count in counts]
         lines.append([ranked, chosen, str(soups), *cells])
-    head = ("ranked by", "chosen by", "B", *(f"{count:,} rows" for count in counts))
+    head = ("ranked by", "chosen by", "B", *(f"{count:,} rows" if count else "half" for count in counts))
     return markdown(head, lines, texts=2)
 
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 #: A paired difference of more standard errors than this is more than noise. Chosen by hand.
 SURE = 3.0
 
+#: Decimal digits of the criterion that choose a winner; likelihoods that are equal in these are equal.
+DIGITS = 8
+
 #: Number of samples, and of shufflings of their labels, that estimate the score of a network by chance. Chosen by hand.
 CHANCE_SAMPLES, CHANCE_SHUFFLES = 1_000, 20
 
@@ -178,7 +181,8 @@ class _Assessor:
         )
 
     def _deciding(self, logits: np.ndarray) -> float | None:
-        return None if self.criterion is None else self.criterion.score(logits, self.labels)
+        # Digits beyond the fit of a temperature are noise, and would decide where all samples are right.
+        return None if self.criterion is None else round(self.criterion.score(logits, self.labels), DIGITS)
 
     def _parts(self, recipe: Recipe, measured: Any) -> tuple[float | None, float]:
         if recipe.size != 2 or not recipe.is_subset:

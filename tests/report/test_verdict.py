@@ -26,9 +26,8 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def won(checkpoints: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Result:
     """A run in which a soup leads on the selection data."""
     budget = radin.Budget(soups=8)
-    found = radin.make_soup(
-        radin.Pool(checkpoints), task(), searcher="monte-carlo", budget=budget, run_dir=tmp_path_factory.mktemp("run")
-    )
+    settings = {"searcher": "monte-carlo", "criterion": "metric", "budget": budget}
+    found = radin.make_soup(radin.Pool(checkpoints), task(), **settings, run_dir=tmp_path_factory.mktemp("run"))
     assert found.best.score > found.best_ingredient.score
     return found
 

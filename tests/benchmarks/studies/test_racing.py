@@ -37,7 +37,9 @@ def test_the_study_of_racing_adds_what_is_missing_and_compares_by_replicate(zoo,
     assert "| digits | 60 | all passes | metric | 4 | 2 | 1.00 |" in capsys.readouterr().out
     assert racing.main(options) == 0
     assert len((tmp_path / "racing.jsonl").read_text().splitlines()) == len(rows)
-    assert racing.main([*options, "--z", "0", "--votes", "2"]) == 0
+    picture = tmp_path / "pictures" / "bills.png"
+    assert racing.main([*options, "--z", "0", "--votes", "2", "--plot", str(picture)]) == 0
+    assert picture.stat().st_size > 10_000
     more = [json.loads(line) for line in (tmp_path / "racing.jsonl").read_text().splitlines()][len(rows) :]
     assert {row["rule"] for row in more} == {"halves alone, H = 8, votes = 2"}
 
