@@ -10,6 +10,9 @@ import numpy as np
 from benchmarks.comparison.tables import markdown
 from benchmarks.studies.draws import Row, interval, points
 
+#: Draws from which an interval is shown: that of two reaches far beyond every picture.
+FEWEST = 3
+
 COLOURS = ("#1f6fb4", "#d9741a", "#2f8f4e", "#8a4fa3", "#b03a48", "#5f6b73")
 
 
@@ -37,7 +40,8 @@ def summary(rows: Sequence[Row]) -> str:
 
 
 def draw_bills(rows: Sequence[Row], path: Path, full: str) -> None:
-    """Draws one panel a pool; a point is the mean over its draws, with the 95 % interval of the paired difference.
+    """Draws one panel a pool; a point is the mean over its draws, with the 95 % interval of the paired difference where
+    there are at least `FEWEST` draws.
 
     The best ingredient, at N passes, is the zero of each panel. The greedy soup in full takes 2N − 1. Every other line
     leads from B = 1 to the largest B: passes of ingredients, whole or in part, and real soups together.
@@ -61,8 +65,8 @@ def draw_bills(rows: Sequence[Row], path: Path, full: str) -> None:
         panel.axhline(0, color="#999999", linewidth=0.8)
         panel.plot([n], [0], "k|", markersize=12, label="best ingredient, N")
         greedy = [100 * (row["greedy"] - row["best_single"]) for row in _once(of_pool)]
-        mean, half = interval(greedy)
-        panel.errorbar([2 * n - 1], [mean], yerr=[np.nan_to_num(half)], fmt="ks", capsize=3, label="greedy, 2N − 1")
+        mean, half = _shown(greedy)
+        panel.errorbar([2 * n - 1], [mean], yerr=[half], fmt="ks", capsize=3, label="greedy, 2N − 1")
         for (rule, criterion), colour in zip(ways, COLOURS, strict=False):
             group = [row for row in of_pool if (row["rule"], row["criterion"]) == (rule, criterion)]
             spots = [_point([row for row in group if row["soups"] == b]) for b in sorted({r["soups"] for r in group})]
@@ -85,8 +89,14 @@ def draw_bills(rows: Sequence[Row], path: Path, full: str) -> None:
 
 def _point(group: Sequence[Row]) -> tuple[float, float, float]:
     """Mean bill, mean gain over the best ingredient in points, and half of its interval."""
-    mean, half = interval([100 * (row["held_out"] - row["best_single"]) for row in group])
-    return float(np.mean([row["passes"] + row["verified"] for row in group])), mean, float(np.nan_to_num(half))
+    mean, half = _shown([100 * (row["held_out"] - row["best_single"]) for row in group])
+    return float(np.mean([row["passes"] + row["verified"] for row in group])), mean, half
+
+
+def _shown(differences: Sequence[float]) -> tuple[float, float]:
+    """Their mean, and half of its interval; 0 for too few."""
+    mean, half = interval(differences)
+    return mean, half if len(differences) >= FEWEST else 0.0
 
 
 def _once(rows: Sequence[Row]) -> list[Row]:

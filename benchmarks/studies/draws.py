@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +21,11 @@ from scipy import special, stats
 import radin
 from benchmarks.comparison.store import Store
 from benchmarks.comparison.trial import Replicate
+from radin.evaluation.calibration import calibrated, gap_of
+from radin.evaluation.gram import Gram, logit_gram
+from radin.procedure import SHORTLIST
+from radin.scoring.criterion import criterion_of
+from radin.scoring.logit_bank import LogitBank
 from radin.tasks.split import sample_rows
 
 Row = dict[str, Any]
@@ -123,6 +129,39 @@ class Draw:
             mask[kept[list(one.recipe.members)]] = True
         return list(masks)
 
+    def calibrated(self, criterion: str, among: np.ndarray | None = None, soups: int = 4) -> list[np.ndarray]:
+        """Soups in the order in which `radin.make_soup` verifies them: each chosen by what the earlier ones taught.
+
+        Arguments:
+            criterion: the name of what ranks, see `radin.scoring.criterion`.
+            among: the ingredients that take part, all by default.
+            soups: the most soups.
+        """
+        kept = np.arange(self.n) if among is None else np.asarray(among)
+        if len(kept) < 2:
+            return []
+        names = tuple(self.store.names[self.members[i]] for i in kept)
+        bank = LogitBank(names, list(self.stack[kept]), self.labels)
+        surrogate = radin.Surrogate(bank, criterion_of(criterion, self.store.metric))
+        found = radin.search("forward", surrogate, radin.Budget(candidates=20_000), top=SHORTLIST)
+        whole = np.array(self.members)[kept]
+        grams = Gram(names, self.store.weight_gram.matrix[np.ix_(whole, whole)]), logit_gram(bank)
+
+        def mask_of(row: np.ndarray) -> np.ndarray:
+            mask = np.zeros(self.n, dtype=bool)
+            mask[kept] = row > 0
+            return mask
+
+        def dispersions(rows: Any) -> np.ndarray:
+            return np.stack([gram.dispersion(rows) for gram in grams], axis=1)
+
+        def logits(recipe: radin.Recipe) -> np.ndarray:
+            return self.logits(mask_of(recipe.row))[self.selecting]
+
+        order = calibrated(found, dispersions, gap_of(surrogate, logits))
+        taken = radin.search(order, Unscored(names), radin.Budget(soups=soups), top=soups)
+        return [mask_of(one.recipe.row) for one in sorted(taken, key=attrgetter("number"))]
+
     @cached_property
     def greedy(self) -> np.ndarray:
         """The greedy soup in full, on real soups (Wortsman et al. 2022, arXiv 2203.05482)."""
@@ -139,6 +178,19 @@ class Draw:
     def best_single(self) -> np.ndarray:
         """The best ingredient on the samples that select."""
         return self.chosen(self.singles(), accuracy)
+
+
+class Unscored:
+    """Real soups that a searcher proposes by itself, whatever their scores."""
+
+    unit: Literal["soup"] = "soup"
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names, self.solo = tuple(names), np.zeros(len(names))
+
+    def __call__(self, weights: Any, /) -> np.ndarray:
+        """No scores."""
+        return np.zeros(len(weights))
 
 
 class Averaged:

@@ -34,6 +34,9 @@ SOUPS = (1, 4)
 #: By what candidates are ranked and soups are chosen.
 CRITERIA = {"metric": accuracy, "likelihood": likelihood, "tempered": tempered}
 
+#: Begins the name of a criterion where each verified soup helps to choose the next, as `radin.make_soup` does.
+CALIBRATED = "calibrated-"
+
 #: By how much the held-out score may be below the full greedy soup's where a rule counts as not inferior.
 MARGIN = 0.003
 
@@ -88,8 +91,12 @@ def measure(draw: Draw, zoo: str, asked: Mapping[RaceSettings | None, Sequence[s
         result = play(draw, rule)
         survivors = np.arange(draw.n) if result is None else result.survivors
         for criterion in criteria:
-            score = CRITERIA[criterion]
-            order = draw.candidates(score, survivors, top=max(SOUPS))
+            name = criterion.removeprefix(CALIBRATED)
+            score, most = CRITERIA[name], max(SOUPS)
+            if name == criterion:
+                order = draw.candidates(score, survivors, top=most)
+            else:
+                order = draw.calibrated(name, survivors, most)
             for soups in SOUPS:
                 winner = draw.chosen([*order[:soups], *draw.singles(survivors)], score)
                 yield {
@@ -269,7 +276,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     say("--z", nargs="+", type=float, default=[3.0], metavar="Z", help="paired standard errors; 0: halves alone (3)")
     say("--halves", nargs="+", type=int, default=[8], metavar="H", help="random halves (8)")
     say("--votes", nargs="+", type=int, default=[1], metavar="V", help="selections that keep an ingredient (1)")
-    say("--criterion", nargs="+", default=["metric"], choices=CRITERIA, help="ranks and chooses (metric)")
+    say(
+        "--criterion",
+        nargs="+",
+        default=["metric"],
+        choices=[*CRITERIA, *(CALIBRATED + name for name in CRITERIA)],
+        help="ranks and chooses (metric)",
+    )
     say("--out", type=Path, default=Path("results"), help="folder of the rows (results)")
     say("--plot", type=Path, help="draw held-out score against the whole bill into this PNG file")
     say("--quick", action="store_true", help="two replicates at 300 rows: shows that everything works")
