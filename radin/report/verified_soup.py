@@ -39,7 +39,8 @@ class VerifiedSoup(Scored):
     Attributes:
         recipe: the recipe; of size 1, it is an ingredient.
         score: of the network.
-        ensemble: score of the averaged logits, which the surrogate ranked it by, without the prior.
+        ensemble: score of the averaged logits, which the surrogate ranked it by, without the prior; NaN where the
+            logits of some members are not complete.
         nll: negative log-likelihood; it decides between equal scores.
         criterion: score by which the winner is chosen, where that is not the metric's, see `radin.scoring.criterion`.
         higher_is_better: whether larger values of the metric are better.
@@ -111,8 +112,8 @@ class VerifiedSoup(Scored):
             "kind": "ingredient" if self.recipe.size == 1 else "soup",
             "value": self.value,
             "score": self.score,
-            "ensemble_value": self.ensemble_value,
-            "ensemble": self.ensemble,
+            "ensemble_value": None if math.isnan(self.ensemble) else self.ensemble_value,
+            "ensemble": None if math.isnan(self.ensemble) else self.ensemble,
             "nll": self.nll,
             "size": self.recipe.size,
             "recipe": self.recipe.to_json(),
@@ -134,13 +135,13 @@ def assess(recipes: Sequence[Recipe], verifier: Verifier, surrogate: Surrogate) 
     Logits in the run folder are read. Soups that are not there are evaluated and charged.
 
     Arguments:
-        recipes: over the pool.
+        recipes: over the pool; those over the whole pool, before a race, have no ensemble.
         verifier: gives real logits.
         surrogate: on the verifier's bank; its prior is left out. Where its metric is another than the task's, it is the
             criterion by which the winner is chosen.
     """
     assessor = _Assessor(verifier, surrogate)
-    return [assessor.ingredient(one) if one.size == 1 else assessor.soup(one) for one in recipes]
+    return [assessor.assess(one) for one in recipes]
 
 
 class _Assessor:
@@ -151,6 +152,11 @@ class _Assessor:
         self.surrogate, self.labels = surrogate, verifier.bank.labels
         own = criterion_name(surrogate.metric, self.metric) == "metric"
         self.criterion = None if own else surrogate.metric
+
+    def assess(self, recipe: Recipe) -> VerifiedSoup:
+        if recipe.names != self.verifier.names:
+            return self.beyond(recipe)
+        return self.ingredient(recipe) if recipe.size == 1 else self.soup(recipe)
 
     def ingredient(self, recipe: Recipe) -> VerifiedSoup:
         logits = self._read(recipe.members[0])
@@ -183,6 +189,19 @@ class _Assessor:
     def _deciding(self, logits: np.ndarray) -> float | None:
         # Digits beyond the fit of a temperature are noise, and would decide where all samples are right.
         return None if self.criterion is None else round(self.criterion.score(logits, self.labels), DIGITS)
+
+    def beyond(self, recipe: Recipe) -> VerifiedSoup:
+        """A recipe over the whole pool: some members have no logits on all rows, so there is no ensemble."""
+        logits, higher = self.verifier.selection_logits(recipe), self.metric.higher_is_better
+        nll = float(losses(logits, self.labels).mean())
+        return VerifiedSoup(
+            recipe,
+            self.metric.score(logits, self.labels),
+            ensemble=math.nan,
+            nll=nll,
+            higher_is_better=higher,
+            criterion=self._deciding(logits),
+        )
 
     def _parts(self, recipe: Recipe, measured: Any) -> tuple[float | None, float]:
         if recipe.size != 2 or not recipe.is_subset:
