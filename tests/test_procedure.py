@@ -380,7 +380,7 @@ def test_a_metric_of_ones_own_may_have_any_name(pool: radin.Pool, tmp_path: Path
         return logits.argmax(1) == labels
 
     mine = radin.make_soup(pool, task(metric=accuracy), run_dir=tmp_path / "run")
-    ours = radin.make_soup(pool, task(), run_dir=tmp_path / "run")
+    ours = radin.make_soup(pool, task(), criterion="metric", run_dir=tmp_path / "run")
     assert mine.best.score == ours.best.score
     assert mine.report.test == "paired permutation test"
 

@@ -47,13 +47,20 @@ def criterion_of(name: str, metric: Metric) -> Metric:
     Raises:
         InputError: no criterion of this name.
     """
-    if check_criterion(name) == "metric" or not isinstance(metric, RightSamplesMetric | PredictionMetric):
+    if check_criterion(name) == "metric" or not has_relative(metric):
         return metric
     return NegativeLogLikelihood() if name == "likelihood" else TemperedLikelihood()
 
 
 def criterion_name(criterion: Metric, metric: Metric) -> str:
     """The name in `CRITERIA` of what `criterion_of` gave for a metric."""
-    if criterion.name == metric.name:  # two objects may be made for one function
+    if not has_relative(metric):
         return "metric"
-    return "tempered" if isinstance(criterion, TemperedLikelihood) else "likelihood"
+    if isinstance(criterion, TemperedLikelihood):
+        return "tempered"
+    return "likelihood" if isinstance(criterion, NegativeLogLikelihood) else "metric"
+
+
+def has_relative(metric: Metric) -> bool:
+    """Whether the likelihood of the labels is the smooth relative of a metric."""
+    return isinstance(metric, RightSamplesMetric | PredictionMetric)

@@ -129,7 +129,8 @@ def test_scores_that_are_all_the_same_decide_nothing(checkpoints: list[Path], tm
     said, sure = logits.argmax(-1), logits.softmax(-1).amax(-1).min(0).values > 0.6
     kept = sure & (said == said[0]).all(0)
     easy = radin.Task(Network, (inputs[kept], said[0][kept]), device="cpu")
-    result = radin.make_soup(radin.Pool(checkpoints), easy, run_dir=tmp_path, budget=radin.Budget(soups=1))
+    settings = {"budget": radin.Budget(soups=1), "baselines": (), "run_dir": tmp_path}
+    result = radin.make_soup(radin.Pool(checkpoints), easy, **settings)
     assert result.verdict.startswith(
         "Nothing is decided: 5 ingredients and 1 soup all have accuracy 1.0000 on the selection data, which cannot tell"
     )
