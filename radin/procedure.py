@@ -20,11 +20,14 @@ from radin.evaluation.stages import race_settings
 from radin.evaluation.verification import verify_best, without
 from radin.evaluation.verifier import Verifier
 from radin.recipe import Recipe
+from radin.report.about import about_run
 from radin.report.baseline import Baseline, assess_baseline, tested
 from radin.report.bill import account
+from radin.report.card import write_card
 from radin.report.comparison import Comparison, compare, control_value
 from radin.report.diagnosis import findings_of
 from radin.report.findings import search_facts, shortage_findings
+from radin.report.record import Record
 from radin.report.result import SOUP, Result
 from radin.report.verdict import best_ingredient
 from radin.report.verified_soup import VerifiedSoup, assess, ranked
@@ -81,7 +84,8 @@ def make_soup(
             1 lets a soup of everything be one standard error worse and still be tried. The default, 0, is no prior: in
             `docs/results.md` no λ is better on all pools, and those above 0 are worse where ingredients are unequal.
         seed: of the searcher's randomness.
-        run_dir: holds logits, BatchNorm statistics, ledger, `soup.safetensors`, `leaderboard.json` and a picture.
+        run_dir: holds logits, BatchNorm statistics, ledger, `soup.safetensors`, `leaderboard.json`, `report.html`,
+            a model card (`README.md`) and a picture.
         criterion: by what candidates are ranked and the winner is chosen: `metric` for the task's metric, `likelihood`
             for the mean log-likelihood of the labels, `tempered` for the same after one temperature is fitted to each
             candidate. The default, `tempered`, is better than the metric on the mean of the pools of `docs/results.md`
@@ -127,7 +131,7 @@ def make_soup(
     learns, rule, shown = calibrate and soups > 1, race_settings(race), check_baselines(baselines, len(pool))
     refuse_ingredients([Path(run_dir) / SOUP], pool.files)
     with Verifier(pool, task, run_dir, batchnorm=batchnorm, race=rule or False, progress=progress) as verifier:
-        judge = criterion_of(criterion, task.scored_by)
+        judge = criterion_of(criterion, task.scored_by, verifier.bank.kind)
         surrogate = Surrogate(verifier.bank, judge, settings["lam"])
         chosen_by = criterion_name(judge, task.scored_by)
         taken = foreseen(shown, pool.names, verifier.names)
@@ -171,6 +175,7 @@ def make_soup(
             ingredients=pool.files,
             criterion=chosen_by,
             dropped=verifier.dropped,
+            about=about_run(verifier, leaderboard[0].recipe, best_ingredient(leaderboard).recipe, shortlist),
             baselines=beside,
             findings=(*findings, *shortage_findings(shortlist, found, soups, len(verifier.names), len(taken))),
         )
@@ -223,11 +228,15 @@ def write_soup(winner: VerifiedSoup, verifier: Verifier, batchnorm: str) -> Path
 
 
 def record(result: Result, winner: Mapping[str, Any], verifier: Verifier, shortlist: Shortlist) -> None:
-    """Writes leaderboard and picture to the run folder, and facts for later calls."""
-    from radin.report.picture import draw_run
+    """Writes leaderboard, model card, report and picture to the run folder, and facts for later calls."""
+    from radin.report.page.document import write_page
+    from radin.report.run_picture import PICTURE, draw_run
 
-    folder = verifier.folder
-    write_json(folder.path / "leaderboard.json", result.to_json())
+    folder, document = verifier.folder, result.to_json()
+    write_json(folder.path / "leaderboard.json", document)
+    written = Record(document, folder.path)
+    write_card(written)
+    write_page(written)
     folder.record_winner(winner)
     folder.last_search = search_facts(shortlist)
-    draw_run(result, shortlist, verifier.task.scored_by, folder.path / "score-against-budget.png")
+    draw_run(written, folder.path / PICTURE)

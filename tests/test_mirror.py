@@ -12,14 +12,11 @@ ROOMS = {"radin": "tests", "plugins/radin_plugins": "tests/plugins", "benchmarks
 #: Modules without a test file of their name, and the reason.
 EXEMPT = {
     "radin/scoring/scored.py": "two fields and no behaviour",
+    "radin/checkpoints/allowance.py": "tested in test_unpickler and test_contents",
     "radin/checkpoints/base.py": "an abstract class, tested by every format's tests",
-    "radin/checkpoints/contents.py": "tested in test_pickled and test_names",
-    "radin/checkpoints/archive.py": "tested in test_pickled",
     "radin/checkpoints/counters.py": "tested in test_pickled",
     "radin/checkpoints/positioned.py": "tested in test_pickled and test_safetensors",
-    "radin/checkpoints/rebuilding.py": "tested in test_pickled",
-    "radin/checkpoints/stored.py": "tested in test_pickled",
-    "radin/checkpoints/unpickler.py": "tested in test_pickled",
+    "radin/checkpoints/rebuilding.py": "tested in test_unpickler and test_stored",
     "radin/checkpoints/named.py": "tested in test_names",
     "radin/checkpoints/sharding.py": "tested in test_sharded",
     "radin/cli/planned.py": "tested in test_commands and test_several_tests",

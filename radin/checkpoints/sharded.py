@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 
 from radin.checkpoints.base import Checkpoint, FileReader, Reader, Signature
+from radin.checkpoints.bounded_json import parsed
 from radin.checkpoints.contents import stated_classes
 from radin.checkpoints.dtypes import TensorInfo
 from radin.common.wording import shown
@@ -60,6 +59,7 @@ class ShardedCheckpoint(Checkpoint):
         self.metadata = shared | notes
         self.left_out = {name: why for shard in self._shards.values() for name, why in shard.left_out.items()}
         self.extra = {name: value for shard in self._shards.values() for name, value in shard.extra.items()}
+        self.versions = {name: held for shard in self._shards.values() for name, held in shard.versions.items()}
         self.class_names = stated_classes(self.metadata)
 
     @property
@@ -124,8 +124,9 @@ def read_index(path: Path) -> tuple[dict[str, str], dict[str, str]]:
         CheckpointError: it is no index of shards that lie beside it.
     """
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        text = path.read_bytes()
+        content = parsed(text, len(text))
+    except ValueError as error:
         raise CheckpointError(f"{path} is no index of shards: it is not valid JSON ({error})") from error
     places = content.get("weight_map") if isinstance(content, dict) else None
     if not isinstance(places, dict) or not places or not all(isinstance(file, str) for file in places.values()):

@@ -107,6 +107,22 @@ criterion_option = click.option(
     "to each candidate. The metric is what is reported.",
 )
 
+#: The metrics that have a name, for --help; by heart, since the library that knows them takes long to load.
+METRICS = (
+    "accuracy, top5 (any k), balanced-accuracy, macro-f1, binary-f1, mcc, auc, brier and nll (log-loss) of classes; "
+    "miou of positions, too; accuracy, subset-accuracy, macro-f1, micro-f1, map, auc and nll of several labels; "
+    "mse, rmse, mae, r2, pearson and spearman of values; or a function, as FILE.py:FUNC"
+)
+
+#: The kinds of outputs, for --help, likewise.
+KINDS = ("classes", "one-logit", "several-labels", "values", "positions", "choices")
+
+outputs_option = click.option(
+    "--outputs",
+    type=click.Choice(KINDS),
+    help="Kind of outputs, where the labels do not decide it.",
+)
+
 #: Options of every command that runs networks. Whatever decides which logits a network gives is among them, so that the
 #: commands can share a run folder.
 task_options = _with(
@@ -115,8 +131,9 @@ task_options = _with(
     ),
     click.option(
         "--metric",
-        help="Metric to select by, such as accuracy, top5, balanced-accuracy, macro-f1 or nll. Default: the task's.",
+        help=f"Metric to select by: {METRICS}. Default: the task's.",
     ),
+    outputs_option,
     click.option(
         "--holdback",
         type=float,
@@ -175,8 +192,9 @@ def task_from(spec: str, arguments: Sequence[str], split: str | None, changes: M
         split: one more argument of that name.
         changes: fields of the task to replace where they are not None.
     """
-    from radin.tasks.load import load_task
+    from radin.tasks.load import load_metric, load_task
 
+    changes = dict(changes) | ({"metric": load_metric(changes["metric"])} if changes.get("metric") else {})
     given = [*arguments, *([f"split={split}"] if split is not None else [])]
     return load_task(spec, pairs(given, "--task-arg"), **changes)
 

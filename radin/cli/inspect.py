@@ -65,6 +65,8 @@ def _taken(row: Mapping[str, Any]) -> str:
     ]
     if row["prefix"]:
         parts.append(f"prefix {row['prefix']} taken off")
+    if row["extra_state"]:
+        parts.append(f"with the extra state {', '.join(shown(one)[1:-1] for one in row['extra_state'][:3])}")
     if row["left_out"]:
         parts.append(
             f"without {', '.join(shown(one)[1:-1] for one in row['left_out'][:3])}"

@@ -135,7 +135,8 @@ def observe(recipe: Recipe, surrogate: Surrogate, logits: np.ndarray, metric: Me
         promised = float(surrogate.metric_scores(recipe.row[None])[0])
     else:
         promised = metric.score_of(other, labels)
-    return Observed(mine, metric.score_of(mine, labels), promised, paired_error(metric, mine, other, labels))
+    error = paired_error(metric, mine, other, labels, groups=getattr(bank, "groups", None))
+    return Observed(mine, metric.score_of(mine, labels), promised, error)
 
 
 def gap_of(surrogate: Surrogate, logits: Callable[[Recipe], np.ndarray]) -> Callable[[Recipe], tuple[float, float]]:

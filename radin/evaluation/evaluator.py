@@ -30,7 +30,7 @@ from radin.evaluation.run_folder import RunFolder
 from radin.evaluation.stored_logits import StoredLogits
 from radin.evaluation.unchanged import check_unchanged
 from radin.recipe import Recipe
-from radin.scoring.logit_bank import LogitBank, check_labels, check_logits
+from radin.scoring.logit_bank import LogitBank, check_finite
 from radin.searching.budget import Kind
 from radin.tasks.data import Rows, check_classes
 from radin.tasks.task import Task
@@ -106,9 +106,16 @@ class Evaluator:
             DataError: logits that are not finite, labels out of range, classes in another order than the checkpoints',
                 or stored logits that no longer match what the network gives. All passes completed so far are kept.
         """
-        return LogitBank(self.pool.names, self.in_full(self.open()), self.task.rows.labels[self.task.split[0]])
+        return self.bank(self.in_full(self.open()))
 
-    def in_full(self, singles: Sequence[Evaluation]) -> list[Float32[np.ndarray, "m C"]]:
+    def bank(self, outputs: Sequence[Float32[np.ndarray, "m ..."]], members: Sequence[int] | None = None) -> LogitBank:
+        """A bank of outputs on the selecting rows, of the whole pool or of some members of it."""
+        rows, selecting, names = self.task.rows, self.task.split[0], self.pool.names
+        chosen = names if members is None else [names[i] for i in members]
+        groups = None if rows.groups is None else rows.groups[selecting]
+        return LogitBank.of_samples(chosen, outputs, rows.labels[selecting], rows.kind, groups)
+
+    def in_full(self, singles: Sequence[Evaluation]) -> list[Float32[np.ndarray, "m ..."]]:
         """The logits of some ingredients on the selecting rows."""
         missing = sum(len(self.missing(single)) for single in singles)
         with self.progress.stage("ingredients", missing, "sample") as advance:
@@ -132,7 +139,7 @@ class Evaluator:
         stored = next((single for single in singles if self.known(single).parts), None)
         if stored is not None:
             self._check_stored(stored)
-        self.folder.write_labels(self.task.rows.labels, self.task.split[0])
+        self.folder.write_labels(self.task.rows, self.task.split[0])
         self.folder.record_split(self.task.holdback, self.task.split_seed)
         return singles
 
@@ -163,13 +170,14 @@ class Evaluator:
         """
         check_classes(self.pool.class_names, self.task.rows, self.task.tests)
         survey_data(self.task, self.folder, self.progress)
+        _ = self.task.scored_by  # of the kind of outputs that the labels speak of
         ingredients = dict(zip(self.pool.names, self.fingerprints, strict=True))
         settings = {**self.task.settings, **self.pool.settings}
         self.folder.bind(Inputs(task=task_inputs(self.task), ingredients=ingredients, settings=settings))
 
     def logits(
         self, evaluation: Evaluation, *, advance: Advance | None = None, baseline: bool = False
-    ) -> Float32[np.ndarray, "m C"]:
+    ) -> Float32[np.ndarray, "m ..."]:
         """Logits on the selecting rows, or on a test set, from disk if they are there, else from a charged pass.
 
         Arguments:
@@ -196,7 +204,7 @@ class Evaluator:
         assert stored is not None  # written just now
         return stored
 
-    def held_back(self, evaluation: Evaluation, *, baseline: bool = False) -> Float32[np.ndarray, "h C"]:
+    def held_back(self, evaluation: Evaluation, *, baseline: bool = False) -> Float32[np.ndarray, "h ..."]:
         """Logits on the rows that are held back, from disk if they are there, else from a charged pass over these."""
         kind: Kind = "control" if evaluation.kind == "control" else "held-back"
         return self.part(evaluation, self.task.split[1], kind, baseline=baseline)
@@ -209,7 +217,7 @@ class Evaluator:
         *,
         advance: Advance | None = None,
         baseline: bool = False,
-    ) -> Float32[np.ndarray, "k C"]:
+    ) -> Float32[np.ndarray, "k ..."]:
         """Logits on some rows of the data; only rows that were not run before are run, and charged.
 
         Arguments:
@@ -228,7 +236,7 @@ class Evaluator:
             with self._charged(kind, parts.key(key, rows), evaluation, len(missing), baseline, advance) as told:
                 only = missing if self.task.rows.can_choose else None
                 run = partial(self._forward, name, self.task.rows, only, told)
-                fresh = self._batch.halving(name, lambda size: np.concatenate(list(run(size))))
+                fresh = self._batch.halving(name, lambda size: self.task.kind.join(list(run(size))))
                 fresh = fresh if only is not None else fresh[missing]
                 known = KnownRows(known.n_rows, [*known.parts, Part(missing, fresh)])
                 parts.store(name, key, Part(rows, known.read(rows)))
@@ -302,7 +310,7 @@ class Evaluator:
         key = self.key(evaluation)
         return key if evaluation.test is not None else self._kept.key(key)
 
-    def _stored(self, evaluation: Evaluation) -> Float32[np.ndarray, "m C"] | None:
+    def _stored(self, evaluation: Evaluation) -> Float32[np.ndarray, "m ..."] | None:
         key = self.key(evaluation)
         return self.folder.place_of(evaluation).get(evaluation.stored_as(key), self._stored_key(evaluation))
 
@@ -333,10 +341,10 @@ class Evaluator:
             known = statistics_of(self.fill(evaluation))
         return self.networks.by_pool_names(known)
 
-    def first_batch(self, only: Int64[np.ndarray, " k"] | None = None) -> Float32[np.ndarray, "b C"]:
+    def first_batch(self, only: Int64[np.ndarray, " k"] | None = None) -> Float32[np.ndarray, "b ..."]:
         """Logits of the network, as it is filled now, on the first batch of the data, or of some rows; not charged."""
 
-        def run(size: int) -> Float32[np.ndarray, "b C"]:
+        def run(size: int) -> Float32[np.ndarray, "b ..."]:
             with closing(self.task.logits(self.networks.network, self.task.rows, size, only)) as batches:
                 return next(batches)
 
@@ -365,18 +373,20 @@ class Evaluator:
     def _run(self, evaluation: Evaluation, key: str, advance: Advance) -> None:
         """One pass over the rows that are not known, written with those that are; started over if memory runs out."""
         place, name, recipe = self.folder.place_of(evaluation), evaluation.stored_as(key), evaluation.recipe
+        kind = self._rows(evaluation).kind
         if evaluation.test is not None:
 
             def write(size: int) -> None:
                 rows = self._rows(evaluation)
                 with place.writing(name, key, len(rows), {"recipe": recipe.to_json()}) as append:
-                    for batch in self._forward(name, rows, None, advance, size):
+                    for batch in kind.batches(self._forward(name, rows, None, advance, size)):
                         append(batch)
         else:
             self._kept.keep_others(place, name, key)
 
             def write(size: int) -> None:
-                self._kept.write(place, name, key, recipe.to_json(), self._selected(evaluation, key, advance, size))
+                selected = kind.batches(self._selected(evaluation, key, advance, size))
+                self._kept.write(place, name, key, recipe.to_json(), selected)
 
         self._batch.halving(name, write)
 
@@ -396,23 +406,24 @@ class Evaluator:
             others, parts = self.task.split[1], self._kept.parts
             kind: Kind = "control" if evaluation.kind == "control" else "held-back"
 
-            def keep(logits: Float32[np.ndarray, "h C"]) -> None:
+            def keep(batches: list[Batch]) -> None:
                 if len(others):
                     with self._charge(kind, parts.key(key, others), str(evaluation.recipe), len(others)):
-                        parts.store(name, key, Part(others, logits))
+                        parts.store(name, key, Part(others, self.task.kind.join(batches)))
 
             yield from self._kept.divided(self._forward(name, rows, None, advance, size), keep)
 
     def _forward(
         self, name: str, rows: Rows, only: Int64[np.ndarray, " s"] | None, advance: Advance, size: int
-    ) -> Iterator[Float32[np.ndarray, "b C"]]:
+    ) -> Iterator[Float32[np.ndarray, "b ..."]]:
         """Logits of the network, as it is filled now, batch by batch, each checked."""
-        labels, done = rows.labels if only is None else rows.labels[only], 0
+        kind, labels, done = rows.kind, rows.labels if only is None else rows.labels[only], 0
         try:
             for batch in self.task.logits(self.networks.network, rows, size, only):
-                check_labels(labels[done : done + len(batch)], batch.shape[1], name)
-                self.task.scored_by.check_classes(batch.shape[1])
-                check_logits(batch, name, len(batch), batch.shape[1])
+                if rows.columns is None:
+                    kind.check_labels(labels[done : done + len(batch)], batch.shape[1:], name)
+                self.task.scored_by.check_classes(batch.shape[-1])
+                check_finite(kind, batch, name, done)
                 yield batch
                 done += len(batch)
                 advance(len(batch))

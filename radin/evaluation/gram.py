@@ -149,8 +149,8 @@ def weight_gram(pool: Pool, pretrained: Pool | None = None, *, progress: Progres
 def logit_gram(bank: LogitBank) -> Gram:
     """The Gram matrix of the ingredients' logits, as a mean over samples, in float64.
 
-    A constant added to all logits of a sample changes no prediction, so it counts as no difference: each sample's
-    logits are centred over the classes, and then over the ingredients.
+    A constant added to all logits of a row changes no prediction, so it counts as no difference: each row's logits are
+    centred over the classes, and then over the ingredients. Other outputs are centred over the ingredients alone.
 
     Arguments:
         bank: the logits, finite; read in blocks of samples.
@@ -161,7 +161,8 @@ def logit_gram(bank: LogitBank) -> Gram:
     for start in range(0, bank.n_samples, step):
         stop = min(start + step, bank.n_samples)
         block = np.stack([np.asarray(bank.read(i, start, stop), dtype=np.float64) for i in range(n)])
-        block -= block.mean(axis=2, keepdims=True)
+        if bank.kind.softmax:
+            block -= block.mean(axis=2, keepdims=True)
         block -= block.mean(axis=0)
         flat = block.reshape(n, -1)
         total += flat @ flat.T

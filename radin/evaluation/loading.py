@@ -20,8 +20,8 @@ from radin.errors import IncompatibleError, TaskError
 from radin.evaluation.batch_size import BatchSize
 from radin.evaluation.batchnorm import restore_statistics
 from radin.recipe import Recipe
-from radin.scoring.logit_bank import check_labels
 from radin.searching.budget import Ledger
+from radin.tasks.data import Batch
 from radin.tasks.outputs import Fetch
 from radin.tasks.task import Task
 from radin.weights.filler import Filler, soup_tensors
@@ -148,11 +148,11 @@ class Networks:
 
     def _tried(self) -> bool:
         """Whether an ingredient filled after another one was run gives the outputs that it gives when loaded."""
-        inputs = self._first_inputs()
+        inputs = self._first_batch()
         first, again = self._run(self.network, inputs), self._run(self.network, inputs)
         noise = _difference(first, again)
         self._refuse_noise(first, noise)
-        self._check_labels(first.shape[1])
+        self._check_labels(first.shape[1:])
         if len(self.pool) == 1:
             return False
         other, filler, filled = self._single(1), self._as_filler(), None
@@ -194,7 +194,7 @@ class Networks:
         load(network)
         return self.task.ready(network)
 
-    def _by_hook(self, network: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
+    def _by_hook(self, network: nn.Module, tensors: dict[str, Any]) -> None:
         try:
             self.task.load_into(network, tensors)
         except IncompatibleError as error:
@@ -244,20 +244,20 @@ class Networks:
     def _single(self, i: int) -> Recipe:
         return Recipe.subset(self.pool.names, [i])
 
-    def _first_inputs(self) -> Any:
-        with closing(self.task.rows.batches()) as batches:
+    def _first_batch(self) -> Batch:
+        with closing(self.task.rows.labelled()) as batches:
             return next(batches)
 
-    def _run(self, network: nn.Module, inputs: Any) -> Float32[np.ndarray, "b C"]:
-        """Logits of the first batch."""
+    def _run(self, network: nn.Module, inputs: Batch) -> Float32[np.ndarray, "b ..."]:
+        """Outputs on the first batch."""
 
-        def run(size: int) -> Float32[np.ndarray, "b C"]:
+        def run(size: int) -> Float32[np.ndarray, "b ..."]:
             self.task.prepare_network(network)
-            return Fetch(self.task.forward_batch(network, inputs, 0, size)).wait()
+            return Fetch(self.task.outputs_of(network, inputs, 0, size)).wait()
 
         return self._batch.halving("the first batch", run)
 
-    def _refuse_noise(self, logits: Float32[np.ndarray, "b C"], noise: float) -> None:
+    def _refuse_noise(self, logits: Float32[np.ndarray, "b ..."], noise: float) -> None:
         if noise > tolerance(self.network, self.task) * max(1.0, float(np.abs(logits).max())):
             raise TaskError(
                 f"the network is not deterministic: two passes over the first batch differ by {noise:.3g}, so scores "
@@ -265,7 +265,7 @@ class Networks:
                 "running averages"
             )
 
-    def _refuse_another_network(self, one: Float32[np.ndarray, "b C"], other: Float32[np.ndarray, "d C"]) -> None:
+    def _refuse_another_network(self, one: Float32[np.ndarray, "b ..."], other: Float32[np.ndarray, "d ..."]) -> None:
         difference = _difference(one, other)
         if difference > tolerance(self.network, self.task) * max(1.0, float(np.abs(one).max())):
             raise TaskError(
@@ -274,12 +274,11 @@ class Networks:
                 "between networks: save it with the weights, or seed it in build_model"
             )
 
-    def _check_labels(self, classes: int) -> None:
+    def _check_labels(self, shape: tuple[int, ...]) -> None:
         """Refuses labels that the network has no output for, before anything is charged."""
-        check_labels(self.task.rows.labels, classes, "the network")
-        for rows in self.task.tests.values():
+        for rows in (self.task.rows, *self.task.tests.values()):
             if rows.columns is None:
-                check_labels(rows.labels, classes, "the network")
+                rows.kind.check_labels(rows.labels, shape, "the network")
 
 
 def tolerance(network: nn.Module, task: Task) -> float:
@@ -298,9 +297,9 @@ def _with_holders(build: Callable[[], nn.Module]) -> tuple[nn.Module, int]:
     return network, sys.getrefcount(network)
 
 
-def _difference(one: Float32[np.ndarray, "b C"], other: Float32[np.ndarray, "d D"]) -> float:
+def _difference(one: Float32[np.ndarray, "b ..."], other: Float32[np.ndarray, "d ..."]) -> float:
     """Largest difference of two outputs, in the rows that both have; 0 where they are equal, NaN included."""
-    if one.shape[1] != other.shape[1]:
+    if one.shape[1:] != other.shape[1:]:
         return np.inf
     rows = min(len(one), len(other))  # fewer where memory ran out in between
     left, right = one[:rows].astype(np.float64), other[:rows].astype(np.float64)

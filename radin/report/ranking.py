@@ -101,7 +101,7 @@ def rank(
     bank: LogitBank,
     searcher: str | Searcher | SearchFunction = "forward",
     *,
-    metric: str | Metric = "accuracy",
+    metric: str | Metric | None = None,
     criterion: str = CRITERION,
     options: Mapping[str, Any] | None = None,
     budget: Budget | None = None,
@@ -117,7 +117,8 @@ def rank(
     Arguments:
         bank: logits of the models, and labels.
         searcher: a searcher's name, or a generator function.
-        metric: the metric that is shown, and ranked by unless a criterion says otherwise.
+        metric: the metric that is shown, and ranked by unless a criterion says otherwise; by default that of the kind
+            of outputs, which is accuracy for classes.
         criterion: by what recipes are ranked, see `radin.make_soup`.
         options: the searcher's options.
         budget: `candidates` and `seconds` apply.
@@ -133,8 +134,8 @@ def rank(
     """
     if not isinstance(bank, LogitBank):
         raise InputError(f"expected a radin.LogitBank, got {type(bank).__name__}")
-    shown = get_metric(metric)
-    surrogate = Surrogate(bank, criterion_of(criterion, shown), lam)
+    shown = get_metric(metric, bank.kind)
+    surrogate = Surrogate(bank, criterion_of(criterion, shown, bank.kind), lam)
     by = criterion_name(surrogate.metric, shown)
     plain = surrogate if by == "metric" else Surrogate(bank, shown)
     found = search(searcher, surrogate, budget, seed=seed, top=top, options=options, progress=progress)

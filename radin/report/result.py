@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,11 @@ from radin.report.baseline import Baseline
 from radin.report.bill import Spent as Spent
 from radin.report.comparison import Comparison
 from radin.report.findings import Finding
+from radin.report.record import SOUP as SOUP
+from radin.report.record import VERSION as VERSION
 from radin.report.verdict import best_ingredient, verdict_of
 from radin.report.verified_soup import VerifiedSoup
 from radin.weights.averaging import refuse_ingredients
-
-#: The winner's file in the run folder.
-SOUP = "soup.safetensors"
-
-#: The version of `leaderboard.json`. Version 1, of radin 0.1, had no such field, and `score` was the metric's value.
-VERSION = 2
 
 
 def check_soup_file(path: str | os.PathLike[str]) -> None:
@@ -67,6 +63,7 @@ class Result:
         dropped: the ingredients that a race dropped, each with its score, on how many rows, and why.
         criterion: by what candidates were ranked and the winner was chosen; `metric` for the metric.
         baselines: the soups that a user asks for first, such as the uniform soup, each with its scores.
+        about: fingerprints, data, versions, command, and the classes that changed, see `radin.report.about`.
     """
 
     leaderboard: Sequence[VerifiedSoup]
@@ -86,6 +83,7 @@ class Result:
     dropped: Sequence[Dropped] = ()
     criterion: str = "metric"
     baselines: Sequence[Baseline] = ()
+    about: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:
         return f"Result({self.verdict!r}, run_dir={str(self.run_dir)!r})"
@@ -188,6 +186,7 @@ class Result:
             "leaderboard": [entry.to_json() | self._tested(entry) for entry in self.leaderboard],
             "dropped": [one.to_json() for one in self.dropped],
             "baselines": [one.to_json() for one in self.baselines],
+            "about": dict(self.about),
         }
 
     def _tested(self, entry: VerifiedSoup) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from radin.common.suggestions import did_you_mean
 from radin.errors import InputError
 from radin.scoring.criterion_default import CRITERIA
+from radin.scoring.kinds import CLASSES, Classes, Kind
 from radin.scoring.metrics import (
     Metric,
     NegativeLogLikelihood,
@@ -32,7 +33,7 @@ def check_criterion(name: object) -> str:
     return name
 
 
-def criterion_of(name: str, metric: Metric) -> Metric:
+def criterion_of(name: str, metric: Metric, kind: Kind = CLASSES) -> Metric:
     """The metric that ranks and chooses where another one is reported.
 
     Metrics of right samples and of predictions, such as accuracy, top-k, balanced accuracy and macro-F1, have the
@@ -43,11 +44,12 @@ def criterion_of(name: str, metric: Metric) -> Metric:
         name: `metric` for the metric itself, `likelihood` for the mean log-likelihood of the labels, or `tempered` for
             the same after one temperature is fitted to each candidate, see `TemperedLikelihood`.
         metric: of the run.
+        kind: of its outputs. Only classes have the likelihoods that are compared in `docs/results.md`.
 
     Raises:
         InputError: no criterion of this name.
     """
-    if check_criterion(name) == "metric" or not has_relative(metric):
+    if check_criterion(name) == "metric" or type(kind) is not Classes or not has_relative(metric):
         return metric
     return NegativeLogLikelihood() if name == "likelihood" else TemperedLikelihood()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
@@ -10,7 +11,7 @@ from typing import Any
 
 from radin import __version__
 from radin.checkpoints.output import Output
-from radin.checkpoints.safetensors import encode_header
+from radin.checkpoints.safetensors import MODULES, encode_header
 from radin.checkpoints.sharding import index_of, shard_paths, shares, superseded, written_for
 from radin.common.files import check_place, remove_parts_of_the_dead, written_aside
 from radin.errors import InputError, MissingFileError
@@ -43,7 +44,9 @@ def average(
     `radin.weights.coupled`.
 
     The file appears under its name only when it is complete. Its metadata hold what all ingredients have in theirs, the
-    recipe as JSON (`radin.recipe`), the version (`radin.version`) and the BatchNorm policy (`radin.batchnorm`).
+    recipe as JSON (`radin.recipe`), the version (`radin.version`) and the BatchNorm policy (`radin.batchnorm`); and
+    the extra state and the versions of modules, which are no tensors, as JSON (`radin.modules`). A network that needs
+    those takes `radin.Pool(path).state_dict(0)`.
 
     Arguments:
         pool: the ingredients.
@@ -148,6 +151,8 @@ def _metadata(recipe: Recipe, batchnorm: str, more: Mapping[str, str], pool: Poo
         "radin.batchnorm": batchnorm,
         **pool.aliases,
     }
+    if pool.extra_state or pool.versions:
+        own[MODULES] = json.dumps({"extra_state": dict(pool.extra_state), "versions": dict(pool.versions)})
     for key, value in more.items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise InputError(f"metadata are strings by name, got {key!r}: {value!r}")

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from radin.checkpoints import Reader
 from radin.recipe import Recipe, RecipeLike
 from radin.weights.cuda_stream import stream
-from radin.weights.loader import check_fit, memory_of, tensors_in
+from radin.weights.loader import check_fit, memory_of, refuse_extra_state, tensors_in
 from radin.weights.merge_plan import Step, as_recipe, check_policy
 from radin.weights.mixer import Mixer
 from radin.weights.pool import Pool
@@ -46,6 +46,7 @@ class Filler:
         self.pool = pool
         self.batchnorm = batchnorm
         check_fit(network, pool)
+        refuse_extra_state(network)
         self._readers: dict[int, Reader] = {}
 
     def fill(self, recipe: Recipe | RecipeLike) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, MutableMapping, Sequence
 from copy import copy
 from pathlib import Path
@@ -27,7 +28,7 @@ from radin.common.files import digest_of, file_digest
 from radin.common.natural_order import natural
 from radin.common.wording import counted
 from radin.errors import InputError, MissingFileError
-from radin.weights.compatibility import check_compatible, common_classes, common_extra_state
+from radin.weights.compatibility import check_compatible, common_classes, common_extra_state, common_versions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -69,6 +70,7 @@ class Pool:
         aliases: `{tied name: the name that is stored}`, for the ties that all ingredients have.
         class_names: the classes in the order of the head's outputs, if any ingredient's file says so.
         extra_state: `{name: value}` of what modules keep beside their tensors (`get_extra_state`), equal in all files.
+        versions: `{module: {"version": number}}` as PyTorch's state dicts state it, where it is not 1.
 
     Raises: what is wrong with several files is said at once, by an error of the first one's class.
         InputError: no file, one file twice, `names` that do not fit, or a choice of `weights` that cannot be one.
@@ -106,6 +108,7 @@ class Pool:
         self._files = tuple(file for checkpoint in self._checkpoints for file in checkpoint.files)
         self.class_names = common_classes(self._checkpoints)
         self.extra_state: Mapping[str, Any] = common_extra_state(self._checkpoints)
+        self.versions: Mapping[str, Mapping[str, Any]] = common_versions(self._checkpoints)
         first = self._checkpoints[0]
         self.aliases: Mapping[str, str] = ties(
             {name: tuple(one.aliases.get(name, name) for one in self._checkpoints) for name in first.names}
@@ -174,12 +177,13 @@ class Pool:
 
         Returns:
             `weights`: `model`, `ema` or a key, None from a plain state dict; `prefix`: what was taken off every name,
-            beside what wrappers add; `left_out`: names in the file that are no part of the network; `reasons`: why, by
-            name.
+            beside what wrappers add; `extra_state`: names of what modules keep beside their tensors, which is taken
+            along; `left_out`: names in the file that are no part of the network; `reasons`: why, by name.
         """
         one = self._checkpoints[i]
         reasons = dict(one.left_out)
-        return {"weights": one.weights, "prefix": one.prefix, "left_out": list(reasons), "reasons": reasons}
+        about = {"weights": one.weights, "prefix": one.prefix, "extra_state": list(one.extra)}
+        return about | {"left_out": list(reasons), "reasons": reasons}
 
     @property
     def settings(self) -> dict[str, str]:
@@ -207,7 +211,7 @@ class Pool:
             i: index of the ingredient.
 
         Returns:
-            what a network's `load_state_dict` takes, stored and tied names.
+            what a network's `load_state_dict` takes, stored and tied names, with the modules' versions as `_metadata`.
         """
         import torch
 
@@ -219,7 +223,10 @@ class Pool:
                     target = tensor.reshape(-1).view(torch.uint8).numpy()
                     np.copyto(target, reader.read(name, 0, info.nbytes, target))
                 state[name] = tensor
-        return state | {name: state[kept] for name, kept in self.aliases.items()} | dict(self.extra_state)
+        whole = OrderedDict(state | {name: state[kept] for name, kept in self.aliases.items()} | dict(self.extra_state))
+        if self.versions:
+            whole._metadata = {name: dict(held) for name, held in self.versions.items()}  # type: ignore[attr-defined]
+        return whole
 
 
 def _resolve(

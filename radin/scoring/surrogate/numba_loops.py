@@ -1,4 +1,4 @@
-"""The loops of `lookup_kernel`, `partition_kernel` and `moment_kernel`, compiled by numba.
+"""The loops of `lookup_kernel`, `partition_kernel` and `tempered_moments`, compiled by numba.
 
 Importing this module takes a moment, so it is imported only when it saves time.
 

@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from radin.errors import InputError
 from radin.recipe import subset_rows
+from radin.scoring.kinds import CLASSES, Kind, SeveralLabels, Values
 from radin.scoring.metrics import (
+    DecisionsMetric,
     Metric,
+    MomentsMetric,
     NegativeLogLikelihood,
     PredictionMetric,
     RightSamplesMetric,
@@ -26,11 +30,12 @@ from radin.scoring.surrogate.dense_kernel import Bank, DenseKernel
 from radin.scoring.surrogate.likelihood_kernel import LikelihoodKernel
 from radin.scoring.surrogate.margin_kernel import MarginKernel
 from radin.scoring.surrogate.margins import prepare
-from radin.scoring.surrogate.moment_kernel import MomentKernel
+from radin.scoring.surrogate.moments_kernel import MomentsKernel
 from radin.scoring.surrogate.neighbours import step_hits, swap_hits
 from radin.scoring.surrogate.partition_kernel import FEWEST_LOGITS, PartitionKernel
 from radin.scoring.surrogate.subset_ranges import range_hits
 from radin.scoring.surrogate.tempered_kernel import FITTED, TemperedKernel
+from radin.scoring.surrogate.tempered_moments import TemperedMoments
 
 if TYPE_CHECKING:
     import torch
@@ -49,7 +54,8 @@ class Kernels:
     def __init__(self, bank: Bank, device: str | torch.device = "cpu") -> None:
         self.bank = bank
         self.device = device
-        self.labels = np.asarray(bank.labels, dtype=np.int64)
+        self.labels = np.asarray(bank.labels)
+        self.kind: Kind = getattr(bank, "kind", CLASSES)
 
     @cached_property
     def dense(self) -> DenseKernel:
@@ -68,8 +74,14 @@ class Kernels:
         return None if few or str(self.device) != "cpu" else PartitionKernel.of(self.bank)
 
     @cached_property
-    def losses(self) -> LikelihoodKernel:
-        """Mean negative log-likelihoods, each too low by at most 1e-6."""
+    def losses(self) -> LikelihoodKernel | MomentsKernel:
+        """Means of the kind's smooth loss: negative log-likelihoods, too low by at most 1e-6, or squared errors."""
+        if isinstance(self.kind, Values):
+            return self.moments
+        if isinstance(self.kind, SeveralLabels):
+            from radin.scoring.surrogate.decisions import DecisionBank
+
+            return LikelihoodKernel(DecisionBank(self.bank), self.device)
         return LikelihoodKernel(self.bank, self.device)
 
     @cached_property
@@ -78,10 +90,15 @@ class Kernels:
         return TemperedKernel(self.bank, self.device)
 
     @cached_property
-    def moments(self) -> MomentKernel | None:
+    def tempered_moments(self) -> TemperedMoments | None:
         """The same for subsets, fast; None where this kernel is not available, or the logits are too few to load it."""
         few = self.bank.n_samples * self.bank.n_classes < FEWEST_LOGITS
-        return None if few or str(self.device) != "cpu" else MomentKernel.of(self.bank, self.tempered.usual)
+        return None if few or str(self.device) != "cpu" else TemperedMoments.of(self.bank, self.tempered.usual)
+
+    @cached_property
+    def moments(self) -> MomentsKernel:
+        """Moments of the errors of averaged values."""
+        return MomentsKernel(self.bank)
 
 
 class Scorer(ABC, Generic[M]):
@@ -236,12 +253,12 @@ class TemperedScorer(Scorer[TemperedLikelihood]):
     @property
     def bound(self) -> float:
         """Largest error of a score, in nats."""
-        fast = self.kernels.moments
+        fast = self.kernels.tempered_moments
         return FITTED if fast is None else fast.bound
 
     def scores(self, proposals: Proposal) -> Float64[np.ndarray, " k"]:
         """Scores of masks or mixing weights."""
-        fast, whole = self.kernels.moments, proposals.dtype == np.bool_
+        fast, whole = self.kernels.tempered_moments, proposals.dtype == np.bool_
         subsets = np.ones(len(proposals), dtype=bool) if whole else subset_rows(proposals)
         losses = np.full(len(proposals), np.nan)
         if fast is not None:
@@ -257,7 +274,7 @@ class TemperedScorer(Scorer[TemperedLikelihood]):
         return self._moves(mask, moved)
 
     def _moves(self, mask: Bool[np.ndarray, " n"], moved: Bool[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
-        fast = self.kernels.moments
+        fast = self.kernels.tempered_moments
         return (
             self.scores(moved)
             if fast is None
@@ -270,6 +287,17 @@ class TemperedScorer(Scorer[TemperedLikelihood]):
         if missing.any():
             losses[missing] = self.kernels.tempered.means(coefficients_of(proposals[missing]))
         return -losses
+
+
+class MomentsScorer(Scorer[MomentsMetric]):
+    """Computes metrics of values from moments, N² operations a recipe."""
+
+    def scores(self, proposals: Proposal) -> Float64[np.ndarray, " k"]:
+        """Scores of masks or mixing weights."""
+        values = self.metric.of_moments(self.kernels.moments.moments(coefficients_of(proposals)))
+        if np.isnan(values).any():
+            raise InputError(f"{self.metric.name} is undefined: all {len(self.kernels.labels)} labels are the same")
+        return values if self.metric.higher_is_better else -values
 
 
 @singledispatch
@@ -286,6 +314,18 @@ def _(metric: PredictionMetric, kernels: Kernels) -> Scorer:  # type: ignore[typ
 @scorer_of.register
 def _(metric: RightSamplesMetric, kernels: Kernels) -> Scorer:  # type: ignore[type-arg]
     return RightSamplesScorer(metric, kernels)
+
+
+@scorer_of.register
+def _(metric: MomentsMetric, kernels: Kernels) -> Scorer:  # type: ignore[type-arg]
+    return MomentsScorer(metric, kernels)
+
+
+@scorer_of.register
+def _(metric: DecisionsMetric, kernels: Kernels) -> Scorer:  # type: ignore[type-arg]
+    from radin.scoring.surrogate.decisions import DecisionsScorer
+
+    return DecisionsScorer(metric, kernels)
 
 
 @scorer_of.register

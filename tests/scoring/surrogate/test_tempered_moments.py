@@ -8,8 +8,8 @@ from radin.recipe import flips_of, swaps_of
 from radin.scoring.logit_bank import LogitBank
 from radin.scoring.metrics import TemperedLikelihood
 from radin.scoring.surrogate import Surrogate
-from radin.scoring.surrogate.moment_kernel import MomentKernel
 from radin.scoring.surrogate.tempered_kernel import FITTED, TemperedKernel
+from radin.scoring.surrogate.tempered_moments import TemperedMoments
 
 pytest.importorskip("numba")
 
@@ -32,7 +32,7 @@ def truth(bank, rows):
 @pytest.mark.parametrize("n", [1, 2, 7, 33])
 def test_losses_are_within_the_bound(n, dtype):
     bank = make(n, dtype=dtype)
-    kernel = MomentKernel.of(bank, TemperedKernel(bank).usual)
+    kernel = TemperedMoments.of(bank, TemperedKernel(bank).usual)
     assert FITTED < kernel.bound < 3e-5
     rows = masks(np.random.default_rng(0), 40, n)
     assert np.abs(kernel.means(rows) - truth(bank, rows)).max() <= kernel.bound
@@ -42,7 +42,7 @@ def test_classes_that_cannot_matter_are_dropped():
     few = make()
     unlikely = np.full((300, 60), -60, dtype=np.float32)
     bank = LogitBank.from_arrays([np.hstack([few.logits(i), unlikely]) for i in range(7)], few.labels)
-    kernel, rows = MomentKernel.of(bank, TemperedKernel(bank).usual), masks(np.random.default_rng(0), 30, 7)
+    kernel, rows = TemperedMoments.of(bank, TemperedKernel(bank).usual), masks(np.random.default_rng(0), 30, 7)
     assert kernel.rows == 300 * 40
     assert np.abs(kernel.means(rows) - truth(bank, rows)).max() <= kernel.bound
 
@@ -53,8 +53,8 @@ def test_a_subset_has_one_loss_however_it_is_asked_for(monkeypatch):
     together = surrogate(rows)
     assert surrogate(rows[::-1]).tolist() == together[::-1].tolist()
     assert [surrogate(row[None])[0] for row in rows] == together.tolist()
-    monkeypatch.setattr("radin.scoring.surrogate.moment_kernel.workers", lambda: 3)
-    monkeypatch.setattr("radin.scoring.surrogate.moment_kernel._INLINE", 0)
+    monkeypatch.setattr("radin.scoring.surrogate.tempered_moments.workers", lambda: 3)
+    monkeypatch.setattr("radin.scoring.surrogate.tempered_moments._INLINE", 0)
     assert surrogate(rows).tolist() == together.tolist()
     for mask in rows[:6]:
         moved = flips_of(mask)
@@ -70,7 +70,7 @@ def test_temperatures_far_from_the_usual_one_are_left_to_the_dense_kernel():
     bank = make(6)
     arrays = [bank.logits(i) for i in range(6)]
     loud = LogitBank.from_arrays([*arrays, 30 * arrays[0]], bank.labels)
-    kernel, alone = MomentKernel.of(loud, TemperedKernel(bank).usual), np.arange(7) == 6
+    kernel, alone = TemperedMoments.of(loud, TemperedKernel(bank).usual), np.arange(7) == 6
     rows = np.vstack([masks(np.random.default_rng(0), 10, 7), alone])
     assert kernel is None or np.isnan(kernel.means(alone[None])).all()
     scores = Surrogate(loud, TemperedLikelihood())(rows)
@@ -78,5 +78,5 @@ def test_temperatures_far_from_the_usual_one_are_left_to_the_dense_kernel():
 
 
 def test_where_the_range_does_not_suffice_there_is_no_kernel():
-    assert MomentKernel.of(make(scale=2000.0), 1.0) is None  # exponentials underflow
-    assert MomentKernel.of(make(65, m=20), 1.0) is None  # more ingredients than are compiled for
+    assert TemperedMoments.of(make(scale=2000.0), 1.0) is None  # exponentials underflow
+    assert TemperedMoments.of(make(65, m=20), 1.0) is None  # more ingredients than are compiled for

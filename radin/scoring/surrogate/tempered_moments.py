@@ -50,7 +50,7 @@ _PIECES = 16  # sets of tiles that are summed together; fixed, so that sums do n
 _INLINE = 1 << 20  # exponentials below which threads do not pay; chosen by hand
 
 
-class MomentKernel:
+class TemperedMoments:
     """Mean tempered losses of subsets, on the CPU, with numba.
 
     Arguments:
@@ -64,7 +64,7 @@ class MomentKernel:
         self._tiles = cut_tiles(live, _VALUES, live.rows.shape[1])
 
     @classmethod
-    def of(cls, bank: Bank, usual: float) -> MomentKernel | None:
+    def of(cls, bank: Bank, usual: float) -> TemperedMoments | None:
         """A kernel around the usual inverse temperature.
 
         Returns:
