@@ -28,7 +28,7 @@ from radin.report.comparison import Comparison, compare, control_value
 from radin.report.diagnosis import findings_of
 from radin.report.findings import search_facts, shortage_findings
 from radin.report.record import Record
-from radin.report.result import SOUP, Result
+from radin.report.result import Result, check_soup, soup_place
 from radin.report.verdict import best_ingredient
 from radin.report.verified_soup import VerifiedSoup, assess, ranked
 from radin.scoring.criterion import criterion_name, criterion_of
@@ -38,7 +38,7 @@ from radin.searching.budget import Budget
 from radin.searching.driver import Shortlist, search
 from radin.searching.plugins import Searcher, SearchFunction
 from radin.tasks.task import Task
-from radin.weights.averaging import average, refuse_ingredients
+from radin.weights.averaging import average
 from radin.weights.pool import Pool
 
 #: Candidates that can be verified out of their turn. More changed nothing that was measured; they cost a second or so.
@@ -84,8 +84,8 @@ def make_soup(
             1 lets a soup of everything be one standard error worse and still be tried. The default, 0, is no prior: in
             `docs/results.md` no λ is better on all pools, and those above 0 are worse where ingredients are unequal.
         seed: of the searcher's randomness.
-        run_dir: holds logits, BatchNorm statistics, ledger, `soup.safetensors`, `leaderboard.json`, `report.html`,
-            a model card (`README.md`) and a picture.
+        run_dir: holds logits, BatchNorm statistics, ledger, `soup.safetensors` (of models' folders the folder `soup`),
+            `leaderboard.json`, `report.html`, a model card (`README.md`) and a picture.
         criterion: by what candidates are ranked and the winner is chosen: `metric` for the task's metric, `likelihood`
             for the mean log-likelihood of the labels, `tempered` for the same after one temperature is fitted to each
             candidate. The default, `tempered`, is better than the metric on the mean of the pools of `docs/results.md`
@@ -129,7 +129,7 @@ def make_soup(
     chosen, soups = check_settings(searcher, options, budget, lam, seed, criterion)
     settings: dict[str, Any] = {"lam": float(lam), "seed": int(seed)}  # numpy's numbers are none that JSON can hold
     learns, rule, shown = calibrate and soups > 1, race_settings(race), check_baselines(baselines, len(pool))
-    refuse_ingredients([Path(run_dir) / SOUP], pool.files)
+    check_soup(Path(run_dir) / soup_place(pool), pool.files, is_folder=pool.is_folders)
     with Verifier(pool, task, run_dir, batchnorm=batchnorm, race=rule or False, progress=progress) as verifier:
         judge = criterion_of(criterion, task.scored_by, verifier.bank.kind)
         surrogate = Surrogate(verifier.bank, judge, settings["lam"])
@@ -176,6 +176,7 @@ def make_soup(
             criterion=chosen_by,
             dropped=verifier.dropped,
             about=about_run(verifier, leaderboard[0].recipe, best_ingredient(leaderboard).recipe, shortlist),
+            is_folder=pool.is_folders,
             baselines=beside,
             findings=(*findings, *shortage_findings(shortlist, found, soups, len(verifier.names), len(taken))),
         )
@@ -219,10 +220,14 @@ def describe(winner: VerifiedSoup, verifier: Verifier, settings: dict[str, Any])
 
 
 def write_soup(winner: VerifiedSoup, verifier: Verifier, batchnorm: str) -> Path:
-    """Writes the winner's weights to the run folder, with the BatchNorm statistics that were recomputed for it."""
+    """Writes the winner's weights to the run folder, with the BatchNorm statistics that were recomputed for it.
+
+    Returns:
+        the file; the folder where the ingredients are models' folders.
+    """
     about = {"radin.metric": verifier.task.scored_by.name, "radin.score": repr(winner.value)}
-    path, statistics = verifier.folder.path / SOUP, verifier.recomputed(winner.recipe)
     pool = verifier.pool if winner.recipe.names == verifier.names else verifier.whole
+    path, statistics = verifier.folder.path / soup_place(pool), verifier.recomputed(winner.recipe)
     average(pool, winner.recipe, path, batchnorm=batchnorm, metadata=about, replace=statistics)
     return path
 

@@ -11,6 +11,9 @@ ROOMS = {"radin": "tests", "plugins/radin_plugins": "tests/plugins", "benchmarks
 
 #: Modules without a test file of their name, and the reason.
 EXEMPT = {
+    "radin/adapters/base.py": "tested in test_pool and test_merging",
+    "radin/adapters/given.py": "tested in test_pool",
+    "radin/adapters/stacking.py": "tested in test_writing",
     "radin/scoring/scored.py": "two fields and no behaviour",
     "radin/checkpoints/allowance.py": "tested in test_unpickler and test_contents",
     "radin/checkpoints/base.py": "an abstract class, tested by every format's tests",
@@ -25,12 +28,15 @@ EXEMPT = {
     "radin/evaluation/planning.py": "tested in test_procedure",
     "radin/evaluation/race_default.py": "one constant",
     "radin/scoring/criterion_default.py": "constants, used in test_criterion",
+    "radin/tasks/hugging_face/library.py": "tested in test_task and test_without_transformers",
+    "radin/tasks/hugging_face/pictures.py": "tested in test_task",
     "radin/weights/compatibility.py": "tested in test_pool",
     "radin/weights/cuda_stream.py": "tested in test_filler",
     "radin/weights/loader.py": "tested in tests/evaluation/test_loading",
     "radin/weights/merge_plan.py": "tested in test_averaging",
     "radin/weights/mixer.py": "tested in test_averaging",
     "radin/weights/overrides.py": "tested in test_averaging",
+    "radin/weights/soup_files.py": "tested in test_averaging and test_folder_output",
     "benchmarks/comparison/pictures.py": "drawn by test_compare, which runs the whole command",
     "benchmarks/comparison/runs.py": "run by test_compare, killed at every row and resumed",
     "benchmarks/faults/events.py": "watched by test_nursery: a signal comes before an event",

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from radin.checkpoints.base import Checkpoint, Reader
+from radin.checkpoints.model_folder import ModelFolder
 from radin.checkpoints.names import module_names, network_names, ties
 
 
@@ -44,6 +45,11 @@ class NetworkCheckpoint(Checkpoint):
         self.tensors = {rest: inner.info(name) for name, rest in short.items() if rest not in self.aliases}
         self.metadata, self.class_names = inner.metadata, inner.class_names
         self.weights, self.lightning = inner.weights, inner.lightning
+
+    @property
+    def folder(self) -> ModelFolder | None:
+        """The model's folder that it is, with its config; None for files."""
+        return self._inner if isinstance(self._inner, ModelFolder) else None
 
     @property
     def files(self) -> tuple[Path, ...]:

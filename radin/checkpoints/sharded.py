@@ -31,6 +31,9 @@ class ShardedCheckpoint(Checkpoint):
         path: the index.
         open_file: opens one shard.
 
+    Attributes:
+        home: `{tensor: name of its shard}`, tied names included.
+
     Raises:
         MissingFileError: a shard is missing.
         CheckpointError: the index is damaged, or it and the shards disagree about where a tensor is.
@@ -48,7 +51,7 @@ class ShardedCheckpoint(Checkpoint):
             )
         self._shards = {file: open_file(path.parent / file) for file in files}
         self._check(places)
-        self._home = {name: file for file, shard in self._shards.items() for name in shard.names}
+        self.home = {name: file for file, shard in self._shards.items() for name in shard.names}
         self.tensors: Mapping[str, TensorInfo] = {
             name: info for shard in self._shards.values() for name, info in shard.tensors.items()
         }
@@ -72,7 +75,7 @@ class ShardedCheckpoint(Checkpoint):
         with ExitStack() as stack:
             readers = {file: stack.enter_context(shard.open(keep)) for file, shard in self._shards.items()}
             stack.pop_all()
-        return _ShardedReader(self._signature, readers, self._home)
+        return _ShardedReader(self._signature, readers, self.home)
 
     def _check(self, places: Mapping[str, str]) -> None:
         found: dict[str, str] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +14,7 @@ from radin.cli.console import (
     pool_options,
     print_json,
     searcher_options,
+    show_notes,
     task_from,
     task_options,
 )
@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     "spec",
     required=True,
     metavar="TASK",
-    help="Function that makes the task, as FILE.py:FUNC or MODULE:FUNC, or a ready one: open_clip, timm, torchvision.",
+    help="Function that makes the task, as FILE.py:FUNC or MODULE:FUNC, or a ready one: open_clip, timm, torchvision, "
+    "transformers.",
 )
 @task_options
 @searcher_options
@@ -69,7 +70,13 @@ if TYPE_CHECKING:
     help="Soups to show beside the winner, outside B, with commas between: uniform (one soup of everything), greedy, "
     "last-k (up to N - 1 soups each), or none.",
 )
-@click.option("-o", "--output", "target", metavar="FILE", help="Write the soup to this .safetensors file, too.")
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    metavar="PATH",
+    help="Write the soup to this .safetensors file, too; of folders of models or adapters, to this folder.",
+)
 @click.option(
     "--plan", "only_plan", is_flag=True, help="Print passes, memory, disk and time that the run will take, and stop."
 )
@@ -82,6 +89,10 @@ def command(
     weights: str | None,
     prefix: str | None,
     keep: tuple[str, ...],
+    reorder_classes: bool,
+    rank: int | None,
+    merge: bool,
+    base: str | None,
     searcher: str,
     parameters: tuple[str, ...],
     candidates: int,
@@ -108,17 +119,14 @@ def command(
     soups are built and evaluated. The best of them, or the best checkpoint, is written to the run folder. After an
     interruption the same command continues.
     """
+    from radin.adapters import Pool
     from radin.evaluation.settings import check_baselines, check_run_dir, check_settings
-    from radin.report.result import check_soup_file
+    from radin.report.result import check_soup
     from radin.searching.budget import Budget
     from radin.tasks.adapters import parse_task
-    from radin.weights.averaging import refuse_ingredients
-    from radin.weights.pool import Pool
 
     if logits_only and (only_plan or target):
         raise InputError("--logits-only builds no soup, so --plan and --output do not go with it; leave them out")
-    if target:
-        check_soup_file(target)
     if soups < 1:
         raise InputError(f"--soups must be at least 1, got {soups}; to build none, give --logits-only instead")
     budget = Budget(candidates=candidates, soups=soups, seconds=seconds)
@@ -128,18 +136,20 @@ def command(
     parse_task(spec)
     if not only_plan:
         check_run_dir(run_dir)
-    pool = Pool(checkpoints, weights=weights, prefix=prefix, keep=keep)
+    chosen: dict[str, Any] = {"weights": weights, "prefix": prefix, "keep": keep, "reorder_classes": reorder_classes}
+    pool = Pool(checkpoints, **chosen, rank=rank, merge=merge, base=base)
+    show_notes(pool)
     if not logits_only:
         check_several(pool)
     if target:
-        refuse_ingredients([Path(target)], pool.files)
+        check_soup(target, pool.files, is_folder=pool.is_folders)
 
     # These bring torch along, which takes seconds: what is wrong above is said at once.
     from radin.evaluation.collecting import collect_logits
     from radin.evaluation.planning import plan
     from radin.procedure import make_soup
 
-    task = task_from(spec, arguments, split, changes)
+    task = task_from(spec, arguments, split, changes, pool)
     if only_plan:
         with Bars() as bars:
             cost: dict[str, Any] = {"budget": budget, "batchnorm": batchnorm, "race": race, "baselines": shown}

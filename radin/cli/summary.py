@@ -12,7 +12,7 @@ from radin.cli.mending import with_flags
 from radin.cli.screen import print_table, say
 from radin.common.wording import DASH, counted, decimal, shortened, signed
 from radin.report.cost import Bill
-from radin.report.record import SOUP, Interval, Record, Unseen
+from radin.report.record import Interval, Record, Unseen
 from radin.scoring.criterion_default import CRITERIA
 
 #: Rows of the leaderboard on the screen; `leaderboard.json` has them all.
@@ -210,7 +210,7 @@ def _replaced(earlier: Mapping[str, Any]) -> str:
 def show_files(record: Record, target: str | None) -> None:
     """Prints where the winner and the documents lie."""
     label = "Soup" if record.winner.is_soup else "The best ingredient, copied"
-    click.echo(f"{label}: {target or record.folder / SOUP}")
+    click.echo(f"{label}: {target or record.soup}")
     for name, words in FILES.items():
         if (record.folder / name).exists():
             click.echo(f"{words}: {record.folder / name}")

@@ -16,6 +16,8 @@ import torch
 from jaxtyping import Float32
 from torch import nn
 
+from radin.adapters.network import AdapterFiller, with_adapter
+from radin.adapters.pool import AdapterPool
 from radin.errors import IncompatibleError, TaskError
 from radin.evaluation.batch_size import BatchSize
 from radin.evaluation.batchnorm import restore_statistics
@@ -70,7 +72,7 @@ class Networks:
         self._network: nn.Module | None = None
         self._handed_out: nn.Module | None = None
         self._built = False
-        self._filler: Filler | None = None
+        self._filler: Filler | AdapterFiller | None = None
         self._proven: bool | None = None
 
     @property
@@ -95,7 +97,8 @@ class Networks:
     @property
     def remarks(self) -> tuple[str, ...]:
         """Facts about loading that a reader of the results should know."""
-        return (AFRESH,) if self._proven is False and len(self.pool) > 1 else ()
+        said = self.pool.notes if isinstance(self.pool, AdapterPool) else ()
+        return (*said, AFRESH) if self._proven is False and len(self.pool) > 1 else said
 
     def filled(self, recipe: Recipe, statistics: Mapping[str, np.ndarray] | None = None) -> nn.Module:
         """The network of a recipe, on the task's device.
@@ -110,7 +113,7 @@ class Networks:
             self._drop()
             self._network = self._loaded(recipe, given)
             return self._network
-        self._filler.fill(recipe)
+        self._network = self._filler.fill(recipe)
         if statistics is not None:
             restore_statistics(self.network, statistics)
         return self.network
@@ -158,7 +161,7 @@ class Networks:
         other, filler, filled = self._single(1), self._as_filler(), None
         if filler is not None:
             try:
-                filler.fill(other)
+                self._network = filler.fill(other)
                 filled = self._run(self.network, inputs)
             except (RuntimeError, ValueError) as error:  # memory that cannot be written to in place
                 if isinstance(error, torch.OutOfMemoryError):
@@ -174,14 +177,19 @@ class Networks:
         self._refuse_another_network(loaded, self._run(self.network, inputs))
         return False
 
-    def _as_filler(self) -> Filler | None:
+    def _as_filler(self) -> Filler | AdapterFiller | None:
         try:
+            if isinstance(self.pool, AdapterPool) and not self.pool.merge:
+                return AdapterFiller(self.network, self.pool, batchnorm=self.batchnorm)
             return Filler(self.network, self.pool, batchnorm=self.batchnorm)
         except IncompatibleError:  # other names than the state dict's, which its hooks took when it was loaded
             return None
 
     def _loaded(self, recipe: Recipe, replace: Mapping[str, np.ndarray] = EMPTY) -> nn.Module:
         """A new network with the weights of a recipe, loaded as the task loads them."""
+        if isinstance(self.pool, AdapterPool) and not self.pool.merge:
+            how: dict[str, Any] = {"batchnorm": self.batchnorm, "replace": replace}
+            return self.task.ready(with_adapter(self._base(self.pool), self.pool, recipe, **how))
         tensors = soup_tensors(self.pool, recipe, batchnorm=self.batchnorm, replace=replace)
 
         def load(network: nn.Module) -> None:
@@ -193,6 +201,20 @@ class Networks:
         network = self._fresh()
         load(network)
         return self.task.ready(network)
+
+    def _base(self, pool: AdapterPool) -> nn.Module:
+        """A new network with the weights of the adapters' base.
+
+        A task that builds networks with any weights has a `load`, by which it gets those of the base's files.
+        """
+        network = self._fresh()
+        if self.task.load is not None and pool.base.place is not None:
+            base = pool.base.pool()
+            try:
+                self.task.load_into(network, named_for(network, base, base.state_dict(0)))
+            except IncompatibleError as error:
+                raise IncompatibleError(f"{base.paths[0]}: {error.message}").mended_by(**error.mend) from error
+        return network
 
     def _by_hook(self, network: nn.Module, tensors: dict[str, Any]) -> None:
         try:

@@ -18,6 +18,9 @@ LEADERBOARD = "leaderboard.json"
 #: The winner's file in the run folder.
 SOUP = "soup.safetensors"
 
+#: The winner's folder there, where the ingredients are folders of models or adapters.
+SOUP_FOLDER = "soup"
+
 #: The version of `leaderboard.json`. Version 1, of radin 0.1, had no such field, and `score` was the metric's value.
 VERSION = 2
 
@@ -203,6 +206,11 @@ class Record:
             _ = self.leaderboard, self.verified, self.unseen, self.best_ingredient
         except (KeyError, TypeError, AttributeError, StopIteration) as error:
             raise RunDirError(f"{self.file} is no leaderboard of radin's: {_said(error)}") from error
+
+    @property
+    def soup(self) -> Path:
+        """The winner's weights in the run folder: a file, or a folder where the ingredients are folders."""
+        return self.folder / str(self.document.get("soup", SOUP))
 
     @classmethod
     def read(cls, folder: str | os.PathLike[str]) -> Record:

@@ -52,8 +52,9 @@ def _refuse_adapters(checkpoint: Checkpoint) -> None:
         if kind := adapter_of(name):
             raise IncompatibleError(
                 f"{checkpoint.path}: tensor {shown(name)} is a factor of an adapter ({kind}). Factors cannot be "
-                f"averaged one by one: the average of A times the average of B is not the average of B·A. Merge each "
-                f"adapter into its base weights first (PEFT: model.merge_and_unload()) and give the merged checkpoints."
+                f"averaged one by one: the average of A times the average of B is not the average of B·A. Give the "
+                f"folder of PEFT with its adapter_config.json, which says their scale, or merge each adapter into its "
+                f"base weights first (PEFT: model.merge_and_unload()) and give the merged checkpoints."
             )
 
 
