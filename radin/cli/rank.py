@@ -131,11 +131,12 @@ def show(ranking: Ranking, folders: Sequence[str], samples: str) -> None:
     ]
     if all(cell[1] == cell[2] for cell in cells):  # without a prior the second column would repeat the first
         cells = [[*cell[:2], DASH, *cell[3:]] for cell in cells]
-    with_prior = "with prior" if own else f"{CRITERIA[ranking.criterion]} with prior"
+    with_prior = "with prior" if own else f"{ranking.criterion}, with prior"
+    title = "shortlist" if own else f"shortlist, by {CRITERIA[ranking.criterion]}"
     columns = ["", f"{ranking.metric} of averaged logits", with_prior, "size"]
     short = shortened(ranking.best_ingredient.recipe.names, SHORT_NAME)
     recipes = [weights_text(one.recipe.to_json(), short) for one in ranking.recipes]
-    print_table("shortlist", columns, cells, numbers=range(4), recipes=recipes)
+    print_table(title, columns, cells, numbers=range(4), recipes=recipes)
     single, found = ranking.best_ingredient, ranking.shortlist
     say(f"Best single ingredient: {single.recipe.member_names[0]}, {single.value:.4f}.")
     say(f"{counted(found.charged, 'candidate')} scored, {found.seconds:.1f} s, stopped: {found.stopped}.")

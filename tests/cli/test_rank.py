@@ -36,8 +36,9 @@ def test_rank_says_by_what_it_ranked(capsys: pytest.CaptureFixture, tmp_path: Pa
     np.save(tmp_path / "labels.npy", labels)
     code, out, _ = run(capsys, "rank", "--logits", tmp_path, "--criterion", "tempered")
     assert code == 0
-    assert "tempered log-likelihood with prior" in " ".join(out.split())
-    assert "accuracy of averaged logits" in " ".join(out.split())
+    assert "shortlist, by tempered log-likelihood" in " ".join(out.split())
+    code, out, _ = run(capsys, "rank", "--logits", tmp_path, "--criterion", "metric")
+    assert "tempered" not in out
 
 
 LINEAR = """
@@ -119,7 +120,7 @@ def test_the_table_fits_and_has_no_column_without_a_prior(
         np.save(tmp_path / f"{name}.npy", (np.eye(3)[labels] + rng.normal(size=(60, 3))).astype(np.float32))
     monkeypatch.setenv("COLUMNS", str(width))
     for lam in (0, 1):
-        _, out, _ = run(capsys, "rank", "--logits", tmp_path, "--lam", lam)
+        _, out, _ = run(capsys, "rank", "--logits", tmp_path, "--criterion", "metric", "--lam", lam)
         assert max(map(len, out.splitlines())) <= width
         assert ("prior" in out) == bool(lam)
         assert "…" in out and f"{names[0]} +" not in out

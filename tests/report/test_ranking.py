@@ -22,7 +22,7 @@ def truth() -> np.ndarray:
 
 @pytest.mark.parametrize("metric", ["accuracy", "nll"])
 def test_ranks_as_a_search_on_the_surrogate_does(metric: str) -> None:
-    ranking = radin.rank(bank(), "exhaustive", metric=metric, lam=0.5, top=4)
+    ranking = radin.rank(bank(), "exhaustive", metric=metric, criterion="metric", lam=0.5, top=4)
     surrogate = radin.Surrogate(bank(), metric, 0.5)
     found = radin.search("exhaustive", surrogate, top=4)
     assert [(one.recipe, one.score) for one in ranking.recipes] == [(one.recipe, one.score) for one in found]
