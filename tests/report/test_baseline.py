@@ -85,7 +85,7 @@ def test_all_of_them_with_test_sets_and_statistics_of_their_own(tmp_path: Path) 
     with radin.Ledger(tmp_path / "run" / "ledger.db") as ledger:
         soups = ledger.count("soup") + ledger.count("baseline")
         assert soups == len({entry.recipe for entry in result.leaderboard if entry.recipe.size > 1})
-    assert (tmp_path / "run" / "score-against-budget.png").exists()
+    assert (tmp_path / "run" / "soups.png").exists()
 
 
 def test_unknown_baselines_cost_nothing(pool: radin.Pool, tmp_path: Path) -> None:
