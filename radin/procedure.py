@@ -31,6 +31,8 @@ from radin.report.record import Record
 from radin.report.result import Result, check_soup, soup_place
 from radin.report.verdict import best_ingredient
 from radin.report.verified_soup import VerifiedSoup, assess, ranked
+from radin.scoring.criterion import criterion_name, criterion_of
+from radin.scoring.criterion_default import CRITERION
 from radin.scoring.surrogate import Surrogate
 from radin.searching.budget import Budget
 from radin.searching.driver import Shortlist, search
@@ -53,6 +55,7 @@ def make_soup(
     lam: float = 0.0,
     seed: int = 0,
     run_dir: str | os.PathLike[str] = "radin-run",
+    criterion: str = CRITERION,
     calibrate: bool = True,
     batchnorm: str = "recompute",
     race: bool | RaceSettings = RACE,
@@ -63,8 +66,8 @@ def make_soup(
 
     Every ingredient is run once over the task's data; in a race those that can no longer matter are dropped after a
     part of it. The searcher then ranks recipes by the score of their averaged logits, and the `budget.soups` best are
-    built and evaluated for real. The single ingredients compete, at no cost, so the score of the result is never worse
-    on the selection data than that of the best ingredient that ran in full.
+    built and evaluated for real. The single ingredients compete, at no cost, so the result is never worse on the
+    selection data, by the criterion, than the best ingredient that ran in full.
 
     Held-back samples, and test sets, are run after the choice: for the winner, the best ingredient and the baselines.
 
@@ -85,6 +88,12 @@ def make_soup(
         seed: of the searcher's randomness.
         run_dir: holds logits, BatchNorm statistics, ledger, `soup.safetensors` (of models' folders the folder `soup`),
             `leaderboard.json`, `report.html`, a model card (`README.md`) and a picture.
+        criterion: by what candidates are ranked and the winner is chosen: `metric` for the task's metric, `likelihood`
+            for the mean log-likelihood of the labels, `tempered` for the same after one temperature is fitted to each
+            candidate. The default, `tempered`, is better than the metric on the mean of the pools of `docs/results.md`
+            and nowhere significantly worse. The metric decides between equals, and is what is reported, whatever the
+            criterion. λ, standard errors and calibration count in the criterion's unit. Metrics without a smooth
+            relative are their own criterion, see `radin.scoring.criterion`.
         calibrate: learn from each verified soup how far real soups fall from their averaged logits, and choose the next
             one accordingly from the best `SHORTLIST` candidates, see `radin.evaluation.calibration`. False verifies
             the B best in order. The first soup is the same.
@@ -106,7 +115,8 @@ def make_soup(
         the winner, the leaderboard, and the winner's score on data that selected nothing.
 
     Raises:
-        InputError: an argument out of range or no race, or an ingredient in the place of the soup in the run folder.
+        InputError: an argument out of range, no such criterion or race, or an ingredient in the place of the soup in
+            the run folder.
         PluginError: no such searcher or option.
         RunDirError: the run folder was made with other inputs, or is in use, or its ledger is damaged.
         IncompatibleError, CheckpointError, DataError, TaskError: see `Pool` and `Task`.
@@ -118,12 +128,14 @@ def make_soup(
             "a pool of files is radin.Pool(files)"
         )
     budget = budget or Budget()
-    chosen, soups = check_settings(searcher, options, budget, lam, seed)
+    chosen, soups = check_settings(searcher, options, budget, lam, seed, criterion)
     settings: dict[str, Any] = {"lam": float(lam), "seed": int(seed)}  # numpy's numbers are none that JSON can hold
     learns, rule, shown = calibrate and soups > 1, race_settings(race), check_baselines(baselines, len(pool))
     check_soup(Path(run_dir) / soup_place(pool), pool.files, is_folder=pool.is_folders)
     with Verifier(pool, task, run_dir, batchnorm=batchnorm, race=rule or False, progress=progress) as verifier:
-        surrogate = Surrogate(verifier.bank, task.metric, settings["lam"])
+        judge = criterion_of(criterion, task.scored_by, verifier.bank.kind)
+        surrogate = Surrogate(verifier.bank, judge, settings["lam"])
+        chosen_by = criterion_name(judge, task.scored_by)
         taken = foreseen(shown, pool.names, verifier.names)
         top = max(SHORTLIST, soups) if learns else soups
         shortlist = search(
@@ -146,6 +158,7 @@ def make_soup(
         findings = findings_of(verifier, verified or soups_of(beside), search_facts(shortlist))
         settings |= {"searcher": chosen.name, "options": dict(shortlist.options), "calibrate": calibrate}
         settings |= {"baselines": list(shown)} | ({"race": asdict(rule)} if rule else {})
+        settings |= {"criterion": chosen_by} if chosen_by != "metric" else {}
         winner = describe(leaderboard[0], verifier, settings | asdict(budget))
         soup = write_soup(leaderboard[0], verifier, batchnorm)
         result = Result(
@@ -162,6 +175,7 @@ def make_soup(
             run_dir=soup.parent,
             earlier=verifier.folder.earlier_winners(winner),
             ingredients=pool.files,
+            criterion=chosen_by,
             dropped=verifier.dropped,
             about=about_run(verifier, leaderboard[0].recipe, best_ingredient(leaderboard).recipe, shortlist),
             is_folder=pool.is_folders,

@@ -27,6 +27,7 @@ EXEMPT = {
     "radin/evaluation/batchnorm.py": "tested in test_evaluator",
     "radin/evaluation/planning.py": "tested in test_procedure",
     "radin/evaluation/race_default.py": "one constant",
+    "radin/scoring/criterion_default.py": "constants, used in test_criterion",
     "radin/tasks/hugging_face/library.py": "tested in test_task and test_without_transformers",
     "radin/tasks/hugging_face/pictures.py": "tested in test_task",
     "radin/weights/compatibility.py": "tested in test_pool",
@@ -49,6 +50,7 @@ EXEMPT = {
     "benchmarks/faults/tiny_task.py": "the task of the fixture `lab`",
     "benchmarks/speed/averaging_methods.py": "every method is run by test_averaging",
     "benchmarks/speed/kernel_display.py": "table and picture are made in test_kernels",
+    "benchmarks/studies/bills.py": "printed and drawn in test_racing, from the rows of the study",
     "benchmarks/zoos/digits.py": "the pool of radin.demo.digits under another name",
 }
 

@@ -15,6 +15,9 @@ from safetensors.torch import load_file, save_file
 
 import radin
 from radin.errors import DataError, InputError, PluginError, RunDirError, UnknownSearcherError
+from radin.report.verified_soup import DIGITS
+from radin.scoring.criterion import criterion_of
+from radin.scoring.criterion_default import CRITERIA
 from radin.searching.problem import Problem, Proposals
 
 #: Batches that prove, once for a task's code, that filling a network in place is loading it.
@@ -93,7 +96,8 @@ def test_the_ledger_counts_what_was_run(pool: radin.Pool, tmp_path: Path) -> Non
 
 def test_with_budget_for_everything_the_best_subset_wins(pool: radin.Pool, tmp_path: Path) -> None:
     budget = radin.Budget(soups=26, candidates=2000)
-    result = radin.make_soup(pool, task(), searcher="monte-carlo", budget=budget, run_dir=tmp_path / "run")
+    settings = {"searcher": "monte-carlo", "criterion": "metric", "budget": budget}
+    result = radin.make_soup(pool, task(), **settings, run_dir=tmp_path / "run")
     assert result.spent.soups == 25  # all subsets of two or more but the uniform one, which is the baseline
     with radin.Verifier(pool, task(), tmp_path / "run") as verifier:
         scores = [
@@ -106,7 +110,8 @@ def test_with_budget_for_everything_the_best_subset_wins(pool: radin.Pool, tmp_p
 
 @pytest.mark.parametrize("metric", ["accuracy", "balanced-accuracy", "macro-f1", "nll"])
 def test_never_worse_than_the_best_ingredient(pool: radin.Pool, tmp_path: Path, metric: str) -> None:
-    result = radin.make_soup(pool, task(metric=metric), budget=radin.Budget(soups=2), run_dir=tmp_path / "run")
+    settings = {"criterion": "metric", "budget": radin.Budget(soups=2), "run_dir": tmp_path / "run"}
+    result = radin.make_soup(pool, task(metric=metric), **settings)
     sign = -1 if metric == "nll" else 1
     with radin.Verifier(pool, task(metric=metric), tmp_path / "run") as verifier:
         assert result.best.score >= verifier.solo.max()
@@ -114,6 +119,43 @@ def test_never_worse_than_the_best_ingredient(pool: radin.Pool, tmp_path: Path, 
     assert result.best.value == sign * result.best.score
     assert result.report.winner.low <= result.report.winner.value <= result.report.winner.high
     assert result.metric in result.verdict
+
+
+@pytest.mark.parametrize("criterion", ["likelihood", "tempered"])
+def test_the_winner_is_never_worse_by_the_criterion(pool: radin.Pool, tmp_path: Path, criterion: str) -> None:
+    settings = {"criterion": criterion, "budget": radin.Budget(soups=3), "run_dir": tmp_path / "run"}
+    result = radin.make_soup(pool, task(), **settings)
+    judge = criterion_of(criterion, task().scored_by)
+    with radin.Verifier(pool, task(), tmp_path / "run") as verifier:
+        by = {
+            one.recipe: round(judge.score(verifier.selection_logits(one.recipe), verifier.bank.labels), DIGITS)
+            for one in result.leaderboard
+        }
+        right = {one: verifier.score(one) for one in by}
+    assert [one.recipe for one in result.leaderboard] == sorted(by, key=lambda one: (by[one], right[one]), reverse=True)
+    assert [one.deciding for one in result.leaderboard] == [by[one.recipe] for one in result.leaderboard]
+    assert [one.value for one in result.leaderboard] == [right[one.recipe] for one in result.leaderboard]
+    assert result.best_ingredient.score == max(right[one] for one in by if one.size == 1)
+    assert (result.criterion, result.settings["criterion"], result.metric) == (criterion, criterion, "accuracy")
+    assert CRITERIA[criterion] in result.verdict
+    document = json.loads((tmp_path / "run" / "leaderboard.json").read_text())
+    assert (document["criterion"], document["best"]["criterion"]) == (criterion, by[result.best.recipe])
+    again = radin.make_soup(pool, task(), **settings)
+    assert again.spent.soups == 3  # nothing is charged twice
+    assert again.to_json()["leaderboard"] == result.to_json()["leaderboard"]
+
+
+def test_a_metric_without_a_smooth_relative_is_its_own_criterion(pool: radin.Pool, tmp_path: Path) -> None:
+    result = radin.make_soup(pool, task(metric="nll"), criterion="tempered", run_dir=tmp_path / "run")
+    assert result.criterion == "metric"
+    assert "criterion" not in result.settings | result.best.to_json()
+    assert result.best.score == max(one.score for one in result.leaderboard)
+
+
+def test_an_unknown_criterion_is_refused_before_anything_is_run(pool: radin.Pool, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="unknown criterion 'luck'"):
+        radin.make_soup(pool, task(), criterion="luck", run_dir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_metric_of_ones_own(pool: radin.Pool, tmp_path: Path) -> None:
@@ -340,7 +382,7 @@ def test_a_metric_of_ones_own_may_have_any_name(pool: radin.Pool, tmp_path: Path
         return logits.argmax(1) == labels
 
     mine = radin.make_soup(pool, task(metric=accuracy), run_dir=tmp_path / "run")
-    ours = radin.make_soup(pool, task(), run_dir=tmp_path / "run")
+    ours = radin.make_soup(pool, task(), criterion="metric", run_dir=tmp_path / "run")
     assert mine.best.score == ours.best.score
     assert mine.report.test == "paired permutation test"
 

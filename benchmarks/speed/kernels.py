@@ -32,6 +32,7 @@ from benchmarks.speed.kernel_methods import Peers, autogluon_selection, bare_pro
 from benchmarks.speed.processes import machine
 from benchmarks.speed.synthetic import Fleet, character
 from radin.scoring.logit_bank import LogitBank
+from radin.scoring.metrics import TemperedLikelihood
 from radin.scoring.surrogate.lookup_kernel import compiled
 
 #: How the error of a peer begins that is not there; such a row does not fail the run.
@@ -187,9 +188,14 @@ def _peers(bank: LogitBank, masks: np.ndarray, device: str) -> list[Method]:
 
 
 def _likelihoods(bank: LogitBank, peers: Peers, masks: np.ndarray, device: str) -> list[Method]:
-    """Negative log-likelihoods: for ranking (within `Surrogate.bound`), refined (within 1e-6), and dense in torch."""
+    """Negative log-likelihoods: for ranking (within `Surrogate.bound`), refined (within 1e-6), and dense in torch.
+
+    Tempered ones fit one temperature to each recipe; dense torch does not.
+    """
     surrogate = radin.Surrogate(bank, "nll", device=device)
-    surrogate(masks[:1]), surrogate.refined(masks[:1])
+    tempered = radin.Surrogate(bank, TemperedLikelihood(), device=device)
+    for one in (surrogate, tempered):  # reads the logits and loads the compiled loops
+        one(masks[:1]), one.refined(masks[:1]), one.neighbours(masks[0])
     rival, few = "radin, nll", min(1.0, 32 / len(masks))
     return [
         Method(rival, surrogate, rival=rival),
@@ -201,6 +207,14 @@ def _likelihoods(bank: LogitBank, peers: Peers, masks: np.ndarray, device: str) 
             each=len(bank),
         ),
         Method("radin, nll refined", surrogate.refined, rival=rival, share=few),
+        Method("radin, tempered", tempered, rival=rival, share=few),
+        Method(
+            "radin, tempered neighbours",
+            lambda rows: [tempered.neighbours(row) for row in rows],
+            rival=rival,
+            share=1 / len(masks),
+            each=len(bank),
+        ),
         Method("dense torch, nll", peers.torch_losses, rival=rival, share=few),
         Method(
             "dense torch, nll float32",

@@ -29,6 +29,7 @@ from benchmarks.studies.draws import (
     of_labels,
     points,
     read_rows,
+    significantly_below,
     softmax,
 )
 from radin.common.bars import Bars
@@ -36,6 +37,9 @@ from radin.common.progress import SILENT, Progress
 
 SOUPS = (1, 4, 8)
 ROWS = (200, 500, 1_000, 2_000)
+
+#: Stands for half of a pool's samples.
+HALF = 0
 
 #: Prior of the accuracy that a nat of likelihood is worth, and its standard deviation. On the pools of
 #: `docs/zoos.md` the ingredients' slopes lie between 0.1 and 0.6; chosen by hand.
@@ -173,19 +177,48 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def over_pools(rows: Sequence[Row]) -> str:
-    """Every pair of criteria by number of rows, over pools: the pool is the unit."""
+    """Every pair of criteria by number of rows, over pools: the pool is the unit. Last, half of a pool's samples."""
     today = {_key(row): row["held_out"] for row in rows if (row["ranked"], row["chosen"]) == TODAY}
     groups: dict[tuple[int, str, str], dict[int, dict[str, list[float]]]] = {}
     for row in rows:
         if _key(row) in today and (row["ranked"], row["chosen"]) != TODAY:
             by_rows = groups.setdefault((row["soups"], row["ranked"], row["chosen"]), {})
-            by_rows.setdefault(row["rows"], {}).setdefault(row["zoo"], []).append(row["held_out"] - today[_key(row)])
-    counts = sorted({row["rows"] for row in rows})
+            count = row["rows"] if row["rows"] in ROWS else HALF
+            by_rows.setdefault(count, {}).setdefault(row["zoo"], []).append(row["held_out"] - today[_key(row)])
+    counts = sorted({row["rows"] for row in rows if row["rows"] in ROWS})
+    counts += [HALF] if any(row["rows"] not in ROWS for row in rows) else []
     lines = []
     for (soups, ranked, chosen), by_rows in sorted(groups.items()):
         cells = [points([float(np.mean(one)) for one in by_rows.get(count, {}).values()]) for count in counts]
         lines.append([ranked, chosen, str(soups), *cells])
-    head = ("ranked by", "chosen by", "B", *(f"{count:,} rows" for count in counts))
+    head = ("ranked by", "chosen by", "B", *(f"{count:,} rows" if count else "half" for count in counts))
+    return markdown(head, lines, texts=2)
+
+
+def decision(rows: Sequence[Row]) -> str:
+    """Every pair of criteria against today's, over everything: what the default is decided by.
+
+    A cell is one pool, number of rows and B. *Worse* counts the cells that are significantly below today's, with Holm's
+    correction over the cells of a pair.
+    """
+    today = {_key(row): row["held_out"] for row in rows if (row["ranked"], row["chosen"]) == TODAY}
+    pairs: dict[tuple[str, str], dict[tuple[str, int, int], list[float]]] = {}
+    for row in rows:
+        if _key(row) in today and (row["ranked"], row["chosen"]) != TODAY:
+            cells = pairs.setdefault((row["ranked"], row["chosen"]), {})
+            cell = cells.setdefault((row["zoo"], row["rows"], row["soups"]), [])
+            cell.append(row["held_out"] - today[_key(row)])
+    lines = []
+    for pair, cells in pairs.items():
+        pools = sorted({zoo for zoo, _, _ in cells})
+        means = [float(np.mean([np.mean(one) for (at, _, _), one in cells.items() if at == zoo])) for zoo in pools]
+        worst = min(zip(means, pools, strict=True))
+        worse = sum(significantly_below(list(cells.values())))
+        replicates = sum(len(one) for one in cells.values())
+        about = f"{100 * worst[0]:+.2f} ({worst[1]})"
+        lines.append([*pair, str(replicates), points(means), about, f"{worse} of {len(cells)}"])
+    lines.sort(key=lambda line: float(line[3].split()[0]), reverse=True)
+    head = ("ranked by", "chosen by", "comparisons", "mean over pools", "worst pool", "worse")
     return markdown(head, lines, texts=2)
 
 
@@ -201,6 +234,7 @@ def run(
     greedy: bool,
     file: Path,
     progress: Progress = SILENT,
+    asked: Sequence[tuple[str, str]] = PAIRS,
 ) -> None:
     """Adds the rows of one pool that are not in the file; `0` selecting rows stand for half of the samples."""
     done = {(*_key(row)[:4], row["ranked"], row["chosen"]) for row in read_rows(file)}
@@ -209,7 +243,7 @@ def run(
     with progress.stage(f"{zoo}: replicates", replicates * len(fitting), "replicate") as advance:
         for number in range(replicates):
             for count in fitting:
-                pairs = [pair for pair in PAIRS if (zoo, store.key, number, count, *pair) not in done]
+                pairs = [pair for pair in asked if (zoo, store.key, number, count, *pair) not in done]
                 if pairs:
                     add_rows(file, measure(Draw(store, number, count), zoo, pairs, greedy))
                 advance(1)
@@ -226,25 +260,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     say("--zoo", nargs="+", default=["digits"], choices=zoos.names(), metavar="NAME", help="the pools (digits)")
     say("--rows", nargs="+", type=int, default=list(ROWS), metavar="M", help="selecting rows, 0 for half of all")
     say("--replicates", type=int, default=10, metavar="R", help="replicates of each (10)")
+    say("--criterion", nargs="+", choices=CRITERIA, help="only these, each ranking and choosing, beside the metric")
     say("--no-greedy", dest="greedy", action="store_false", help="leave out the greedy soup, which costs N − 1 soups")
     say("--out", type=Path, default=Path("results"), help="folder of the rows (results)")
     say("--quick", action="store_true", help="two replicates at 200 rows: shows that everything works")
     given = parser.parse_args(arguments)
     if given.quick:
         given.rows, given.replicates = [200], 2
+    asked = [TODAY, *((name, name) for name in given.criterion)] if given.criterion else PAIRS
     file, failed = given.out / "criteria.jsonl", 0
     with Bars() as bars:
         for zoo in given.zoo:
             try:
                 with Store(zoos.get(zoo), progress=bars) as store:
-                    run(store, zoo, given.rows, given.replicates, given.greedy, file, bars)
+                    run(store, zoo, given.rows, given.replicates, given.greedy, file, bars, asked)
             except Exception as error:
                 # Whatever is wrong with one pool, the others are not to blame.
                 print(f"{zoo}: {described(error)}", file=sys.stderr)
                 failed += 1
-    rows = read_rows(file)
-    print(table([row for row in rows if row["zoo"] in given.zoo]))
-    print(over_pools(rows))
+    rows = [row for row in read_rows(file) if row["zoo"] in given.zoo]
+    print(table(rows), over_pools(rows), decision(rows), sep="\n")
     return 1 if failed else 0
 
 

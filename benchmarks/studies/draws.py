@@ -7,9 +7,11 @@ truth. Candidates are the soups that stepwise selection looks at, scored on aver
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +21,11 @@ from scipy import special, stats
 import radin
 from benchmarks.comparison.store import Store
 from benchmarks.comparison.trial import Replicate
+from radin.evaluation.calibration import calibrated, gap_of
+from radin.evaluation.gram import Gram, logit_gram
+from radin.procedure import SHORTLIST
+from radin.scoring.criterion import criterion_of
+from radin.scoring.logit_bank import LogitBank
 from radin.tasks.split import sample_rows
 
 Row = dict[str, Any]
@@ -122,6 +129,39 @@ class Draw:
             mask[kept[list(one.recipe.members)]] = True
         return list(masks)
 
+    def calibrated(self, criterion: str, among: np.ndarray | None = None, soups: int = 4) -> list[np.ndarray]:
+        """Soups in the order in which `radin.make_soup` verifies them: each chosen by what the earlier ones taught.
+
+        Arguments:
+            criterion: the name of what ranks, see `radin.scoring.criterion`.
+            among: the ingredients that take part, all by default.
+            soups: the most soups.
+        """
+        kept = np.arange(self.n) if among is None else np.asarray(among)
+        if len(kept) < 2:
+            return []
+        names = tuple(self.store.names[self.members[i]] for i in kept)
+        bank = LogitBank(names, list(self.stack[kept]), self.labels)
+        surrogate = radin.Surrogate(bank, criterion_of(criterion, self.store.metric))
+        found = radin.search("forward", surrogate, radin.Budget(candidates=20_000), top=SHORTLIST)
+        whole = np.array(self.members)[kept]
+        grams = Gram(names, self.store.weight_gram.matrix[np.ix_(whole, whole)]), logit_gram(bank)
+
+        def mask_of(row: np.ndarray) -> np.ndarray:
+            mask = np.zeros(self.n, dtype=bool)
+            mask[kept] = row > 0
+            return mask
+
+        def dispersions(rows: Any) -> np.ndarray:
+            return np.stack([gram.dispersion(rows) for gram in grams], axis=1)
+
+        def logits(recipe: radin.Recipe) -> np.ndarray:
+            return self.logits(mask_of(recipe.row))[self.selecting]
+
+        order = calibrated(found, dispersions, gap_of(surrogate, logits))
+        taken = radin.search(order, Unscored(names), radin.Budget(soups=soups), top=soups)
+        return [mask_of(one.recipe.row) for one in sorted(taken, key=attrgetter("number"))]
+
     @cached_property
     def greedy(self) -> np.ndarray:
         """The greedy soup in full, on real soups (Wortsman et al. 2022, arXiv 2203.05482)."""
@@ -138,6 +178,19 @@ class Draw:
     def best_single(self) -> np.ndarray:
         """The best ingredient on the samples that select."""
         return self.chosen(self.singles(), accuracy)
+
+
+class Unscored:
+    """Real soups that a searcher proposes by itself, whatever their scores."""
+
+    unit: Literal["soup"] = "soup"
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names, self.solo = tuple(names), np.zeros(len(names))
+
+    def __call__(self, weights: Any, /) -> np.ndarray:
+        """No scores."""
+        return np.zeros(len(weights))
 
 
 class Averaged:
@@ -209,6 +262,46 @@ def interval(differences: Sequence[float]) -> tuple[float, float]:
         return float(values.mean()), float("nan")
     half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return float(values.mean()), float(half)
+
+
+def least_values(groups: Sequence[Sequence[float]], margin: float = 0.0, level: float = 0.05) -> list[float]:
+    """Of several groups of paired differences, one-sided lower bounds of their means that all hold together.
+
+    Holm's correction: the group that is most surely above `−margin` is tested at `level` over the number of groups, the
+    next one at `level` over one less, and so on. NaN for groups of fewer than two.
+
+    Arguments:
+        groups: the differences, one group a pool or a cell.
+        margin: what a mean may be below 0.
+        level: of error, over all groups together.
+    """
+    found, tested = [math.nan] * len(groups), []
+    for i, group in enumerate(groups):
+        if len(group) > 1:
+            error = max(float(np.std(group, ddof=1)) / math.sqrt(len(group)), 1e-12)
+            chance = float(stats.t.sf((np.mean(group) + margin) / error, len(group) - 1))
+            tested.append((chance, i, error))
+    for place, (_, i, error) in enumerate(sorted(tested)):
+        quantile = stats.t.ppf(1 - level / (len(tested) - place), len(groups[i]) - 1)
+        found[i] = float(np.mean(groups[i]) - quantile * error)
+    return found
+
+
+def significantly_below(groups: Sequence[Sequence[float]], level: float = 0.05) -> list[bool]:
+    """Whether the mean of each group is below 0, by one-sided tests with Holm's correction over the groups."""
+    negated = [[-value for value in group] for group in groups]
+    chances = [
+        float(stats.ttest_1samp(group, 0.0, alternative="greater").pvalue) if np.ptp(group) > 0 else 1.0
+        for group in negated
+        if len(group) > 1
+    ]
+    order, rejected = np.argsort(chances), np.zeros(len(chances), dtype=bool)
+    for place, i in enumerate(order):
+        if chances[i] > level / (len(chances) - place):
+            break
+        rejected[i] = True
+    answers = iter(rejected.tolist())
+    return [next(answers) if len(group) > 1 else False for group in groups]
 
 
 def points(differences: Sequence[float]) -> str:

@@ -21,8 +21,9 @@ from benchmarks import zoos
 from benchmarks.comparison.runs import described, versions
 from benchmarks.comparison.store import Store
 from benchmarks.comparison.tables import markdown
+from benchmarks.studies.bills import draw_bills, summary
 from benchmarks.studies.criteria import tempered
-from benchmarks.studies.draws import Draw, Row, accuracy, add_rows, likelihood, points, read_rows
+from benchmarks.studies.draws import Draw, Row, accuracy, add_rows, least_values, likelihood, points, read_rows
 from radin.common.bars import Bars
 from radin.common.progress import SILENT, Progress
 from radin.evaluation.racing import RaceResult, RaceSettings, race
@@ -32,6 +33,12 @@ SOUPS = (1, 4)
 
 #: By what candidates are ranked and soups are chosen.
 CRITERIA = {"metric": accuracy, "likelihood": likelihood, "tempered": tempered}
+
+#: Begins the name of a criterion where each verified soup helps to choose the next, as `radin.make_soup` does.
+CALIBRATED = "calibrated-"
+
+#: By how much the held-out score may be below the full greedy soup's where a rule counts as not inferior.
+MARGIN = 0.003
 
 #: The name of the arm without a race.
 IN_FULL = "all passes"
@@ -84,8 +91,12 @@ def measure(draw: Draw, zoo: str, asked: Mapping[RaceSettings | None, Sequence[s
         result = play(draw, rule)
         survivors = np.arange(draw.n) if result is None else result.survivors
         for criterion in criteria:
-            score = CRITERIA[criterion]
-            order = draw.candidates(score, survivors, top=max(SOUPS))
+            name = criterion.removeprefix(CALIBRATED)
+            score, most = CRITERIA[name], max(SOUPS)
+            if name == criterion:
+                order = draw.candidates(score, survivors, top=most)
+            else:
+                order = draw.calibrated(name, survivors, most)
             for soups in SOUPS:
                 winner = draw.chosen([*order[:soups], *draw.singles(survivors)], score)
                 yield {
@@ -175,6 +186,42 @@ def over_pools(rows: Sequence[Row]) -> str:
     return markdown(head, lines, texts=2)
 
 
+def inferiority(rows: Sequence[Row], margin: float = MARGIN) -> str:
+    """Every rule against the full greedy soup, by pool: the least that the difference may be, and the median bill.
+
+    *At least* are one-sided 95 % bounds that hold on all pools together (Holm); a rule is not inferior where all are
+    above minus the margin. The unit is the draw: a replicate at one number of selecting rows.
+    """
+    groups: dict[tuple[str, str, int], dict[str, list[Row]]] = {}
+    for row in rows:
+        by_pool = groups.setdefault((row["criterion"], row["rule"], row["soups"]), {})
+        by_pool.setdefault(row["zoo"], []).append(row)
+    lines = []
+    for (criterion, rule, soups), by_pool in sorted(groups.items()):
+        lost = {zoo: [row["held_out"] - row["greedy"] for row in group] for zoo, group in sorted(by_pool.items())}
+        bounds = least_values(list(lost.values()), margin)
+        for (zoo, differences), bound in zip(lost.items(), bounds, strict=True):
+            group = by_pool[zoo]
+            bills = [row["passes"] + row["verified"] for row in group]
+            greedy = np.median([bill / (2 * row["n"] - 1) for bill, row in zip(bills, group, strict=True)])
+            plain = np.median([bill / (row["n"] + soups) for bill, row in zip(bills, group, strict=True)])
+            least, of_greedy, of_plain = f"{100 * bound:+.2f}", f"{greedy:.2f}", f"{plain:.2f}"
+            about = [rule, criterion, str(soups), zoo, str(len(group))]
+            lines.append([*about, points(differences), least, of_greedy, of_plain])
+    head = (
+        "rule",
+        "ranked by",
+        "B",
+        "pool",
+        "draws",
+        "against greedy",
+        "at least",
+        "bill / greedy's",
+        "bill / (N + B)",
+    )
+    return markdown(head, lines, texts=4)
+
+
 def _key(row: Row) -> tuple[str, str, int, int, str, int]:
     return row["zoo"], row["store"], row["replicate"], row["rows"], row["criterion"], row["soups"]
 
@@ -229,8 +276,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     say("--z", nargs="+", type=float, default=[3.0], metavar="Z", help="paired standard errors; 0: halves alone (3)")
     say("--halves", nargs="+", type=int, default=[8], metavar="H", help="random halves (8)")
     say("--votes", nargs="+", type=int, default=[1], metavar="V", help="selections that keep an ingredient (1)")
-    say("--criterion", nargs="+", default=["metric"], choices=CRITERIA, help="ranks and chooses (metric)")
+    say(
+        "--criterion",
+        nargs="+",
+        default=["metric"],
+        choices=[*CRITERIA, *(CALIBRATED + name for name in CRITERIA)],
+        help="ranks and chooses (metric)",
+    )
     say("--out", type=Path, default=Path("results"), help="folder of the rows (results)")
+    say("--plot", type=Path, help="draw held-out score against the whole bill into this PNG file")
     say("--quick", action="store_true", help="two replicates at 300 rows: shows that everything works")
     given = parser.parse_args(arguments)
     if given.quick:
@@ -245,9 +299,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 # Whatever is wrong with one pool, the others are not to blame.
                 print(f"{zoo}: {described(error)}", file=sys.stderr)
                 failed += 1
-    rows = read_rows(file)
-    print(table([row for row in rows if row["zoo"] in given.zoo]))
-    print(over_pools(rows))
+    asked = {named(rule) for rule in rules_of(given)}
+    rows = [row for row in read_rows(file) if row["zoo"] in given.zoo and row["rule"] in asked]
+    rows = [row for row in rows if row["criterion"] in given.criterion]
+    print(table(rows), over_pools(rows), inferiority(rows), summary(rows), sep="\n")
+    if given.plot and rows:
+        draw_bills(rows, given.plot, IN_FULL)
     return 1 if failed else 0
 
 

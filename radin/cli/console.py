@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from radin.errors import InputError
+from radin.scoring.criterion_default import CRITERIA, CRITERION
 
 if TYPE_CHECKING:
     from radin.tasks.task import Task
@@ -112,6 +113,16 @@ searcher_options = _with(
         help="λ: strength of the prior that favours larger soups, in standard errors.",
     ),
     click.option("--seed", default=0, show_default=True, help="Seed of the searcher's random choices."),
+)
+
+#: The option of commands that rank and choose.
+criterion_option = click.option(
+    "--criterion",
+    type=click.Choice(list(CRITERIA)),
+    default=CRITERION,
+    show_default=True,
+    help="Rank and choose by the metric, by the log-likelihood of the labels, or by that after one temperature fitted "
+    "to each candidate. The metric is what is reported.",
 )
 
 #: The metrics that have a name, for --help; by heart, since the library that knows them takes long to load.

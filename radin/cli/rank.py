@@ -8,12 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from radin.cli.console import METRICS, json_option, outputs_option, pairs, print_json, searcher_options
+from radin.cli.console import (
+    METRICS,
+    criterion_option,
+    json_option,
+    outputs_option,
+    pairs,
+    print_json,
+    searcher_options,
+)
 from radin.cli.screen import print_table, say, show_warnings
 from radin.cli.summary import SHORT_NAME, weights_text
 from radin.common.bars import Bars
 from radin.common.wording import DASH, counted, enumerated, shortened
 from radin.errors import InputError
+from radin.scoring.criterion_default import CRITERIA
 
 if TYPE_CHECKING:
     from radin.report.ranking import Ranking
@@ -56,6 +65,7 @@ SPLIT = "split.json"
     show_default=True,
     help="Rows of probabilities instead of logits: refuse them, or average their logarithms.",
 )
+@criterion_option
 @click.option("--top", default=10, show_default=True, help="Number of recipes to list.")
 @click.option("--seconds", type=float, help="End the search after this many seconds.")
 @json_option
@@ -71,6 +81,7 @@ def command(
     metric: str | None,
     outputs: str | None,
     probabilities: Any,
+    criterion: str,
     top: int,
     seconds: float | None,
     as_json: bool,
@@ -95,7 +106,13 @@ def command(
     }
     if len(banks) < len(folders):
         raise InputError(f"--logits was given folders of one name: {', '.join(folders)}; rename one")
-    how: dict[str, Any] = {"metric": measure, "options": pairs(parameters, "-p"), "budget": budget, "lam": lam}
+    how: dict[str, Any] = {
+        "metric": measure,
+        "criterion": criterion,
+        "options": pairs(parameters, "-p"),
+        "budget": budget,
+        "lam": lam,
+    }
     with Bars() as bars:
         ranking = rank(LogitBank.join(banks), searcher, **how, seed=seed, top=top, progress=bars)
     absent = [name for folder in folders for name in absent_from(Path(folder))]
@@ -106,17 +123,20 @@ def command(
 
 def show(ranking: Ranking, folders: Sequence[str], samples: str) -> None:
     """Prints the recipes, the best ingredient, and what speaks against the labels."""
-    sign = 1 if ranking.higher_is_better else -1
+    own = ranking.criterion == "metric"
+    sign = -1 if own and not ranking.higher_is_better else 1
     cells = [
         [str(place), f"{one.value:.4f}", f"{sign * one.score:.4f}", str(one.recipe.size)]
         for place, one in enumerate(ranking.recipes, start=1)
     ]
     if all(cell[1] == cell[2] for cell in cells):  # without a prior the second column would repeat the first
         cells = [[*cell[:2], DASH, *cell[3:]] for cell in cells]
-    columns = ["", f"{ranking.metric} of averaged logits", "with prior", "size"]
+    with_prior = "with prior" if own else f"{ranking.criterion}, with prior"
+    title = "shortlist" if own else f"shortlist, by {CRITERIA[ranking.criterion]}"
+    columns = ["", f"{ranking.metric} of averaged logits", with_prior, "size"]
     short = shortened(ranking.best_ingredient.recipe.names, SHORT_NAME)
     recipes = [weights_text(one.recipe.to_json(), short) for one in ranking.recipes]
-    print_table("shortlist", columns, cells, numbers=range(4), recipes=recipes)
+    print_table(title, columns, cells, numbers=range(4), recipes=recipes)
     single, found = ranking.best_ingredient, ranking.shortlist
     say(f"Best single ingredient: {single.recipe.member_names[0]}, {single.value:.4f}.")
     say(f"{counted(found.charged, 'candidate')} scored, {found.seconds:.1f} s, stopped: {found.stopped}.")

@@ -8,6 +8,7 @@ import click
 
 from radin.cli.console import (
     check_several,
+    criterion_option,
     json_option,
     pairs,
     pool_options,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 @searcher_options
 @click.option("--soups", default=4, show_default=True, help="B: the most real soups to build and evaluate.")
 @click.option("--seconds", type=float, help="End search and verification after this many seconds together.")
+@criterion_option
 @click.option(
     "--calibrate/--no-calibrate",
     default=True,
@@ -100,6 +102,7 @@ def command(
     seconds: float | None,
     split: str | None,
     batchnorm: Any,
+    criterion: str,
     calibrate: bool,
     race: bool,
     baselines: str,
@@ -159,8 +162,15 @@ def command(
     else:
         with Bars() as bars:
             how: dict[str, Any] = {"searcher": searcher, "options": options, "budget": budget, "lam": lam, "seed": seed}
-            how |= {"calibrate": calibrate, "batchnorm": batchnorm, "race": race, "run_dir": run_dir, "progress": bars}
-            how |= {"baselines": shown}
+            how |= {
+                "criterion": criterion,
+                "calibrate": calibrate,
+                "batchnorm": batchnorm,
+                "race": race,
+                "baselines": shown,
+                "run_dir": run_dir,
+                "progress": bars,
+            }
             result = make_soup(pool, task, **how)
         deliver(result, target, as_json)
 

@@ -13,6 +13,7 @@ from radin.cli.screen import print_table, say
 from radin.common.wording import DASH, counted, decimal, shortened, signed
 from radin.report.cost import Bill
 from radin.report.record import Interval, Record, Unseen
+from radin.scoring.criterion_default import CRITERIA
 
 #: Rows of the leaderboard on the screen; `leaderboard.json` has them all.
 SHOWN = 10
@@ -61,6 +62,8 @@ def show_leaderboard(record: Record) -> None:
     ]
     columns = ["", record.metric, "averaged logits", "size"]
     title = "leaderboard, on the selection data"
+    if (criterion := record.document.get("criterion", "metric")) != "metric":
+        title += f", by {CRITERIA[criterion]}"
     if len(record.leaderboard) > SHOWN:
         title += f": {SHOWN} of {len(record.leaderboard)} shown"
     print_table(title, columns, rows, numbers=range(4), recipes=[weights_text(one.recipe, names) for one in shown])

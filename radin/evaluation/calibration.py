@@ -1,5 +1,8 @@
 """The calibrated surrogate: learns the gap between soups and their ensembles from the soups as they are verified.
 
+The gap is that of the criterion by which candidates are ranked. A likelihood of soups has far less noise than their
+accuracy, so the same soups teach more.
+
 To second order the gap of a recipe, real score minus score of the averaged logits, is linear in how far apart its
 members lie. So a regression on a few verified soups says which of the others promise too much:
 
@@ -25,6 +28,7 @@ from jaxtyping import Float64, Int64
 
 from radin.evaluation.gram import stored_logit_gram, stored_weight_gram
 from radin.recipe import Recipe
+from radin.scoring.metrics import Metric
 from radin.scoring.objective import Proposal
 from radin.scoring.significance import paired_error
 from radin.searching.plugins import SearchFunction
@@ -114,18 +118,23 @@ class Observed:
     error: float
 
 
-def observe(recipe: Recipe, surrogate: Surrogate, logits: np.ndarray) -> Observed:
+def observe(recipe: Recipe, surrogate: Surrogate, logits: np.ndarray, metric: Metric | None = None) -> Observed:
     """Compares a soup with its ensemble.
 
     Arguments:
         recipe: of the soup.
         surrogate: scores ensembles; its prior is left out.
         logits: `[m, C]` of the soup, on the samples of the surrogate's bank.
+        metric: by which they are compared; by default that of the surrogate, whose scores are exact. Any other one is
+            computed from averages in float64.
     """
-    bank, metric, labels = surrogate.bank, surrogate.metric, np.asarray(surrogate.bank.labels)
-    promised = float(surrogate.metric_scores(recipe.row[None])[0])
+    bank, labels, metric = surrogate.bank, np.asarray(surrogate.bank.labels), metric or surrogate.metric
     average = sum(recipe.weights[i] * np.asarray(bank.read(i, 0, len(labels)), np.float64) for i in recipe.members)
     mine, other = metric.measure(logits, labels), metric.measure(np.asarray(average), labels)
+    if metric == surrogate.metric:
+        promised = float(surrogate.metric_scores(recipe.row[None])[0])
+    else:
+        promised = metric.score_of(other, labels)
     error = paired_error(metric, mine, other, labels, groups=getattr(bank, "groups", None))
     return Observed(mine, metric.score_of(mine, labels), promised, error)
 

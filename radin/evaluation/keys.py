@@ -66,12 +66,14 @@ class Keys:
         return f"logits-{self.scope}"[:40]
 
 
-def verification_scope(scope: str, listed: Sequence[str], lam: float | None) -> str:
+def verification_scope(scope: str, listed: Sequence[str], lam: float | None, criterion: str = "metric") -> str:
     """Fingerprint of what a verification depends on.
 
     Arguments:
         scope: that of the search whose shortlist is verified.
         listed: the recipes of the shortlist, as JSON, best first.
         lam: strength of the prior, if the order of verification depends on it.
+        criterion: by what the candidates were ranked.
     """
-    return digest_of(scope, list(listed), *([] if lam is None else [lam]))
+    order = [*([] if lam is None else [lam]), *([] if criterion == "metric" else [criterion])]
+    return digest_of(scope, list(listed), *order)

@@ -10,6 +10,8 @@ from typing import Any
 from radin.common.files import fault_of_place
 from radin.common.suggestions import did_you_mean
 from radin.errors import InputError, RunDirError
+from radin.scoring.criterion import check_criterion
+from radin.scoring.criterion_default import CRITERION
 from radin.scoring.prior import validate_strength
 from radin.searching.budget import Budget
 from radin.searching.driver import as_searcher, check_whole
@@ -20,17 +22,23 @@ BASELINES = ("uniform", "greedy", "last-k")
 
 
 def check_settings(
-    searcher: str | Searcher | SearchFunction, options: Mapping[str, Any] | None, budget: Budget, lam: float, seed: int
+    searcher: str | Searcher | SearchFunction,
+    options: Mapping[str, Any] | None,
+    budget: Budget,
+    lam: float,
+    seed: int,
+    criterion: str = CRITERION,
 ) -> tuple[Searcher, int]:
     """Validates the settings of a run; returns the searcher and B.
 
     Raises:
-        InputError: no number of soups, or λ or the seed out of range.
+        InputError: no number of soups, λ or the seed out of range, or no such criterion.
         PluginError: no such searcher or option.
     """
     if budget.soups is None:
         raise InputError("make_soup needs a number of soups to verify: Budget(soups=4), for example")
     validate_strength(lam)
+    check_criterion(criterion)
     check_whole("seed", seed, 0)
     chosen = as_searcher(searcher)
     chosen.validate(options or {})

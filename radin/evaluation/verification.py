@@ -11,6 +11,7 @@ from radin.evaluation.calibration import calibrated, dispersions, gap_of
 from radin.evaluation.keys import verification_scope
 from radin.evaluation.verifier import Verifier
 from radin.recipe import Recipe
+from radin.scoring.criterion import criterion_name
 from radin.scoring.surrogate import Surrogate
 from radin.searching.budget import Budget
 from radin.searching.driver import Shortlist, search
@@ -39,7 +40,8 @@ def verify_best(
     """
     verification = corrected(shortlist, verifier, surrogate) if learns else in_order(shortlist)
     listed = [candidate.recipe.dumps() for candidate in shortlist]
-    scope = verification_scope(verifier.scope, listed, surrogate.lam if learns else None)
+    by = criterion_name(surrogate.metric, verifier.task.scored_by)
+    scope = verification_scope(verifier.scope, listed, surrogate.lam if learns else None, by)
     recorded: dict[str, Any] = {"ledger": verifier.ledger, "scope": scope, "progress": progress}
     return search(verification, verifier, _left(budget, shortlist), top=budget.soups or len(shortlist), **recorded)
 

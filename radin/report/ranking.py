@@ -11,8 +11,10 @@ from radin.errors import InputError
 from radin.recipe import Recipe
 from radin.report.diagnosis import logit_findings
 from radin.report.findings import Finding
+from radin.scoring.criterion import criterion_name, criterion_of
+from radin.scoring.criterion_default import CRITERION
 from radin.scoring.logit_bank import LogitBank
-from radin.scoring.metrics import Metric
+from radin.scoring.metrics import Metric, get_metric
 from radin.scoring.surrogate import Surrogate
 from radin.searching.budget import Budget
 from radin.searching.driver import Shortlist, search
@@ -26,7 +28,7 @@ class RankedRecipe:
     Attributes:
         recipe: the recipe.
         value: the metric of its averaged logits, as it is read: a negative log-likelihood is positive.
-        score: the score of the ranking: the metric with the prior, higher is better.
+        score: the score of the ranking: the criterion with the prior, higher is better.
     """
 
     recipe: Recipe
@@ -42,6 +44,7 @@ class Ranking:
         recipes: the best recipes of at least two ingredients, best first.
         best_ingredient: the best single ingredient.
         metric: the metric's name.
+        criterion: by what the recipes are ranked; `metric` for the metric.
         higher_is_better: whether a larger value of it is better.
         findings: evidence against the logits or the labels.
         n_samples: number of samples.
@@ -57,6 +60,7 @@ class Ranking:
     n_samples: int
     n_ingredients: int
     shortlist: Shortlist
+    criterion: str = "metric"
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -82,6 +86,7 @@ class Ranking:
                 for one in self.recipes
             ],
             "best_ingredient": {"name": single.recipe.member_names[0], self.metric: single.value},
+            "criterion": self.criterion,
             "note": self.note,
             "warnings": list(self.warnings),
             "charged": self.shortlist.charged,
@@ -97,6 +102,7 @@ def rank(
     searcher: str | Searcher | SearchFunction = "forward",
     *,
     metric: str | Metric | None = None,
+    criterion: str = CRITERION,
     options: Mapping[str, Any] | None = None,
     budget: Budget | None = None,
     lam: float = 0.0,
@@ -111,7 +117,9 @@ def rank(
     Arguments:
         bank: logits of the models, and labels.
         searcher: a searcher's name, or a generator function.
-        metric: the metric to rank by; by default that of the kind of outputs, which is accuracy for classes.
+        metric: the metric that is shown, and ranked by unless a criterion says otherwise; by default that of the kind
+            of outputs, which is accuracy for classes.
+        criterion: by what recipes are ranked, see `radin.make_soup`.
         options: the searcher's options.
         budget: `candidates` and `seconds` apply.
         lam: strength of the prior for larger subsets, see `radin.make_soup`.
@@ -120,25 +128,29 @@ def rank(
         progress: receives the progress of the search.
 
     Raises:
-        InputError: an argument out of range, or a bank of another type.
+        InputError: an argument out of range, no such criterion, or a bank of another type.
         UnknownSearcherError, PluginError: no such searcher or option, or the searcher failed.
         AbilityError: the searcher needs a gradient, and the metric has none.
     """
     if not isinstance(bank, LogitBank):
         raise InputError(f"expected a radin.LogitBank, got {type(bank).__name__}")
-    surrogate = Surrogate(bank, metric, lam)
+    shown = get_metric(metric, bank.kind)
+    surrogate = Surrogate(bank, criterion_of(criterion, shown, bank.kind), lam)
+    by = criterion_name(surrogate.metric, shown)
+    plain = surrogate if by == "metric" else Surrogate(bank, shown)
     found = search(searcher, surrogate, budget, seed=seed, top=top, options=options, progress=progress)
-    sign = 1 if surrogate.metric.higher_is_better else -1
-    values = [sign * float(surrogate.metric_scores(one.recipe.row[None])[0]) for one in found]
-    best = int(surrogate.solo.argmax())
-    solo = float(surrogate.solo[best])
+    sign = 1 if shown.higher_is_better else -1
+    values = [sign * float(plain.metric_scores(one.recipe.row[None])[0]) for one in found]
+    best = int(plain.solo.argmax())
+    solo = float(plain.solo[best])
     return Ranking(
         recipes=tuple(RankedRecipe(one.recipe, value, one.score) for one, value in zip(found, values, strict=True)),
-        best_ingredient=RankedRecipe(Recipe.subset(bank.names, [best]), sign * solo, solo),
-        metric=surrogate.metric.name,
-        higher_is_better=surrogate.metric.higher_is_better,
-        findings=tuple(logit_findings(bank, surrogate.metric)),
+        best_ingredient=RankedRecipe(Recipe.subset(bank.names, [best]), sign * solo, float(surrogate.solo[best])),
+        metric=shown.name,
+        higher_is_better=shown.higher_is_better,
+        findings=tuple(logit_findings(bank, shown)),
         n_samples=bank.n_samples,
         n_ingredients=len(bank),
         shortlist=found,
+        criterion=by,
     )

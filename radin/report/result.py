@@ -75,7 +75,7 @@ class Result:
     Attributes:
         leaderboard: all verified soups, the soups of baselines, and all single ingredients that ran in full, best first
             on the selection data:
-            by score, then lower negative log-likelihood, then more ingredients.
+            by the criterion, then the metric, lower negative log-likelihood, and more ingredients.
         verified: the soups alone, in the order in which they were verified.
         report: the winner and the best ingredient on data that selected nothing; of several test sets, on the first.
         tests: the same for every test set, by name.
@@ -92,6 +92,7 @@ class Result:
             the settings that bring it back at no cost.
         ingredients: the pool's files, which `save` does not write over.
         dropped: the ingredients that a race dropped, each with its score, on how many rows, and why.
+        criterion: by what candidates were ranked and the winner was chosen; `metric` for the metric.
         is_folder: whether the soup is a model's folder, as the ingredients are.
         baselines: the soups that a user asks for first, such as the uniform soup, each with its scores.
         about: fingerprints, data, versions, command, and the classes that changed, see `radin.report.about`.
@@ -112,6 +113,7 @@ class Result:
     ingredients: Sequence[Path] = ()
     control: float | None = None
     dropped: Sequence[Dropped] = ()
+    criterion: str = "metric"
     is_folder: bool = False
     baselines: Sequence[Baseline] = ()
     about: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -126,7 +128,7 @@ class Result:
 
     @property
     def best_ingredient(self) -> VerifiedSoup:
-        """The best single ingredient on the selection data."""
+        """The single ingredient with the best metric on the selection data."""
         return best_ingredient(self.leaderboard)
 
     @property
@@ -187,7 +189,8 @@ class Result:
     @property
     def verdict(self) -> str:
         """A sentence or two: whether a soup won, against what, by how much, and whether that is more than noise."""
-        return verdict_of(self.leaderboard, self.findings, self.report, metric=self.metric, control=self.control)
+        about: dict[str, Any] = {"metric": self.metric, "control": self.control, "criterion": self.criterion}
+        return verdict_of(self.leaderboard, self.findings, self.report, **about)
 
     @property
     def surrogate_gap(self) -> str | None:
@@ -214,6 +217,7 @@ class Result:
             "warnings": list(self.warnings),
             "findings": [one.to_json() for one in self.findings],
             "metric": self.metric,
+            "criterion": self.criterion,
             "higher_is_better": self.higher_is_better,
             "report": self.report.to_json(),
             "tests": {name: one.to_json() for name, one in self.tests.items()},

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isnan
+from operator import attrgetter
 
 from radin.common.wording import counted, enumerated
 from radin.report.comparison import Comparison
 from radin.report.findings import Finding
 from radin.report.verified_soup import VerifiedSoup
+from radin.scoring.criterion_default import CRITERIA
 
 #: Metrics of which 1 is the most.
 PERFECT = ("accuracy", "top5", "balanced-accuracy", "macro-f1")
@@ -24,6 +26,7 @@ def verdict_of(
     *,
     metric: str,
     control: float | None = None,
+    criterion: str = "metric",
 ) -> str:
     """States whether a soup won, over what, and by how much; nothing is called better within noise.
 
@@ -34,6 +37,8 @@ def verdict_of(
         metric: its name.
         control: value of the best ingredient with recomputed BatchNorm statistics on the selection data, if the winner
             has such.
+        criterion: name of what the winner was chosen by. Where it is not the metric and the winner's metric is below
+            that of the best ingredient, the verdict says so first.
     """
     best, single = leaderboard[0], best_ingredient(leaderboard)
     soups = [entry for entry in leaderboard if entry.recipe.size > 1]
@@ -50,29 +55,42 @@ def verdict_of(
             f"selection data, and {won}."
         )
     if not soups:
-        return f"No soup was verified, so the best ingredient, {name}, stands: {value}."
-    if len({entry.score for entry in leaderboard}) == 1:
+        below = _below(best, single, metric)
+        return f"{below}No soup was verified, so the best ingredient, {best.recipe.member_names[0]}, stands: " + (
+            f"{metric} {best.value:.4f}." if not below else f"it leads by {CRITERIA[criterion]}."
+        )
+    if len({(entry.deciding, entry.score) for entry in leaderboard}) == 1:
         singles = counted(len(leaderboard) - len(soups), "ingredient")
         return (
             f"Nothing is decided: {singles} and {counted(len(soups), 'soup')} all have {value} on the selection data, "
             f"which cannot tell them apart. {_taken(best, single)}"
         )
     if best.recipe.size == 1:
+        if criterion != "metric":
+            return _no_soup_by(CRITERIA[criterion], leaderboard, findings, metric)
         return _no_soup(soups, single, findings, metric)
+    wins, by = ("wins" if comparison.confirms else "leads"), ""
+    if criterion != "metric":
+        by = f" by {CRITERIA[criterion]}, {best.deciding:.4f} against {single.deciding:.4f}"
+    if best.score < single.score:
+        below = _below(best, single, metric)
+        return f"{below}A soup of {best.recipe.size} ingredients {wins}{by}. {_elsewhere(comparison)}"
     if best.score == single.score:
         tied = f"ties with the best ingredient, {name}, at {value} on the selection data"
+        if by:
+            also = f"{metric} ties with the best ingredient, {name}, at {single.value:.4f} on the selection data"
+            return f"A soup of {best.recipe.size} ingredients {wins}{by}; {also}. {_elsewhere(comparison)}"
         return f"A soup of {best.recipe.size} ingredients {tied}. {_taken(best, single)}"
     alike = "" if control is None else f", {control:.4f} with its BatchNorm statistics recomputed like the soup's"
     found = (
         f"{metric} {best.value:.4f} on the selection data, {single.value:.4f} for the best ingredient, {name}{alike}."
     )
-    wins = "wins" if comparison.confirms else "leads"
-    return f"A soup of {best.recipe.size} ingredients {wins}: {found} {_elsewhere(comparison)}"
+    return f"A soup of {best.recipe.size} ingredients {wins}{by}: {found} {_elsewhere(comparison)}"
 
 
 def best_ingredient(leaderboard: Sequence[VerifiedSoup]) -> VerifiedSoup:
-    """The best single ingredient."""
-    return next(entry for entry in leaderboard if entry.recipe.size == 1)
+    """The single ingredient with the best metric; of equal ones the first on the leaderboard."""
+    return max((entry for entry in leaderboard if entry.recipe.size == 1), key=attrgetter("score"))
 
 
 def _elsewhere(comparison: Comparison) -> str:
@@ -107,6 +125,30 @@ def _no_soup(soups: Sequence[VerifiedSoup], single: VerifiedSoup, findings: Sequ
         f"{soup.value:.4f}{_promised(soup)}. "
         f"{_why_not(soups, single, findings, metric)}"
     )
+
+
+def _below(best: VerifiedSoup, single: VerifiedSoup, metric: str) -> str:
+    """Says that the winner's metric is worse than that of the best ingredient; empty if it is not."""
+    if best.score >= single.score:
+        return ""
+    return (
+        f"The winner's {metric} on the selection data, {best.value:.4f}, is worse than that of the best ingredient, "
+        f"{single.recipe.member_names[0]}, {single.value:.4f}. "
+    )
+
+
+def _no_soup_by(criterion: str, leaderboard: Sequence[VerifiedSoup], findings: Sequence[Finding], metric: str) -> str:
+    """An ingredient leads by a criterion that is not the metric."""
+    best, single = leaderboard[0], best_ingredient(leaderboard)
+    soups = [entry for entry in leaderboard if entry.recipe.size > 1]
+    which = "the one verified soup" if len(soups) == 1 else f"the best of {len(soups)} verified soups"
+    name, below = best.recipe.member_names[0], _below(best, single, metric)
+    found = (
+        f"{below}No soup won: by {criterion} the ingredient {name} leads, {best.deciding:.4f} against "
+        f"{soups[0].deciding:.4f} of {which}; {metric} {best.value:.4f} against "
+        f"{soups[0].value:.4f} on the selection data."
+    )
+    return found if soups[0].score >= single.score else f"{found} {_why_not(soups, single, findings, metric)}"
 
 
 def _promised(soup: VerifiedSoup) -> str:

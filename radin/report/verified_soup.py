@@ -12,6 +12,7 @@ import numpy as np
 
 from radin.evaluation.calibration import observe
 from radin.recipe import Recipe
+from radin.scoring.criterion import criterion_name
 from radin.scoring.logit_bank import LogitBank
 from radin.scoring.metrics import Metric
 from radin.scoring.scored import Scored
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 #: A paired difference of more standard errors than this is more than noise. Chosen by hand.
 SURE = 3.0
+
+#: Decimal digits of the criterion that choose a winner; likelihoods that are equal in these are equal.
+DIGITS = 8
 
 #: Number of samples, and of shufflings of their labels, that estimate the score of a network by chance. Chosen by hand.
 CHANCE_SAMPLES, CHANCE_SHUFFLES = 1_000, 20
@@ -39,6 +43,7 @@ class VerifiedSoup(Scored):
             logits of some members are not complete.
         nll: the mean smooth loss of the kind of outputs, such as the negative log-likelihood; it decides between equal
             scores.
+        criterion: score by which the winner is chosen, where that is not the metric's, see `radin.scoring.criterion`.
         higher_is_better: whether larger values of the metric are better.
         gap_error: standard error of the paired difference between score and ensemble.
         chance: score of a network that knows nothing; NaN where it is unknown.
@@ -57,6 +62,12 @@ class VerifiedSoup(Scored):
     parts_error: float = 0.0
     ahead: float = 0.0
     ahead_error: float = 0.0
+    criterion: float | None = None
+
+    @property
+    def deciding(self) -> float:
+        """The score by which the winner is chosen."""
+        return self.score if self.criterion is None else self.criterion
 
     @property
     def value(self) -> float:
@@ -97,6 +108,7 @@ class VerifiedSoup(Scored):
 
     def to_json(self) -> dict[str, Any]:
         """Values, scores and recipe as JSON holds them."""
+        chosen_by = {} if self.criterion is None else {"criterion": self.criterion}
         return {
             "kind": "ingredient" if self.recipe.size == 1 else "soup",
             "value": self.value,
@@ -109,14 +121,14 @@ class VerifiedSoup(Scored):
             "ahead_error": self.ahead_error if self.recipe.size > 1 else None,
             "size": self.recipe.size,
             "recipe": self.recipe.to_json(),
-        }
+        } | chosen_by
 
 
 def ranked(entries: Iterable[VerifiedSoup]) -> list[VerifiedSoup]:
-    """Best first: by score, then lower negative log-likelihood, more ingredients, pool order."""
+    """Best first: by the criterion, then the metric, lower negative log-likelihood, more ingredients, pool order."""
 
     def merit(one: VerifiedSoup) -> tuple[Any, ...]:
-        return one.score, -one.nll, one.recipe.size, [-member for member in one.recipe.members]
+        return one.deciding, one.score, -one.nll, one.recipe.size, [-member for member in one.recipe.members]
 
     return sorted(entries, key=merit, reverse=True)
 
@@ -129,7 +141,8 @@ def assess(recipes: Sequence[Recipe], verifier: Verifier, surrogate: Surrogate) 
     Arguments:
         recipes: over the pool; those over the whole pool, before a race, have no ensemble.
         verifier: gives real logits.
-        surrogate: on the verifier's bank; its prior is left out.
+        surrogate: on the verifier's bank; its prior is left out. Where its metric is another than the task's, it is the
+            criterion by which the winner is chosen.
     """
     assessor = _Assessor(verifier, surrogate)
     return [assessor.assess(one) for one in recipes]
@@ -141,6 +154,8 @@ class _Assessor:
     def __init__(self, verifier: Verifier, surrogate: Surrogate) -> None:
         self.verifier, self.bank, self.metric = verifier, verifier.bank, verifier.task.scored_by
         self.surrogate, self.labels = surrogate, verifier.bank.labels
+        own = criterion_name(surrogate.metric, self.metric) == "metric"
+        self.criterion = None if own else surrogate.metric
 
     def assess(self, recipe: Recipe) -> VerifiedSoup:
         if recipe.names != self.verifier.names:
@@ -151,11 +166,13 @@ class _Assessor:
         logits = self._read(recipe.members[0])
         score, higher = self.metric.score(logits, self.labels), self.metric.higher_is_better
         nll = float(self.bank.kind.losses(logits, self.labels).mean())
-        return VerifiedSoup(recipe, score, ensemble=score, nll=nll, higher_is_better=higher)
+        return VerifiedSoup(
+            recipe, score, ensemble=score, nll=nll, higher_is_better=higher, criterion=self._deciding(logits)
+        )
 
     def soup(self, recipe: Recipe) -> VerifiedSoup:
         logits = self.verifier.selection_logits(recipe)
-        seen = observe(recipe, self.surrogate, logits)
+        seen = observe(recipe, self.surrogate, logits, self.metric)
         parts, parts_error = self._parts(recipe, seen.statistics)
         best, of_best = self._leader
         return VerifiedSoup(
@@ -170,14 +187,24 @@ class _Assessor:
             parts_error=parts_error,
             ahead=seen.score - best,
             ahead_error=paired_error(self.metric, seen.statistics, of_best, self.labels, groups=self.bank.groups),
+            criterion=self._deciding(logits),
         )
+
+    def _deciding(self, logits: np.ndarray) -> float | None:
+        # Digits beyond the fit of a temperature are noise, and would decide where all samples are right.
+        return None if self.criterion is None else round(self.criterion.score(logits, self.labels), DIGITS)
 
     def beyond(self, recipe: Recipe) -> VerifiedSoup:
         """A recipe over the whole pool: some members have no logits on all rows, so there is no ensemble."""
         logits, higher = self.verifier.selection_logits(recipe), self.metric.higher_is_better
         nll = float(self.bank.kind.losses(logits, self.labels).mean())
         return VerifiedSoup(
-            recipe, self.metric.score(logits, self.labels), ensemble=math.nan, nll=nll, higher_is_better=higher
+            recipe,
+            self.metric.score(logits, self.labels),
+            ensemble=math.nan,
+            nll=nll,
+            higher_is_better=higher,
+            criterion=self._deciding(logits),
         )
 
     def _parts(self, recipe: Recipe, measured: Any) -> tuple[float | None, float]:

@@ -28,6 +28,19 @@ def test_rank_takes_logits_from_anywhere(capsys: pytest.CaptureFixture, tmp_path
     assert "63 candidates scored" in out  # all subsets of six
 
 
+def test_rank_says_by_what_it_ranked(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(4, size=200)
+    for i in range(4):
+        np.save(tmp_path / f"model{i}.npy", np.eye(4)[labels] + rng.normal(scale=1.0, size=(200, 4)))
+    np.save(tmp_path / "labels.npy", labels)
+    code, out, _ = run(capsys, "rank", "--logits", tmp_path, "--criterion", "tempered")
+    assert code == 0
+    assert "shortlist, by tempered log-likelihood" in " ".join(out.split())
+    code, out, _ = run(capsys, "rank", "--logits", tmp_path, "--criterion", "metric")
+    assert "tempered" not in out
+
+
 LINEAR = """
 import radin
 from helpers.small import CLASSES, FEATURES, SAMPLES, clouds
@@ -107,7 +120,7 @@ def test_the_table_fits_and_has_no_column_without_a_prior(
         np.save(tmp_path / f"{name}.npy", (np.eye(3)[labels] + rng.normal(size=(60, 3))).astype(np.float32))
     monkeypatch.setenv("COLUMNS", str(width))
     for lam in (0, 1):
-        _, out, _ = run(capsys, "rank", "--logits", tmp_path, "--lam", lam)
+        _, out, _ = run(capsys, "rank", "--logits", tmp_path, "--criterion", "metric", "--lam", lam)
         assert max(map(len, out.splitlines())) <= width
         assert ("prior" in out) == bool(lam)
         assert "…" in out and f"{names[0]} +" not in out

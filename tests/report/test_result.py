@@ -26,8 +26,8 @@ def test_the_document_is_the_leaderboard_of_the_run_folder(result: Result) -> No
     document = json.loads(json.dumps(result.to_json()))
     assert document == json.loads((result.run_dir / "leaderboard.json").read_text())
     assert document["version"] == VERSION
-    assert document["best"]["score"] == max(one.score for one in result.leaderboard) == result.best.score
-    assert len(document["leaderboard"]) == 5 + 3
+    assert document["best"]["criterion"] == max(one.deciding for one in result.leaderboard) == result.best.deciding
+    assert len(document["leaderboard"]) == 5 + 3 + 1  # ingredients, soups, and the uniform soup
     assert document["verdict"] == result.verdict in repr(result)
 
 

@@ -13,6 +13,8 @@ from radin.report.comparison import Comparison, Estimate
 from radin.report.diagnosis import diagnose
 from radin.report.findings import Finding
 from radin.report.result import Result
+from radin.report.verdict import verdict_of
+from radin.report.verified_soup import VerifiedSoup
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +26,8 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def won(checkpoints: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Result:
     """A run in which a soup leads on the selection data."""
     budget = radin.Budget(soups=8)
-    found = radin.make_soup(
-        radin.Pool(checkpoints), task(), searcher="monte-carlo", budget=budget, run_dir=tmp_path_factory.mktemp("run")
-    )
+    settings = {"searcher": "monte-carlo", "criterion": "metric", "budget": budget}
+    found = radin.make_soup(radin.Pool(checkpoints), task(), **settings, run_dir=tmp_path_factory.mktemp("run"))
     assert found.best.score > found.best_ingredient.score
     return found
 
@@ -128,7 +129,8 @@ def test_scores_that_are_all_the_same_decide_nothing(checkpoints: list[Path], tm
     said, sure = logits.argmax(-1), logits.softmax(-1).amax(-1).min(0).values > 0.6
     kept = sure & (said == said[0]).all(0)
     easy = radin.Task(Network, (inputs[kept], said[0][kept]), device="cpu")
-    result = radin.make_soup(radin.Pool(checkpoints), easy, run_dir=tmp_path, budget=radin.Budget(soups=1))
+    settings = {"budget": radin.Budget(soups=1), "baselines": (), "run_dir": tmp_path}
+    result = radin.make_soup(radin.Pool(checkpoints), easy, **settings)
     assert result.verdict.startswith(
         "Nothing is decided: 5 ingredients and 1 soup all have accuracy 1.0000 on the selection data, which cannot tell"
     )
@@ -163,3 +165,53 @@ def test_numbers_and_names_in_sentences() -> None:
     assert [counted(n, "soup") for n in (0, 1, 1204)] == ["0 soups", "1 soup", "1,204 soups"]
     assert counted(2, "pass", "passes") == "2 passes"
     assert [enumerated(names) for names in ("a", "ab", "abc")] == ["a", "a and b", "a, b and c"]
+
+
+WORSE = "The winner's accuracy on the selection data, {}, is worse than that of the best ingredient, b, 0.9100. "
+
+
+def entry(members: list[int], score: float, criterion: float) -> VerifiedSoup:
+    return VerifiedSoup(radin.Recipe.subset("abc", members), score, score, nll=1.0, criterion=criterion)
+
+
+@pytest.mark.parametrize(
+    ("entries", "start", "part"),
+    [
+        (
+            [([0, 1], 0.90, -0.2), ([1], 0.91, -0.3), ([0], 0.80, -0.5)],
+            WORSE.format("0.9000"),
+            "A soup of 2 ingredients leads by tempered log-likelihood, -0.2000 against -0.3000.",
+        ),
+        (
+            [([0, 1], 0.91, -0.2), ([1], 0.91, -0.3), ([0], 0.80, -0.5)],
+            "A soup of 2 ingredients leads by tempered log-likelihood, -0.2000 against -0.3000; accuracy ties ",
+            "ties with the best ingredient, b, at 0.9100 on the selection data.",
+        ),
+        (
+            [([0, 1], 0.92, -0.2), ([1], 0.91, -0.3), ([0], 0.80, -0.5)],
+            "A soup of 2 ingredients leads by tempered log-likelihood, -0.2000 against -0.3000: accuracy 0.9200 on ",
+            "0.9100 for the best ingredient, b.",
+        ),
+        (
+            [([1], 0.91, -0.2), ([0, 1], 0.92, -0.3), ([0], 0.80, -0.5)],
+            "No soup won: by tempered log-likelihood the ingredient b leads, -0.2000 against -0.3000 of the one ",
+            "accuracy 0.9100 against 0.9200 on the selection data.",
+        ),
+        (
+            [([0], 0.80, -0.2), ([0, 1], 0.70, -0.3), ([1], 0.91, -0.5)],
+            WORSE.format("0.8000"),
+            "No soup won: by tempered log-likelihood the ingredient a leads",
+        ),
+        (
+            [([0], 0.80, -0.2), ([1], 0.91, -0.5)],
+            WORSE.format("0.8000"),
+            "No soup was verified, so the best ingredient, a, stands: it leads by tempered log-likelihood.",
+        ),
+    ],
+    ids=["worse", "ties", "better", "ingredient", "another", "unverified"],
+)
+def test_the_verdict_says_by_what_the_winner_was_chosen(entries: list[tuple], start: str, part: str) -> None:
+    board = [entry(*one) for one in entries]
+    verdict = verdict_of(board, (), reporting("held-back", 0.9, 0.8, 0.3), metric="accuracy", criterion="tempered")
+    assert verdict.startswith(start)
+    assert part in verdict

@@ -20,6 +20,7 @@ from radin.scoring.metrics.names import FAMILIES as FAMILIES
 from radin.scoring.metrics.names import METRICS as METRICS
 from radin.scoring.metrics.names import get_metric as get_metric
 from radin.scoring.metrics.names import names_of as names_of
+from radin.scoring.metrics.tempered import TemperedLikelihood as TemperedLikelihood
 from radin.scoring.metrics.values import MomentsMetric as MomentsMetric
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "NegativeLogLikelihood",
     "PredictionMetric",
     "RightSamplesMetric",
+    "TemperedLikelihood",
     "TopK",
     "get_metric",
     "losses",

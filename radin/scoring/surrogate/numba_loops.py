@@ -1,4 +1,4 @@
-"""The loops of `lookup_kernel` and `partition_kernel`, compiled by numba.
+"""The loops of `lookup_kernel`, `partition_kernel` and `tempered_moments`, compiled by numba.
 
 Importing this module takes a moment, so it is imported only when it saves time.
 
@@ -204,3 +204,87 @@ def add_moves(
         for r in range(len(base)):
             terms[r] = power_of_two(np.int32(base[r] - leaves[r] + comes[r]), scale)
         out[k] += log_of_partitions(terms, constants, samples)
+
+
+@_compile
+def add_moments(
+    held: np.ndarray,
+    leaves: np.ndarray,
+    comes: np.ndarray,
+    scale: np.float32,
+    samples: int,
+    sums: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    """Adds to `out[3]` the sums over a tile's samples of log Z and of mean and variance of its exponents.
+
+    Z is the sum over classes of `2^x`, x being `scale · (held − leaves + comes)`; mean and variance of x are those
+    under the shares of Z. `sums[3, width]` is room to work in.
+    """
+    z, first, second = sums[0], sums[1], sums[2]
+    width = len(z)
+    sums[:] = np.float32(0)
+    for start in range(0, len(held), width):
+        rows = slice(start, start + width)
+        kept, less, more = held[rows], leaves[rows], comes[rows]
+        for r in range(width):
+            total = np.int32(kept[r] - less[r] + more[r])
+            x = np.float32(total) * scale
+            term = power_of_two(total, scale)
+            z[r] += term
+            first[r] += term * x
+            second[r] += term * x * x
+    logs = means = variances = 0.0
+    for s in range(samples):
+        mean = first[s] / z[s]
+        means += mean
+        variances += second[s] / z[s] - mean * mean
+    for start in range(0, samples, 8):  # one logarithm for eight samples
+        product = 1.0
+        for s in range(start, min(start + 8, samples)):
+            product *= z[s]
+        logs += math.log(product)
+    out[0] += logs
+    out[1] += means
+    out[2] += variances
+
+
+@_compile
+def moments_of_subsets(
+    matrix: np.ndarray, masks: np.ndarray, scales: np.ndarray, width: int, samples: int, out: np.ndarray
+) -> None:
+    """Adds the moments of a tile to `out[k, 3]`, for subsets `masks[k, n]`."""
+    held, none = np.zeros(matrix.shape[1], dtype=np.int32), np.zeros(matrix.shape[1], dtype=np.int32)
+    sums = np.empty((3, width), dtype=np.float32)
+    for k in range(len(masks)):
+        held[:] = 0
+        for i in range(masks.shape[1]):
+            if masks[k, i]:
+                row = matrix[i]
+                for r in range(len(held)):
+                    held[r] += row[r]
+        add_moments(held, none, none, scales[k], samples, sums, out[k])
+
+
+@_compile
+def moments_of_moves(
+    matrix: np.ndarray,
+    mask: np.ndarray,
+    steps: np.ndarray,
+    scales: np.ndarray,
+    width: int,
+    samples: int,
+    out: np.ndarray,
+) -> None:
+    """Adds the moments of a tile to `out[k, 3]`, for moves from a subset; `steps` as in `add_moves`."""
+    held, none = np.zeros(matrix.shape[1], dtype=np.int32), np.zeros(matrix.shape[1], dtype=np.int32)
+    sums = np.empty((3, width), dtype=np.float32)
+    for i in range(len(mask)):
+        if mask[i]:
+            row = matrix[i]
+            for r in range(len(held)):
+                held[r] += row[r]
+    for k in range(len(steps)):
+        leaves = matrix[steps[k, 0]] if steps[k, 0] >= 0 else none
+        comes = matrix[steps[k, 1]] if steps[k, 1] >= 0 else none
+        add_moments(held, leaves, comes, scales[k], samples, sums, out[k])

@@ -52,7 +52,7 @@ _LANES = 16  # samples of a tile are a multiple of this, as vector instructions 
 
 
 @dataclass(frozen=True)
-class _Tile:
+class ClassTile:
     """Live log-probabilities of some samples: the first class of every one, the second of every one, ..."""
 
     matrix: Int32[np.ndarray, "filled rows"]
@@ -74,7 +74,7 @@ class PartitionKernel:
         self._groups = -(-len(live.losses) // 16) * 4  # a multiple of four groups, of at most four ingredients
         self._bits = -(-len(live.losses) // self._groups)
         filled = self._groups * self._bits
-        self._tiles = _cut(live, _VALUES // (self._groups << self._bits), filled)
+        self._tiles = cut_tiles(live, _VALUES // (self._groups << self._bits), filled)
 
     @classmethod
     def of(cls, bank: Bank, epsilon: float = RANKING_EPSILON) -> PartitionKernel | None:
@@ -147,7 +147,7 @@ class PartitionKernel:
         return self._in_pieces(add, len(steps))
 
     def _tabled(
-        self, tiles: list[_Tile], entries: UInt8[np.ndarray, "k groups"], scales: Float32[np.ndarray, " k"]
+        self, tiles: list[ClassTile], entries: UInt8[np.ndarray, "k groups"], scales: Float32[np.ndarray, " k"]
     ) -> Float64[np.ndarray, " k"]:
         logs = np.zeros(len(entries))
         for tile in tiles:
@@ -173,7 +173,7 @@ class PartitionKernel:
         return np.asarray(own + np.where(sizes > 1, (logs + self._live.settled) / self._n_samples, 0.0))
 
 
-def _cut(live: LiveProbabilities, rows: int, filled: int) -> list[_Tile]:
+def cut_tiles(live: LiveProbabilities, rows: int, filled: int) -> list[ClassTile]:
     """Tiles of about so many rows, from deep to shallow; places without a class or sample are filled up."""
     depths, n = np.diff(live.starts), live.rows.shape[1]
     absent = np.int32(math.ceil(ABSENT * 2.0**live.bits))
@@ -191,6 +191,6 @@ def _cut(live: LiveProbabilities, rows: int, filled: int) -> list[_Tile]:
         padded[:n] = matrix.reshape(-1, n).T
         constants = np.zeros(width)
         constants[: len(members)] = live.constants[members]
-        tiles.append(_Tile(padded, constants, len(members)))
+        tiles.append(ClassTile(padded, constants, len(members)))
         first += len(members)
     return tiles

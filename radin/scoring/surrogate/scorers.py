@@ -23,6 +23,7 @@ from radin.scoring.metrics import (
     NegativeLogLikelihood,
     PredictionMetric,
     RightSamplesMetric,
+    TemperedLikelihood,
 )
 from radin.scoring.objective import Proposal
 from radin.scoring.surrogate.dense_kernel import Bank, DenseKernel
@@ -33,6 +34,8 @@ from radin.scoring.surrogate.moments_kernel import MomentsKernel
 from radin.scoring.surrogate.neighbours import step_hits, swap_hits
 from radin.scoring.surrogate.partition_kernel import FEWEST_LOGITS, PartitionKernel
 from radin.scoring.surrogate.subset_ranges import range_hits
+from radin.scoring.surrogate.tempered_kernel import FITTED, TemperedKernel
+from radin.scoring.surrogate.tempered_moments import TemperedMoments
 
 if TYPE_CHECKING:
     import torch
@@ -80,6 +83,17 @@ class Kernels:
 
             return LikelihoodKernel(DecisionBank(self.bank), self.device)
         return LikelihoodKernel(self.bank, self.device)
+
+    @cached_property
+    def tempered(self) -> TemperedKernel:
+        """Mean negative log-likelihoods after the temperature that fits each recipe best, within 1e-6."""
+        return TemperedKernel(self.bank, self.device)
+
+    @cached_property
+    def tempered_moments(self) -> TemperedMoments | None:
+        """The same for subsets, fast; None where this kernel is not available, or the logits are too few to load it."""
+        few = self.bank.n_samples * self.bank.n_classes < FEWEST_LOGITS
+        return None if few or str(self.device) != "cpu" else TemperedMoments.of(self.bank, self.tempered.usual)
 
     @cached_property
     def moments(self) -> MomentsKernel:
@@ -230,9 +244,49 @@ class LikelihoodScorer(Scorer[NegativeLogLikelihood]):
         fast = self.kernels.partitions
         if fast is None:
             return self.exact_scores(moved)
-        leaves, comes = mask & ~moved, moved & ~mask
-        steps = [np.where(one.any(axis=1), one.argmax(axis=1), -1) for one in (leaves, comes)]
-        return -fast.moves(mask, np.stack(steps, axis=1), moved)
+        return -fast.moves(mask, steps_of(mask, moved), moved)
+
+
+class TemperedScorer(Scorer[TemperedLikelihood]):
+    """Computes mean negative log-likelihoods after a temperature of each recipe's own, within `bound`."""
+
+    @property
+    def bound(self) -> float:
+        """Largest error of a score, in nats."""
+        fast = self.kernels.tempered_moments
+        return FITTED if fast is None else fast.bound
+
+    def scores(self, proposals: Proposal) -> Float64[np.ndarray, " k"]:
+        """Scores of masks or mixing weights."""
+        fast, whole = self.kernels.tempered_moments, proposals.dtype == np.bool_
+        subsets = np.ones(len(proposals), dtype=bool) if whole else subset_rows(proposals)
+        losses = np.full(len(proposals), np.nan)
+        if fast is not None:
+            losses[subsets] = fast.means(proposals[subsets] > 0)
+        return self._completed(losses, proposals)
+
+    def neighbours(self, mask: Bool[np.ndarray, " n"], moved: Bool[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
+        """Scores of all one-ingredient moves, from the sums of the subset that is moved from."""
+        return self._moves(mask, moved)
+
+    def swaps(self, mask: Bool[np.ndarray, " n"], moved: Bool[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
+        """Scores of all exchanges, from the sums of the subset that is moved from."""
+        return self._moves(mask, moved)
+
+    def _moves(self, mask: Bool[np.ndarray, " n"], moved: Bool[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
+        fast = self.kernels.tempered_moments
+        return (
+            self.scores(moved)
+            if fast is None
+            else self._completed(fast.moves(mask, steps_of(mask, moved), moved), moved)
+        )
+
+    def _completed(self, losses: Float64[np.ndarray, " k"], proposals: Proposal) -> Float64[np.ndarray, " k"]:
+        """Scores from losses, of which those that are NaN are computed densely."""
+        missing = np.isnan(losses)
+        if missing.any():
+            losses[missing] = self.kernels.tempered.means(coefficients_of(proposals[missing]))
+        return -losses
 
 
 class MomentsScorer(Scorer[MomentsMetric]):
@@ -277,6 +331,17 @@ def _(metric: DecisionsMetric, kernels: Kernels) -> Scorer:  # type: ignore[type
 @scorer_of.register
 def _(metric: NegativeLogLikelihood, kernels: Kernels) -> Scorer:  # type: ignore[type-arg]
     return LikelihoodScorer(metric, kernels)
+
+
+@scorer_of.register
+def _(metric: TemperedLikelihood, kernels: Kernels) -> Scorer:  # type: ignore[type-arg]
+    return TemperedScorer(metric, kernels)
+
+
+def steps_of(mask: Bool[np.ndarray, " n"], moved: Bool[np.ndarray, "k n"]) -> Int64[np.ndarray, "k 2"]:
+    """The ingredient that leaves in each move from a subset, and the one that comes in; −1 for none."""
+    parts = (mask & ~moved, moved & ~mask)
+    return np.stack([np.where(one.any(axis=1), one.argmax(axis=1), -1) for one in parts], axis=1)
 
 
 def coefficients_of(proposals: Proposal) -> Float64[np.ndarray, "k n"]:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from helpers.tiny_zoo import TinyZoo
+from scipy import stats
 
 import radin
 from benchmarks.comparison.store import Store
@@ -57,3 +58,22 @@ def test_the_greedy_soup_is_that_of_the_searcher_on_real_soups(store):
     found = radin.search("greedy", Real(), radin.Budget(soups=None), top=1)
     best = found[0].recipe.members if found and found[0].score > Real.solo.max() else (int(Real.solo.argmax()),)
     assert tuple(np.flatnonzero(draw.greedy)) == tuple(best)
+
+
+def test_least_values_hold_together_and_shrink_with_certainty():
+    rng = np.random.default_rng(0)
+    sure, unsure = 0.01 + 0.001 * rng.normal(size=10), 0.05 * rng.normal(size=10)
+    first, second, none = draws.least_values([sure, unsure, [0.3]], margin=0.003)
+    error = sure.std(ddof=1) / np.sqrt(10)
+    assert first == pytest.approx(sure.mean() - stats.t.ppf(1 - 0.05 / 2, 9) * error)  # the surest pays for both
+    assert second == pytest.approx(unsure.mean() - stats.t.ppf(1 - 0.05, 9) * unsure.std(ddof=1) / np.sqrt(10))
+    assert np.isnan(none)
+
+
+def test_significantly_below_is_corrected_for_the_number_of_groups():
+    below = [-0.010, -0.011, -0.009, -0.012]
+    noise = [[-0.01, 0.012, 0.005, -0.004]] * 5
+    assert draws.significantly_below([below, *noise, [-1.0], [0.0, 0.0]]) == [True, *[False] * 7]
+    weak = [-0.010, -0.004, -0.012, -0.003]
+    assert draws.significantly_below([weak]) == [True]
+    assert draws.significantly_below([weak, *noise * 4]) == [False] * 21

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from helpers.tiny_zoo import TinyZoo
 
@@ -11,6 +12,7 @@ from benchmarks.comparison.store import Store
 from benchmarks.studies import draws, racing
 from benchmarks.studies.draws import Draw
 from radin.evaluation.racing import RaceSettings
+from radin.scoring.criterion import criterion_of
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,9 @@ def test_the_study_of_racing_adds_what_is_missing_and_compares_by_replicate(zoo,
     assert "| digits | 60 | all passes | metric | 4 | 2 | 1.00 |" in capsys.readouterr().out
     assert racing.main(options) == 0
     assert len((tmp_path / "racing.jsonl").read_text().splitlines()) == len(rows)
-    assert racing.main([*options, "--z", "0", "--votes", "2"]) == 0
+    picture = tmp_path / "pictures" / "bills.png"
+    assert racing.main([*options, "--z", "0", "--votes", "2", "--plot", str(picture)]) == 0
+    assert picture.stat().st_size > 10_000
     more = [json.loads(line) for line in (tmp_path / "racing.jsonl").read_text().splitlines()][len(rows) :]
     assert {row["rule"] for row in more} == {"halves alone, H = 8, votes = 2"}
 
@@ -49,6 +53,22 @@ def test_a_race_that_keeps_all_changes_nothing(store):
     full, raced = rows[: len(racing.SOUPS)], rows[len(racing.SOUPS) :]
     assert [row["held_out"] for row in full] == [row["held_out"] for row in raced]
     assert all(row["passes"] == draw.n for row in rows)
+
+
+def test_a_calibrated_order_begins_as_the_plain_one_and_takes_each_soup_once(store):
+    draw = Draw(store, 0, 100)
+    for criterion in ("metric", "tempered"):
+        taken = draw.calibrated(criterion, soups=3)
+        surrogate = radin.Surrogate(
+            radin.LogitBank([store.names[i] for i in draw.members], list(draw.stack), draw.labels),
+            criterion_of(criterion, store.metric),
+        )
+        (first,) = radin.search("forward", surrogate, radin.Budget(candidates=20_000), top=1)
+        assert np.flatnonzero(taken[0]).tolist() == list(first.recipe.members)
+        assert len({mask.tobytes() for mask in taken}) == len(taken) == 3
+    assert draw.calibrated("metric", np.array([1])) == []
+    (one, four) = racing.measure(draw, "tiny", {None: ["calibrated-tempered"]})
+    assert (one["verified"], four["verified"]) == (1, 4)
 
 
 def test_a_pool_that_fails_is_named_and_the_exit_code_says_so(tmp_path, monkeypatch, capsys):

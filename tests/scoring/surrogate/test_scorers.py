@@ -5,13 +5,14 @@ import pytest
 from helpers.surrogate_oracle import METRIC, bank, each, masks, mixtures, spread
 
 from radin.recipe import as_proposals, flips_of, numbered_subsets, swaps_of
-from radin.scoring.metrics import get_metric
+from radin.scoring.metrics import TemperedLikelihood, get_metric
 from radin.scoring.surrogate.scorers import (
     AverageScorer,
     Kernels,
     LikelihoodScorer,
     PredictionScorer,
     RightSamplesScorer,
+    TemperedScorer,
     coefficients_of,
     scorer_of,
 )
@@ -25,6 +26,7 @@ from radin.scoring.surrogate.scorers import (
         ("balanced-accuracy", RightSamplesScorer),
         ("macro-f1", PredictionScorer),
         ("nll", LikelihoodScorer),
+        (TemperedLikelihood(), TemperedScorer),
         (each, AverageScorer),
         (spread, AverageScorer),
     ],
