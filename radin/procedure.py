@@ -19,6 +19,7 @@ from radin.evaluation.racing import RaceSettings
 from radin.evaluation.settings import check_settings
 from radin.evaluation.stages import race_settings
 from radin.evaluation.verifier import Verifier
+from radin.evaluation.workers import Workers
 from radin.recipe import Recipe
 from radin.report.comparison import Comparison, compare, control_value
 from radin.report.diagnosis import findings_of
@@ -52,6 +53,7 @@ def make_soup(
     calibrate: bool = True,
     batchnorm: str = "recompute",
     race: bool | RaceSettings = RACE,
+    workers: int | str | Workers | None = None,
     progress: Progress = SILENT,
 ) -> Result:
     """Finds the best soup of a pool with a budget of real evaluations (RADIN, arXiv 2401.17790).
@@ -88,6 +90,8 @@ def make_soup(
             that can no longer matter, see `radin.evaluation.racing`. True races by the default `RaceSettings`; False
             runs all in full. Dropped ingredients are listed apart, in `Result.dropped`. Pools of fewer than
             `RaceSettings.smallest_pool`, and data that cannot be read in a chosen order, run in full.
+        workers: processes that run the networks side by side: a number, `auto` for one a GPU (or CPU core), or
+            `radin.Workers` for a Ray cluster. By default this process runs them. The answer is the same.
         progress: watches the stages.
 
     Returns:
@@ -110,7 +114,9 @@ def make_soup(
     settings: dict[str, Any] = {"lam": float(lam), "seed": int(seed)}  # numpy's numbers are none that JSON can hold
     learns, rule = calibrate and soups > 1, race_settings(race)
     refuse_ingredients([Path(run_dir) / SOUP], pool.files)
-    with Verifier(pool, task, run_dir, batchnorm=batchnorm, race=rule or False, progress=progress) as verifier:
+    with Verifier(
+        pool, task, run_dir, batchnorm=batchnorm, race=rule or False, workers=Workers.of(workers), progress=progress
+    ) as verifier:
         surrogate = Surrogate(verifier.bank, task.metric, settings["lam"])
         shortlist = search(
             chosen,

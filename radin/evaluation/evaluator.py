@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, closing
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing
+from dataclasses import replace
 from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,11 +18,11 @@ from radin.evaluation.batch_size import BatchSize
 from radin.evaluation.batchnorm import (
     check_sizes,
     keeps_statistics,
-    recompute_statistics,
     statistics_of,
     statistics_rows,
 )
 from radin.evaluation.evaluation import Evaluation, Statistics
+from radin.evaluation.executor import Batches, Executor, InProcess, Pass, Started
 from radin.evaluation.fingerprints import fingerprints_of, survey_data
 from radin.evaluation.inputs import Inputs, task_inputs
 from radin.evaluation.keys import Keys
@@ -27,6 +30,7 @@ from radin.evaluation.known_rows import KnownRows, Part, PartialLogits
 from radin.evaluation.loading import Networks
 from radin.evaluation.run_folder import RunFolder
 from radin.evaluation.unchanged import check_unchanged
+from radin.evaluation.workers import Workers
 from radin.recipe import Recipe
 from radin.scoring.logit_bank import LogitBank, check_labels, check_logits
 from radin.searching.budget import Kind
@@ -34,6 +38,9 @@ from radin.tasks.data import Rows, check_classes
 from radin.tasks.task import Task
 from radin.weights.merge_plan import check_policy, has_statistics
 from radin.weights.pool import Pool
+
+if TYPE_CHECKING:
+    from radin.evaluation.on_ray.jobs import Job
 
 
 class Evaluator:
@@ -46,22 +53,58 @@ class Evaluator:
         task: what they are run on.
         folder: holds logits and statistics, and is charged with every evaluation.
         batchnorm: policy for BatchNorm statistics of soups, see `radin.make_soup`.
+        workers: other processes that run the networks; None runs them in this one.
         progress: watches the passes.
     """
 
     def __init__(
-        self, pool: Pool, task: Task, folder: RunFolder, *, batchnorm: str = "recompute", progress: Progress = SILENT
+        self,
+        pool: Pool,
+        task: Task,
+        folder: RunFolder,
+        *,
+        batchnorm: str = "recompute",
+        workers: Workers | None = None,
+        progress: Progress = SILENT,
     ) -> None:
         check_policy(batchnorm)
         self.pool, self.task, self.folder, self.progress = pool, task, folder, progress
         self.batchnorm = batchnorm if has_statistics(pool) else "average"  # one name for what makes no difference
         self._batch = BatchSize(task.batch_size, folder)
-        self.networks = Networks(task, pool, batchnorm=self.batchnorm, batch=self._batch, ledger=folder.ledger)
+        self.networks = Networks(task, pool, batchnorm=self.batchnorm, batch=self._batch, facts=folder.ledger)
+        self._local = InProcess(task, self.networks)
+        self._workers = workers
 
     @property
     def batch_size(self) -> int:
         """Samples per forward pass, at most those of the task."""
         return self._batch.value
+
+    @cached_property
+    def executor(self) -> Executor:
+        """Where passes run."""
+        if self._workers is None:
+            return self._local
+        from radin.evaluation.on_ray.executor import OnRay
+
+        return OnRay(
+            self._workers,
+            self.task,
+            self.pool,
+            batchnorm=self.batchnorm,
+            in_place=self.networks.in_place,
+            lost=self._lose_job,
+        )
+
+    def close(self) -> None:
+        """Lets go of workers, if there are any."""
+        if "executor" in vars(self):
+            self.executor.close()
+
+    def _lose_job(self, job: Job) -> None:
+        """Records a part of a pass that died with its worker."""
+        kind: Kind = "statistics" if job.what == "statistics" else job.work.kind
+        self.folder.ledger.record_loss(kind, job.work.key, job.work.label, job.rows)
 
     @cached_property
     def keys(self) -> Keys:
@@ -107,7 +150,32 @@ class Evaluator:
         """The logits of some ingredients on all rows of the data."""
         missing = sum(len(self.known(single).missing()) for single in singles)
         with self.progress.stage("ingredients", missing, "sample") as advance:
+            todo = [single for single in singles if not self.is_stored(single)]
+            self._run_all([partial(self._begin, single, advance=advance) for single in todo])
             return [self.logits(single, advance=advance) for single in singles]
+
+    def _run_all(self, evaluations: Sequence[Callable[[ExitStack], Callable[[], None]]]) -> None:
+        """Runs evaluations in order, as many at once as the executor takes.
+
+        Arguments:
+            evaluations: each begins one: charges it until the stack is closed, starts its jobs, and returns what waits
+                for them and stores the result.
+        """
+        with ExitStack() as undo:
+            waiting: deque[tuple[ExitStack, Callable[[], None]]] = deque()
+
+            def end() -> None:
+                stack, finish = waiting.popleft()
+                with stack:
+                    finish()
+
+            for begin in evaluations:
+                stack = undo.enter_context(ExitStack())
+                waiting.append((stack, begin(stack)))
+                if len(waiting) >= self.executor.at_once:
+                    end()
+            while waiting:
+                end()
 
     def open(self) -> list[Evaluation]:
         """Ties the folder to the inputs and checks what it holds; returns the ingredients' evaluations on the data.
@@ -169,20 +237,29 @@ class Evaluator:
         key, stored = self.key(evaluation), self._stored(evaluation)
         if stored is not None:
             return stored
-        self.networks.prove()  # before anything is charged: a network that does not fit costs nothing
-        known = self.known(evaluation)
-        with self._charge(evaluation.kind, key, str(evaluation.recipe), len(known.missing())):
-            self.fill(evaluation)
-            if advance is not None:
-                self._run(evaluation, key, known, advance)
-            else:
-                with self.progress.stage(str(evaluation), len(known.missing()), "sample") as own:
-                    self._run(evaluation, key, known, own)
+        self._run_all([partial(self._begin, evaluation, advance=advance)])
         if self.key(evaluation) != key:  # memory ran out on the way, and statistics are those of smaller batches now
             return self.logits(evaluation, advance=advance)
         stored = self._stored(evaluation)
         assert stored is not None  # written just now
         return stored
+
+    def _begin(self, evaluation: Evaluation, charged: ExitStack, advance: Advance | None = None) -> Callable[[], None]:
+        """Charges an evaluation and starts its pass; what is returned waits for the logits and stores them.
+
+        Arguments:
+            evaluation: what is run; its logits are not on disk.
+            charged: closes the charge, as done or as lost.
+            advance: told the samples that are done; by default a forward pass is a stage of its own.
+        """
+        self.networks.prove()  # before anything is charged: a network that does not fit costs nothing
+        key, known = self.key(evaluation), self.known(evaluation)
+        charged.enter_context(self._charge(evaluation.kind, key, str(evaluation.recipe), len(known.missing())))
+        if advance is None:
+            stage = self.progress.stage(str(evaluation), len(known.missing()), "sample")
+            advance = charged.enter_context(stage)
+        started = self._start(evaluation, known.missing() if known.parts else None)
+        return partial(self._store, evaluation, key, known, started, advance)
 
     def known(self, evaluation: Evaluation) -> KnownRows:
         """The rows on which logits of an evaluation are on disk: of an ingredient on the data, also a part of them."""
@@ -203,17 +280,34 @@ class Evaluator:
             rows: places of the rows, in the order in which their logits are wanted.
             advance: told the samples that are done.
         """
-        known, parts, key = self.known(single), PartialLogits(self.folder.partial), self.key(single)
-        missing, name = known.missing(rows), single.stored_as(key)
-        if len(missing):
-            with self._charge("stage", parts.key(key, rows), str(single.recipe), len(missing)):
-                self.fill(single)
-                run = partial(self._forward, name, self.task.rows, missing, advance)
-                fresh = self._batch.halving(name, lambda size: np.concatenate(list(run(size))))
-                known = KnownRows(known.n_rows, [*known.parts, Part(missing, fresh)])
-                parts.store(name, key, Part(rows, known.read(rows)))
-            known = self.known(single)
-        return known.read(rows)
+        return self.beginnings([single], rows, advance)[0]
+
+    def beginnings(
+        self, singles: Sequence[Evaluation], rows: Int64[np.ndarray, " k"], advance: Advance
+    ) -> list[Float32[np.ndarray, "k C"]]:
+        """The same for several ingredients."""
+        todo = [single for single in singles if len(self.known(single).missing(rows))]
+        self._run_all([partial(self._begin_part, single, rows, advance) for single in todo])
+        return [self.known(single).read(rows) for single in singles]
+
+    def _begin_part(
+        self, single: Evaluation, rows: Int64[np.ndarray, " k"], advance: Advance, charged: ExitStack
+    ) -> Callable[[], None]:
+        """Charges the rows of an ingredient that are missing, and starts their pass; what is returned stores them."""
+        known, key = self.known(single), self.key(single)
+        parts, missing = PartialLogits(self.folder.partial), known.missing(rows)
+        charged.enter_context(self._charge("stage", parts.key(key, rows), str(single.recipe), len(missing)))
+        started = self._start(single, missing, "stage")
+
+        def finish() -> None:
+            name = single.stored_as(key)
+            fresh = self._batch.halving(
+                name, lambda size: np.concatenate(list(self._checked(started.batches(size), single, missing, advance)))
+            )
+            grown = KnownRows(known.n_rows, [*known.parts, Part(missing, fresh)])
+            parts.store(name, key, Part(rows, grown.read(rows)))
+
+        return finish
 
     def is_stored(self, evaluation: Evaluation) -> bool:
         """Whether the logits of an evaluation are on disk, and whole."""
@@ -224,20 +318,31 @@ class Evaluator:
         return self.folder.place_of(evaluation).get(evaluation.stored_as(key), key)
 
     def fill(self, evaluation: Evaluation) -> torch.nn.Module:
-        """The task's one network, with the weights and the statistics of an evaluation."""
-        network = self.networks.filled(evaluation.recipe)
-        return network if evaluation.statistics == "own" else self._recompute(evaluation, network)
+        """This process's network, with the weights and the statistics of an evaluation."""
+        return self._local.network(self._pass(evaluation))
 
-    def _recompute(self, evaluation: Evaluation, network: torch.nn.Module) -> torch.nn.Module:
+    def _start(self, evaluation: Evaluation, only: Int64[np.ndarray, " s"] | None, kind: Kind | None = None) -> Started:
+        """Starts the pass of an evaluation over some rows, or over all of them."""
+        job = self._pass(evaluation)
+        return Started(self.executor, replace(job, only=only, kind=kind or job.kind), self.batch_size)
+
+    def _pass(self, evaluation: Evaluation) -> Pass:
+        """The pass over all rows of an evaluation; statistics that it needs are computed, charged apart."""
+        recipe, key, kind = evaluation.recipe, self.key(evaluation), evaluation.kind
+        statistics = None if evaluation.statistics == "own" else self._statistics(evaluation)
+        return Pass(recipe, key, str(recipe), kind, evaluation.test, statistics=statistics)
+
+    def _statistics(self, evaluation: Evaluation) -> dict[str, np.ndarray]:
+        """The recomputed BatchNorm statistics of an evaluation's network, by the network's names."""
         key, label = self.keys.statistics(evaluation, self.batch_size), str(evaluation.recipe)
         known = self.folder.statistics.get_several(key, key)
         if known is None:
+            job = Pass(evaluation.recipe, self.key(evaluation), label, "statistics")
             with self._charge("statistics", key, label, len(statistics_rows(self.task))):
-                self._batch.halving(label, lambda size: recompute_statistics(network, self.task, size))
-                known = statistics_of(network)
+                known = self._batch.halving(label, lambda size: self.executor.statistics(job, size))
                 key = self.keys.statistics(evaluation, self.batch_size)  # of smaller batches, if memory ran out
                 self.folder.statistics.store_several(key, key, known)
-        return self.networks.with_statistics(evaluation.recipe, known)
+        return known
 
     def recomputed(self, recipe: Recipe) -> dict[str, np.ndarray]:
         """BatchNorm statistics that a soup has beside the average of its members; empty unless they are recomputed."""
@@ -247,7 +352,7 @@ class Evaluator:
         key = self.keys.statistics(evaluation, self.batch_size)
         known = self.folder.statistics.get_several(key, key)
         if known is None:
-            known = statistics_of(self.fill(evaluation))
+            known = self._statistics(evaluation)
         return self.networks.by_pool_names(known)
 
     def first_batch(self, only: Int64[np.ndarray, " k"] | None = None) -> Float32[np.ndarray, "b C"]:
@@ -270,26 +375,27 @@ class Evaluator:
             )
         return self.folder.ledger.charge(kind, key, label, rows)
 
-    def _run(self, evaluation: Evaluation, key: str, known: KnownRows, advance: Advance) -> None:
-        """One pass over the rows that are not known, written with those that are; started over if memory runs out."""
+    def _store(self, evaluation: Evaluation, key: str, known: KnownRows, started: Started, advance: Advance) -> None:
+        """Writes the logits of a pass with those that are known; the pass starts over if memory runs out."""
         folder, name, recipe = self.folder.place_of(evaluation), evaluation.stored_as(key), evaluation.recipe
         missing = known.missing() if known.parts else None
-        run = partial(self._forward, name, self._rows(evaluation), missing, advance)
 
         def write(size: int) -> None:
+            batches = self._checked(started.batches(size), evaluation, missing, advance)
             with folder.writing(name, key, known.n_rows, {"recipe": recipe.to_json()}) as append:
-                for batch in known.completed(run(size)):
+                for batch in known.completed(batches):
                     append(batch)
 
         self._batch.halving(name, write)
 
-    def _forward(
-        self, name: str, rows: Rows, only: Int64[np.ndarray, " s"] | None, advance: Advance, size: int
+    def _checked(
+        self, batches: Batches, evaluation: Evaluation, only: Int64[np.ndarray, " s"] | None, advance: Advance
     ) -> Iterator[Float32[np.ndarray, "b C"]]:
-        """Logits of the network, as it is filled now, batch by batch, each checked."""
+        """Batches of logits, each checked and counted."""
+        rows, name = self._rows(evaluation), evaluation.stored_as(self.key(evaluation))
         labels, done = rows.labels if only is None else rows.labels[only], 0
         try:
-            for batch in self.task.logits(self.networks.network, rows, size, only):
+            for batch in batches:
                 check_labels(labels[done : done + len(batch)], batch.shape[1], name)
                 self.task.scored_by.check_classes(batch.shape[1])
                 check_logits(batch, name, len(batch), batch.shape[1])
