@@ -33,7 +33,9 @@ def test_data_that_cannot_be_read_in_a_chosen_order_are_one_job() -> None:
     assert (part.rows, part.work.only) == (100, None)
 
 
-@pytest.mark.parametrize(("change", "settled"), [({}, False), ({"dropped": True}, True), ({"error": ValueError()}, True)])
+@pytest.mark.parametrize(
+    ("change", "settled"), [({}, False), ({"dropped": True}, True), ({"error": ValueError()}, True)]
+)
 def test_a_job_is_settled_when_nothing_is_left_to_do(change, settled) -> None:
     (part,) = parts_of(WORK, 4, 8, 1, divisible=True)
     for name, value in change.items():
