@@ -45,7 +45,7 @@ class Rows:
             tuple of tensors with the same first dimension, and labels may be a list); or a `DataLoader` that repeats
             itself.
         batch_size: samples loaded together from a dataset; a DataLoader keeps its own.
-        workers: processes that load a dataset; 0 loads in this one.
+        loaders: processes that load a dataset; 0 loads in this one.
         what: how error messages call this data.
         limit: use at most so many samples, see `radin.tasks.limit`.
         pinned: whether batches of a dataset lie in pinned memory, from which they reach a CUDA device faster.
@@ -59,7 +59,7 @@ class Rows:
         data: Any,
         *,
         batch_size: int,
-        workers: int = 0,
+        loaders: int = 0,
         what: str = "data",
         limit: int | None = None,
         pinned: bool = False,
@@ -69,7 +69,7 @@ class Rows:
         self._given = data
         data = data if limit is None else limited(data, limit, what)
         self._source = data
-        self._loading = {"batch_size": batch_size, "num_workers": workers, "pin_memory": pinned}
+        self._loading = {"batch_size": batch_size, "num_workers": loaders, "pin_memory": pinned}
         self._read = _batch_reader(data, self._loading, what)
         self._first_samples: dict[tuple[int, ...], str] = {}
 
