@@ -67,6 +67,10 @@ class DataError(RadinError, ValueError):
     """The data of a task, or logits made from them, are unusable: empty, shuffled, not finite, labels out of range."""
 
 
+class NonFiniteError(DataError):
+    """Logits are NaN or infinite: the network has diverged, or overflows."""
+
+
 class TaskError(RadinError, RuntimeError):
     """A task's own code raised an error, or returned a value that radin cannot use."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from operator import attrgetter
 from pathlib import Path
@@ -12,26 +12,27 @@ from typing import Any
 from radin.common.files import write_json
 from radin.common.progress import SILENT, Progress
 from radin.errors import InputError
-from radin.evaluation.calibration import calibrated, dispersions, gap_of
-from radin.evaluation.keys import verification_scope
+from radin.evaluation.baselines import foreseen
 from radin.evaluation.race_default import RACE
 from radin.evaluation.racing import RaceSettings
-from radin.evaluation.settings import check_settings
+from radin.evaluation.settings import check_baselines, check_settings
 from radin.evaluation.stages import race_settings
+from radin.evaluation.verification import verify_best, without
 from radin.evaluation.verifier import Verifier
 from radin.evaluation.workers import Workers
 from radin.recipe import Recipe
+from radin.report.baseline import Baseline, assess_baseline, tested
+from radin.report.bill import account
 from radin.report.comparison import Comparison, compare, control_value
 from radin.report.diagnosis import findings_of
 from radin.report.findings import search_facts, shortage_findings
-from radin.report.result import SOUP, Result, Spent
+from radin.report.result import SOUP, Result
 from radin.report.verdict import best_ingredient
 from radin.report.verified_soup import VerifiedSoup, assess, ranked
 from radin.scoring.surrogate import Surrogate
 from radin.searching.budget import Budget
 from radin.searching.driver import Shortlist, search
 from radin.searching.plugins import Searcher, SearchFunction
-from radin.searching.problem import Problem, Proposals
 from radin.tasks.task import Task
 from radin.weights.averaging import average, refuse_ingredients
 from radin.weights.pool import Pool
@@ -53,6 +54,7 @@ def make_soup(
     calibrate: bool = True,
     batchnorm: str = "recompute",
     race: bool | RaceSettings = RACE,
+    baselines: Sequence[str] = ("uniform",),
     workers: int | str | Workers | None = None,
     progress: Progress = SILENT,
 ) -> Result:
@@ -90,6 +92,10 @@ def make_soup(
             that can no longer matter, see `radin.evaluation.racing`. True races by the default `RaceSettings`; False
             runs all in full. Dropped ingredients are listed apart, in `Result.dropped`. Pools of fewer than
             `RaceSettings.smallest_pool`, and data that cannot be read in a chosen order, run in full.
+        baselines: what to show beside the winner, of the whole pool, outside B: `uniform`, the soup of everything, one
+            real soup; `greedy`, the greedy soup, and `last-k`, the best of the last k ingredients, up to N - 1 real
+            soups each, and the passes that a race saved. They compete like the ingredients. Soups that were evaluated
+            before cost nothing, and a recipe that a baseline will run takes none of B.
         workers: processes that run the networks side by side: a number, `auto` for one a GPU (or CPU core), or
             `radin.Workers` for a Ray cluster. By default this process runs them. The answer is the same.
         progress: watches the stages.
@@ -112,29 +118,33 @@ def make_soup(
     budget = budget or Budget()
     chosen, soups = check_settings(searcher, options, budget, lam, seed)
     settings: dict[str, Any] = {"lam": float(lam), "seed": int(seed)}  # numpy's numbers are none that JSON can hold
-    learns, rule = calibrate and soups > 1, race_settings(race)
+    learns, rule, shown = calibrate and soups > 1, race_settings(race), check_baselines(baselines, len(pool))
     refuse_ingredients([Path(run_dir) / SOUP], pool.files)
-    with Verifier(
-        pool, task, run_dir, batchnorm=batchnorm, race=rule or False, workers=Workers.of(workers), progress=progress
-    ) as verifier:
+    how: dict[str, Any] = {"batchnorm": batchnorm, "workers": Workers.of(workers), "progress": progress}
+    with Verifier(pool, task, run_dir, race=rule or False, **how) as verifier:
         surrogate = Surrogate(verifier.bank, task.metric, settings["lam"])
+        taken = foreseen(shown, pool.names, verifier.names)
+        top = max(SHORTLIST, soups) if learns else soups
         shortlist = search(
             chosen,
             surrogate,
             budget,
             seed=seed,
-            top=max(SHORTLIST, soups) if learns else soups,
+            top=top + len(taken),
             options=options,
             ledger=verifier.ledger,
             scope=verifier.scope,
             progress=progress,
         )
-        found = verify_best(shortlist, verifier, surrogate, budget, learns=learns, progress=progress)
-        verified, leaderboard = rank(found, verifier, surrogate)
+        listed = without(shortlist, taken, top)
+        found = verify_best(listed, verifier, surrogate, budget, learns=learns, progress=progress)
+        beside = [assess_baseline(name, verifier, surrogate) for name in shown]
+        verified, leaderboard = rank(found, beside, verifier, surrogate)
         tests, control = compare_on_all(leaderboard, verifier)
-        findings = findings_of(verifier, verified, search_facts(shortlist))
+        beside = [replace(one, tests=tested(one, verifier)) for one in beside]
+        findings = findings_of(verifier, verified or soups_of(beside), search_facts(shortlist))
         settings |= {"searcher": chosen.name, "options": dict(shortlist.options), "calibrate": calibrate}
-        settings |= {"race": asdict(rule)} if rule else {}
+        settings |= {"baselines": list(shown)} | ({"race": asdict(rule)} if rule else {})
         winner = describe(leaderboard[0], verifier, settings | asdict(budget))
         soup = write_soup(leaderboard[0], verifier, batchnorm)
         result = Result(
@@ -152,54 +162,27 @@ def make_soup(
             earlier=verifier.folder.earlier_winners(winner),
             ingredients=pool.files,
             dropped=verifier.dropped,
-            findings=(*findings, *shortage_findings(shortlist, found, soups, len(verifier.names))),
+            baselines=beside,
+            findings=(*findings, *shortage_findings(shortlist, found, soups, len(verifier.names), len(taken))),
         )
         record(result, winner, verifier, shortlist)
     return result
 
 
-def verify_best(
-    shortlist: Shortlist, verifier: Verifier, surrogate: Surrogate, budget: Budget, *, learns: bool, progress: Progress
-) -> Shortlist:
-    """Verifies recipes of a shortlist until the budget's soups, or the time that the search has left, are spent.
-
-    Arguments:
-        shortlist: found by the search on the surrogate.
-        verifier: charged with the soups, in its ledger.
-        surrogate: ranked the shortlist.
-        budget: of the whole run.
-        learns: whether each soup has a say in which one is next; else the best are verified in order.
-        progress: watches the soups.
-    """
-    verification = corrected(shortlist, verifier, surrogate) if learns else in_order(shortlist)
-    listed = [candidate.recipe.dumps() for candidate in shortlist]
-    scope = verification_scope(verifier.scope, listed, surrogate.lam if learns else None)
-    recorded: dict[str, Any] = {"ledger": verifier.ledger, "scope": scope, "progress": progress}
-    return search(verification, verifier, _left(budget, shortlist), top=budget.soups or len(shortlist), **recorded)
-
-
-def in_order(shortlist: Shortlist) -> SearchFunction:
-    """A searcher that proposes the recipes of a shortlist one by one, best first."""
-
-    def verification(problem: Problem) -> Proposals:
-        """The shortlist of another search."""
-        for candidate in shortlist:
-            yield candidate.recipe.row[None]
-
-    return verification
-
-
-def corrected(shortlist: Shortlist, verifier: Verifier, surrogate: Surrogate) -> SearchFunction:
-    """A searcher that proposes recipes of a shortlist one by one, by what soups so far say of the gap."""
-    return calibrated(shortlist, dispersions(verifier), gap_of(surrogate, verifier.selection_logits))
-
-
-def rank(found: Shortlist, verifier: Verifier, surrogate: Surrogate) -> tuple[list[VerifiedSoup], list[VerifiedSoup]]:
-    """The verified soups in the order of verification, and the leaderboard of these and all ingredients, best first."""
+def rank(
+    found: Shortlist, beside: Sequence[Baseline], verifier: Verifier, surrogate: Surrogate
+) -> tuple[list[VerifiedSoup], list[VerifiedSoup]]:
+    """The verified soups in the order of verification, and the leaderboard of these, baselines and ingredients."""
     tried = assess([one.recipe for one in sorted(found, key=attrgetter("number"))], verifier, surrogate)
     names = verifier.names
     singles = assess([Recipe.subset(names, [i]) for i in range(len(names))], verifier, surrogate)
-    return tried, ranked([*tried, *singles])
+    entries = {one.recipe: one for one in (*soups_of(beside), *singles, *tried)}
+    return tried, ranked(entries.values())
+
+
+def soups_of(beside: Sequence[Baseline]) -> list[VerifiedSoup]:
+    """The soups that are results of baselines; a baseline may also end at a single ingredient, or fail."""
+    return [one.soup for one in beside if one.soup is not None and one.soup.recipe.size > 1]
 
 
 def compare_on_all(leaderboard: list[VerifiedSoup], verifier: Verifier) -> tuple[dict[str, Comparison], float | None]:
@@ -221,33 +204,12 @@ def describe(winner: VerifiedSoup, verifier: Verifier, settings: dict[str, Any])
     return winner.to_json() | about | {"batchnorm": verifier.batchnorm, "settings": settings}
 
 
-def account(verifier: Verifier, shortlist: Shortlist, verified: Shortlist) -> Spent:
-    """The cost of a run, after its last evaluation."""
-    ledger, held_back = verifier.ledger, len(verifier.held_back_rows) * verifier.ledger.count("pass")
-    rows = ledger.rows("pass") + ledger.rows("stage") - held_back  # stages run selecting rows only
-    return Spent(
-        passes=ledger.count("pass"),
-        soups=verified.charged,
-        candidates=shortlist.charged,
-        test_passes=ledger.count("test"),
-        lost=sum(ledger.count(kind, "lost") for kind in ("pass", "stage", "soup", "test", "control")),
-        seconds_passes=ledger.seconds("pass") + ledger.seconds("stage"),
-        seconds_search=shortlist.seconds,
-        seconds_soups=verifier.seconds([candidate.recipe for candidate in verified]),
-        statistics=ledger.count("statistics"),
-        statistics_samples=ledger.rows("statistics"),
-        controls=ledger.count("control"),
-        notes=tuple(verifier.folder.notes),
-        passes_worth=rows / len(verifier.selection_rows),
-        held_back_rows=held_back,
-    )
-
-
 def write_soup(winner: VerifiedSoup, verifier: Verifier, batchnorm: str) -> Path:
     """Writes the winner's weights to the run folder, with the BatchNorm statistics that were recomputed for it."""
     about = {"radin.metric": verifier.task.scored_by.name, "radin.score": repr(winner.value)}
     path, statistics = verifier.folder.path / SOUP, verifier.recomputed(winner.recipe)
-    average(verifier.pool, winner.recipe, path, batchnorm=batchnorm, metadata=about, replace=statistics)
+    pool = verifier.pool if winner.recipe.names == verifier.names else verifier.whole
+    average(pool, winner.recipe, path, batchnorm=batchnorm, metadata=about, replace=statistics)
     return path
 
 
@@ -260,10 +222,3 @@ def record(result: Result, winner: Mapping[str, Any], verifier: Verifier, shortl
     folder.record_winner(winner)
     folder.last_search = search_facts(shortlist)
     draw_run(result, shortlist, verifier.task.scored_by, folder.path / "score-against-budget.png")
-
-
-def _left(budget: Budget, shortlist: Shortlist) -> Budget:
-    """The budget that the search has left for verification; at least a moment, so that verification can say so."""
-    if budget.seconds is None:
-        return budget
-    return replace(budget, seconds=max(budget.seconds - shortlist.seconds, 1e-9))

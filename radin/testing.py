@@ -267,6 +267,5 @@ def _seeded_globals(seed: int) -> Iterator[None]:
 
 def _plain(state: Any) -> Any:
     """A random state in a form that `==` compares, with arrays and tensors as bytes."""
-    if isinstance(state, tuple):
-        return [_plain(part) for part in state]
-    return np.asarray(state).tobytes() if hasattr(state, "shape") else state
+    parts = state if isinstance(state, tuple) else (state,)
+    return [np.asarray(part).tobytes() if hasattr(part, "shape") else part for part in parts]

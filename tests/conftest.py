@@ -4,11 +4,16 @@ from jaxtyping import install_import_hook
 
 install_import_hook(["radin", "radin_plugins"], "beartype.beartype")
 
+import gc  # noqa: E402 -- the hook has to come first
+import os  # noqa: E402 -- the hook has to come first
+from collections.abc import Iterator  # noqa: E402 -- the hook has to come first
 from pathlib import Path  # noqa: E402 -- the hook has to come first
 
 import pytest  # noqa: E402 -- the hook has to come first
 import torch  # noqa: E402 -- the hook has to come first
 from hypothesis import settings  # noqa: E402 -- the hook has to come first
+
+from benchmarks.faults.nursery import Nursery  # noqa: E402 -- the hook has to come first
 
 torch.set_num_threads(1)  # the networks are tiny, and tests run side by side
 settings.register_profile("untimed", deadline=None)  # how long an example takes is the machine's affair
@@ -18,12 +23,27 @@ settings.load_profile("untimed")
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
 
+def pytest_collection_finish() -> None:
+    """Spares every collection of garbage the million objects that stay: what was imported, and the tests."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Five small fine-tuned checkpoints; see `small.py`."""
     from helpers.small import make_pool
 
     return make_pool(tmp_path_factory.mktemp("pool"))
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """A warm process that starts others: they need not import all of radin and PyTorch anew."""
+    if not hasattr(os, "fork"):
+        pytest.skip("this system does not fork processes")
+    with Nursery() as warm:
+        yield warm
 
 
 @pytest.fixture(params=DEVICES)

@@ -21,6 +21,16 @@ from radin.searching.problem import Problem, Proposals
 PROOF = 4
 
 
+#: Rows that select and rows that are held back, of the task of `helpers.small`.
+SELECTING, HELD = (len(rows) for rows in task().split)
+
+
+def compared(result: radin.Result) -> int:
+    """Networks that are run on held-back rows: the winner, the best ingredient and the uniform soup."""
+    shown = [one.soup.recipe for one in result.baselines if one.soup is not None]
+    return len({result.best.recipe, result.best_ingredient.recipe, *shown})
+
+
 @pytest.fixture
 def pool(checkpoints: list[Path]) -> radin.Pool:
     return radin.Pool(checkpoints)
@@ -69,10 +79,12 @@ def test_the_ledger_counts_what_was_run(pool: radin.Pool, tmp_path: Path) -> Non
     one = task(forward=forward, batch_size=SAMPLES)
     settings = {"searcher": "monte-carlo", "budget": radin.Budget(soups=3, candidates=20), "run_dir": tmp_path / "run"}
     result = radin.make_soup(pool, one, **settings)
-    assert batches == [SAMPLES] * (PROOF + 5 + 3)
+    # Five passes, three soups and a baseline on the selecting rows; what is compared on the others, after the choice.
+    expected = [SAMPLES] * PROOF + [SELECTING] * (5 + 3 + 1) + [HELD] * compared(result)
+    assert batches == expected
     assert (result.spent.passes, result.spent.soups, result.spent.candidates) == (5, 3, 20)
     again = radin.make_soup(pool, one, **settings)
-    assert batches == [SAMPLES] * (PROOF + 5 + 3 + 1)  # the first batch of one ingredient, to see that nothing changed
+    assert batches[:-1] == expected  # and the first batch of one ingredient, to see that nothing changed
     assert [entry.to_json() for entry in again.leaderboard] == [entry.to_json() for entry in result.leaderboard]
     with radin.Ledger(tmp_path / "run" / "ledger.db") as ledger:
         assert (ledger.count("pass"), ledger.count("soup"), ledger.count("pass", "lost")) == (5, 3, 0)
@@ -82,7 +94,7 @@ def test_the_ledger_counts_what_was_run(pool: radin.Pool, tmp_path: Path) -> Non
 def test_with_budget_for_everything_the_best_subset_wins(pool: radin.Pool, tmp_path: Path) -> None:
     budget = radin.Budget(soups=26, candidates=2000)
     result = radin.make_soup(pool, task(), searcher="monte-carlo", budget=budget, run_dir=tmp_path / "run")
-    assert result.spent.soups == 26  # all subsets of two or more
+    assert result.spent.soups == 25  # all subsets of two or more but the uniform one, which is the baseline
     with radin.Verifier(pool, task(), tmp_path / "run") as verifier:
         scores = [
             verifier.score(radin.Recipe.subset(pool.names, list(members)))
@@ -203,7 +215,7 @@ def test_a_larger_b_goes_on_from_a_smaller_one(pool: radin.Pool, tmp_path: Path)
 def test_the_run_folder_holds_what_it_should(pool: radin.Pool, tmp_path: Path) -> None:
     result = radin.make_soup(pool, task(), run_dir=tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
-    folders, pictures = {"logits", "soups", "grams"}, {"score-against-budget.png"}
+    folders, pictures = {"logits", "soups", "grams", "partial"}, {"score-against-budget.png"}
     assert names == {"ledger.db", "soup.safetensors", "leaderboard.json"} | folders | pictures
     written = json.loads((tmp_path / "leaderboard.json").read_text())
     assert written == json.loads(json.dumps(result.to_json()))
@@ -215,7 +227,7 @@ def test_a_searcher_of_ones_own_needs_no_plugin(pool: radin.Pool, tmp_path: Path
         """All ingredients at once."""
         yield np.ones((1, problem.n), dtype=bool)
 
-    result = radin.make_soup(pool, task(), searcher=everything, run_dir=tmp_path)
+    result = radin.make_soup(pool, task(), searcher=everything, run_dir=tmp_path, baselines=())
     assert [soup.recipe.size for soup in result.verified] == [5]
 
 
@@ -289,16 +301,17 @@ def test_what_was_evaluated_survives_an_error(pool: radin.Pool, tmp_path: Path) 
         radin.make_soup(pool, one, run_dir=tmp_path)
     result = radin.make_soup(pool, one, run_dir=tmp_path)
     assert (result.spent.passes, result.spent.soups, result.spent.lost) == (5, 4, 1)
-    assert len(calls) == PROOF + 7 + 1 + 3  # the five passes and the first soup were not repeated
+    # The five passes and the first soup were not repeated; the baseline and held-back rows come after the soups.
+    assert len(calls) == PROOF + 7 + 1 + 3 + 1 + compared(result)
 
 
 def test_the_plan_comes_true(pool: radin.Pool, tmp_path: Path) -> None:
     one = task(test=clouds(40, 3))
-    planned = radin.plan(pool, one, budget=radin.Budget(soups=2), run_dir=tmp_path / "run")
+    planned = radin.plan(pool, one, budget=radin.Budget(soups=2), run_dir=tmp_path / "run", baselines=())
     assert planned.seconds > 0
     assert not (tmp_path / "run").exists()
     assert (planned.passes, planned.soups, planned.samples, planned.test_passes) == (5, 2, SAMPLES, 2)
-    radin.make_soup(pool, one, budget=radin.Budget(soups=2), run_dir=tmp_path / "run")
+    radin.make_soup(pool, one, budget=radin.Budget(soups=2), run_dir=tmp_path / "run", baselines=())
     files = [file for file in (tmp_path / "run").glob("*/*.npy") if file.stem != "labels"]
     written = sum(np.load(file).nbytes for file in files) + pool.nbytes
     assert planned.disk_bytes == written
@@ -307,6 +320,17 @@ def test_the_plan_comes_true(pool: radin.Pool, tmp_path: Path) -> None:
     with pytest.raises(RunDirError, match="made with other inputs: the data differs"):
         radin.plan(pool, task(samples=200), budget=radin.Budget(soups=2), run_dir=tmp_path / "run")
     assert (tmp_path / "run" / "ledger.db").read_bytes() == before
+
+
+def test_a_plan_counts_baselines_and_what_is_run_after_the_choice(pool: radin.Pool, tmp_path: Path) -> None:
+    planned = radin.plan(pool, task(), run_dir=tmp_path / "run")
+    assert (planned.samples, planned.held_back, planned.baselines, planned.tested) == (SELECTING, HELD, 1, 3)
+    rows = (5 + 4 + 1) * SELECTING + 3 * HELD
+    rest = pool.nbytes + 5**2 * 3 * 8
+    assert planned.disk_bytes - rest == rows * planned.classes * 4
+    planned = radin.plan(pool, task(), run_dir=tmp_path / "run", baselines=("uniform", "greedy", "last-k"))
+    assert (planned.baselines, planned.tested) == (1 + 4 + 4, 5)
+    assert radin.plan(pool, task(test=clouds(9, 3)), run_dir=tmp_path / "run").held_back == 0
 
 
 def test_a_metric_of_ones_own_may_have_any_name(pool: radin.Pool, tmp_path: Path) -> None:
@@ -345,7 +369,7 @@ def test_a_soup_that_is_replaced_is_not_forgotten(pool: radin.Pool, tmp_path: Pa
 
     def make(searcher: object) -> radin.Result:
         return radin.make_soup(
-            pool, task(metric="nll"), searcher=searcher, budget=radin.Budget(soups=1), run_dir=tmp_path
+            pool, task(metric="nll"), searcher=searcher, budget=radin.Budget(soups=1), run_dir=tmp_path, baselines=()
         )
 
     first = make("greedy")

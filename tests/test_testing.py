@@ -1,5 +1,6 @@
 """The contract catches those who break it."""
 
+import gc
 import random
 
 import numpy as np
@@ -65,9 +66,10 @@ def lazy(problem):
 
 
 def overspender(problem):
-    """Evaluates behind the driver's back, for which it has to reach into private state."""
+    """Evaluates behind the driver's back, for which it has to look for the objective in all of memory."""
+    objective = [one for one in gc.get_objects() if type(one) is ToyObjective][-1]
     while True:
-        problem._scorer._objective(problem.random_subsets(50))
+        objective(problem.random_subsets(50))
         yield problem.random_subsets(1)
 
 

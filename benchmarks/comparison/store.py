@@ -64,7 +64,7 @@ class Store:
 
     def ingredient(self, i: int) -> Float32[np.ndarray, "M C"]:
         """Logits of one ingredient on all samples."""
-        return self.verifier.all_rows.read(i, 0, len(self.labels))
+        return self.verifier.logits(radin.Recipe.subset(self.names, [i]))
 
     @cached_property
     def weight_gram(self) -> Gram:

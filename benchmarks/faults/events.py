@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 from collections import Counter
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
@@ -35,10 +36,10 @@ class _Watch:
         self.nth = 0 if stop is None else stop["nth"]
         self.signal = None if stop is None else getattr(signal, stop["signal"])
 
-    def see(self, event: str) -> None:
+    def see(self, event: str, path: str = "") -> None:
         if self.survey is not None:
             self.counts[event] += 1
-        elif event == self.before:
+        elif event == self.before or (path and self.before and fnmatchcase(f"{event} {path}", self.before)):
             self.nth -= 1
             if self.nth == 0 and self.signal is not None:
                 os.kill(os.getpid(), self.signal)
@@ -53,9 +54,9 @@ class _Watch:
 
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event in DISK:
-            self.see(event)
+            self.see(event, str(arguments[event == "os.rename"]))  # the new name
         elif event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR):
-            self.see("open for writing")
+            self.see("open for writing", str(arguments[0]))
 
 
 _watch: list[_Watch] = []
@@ -68,6 +69,8 @@ def arm(stop: dict[str, Any] | None, survey: Path | None) -> None:
     watch = _Watch(f"{_root()}{os.sep}", stop, survey)
     _watch.append(watch)
     sys.addaudithook(watch.audit)
+    if survey is None and stop is not None and ":" not in stop["before"]:
+        return  # no line is waited for, and watching lines takes time
     threading.settrace(watch.call)
     sys.settrace(watch.call)
 

@@ -30,7 +30,8 @@ class Stop:
     Attributes:
         signal: its name, such as `SIGKILL`.
         after: seconds after the start; or
-        before: the event before which it is sent, see `benchmarks.faults.events`, and
+        before: the event before which it is sent, see `benchmarks.faults.events`; one of the disk may go on with a
+            pattern for the path, as in `os.rename */soup.safetensors`; and
         nth: at which of its occurrences, counted from 1.
     """
 

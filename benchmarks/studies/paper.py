@@ -37,7 +37,8 @@ from radin.common.bars import Bars
 from radin.common.files import digest_of
 from radin.common.progress import SILENT
 from radin.errors import MissingFileError, RadinError
-from radin.procedure import SHORTLIST, verify_best
+from radin.evaluation.verification import verify_best
+from radin.procedure import SHORTLIST
 from radin.report.verified_soup import assess, ranked
 from radin.tasks.load import load_task
 

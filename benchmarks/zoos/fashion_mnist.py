@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import struct
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,10 @@ SWEEP = Sweep(
 )
 
 
+#: Training images of the smaller pools; the rest would only make the build longer.
+TRAINING_IMAGES = 20_000
+
+
 def read_idx(path: Path, dimensions: int) -> np.ndarray:
     """Reads a gzipped idx file of unsigned bytes: magic 0x0000 08 DD, DD sizes of 4 bytes big-endian, the bytes.
 
@@ -173,6 +178,54 @@ def evaluation_images(data: Path, selection: int, test: int) -> tuple[Images, Im
     """The first of the images that select, and of the official test images."""
     _, held = split(read_images(data, "train"))
     return held.part(np.arange(selection)), read_images(data, "t10k").part(np.arange(test))
+
+
+@dataclass(frozen=True)
+class SmallPool:
+    """A pool of fine-tunings on the first training images, whose task takes the first of the others.
+
+    Its methods are the functions `build` and `task` of a pool's module.
+
+    Attributes:
+        sweep: what is trained.
+        n: fine-tunings.
+        test: how many of the official test images report.
+    """
+
+    sweep: Sweep
+    n: int
+    test: int = 10_000
+
+    def build(
+        self,
+        out: Path,
+        n: int | None = None,
+        *,
+        data: Path = DATA,
+        sweep: Sweep | None = None,
+        seed: int = 0,
+        jobs: int = 2,
+        progress: Progress = SILENT,
+    ) -> list[Path]:
+        """Trains the pool, or the missing part of it; the arguments are those of *fashion-mnist*."""
+        training = training_images(data, TRAINING_IMAGES)
+        return train_pool(
+            sweep or self.sweep, out, training, self.n if n is None else n, seed=seed, jobs=jobs, progress=progress
+        )
+
+    def task(
+        self, metric: str = "accuracy", data: str | Path = DATA, selection: int = 5_000, test: int | None = None
+    ) -> Task:
+        """The task of the pool: held-out training images select, the first official test images report.
+
+        Arguments:
+            metric: what is selected for.
+            data: the folder of the four files.
+            selection: how many images select.
+            test: how many report; by default as many as the pool says.
+        """
+        selecting, reporting = evaluation_images(Path(data), selection, self.test if test is None else test)
+        return Task(self.sweep.build_network, selecting.tensors(), metric=metric, test=reporting.tensors())
 
 
 def build(

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from torch import nn
 
-from benchmarks.zoos import fashion_mnist
-from benchmarks.zoos.fashion_mnist import CLASSES, DATA, NAMES
-from radin.common.progress import SILENT, Progress
-from radin.demo.sweep import Ranges, Sweep, train_pool
+from benchmarks.zoos.fashion_mnist import CLASSES, NAMES, SmallPool
+from radin.demo.sweep import Ranges, Sweep
 from radin.demo.training import Settings
-from radin.tasks import Task
-
-#: Training images; the rest would only make the build longer.
-TRAINING_IMAGES = 20_000
 
 
 def network(width: int = 64) -> nn.Module:
@@ -49,29 +41,5 @@ SWEEP = Sweep(
 )
 
 
-def build(
-    out: Path,
-    n: int = 120,
-    *,
-    data: Path = DATA,
-    sweep: Sweep = SWEEP,
-    seed: int = 0,
-    jobs: int = 2,
-    progress: Progress = SILENT,
-) -> list[Path]:
-    """Trains the pool, or what is missing of it; the arguments are those of *fashion-mnist*."""
-    training = fashion_mnist.training_images(data, TRAINING_IMAGES)
-    return train_pool(sweep, out, training, n, seed=seed, jobs=jobs, progress=progress)
-
-
-def task(metric: str = "accuracy", data: str | Path = DATA, selection: int = 5_000, test: int = 10_000) -> Task:
-    """The task of the pool: held-out training images select, the official test images report.
-
-    Arguments:
-        metric: what is selected for.
-        data: the folder of the four files.
-        selection: how many images select.
-        test: how many report.
-    """
-    selecting, reporting = fashion_mnist.evaluation_images(Path(data), selection, test)
-    return Task(network, selecting.tensors(), metric=metric, test=reporting.tensors())
+_POOL = SmallPool(SWEEP, n=120)
+build, task = _POOL.build, _POOL.task

@@ -39,7 +39,7 @@ def survey(name: str, pool: radin.Pool, task: radin.Task, start: Path, run: Path
         found = greedy[0].recipe if greedy and greedy[0].score > verifier.solo.max() else best
         cells = [_start(verifier, task, start), _cell(verifier, [worst]), _cell(verifier, singles)]
         cells += [_cell(verifier, [one]) for one in (best, everything, found)]
-    result = radin.make_soup(pool, task, run_dir=run)
+    result = radin.make_soup(pool, task, run_dir=run, baselines=())
     with radin.Verifier(pool, task, run) as verifier:
         cells.append(_cell(verifier, [result.best.recipe]))
     return [name, str(len(pool)), *cells]

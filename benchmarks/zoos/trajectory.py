@@ -17,10 +17,6 @@ from radin.common.progress import SILENT, Progress
 from radin.demo.sweep import Ranges, Sweep, is_finished, publish, untouched_torch_state
 from radin.demo.training import Settings, call
 from radin.errors import InputError
-from radin.tasks import Task
-
-#: Training images; the rest would only make the build longer.
-TRAINING_IMAGES = 20_000
 
 
 def network() -> nn.Module:
@@ -92,7 +88,7 @@ def build(
         InputError: `n` below 1, or more checkpoints than steps.
         StorageError: a checkpoint could not be written.
     """
-    images, settings = fashion_mnist.training_images(data, TRAINING_IMAGES), sweep.pretraining
+    images, settings = fashion_mnist.training_images(data, fashion_mnist.TRAINING_IMAGES), sweep.pretraining
     if settings is None:
         raise InputError("expected a sweep with a pretraining, which is the run; got none")
     seen = max(1, round(settings.part * len(images.labels)))
@@ -119,14 +115,4 @@ def build(
     return paths
 
 
-def task(metric: str = "accuracy", data: str | Path = DATA, selection: int = 5_000, test: int = 10_000) -> Task:
-    """The task of the pool: held-out training images select, the official test images report.
-
-    Arguments:
-        metric: what is selected for.
-        data: the folder of the four files.
-        selection: how many images select.
-        test: how many report.
-    """
-    selecting, reporting = fashion_mnist.evaluation_images(Path(data), selection, test)
-    return Task(network, selecting.tensors(), metric=metric, test=reporting.tensors())
+task = fashion_mnist.SmallPool(SWEEP, n=30).task

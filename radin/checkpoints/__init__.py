@@ -14,6 +14,7 @@ from radin.checkpoints.named import NetworkCheckpoint as NetworkCheckpoint
 from radin.checkpoints.pickled import PickledCheckpoint
 from radin.checkpoints.safetensors import SafetensorsCheckpoint
 from radin.checkpoints.sharded import INDEX, ShardedCheckpoint, read_index, refuse_shard
+from radin.common.natural_order import natural
 from radin.common.wording import shown
 from radin.errors import CheckpointError, MissingFileError
 
@@ -90,12 +91,6 @@ def checkpoints_in(folder: Path) -> list[Path]:
 def is_sidecar(path: Path) -> bool:
     """Whether a file is hidden, or one of those that trainers leave beside the weights."""
     return path.name.startswith(".") or SIDECAR.match(path.name) is not None
-
-
-def natural(path: Path) -> list[tuple[int, int, str]]:
-    """A key that sorts paths as people do: `checkpoint-2` before `checkpoint-10`."""
-    parts = re.split(r"([0-9]{1,18})", str(path))
-    return [(0, int(part), "") if i % 2 else (1, 0, part) for i, part in enumerate(parts)]
 
 
 def stem_of(path: Path) -> str:

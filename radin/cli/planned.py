@@ -22,9 +22,15 @@ def show_plan(planned: Plan) -> None:
         ["ingredient passes", _passes(planned) + (f" ({stored} are stored already)" if stored else "")],
         *([["race", planned.race]] if planned.race else []),
         ["real soups", f"at most {planned.soups}"],
+        *([["baselines", f"{counted(planned.baselines, 'soup')} at most"]] if planned.baselines else []),
         ["samples a pass", f"{planned.samples:,}"],
         ["classes", _counted(planned.classes, planned.class_names)],
         ["test passes", _test_passes(planned)],
+        *(
+            [["held-back samples", f"{planned.held_back:,}, run for {planned.tested} networks"]]
+            if planned.held_back
+            else []
+        ),
         ["passes with BatchNorm recomputed", f"{planned.controls or 'none'}"],
         ["device", f"{planned.device}, batches of {planned.batch_size}"],
         ["memory", f"about {size(planned.memory_bytes)} at the peak"],
@@ -48,12 +54,11 @@ def _passes(planned: Plan) -> str:
 
 def _test_passes(planned: Plan) -> str:
     """Passes over test sets, with their samples, in words."""
-    from radin.evaluation.planning import TESTED
-
-    sets, samples = planned.test_passes // TESTED, counted(planned.test_samples, "sample")
+    tested = planned.tested
+    sets, samples = planned.test_passes // tested, counted(planned.test_samples, "sample")
     if sets < 2:
-        return f"{TESTED} of {samples} each" if sets else "none"
-    return f"{TESTED} over each of {sets} test sets, which hold {samples} together"
+        return f"{tested} of {samples} each" if sets else "none"
+    return f"{tested} over each of {sets} test sets, which hold {samples} together"
 
 
 def _counted(count: int, names: Sequence[str]) -> str:

@@ -18,6 +18,8 @@ from radin.cli.console import (
     searcher_options,
     task_from,
     task_options,
+    worker_options,
+    workers_from,
 )
 from radin.cli.planned import show_plan
 from radin.cli.screen import print_table, show_warnings
@@ -64,11 +66,20 @@ SHOWN = 10
     show_default=True,
     help="Run checkpoints in stages, and drop early those that can no longer matter, or run all in full.",
 )
+@click.option(
+    "--baselines",
+    default="uniform",
+    show_default=True,
+    metavar="NAMES",
+    help="Soups to show beside the winner, outside B, with commas between: uniform (one soup of everything), greedy, "
+    "last-k (up to N - 1 soups each), or none.",
+)
 @click.option("-o", "--output", "target", metavar="FILE", help="Write the soup to this .safetensors file, too.")
 @click.option(
     "--plan", "only_plan", is_flag=True, help="Print passes, memory, disk and time that the run will take, and stop."
 )
 @click.option("--logits-only", is_flag=True, help="Run every checkpoint, store its logits for `radin rank`, and stop.")
+@worker_options
 @json_option
 def command(
     checkpoints: tuple[str, ...],
@@ -88,10 +99,14 @@ def command(
     batchnorm: Any,
     calibrate: bool,
     race: bool,
+    baselines: str,
     run_dir: str,
     target: str | None,
     only_plan: bool,
     logits_only: bool,
+    workers: str | None,
+    address: str | None,
+    threads: int | None,
     as_json: bool,
     **changes: Any,
 ) -> None:
@@ -101,7 +116,7 @@ def command(
     soups are built and evaluated. The best of them, or the best checkpoint, is written to the run folder. After an
     interruption the same command continues.
     """
-    from radin.evaluation.settings import check_run_dir, check_settings
+    from radin.evaluation.settings import check_baselines, check_run_dir, check_settings
     from radin.report.result import check_soup_file
     from radin.searching.budget import Budget
     from radin.tasks.adapters import parse_task
@@ -117,6 +132,7 @@ def command(
     budget = Budget(candidates=candidates, soups=soups, seconds=seconds)
     options = pairs(parameters, "-p")
     check_settings(searcher, options, budget, lam, seed)
+    shown = check_baselines([] if baselines == "none" else [name.strip() for name in baselines.split(",")])
     parse_task(spec)
     if not only_plan:
         check_run_dir(run_dir)
@@ -131,19 +147,22 @@ def command(
     from radin.evaluation.planning import plan
     from radin.procedure import make_soup
 
+    crew = workers_from(workers, address, threads)
     task = task_from(spec, arguments, split, changes)
     if only_plan:
         with Bars() as bars:
-            planned = plan(pool, task, budget=budget, run_dir=run_dir, batchnorm=batchnorm, race=race, progress=bars)
+            cost: dict[str, Any] = {"budget": budget, "batchnorm": batchnorm, "race": race, "baselines": shown}
+            planned = plan(pool, task, run_dir=run_dir, **cost, progress=bars)
         print_json(planned.to_json()) if as_json else show_plan(planned)
     elif logits_only:
         with Bars() as bars:
-            collected = collect_logits(pool, task, run_dir=run_dir, progress=bars)
+            collected = collect_logits(pool, task, run_dir=run_dir, workers=crew, progress=bars)
         print_json(collected.to_json()) if as_json else show_collected(collected)
     else:
         with Bars() as bars:
             how: dict[str, Any] = {"searcher": searcher, "options": options, "budget": budget, "lam": lam, "seed": seed}
             how |= {"calibrate": calibrate, "batchnorm": batchnorm, "race": race, "run_dir": run_dir, "progress": bars}
+            how |= {"baselines": shown, "workers": crew}
             result = make_soup(pool, task, **how)
         deliver(result, target, as_json)
 
@@ -183,18 +202,46 @@ def show_result(result: Result, target: str | None = None) -> None:
     click.echo(result.verdict)
     if gap := result.surrogate_gap:
         click.echo(gap)
+    show_baselines(result)
     show_dropped(result)
     show_warnings(result.findings, command)
     remarks = show_tests(result) if len(result.tests) > 1 else show_report(result.report)
     for remark in dict.fromkeys([*remarks, *result.spent.notes]):
         click.echo(f"Note: {remark}.")
-    if result.dropped:
+    if len(result.leaderboard) > 1:
         click.echo(_rows_spent(result))
     click.echo(_spent(result))
     if result.earlier:
         click.echo(_replaced(result.earlier[-1]))
     click.echo(f"Soup: {target or result.run_dir / 'soup.safetensors'}")
     click.echo(f"Leaderboard and picture: {Path(result.run_dir) / 'leaderboard.json'}, score-against-budget.png")
+
+
+def show_baselines(result: Result) -> None:
+    """Prints the soups that a user asks for first beside the winner and the best ingredient, if there are any."""
+    if not result.baselines:
+        return
+    tests = {name: one for name, one in _tests(result).items() if one.data != "selection"}
+    rows = []
+    for title, entry in (("winner", result.best), ("best ingredient", result.best_ingredient)):
+        values = [one.winner if entry is result.best else one.best_ingredient for one in tests.values()]
+        rows.append([title, f"{entry.value:.4f}", *map(str, values), "", str(entry.recipe.size)])
+    for baseline in result.baselines:
+        known = [str(baseline.tests[name]) if name in baseline.tests else "" for name in tests]
+        soup = baseline.soup
+        value, size = ("none", "") if soup is None else (f"{soup.value:.4f}", str(soup.recipe.size))
+        rows.append([baseline.name, value, *known, str(baseline.soups), size])
+    columns = ["", result.metric, *(one.where.removeprefix("the ") for one in tests.values()), "real soups", "size"]
+    print_table("baselines beside the winner", columns, rows, numbers=range(1, len(columns)))
+    for baseline in result.baselines:
+        if baseline.soup is None:
+            click.echo(f"{baseline.name} has no score: {baseline.failure}")
+        elif baseline.name != "uniform":
+            click.echo(f"{baseline.name}: {baseline.soup.recipe}")
+
+
+def _tests(result: Result) -> Mapping[str, Comparison]:
+    return result.tests or {"held-back": result.report}
 
 
 def show_dropped(result: Result) -> None:
@@ -206,35 +253,43 @@ def show_dropped(result: Result) -> None:
 
 def _rows_spent(result: Result) -> str:
     """The bill in passes' worth of rows, beside that of the greedy soup, in words."""
-    spent = result.spent
     n = len(result.dropped) + sum(entry.recipe.size == 1 for entry in result.leaderboard)
+    ran = f"{n - len(result.dropped)} ran in full" if result.dropped else "all ran in full"
     return (
-        f"Spent: {spent.passes_worth:.1f} passes' worth of rows for {counted(n, 'ingredient')} "
-        f"({n - len(result.dropped)} ran in full), {counted(len(result.verified), 'soup')}; "
-        f"the greedy soup would have taken {2 * n - 1}."
+        f"Spent: {result.spent.passes_worth:.1f} passes' worth of rows for {counted(n, 'ingredient')} ({ran}), "
+        f"{counted(len(result.verified), 'soup')}; the greedy soup would have taken {2 * n - 1}."
     )
 
 
 def _spent(result: Result) -> str:
     """The cost of the result, and of all results in its folder, in words."""
     spent = result.spent
-    folder = [
-        f"{counted(spent.passes, 'ingredient pass', 'ingredient passes')} ({duration(spent.seconds_passes)})",
-    ]
-    if spent.test_passes:
-        sets = "test sets" if len(result.tests) > 1 else "the test set"
-        folder.append(f"{counted(spent.test_passes, 'pass', 'passes')} over {sets}")
-    if spent.statistics:
-        times, samples = counted(spent.statistics, "time"), counted(spent.statistics_samples, "sample")
-        folder.append(f"BatchNorm statistics {times} on {samples} in all")
-    if spent.controls:
-        folder.append(f"{counted(spent.controls, 'pass', 'passes')} of ingredients with recomputed ones")
+    passes = f"{counted(spent.passes, 'ingredient pass', 'ingredient passes')} ({duration(spent.seconds_passes)})"
+    folder = [passes, *_beside(result)]
     if spent.lost:
         folder.append(f"{counted(spent.lost, 'evaluation')} lost to interruptions or damage")
     return (
         f"Spent on this result: {counted(spent.candidates, 'candidate')} ({duration(spent.seconds_search)}), "
         f"{counted(spent.soups, 'real soup')} ({duration(spent.seconds_soups)}); in this folder: {', '.join(folder)}."
     )
+
+
+def _beside(result: Result) -> list[str]:
+    """What was run beside ingredients and soups: for baselines, and after the choice, in words."""
+    spent, found = result.spent, []
+    if spent.baselines:
+        found.append(f"{counted(spent.baselines, 'pass', 'passes')} for baselines alone")
+    if spent.held_back_rows:
+        found.append(f"{counted(spent.held_back_rows, 'held-back row')} of networks that were compared")
+    if spent.test_passes:
+        sets = "test sets" if len(result.tests) > 1 else "the test set"
+        found.append(f"{counted(spent.test_passes, 'pass', 'passes')} over {sets}")
+    if spent.statistics:
+        times, samples = counted(spent.statistics, "time"), counted(spent.statistics_samples, "sample")
+        found.append(f"BatchNorm statistics {times} on {samples} in all")
+    if spent.controls:
+        found.append(f"{counted(spent.controls, 'pass', 'passes')} of ingredients with recomputed ones")
+    return found
 
 
 def _replaced(earlier: Mapping[str, Any]) -> str:

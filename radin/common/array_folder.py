@@ -67,6 +67,10 @@ class ArrayFolder:
         """The index of all entries whose files are there, by name, oldest first."""
         return {name: entry for name, entry in self._index.items() if any(file.exists() for file in self._files(name))}
 
+    def about(self, name: str) -> dict[str, Any] | None:
+        """The index of the entry of this name; None if there is none."""
+        return self._index.get(name)
+
     def get(self, name: str, key: str) -> np.ndarray | None:
         """The array stored under a name, read-only; None unless it was stored for this key and is complete."""
         found: np.ndarray | None = self._open(name, key, ".npy", self._read_array)

@@ -60,7 +60,8 @@ def compare(
     """
     rows = _baselines(pool, task, run_dir, seed, progress)
     for most in soups:
-        result = make_soup(pool, task, budget=Budget(soups=most), seed=seed, run_dir=run_dir, progress=progress)
+        how: dict[str, Any] = {"budget": Budget(soups=most), "seed": seed, "run_dir": run_dir, "baselines": ()}
+        result = make_soup(pool, task, **how, progress=progress)
         size, spent = result.best.recipe.size, result.spent.soups
         rows.append(Row(f"RADIN, B = {most}", result.best.value, result.report.winner.value, spent, size))
     return rows

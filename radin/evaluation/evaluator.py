@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ import torch
 from jaxtyping import Float32, Int64
 
 from radin.common.progress import SILENT, Advance, Progress
+from radin.errors import NonFiniteError
 from radin.evaluation.batch_size import BatchSize
 from radin.evaluation.batchnorm import (
     check_sizes,
@@ -26,9 +26,10 @@ from radin.evaluation.executor import Batches, Executor, InProcess, Pass, Starte
 from radin.evaluation.fingerprints import fingerprints_of, survey_data
 from radin.evaluation.inputs import Inputs, task_inputs
 from radin.evaluation.keys import Keys
-from radin.evaluation.known_rows import KnownRows, Part, PartialLogits
+from radin.evaluation.known_rows import Batch, KnownRows, Part
 from radin.evaluation.loading import Networks
 from radin.evaluation.run_folder import RunFolder
+from radin.evaluation.stored_logits import StoredLogits
 from radin.evaluation.unchanged import check_unchanged
 from radin.evaluation.workers import Workers
 from radin.recipe import Recipe
@@ -41,6 +42,9 @@ from radin.weights.pool import Pool
 
 if TYPE_CHECKING:
     from radin.evaluation.on_ray.jobs import Job
+
+#: What one and the same evaluation may have been charged as.
+_ONE_PASS: tuple[Kind, ...] = ("pass", "soup", "baseline")
 
 
 class Evaluator:
@@ -137,18 +141,18 @@ class Evaluator:
         return self.keys.logits(evaluation, self.batch_size)
 
     def collect(self) -> LogitBank:
-        """The logits of all ingredients on all rows of the task's data; one pass for each that is not on disk.
+        """The logits of all ingredients on the selecting rows; one pass for each that is not on disk.
 
         Raises:
             RunDirError: the folder was made with other inputs.
             DataError: logits that are not finite, labels out of range, classes in another order than the checkpoints',
                 or stored logits that no longer match what the network gives. All passes completed so far are kept.
         """
-        return LogitBank(self.pool.names, self.in_full(self.open()), self.task.rows.labels)
+        return LogitBank(self.pool.names, self.in_full(self.open()), self.task.rows.labels[self.task.split[0]])
 
-    def in_full(self, singles: Sequence[Evaluation]) -> list[Float32[np.ndarray, "M C"]]:
-        """The logits of some ingredients on all rows of the data."""
-        missing = sum(len(self.known(single).missing()) for single in singles)
+    def in_full(self, singles: Sequence[Evaluation]) -> list[Float32[np.ndarray, "m C"]]:
+        """The logits of some ingredients on the selecting rows."""
+        missing = sum(len(self.missing(single)) for single in singles)
         with self.progress.stage("ingredients", missing, "sample") as advance:
             todo = [single for single in singles if not self.is_stored(single)]
             self._run_all([partial(self._begin, single, advance=advance) for single in todo])
@@ -201,7 +205,10 @@ class Evaluator:
 
     def _check_stored(self, single: Evaluation) -> None:
         """Runs the first stored rows of an ingredient again, and compares."""
-        known, whole = self.known(single), self.is_stored(single)
+        known = self.known(single)
+        whole = not len(known.missing())
+        if not whole and not self.task.rows.can_choose:
+            return
         rows = np.arange(known.n_rows) if whole else np.sort(known.parts[-1].rows)
         network = self.fill(single)
         fresh = self.first_batch(None if whole else rows)
@@ -227,110 +234,206 @@ class Evaluator:
         settings = {**self.task.settings, **self.pool.settings}
         self.folder.bind(Inputs(task=task_inputs(self.task), ingredients=ingredients, settings=settings))
 
-    def logits(self, evaluation: Evaluation, *, advance: Advance | None = None) -> Float32[np.ndarray, "M C"]:
-        """Logits of an evaluation, from disk if it was done before, else from a charged forward pass.
+    def logits(
+        self, evaluation: Evaluation, *, advance: Advance | None = None, baseline: bool = False
+    ) -> Float32[np.ndarray, "m C"]:
+        """Logits on the selecting rows, or on a test set, from disk if they are there, else from a charged pass.
 
         Arguments:
             evaluation: what is run.
             advance: told the samples that are done; by default a forward pass is a stage of its own.
+            baseline: charges a pass or a soup as a baseline's, and remembers a failure, so that it is not tried again.
+
+        Raises:
+            NonFiniteError: the logits are not finite.
         """
         key, stored = self.key(evaluation), self._stored(evaluation)
         if stored is not None:
             return stored
-        self._run_all([partial(self._begin, evaluation, advance=advance)])
+        if self.is_stored(evaluation):  # in parts
+            self._write(evaluation, key, None, lambda done: None)
+        else:
+            self._run_all([partial(self._begin, evaluation, advance=advance, baseline=baseline)])
         if self.key(evaluation) != key:  # memory ran out on the way, and statistics are those of smaller batches now
-            return self.logits(evaluation, advance=advance)
+            return self.logits(evaluation, advance=advance, baseline=baseline)
         stored = self._stored(evaluation)
         assert stored is not None  # written just now
         return stored
 
-    def _begin(self, evaluation: Evaluation, charged: ExitStack, advance: Advance | None = None) -> Callable[[], None]:
+    def _begin(
+        self, evaluation: Evaluation, charged: ExitStack, *, advance: Advance | None = None, baseline: bool = False
+    ) -> Callable[[], None]:
         """Charges an evaluation and starts its pass; what is returned waits for the logits and stores them.
 
         Arguments:
             evaluation: what is run; its logits are not on disk.
             charged: closes the charge, as done or as lost.
             advance: told the samples that are done; by default a forward pass is a stage of its own.
+            baseline: see `logits`.
         """
-        self.networks.prove()  # before anything is charged: a network that does not fit costs nothing
-        key, known = self.key(evaluation), self.known(evaluation)
-        charged.enter_context(self._charge(evaluation.kind, key, str(evaluation.recipe), len(known.missing())))
-        if advance is None:
-            stage = self.progress.stage(str(evaluation), len(known.missing()), "sample")
-            advance = charged.enter_context(stage)
-        started = self._start(evaluation, known.missing() if known.parts else None)
-        return partial(self._store, evaluation, key, known, started, advance)
+        kind: Kind = "baseline" if baseline and evaluation.kind in ("pass", "soup") else evaluation.kind
+        key, missing = self.key(evaluation), self.missing(evaluation)
+        charge = self._charged(kind, self._stored_key(evaluation), evaluation, len(missing), baseline, advance)
+        told = charged.enter_context(charge)
+        can_choose = evaluation.test is None and self.task.rows.can_choose
+        only = missing if can_choose and len(missing) < len(self.task.rows) else None
+        return partial(self._write, evaluation, key, self._start(evaluation, kind, only), told)
 
-    def known(self, evaluation: Evaluation) -> KnownRows:
-        """The rows on which logits of an evaluation are on disk: of an ingredient on the data, also a part of them."""
-        n_rows, stored = len(self._rows(evaluation)), self._stored(evaluation)
-        if stored is not None:
-            return KnownRows(n_rows, [Part(np.arange(n_rows), stored)])
-        if evaluation.kind == "pass" and self.task.rows.can_choose:
-            return KnownRows(n_rows, PartialLogits(self.folder.partial).of(self.key(evaluation)))
-        return KnownRows(n_rows)
+    def held_back(self, evaluation: Evaluation, *, baseline: bool = False) -> Float32[np.ndarray, "h C"]:
+        """Logits on the rows that are held back, from disk if they are there, else from a charged pass over these."""
+        kind: Kind = "control" if evaluation.kind == "control" else "held-back"
+        return self.part(evaluation, self.task.split[1], kind, baseline=baseline)
 
-    def beginning(
-        self, single: Evaluation, rows: Int64[np.ndarray, " k"], advance: Advance
+    def part(
+        self,
+        evaluation: Evaluation,
+        rows: Int64[np.ndarray, " k"],
+        kind: Kind,
+        *,
+        advance: Advance | None = None,
+        baseline: bool = False,
     ) -> Float32[np.ndarray, "k C"]:
-        """Logits of an ingredient on some rows of the data; only rows that were not run before are run, and charged.
+        """Logits on some rows of the data; only rows that were not run before are run, and charged.
 
         Arguments:
-            single: its evaluation on the data.
+            evaluation: what is run, on the data.
             rows: places of the rows, in the order in which their logits are wanted.
-            advance: told the samples that are done.
+            kind: what is charged.
+            advance: told the samples that are done; by default they are a stage of their own.
+            baseline: remembers a failure, so that it is not tried again.
+
+        Raises:
+            NonFiniteError: the logits are not finite.
         """
-        return self.beginnings([single], rows, advance)[0]
+        key = self.key(evaluation)
+        if len(self.known(evaluation).missing(rows)):
+            self._run_all([partial(self._begin_part, evaluation, rows, kind, advance=advance, baseline=baseline)])
+            if self.key(evaluation) != key:  # as above
+                return self.part(evaluation, rows, kind, advance=advance, baseline=baseline)
+        return self.known(evaluation).read(rows)
 
     def beginnings(
         self, singles: Sequence[Evaluation], rows: Int64[np.ndarray, " k"], advance: Advance
     ) -> list[Float32[np.ndarray, "k C"]]:
-        """The same for several ingredients."""
+        """Logits of several ingredients on some rows, as a stage of a race needs them."""
         todo = [single for single in singles if len(self.known(single).missing(rows))]
-        self._run_all([partial(self._begin_part, single, rows, advance) for single in todo])
-        return [self.known(single).read(rows) for single in singles]
+        self._run_all([partial(self._begin_part, single, rows, "stage", advance=advance) for single in todo])
+        return [self.part(single, rows, "stage", advance=advance) for single in singles]
 
     def _begin_part(
-        self, single: Evaluation, rows: Int64[np.ndarray, " k"], advance: Advance, charged: ExitStack
+        self,
+        evaluation: Evaluation,
+        rows: Int64[np.ndarray, " k"],
+        kind: Kind,
+        charged: ExitStack,
+        *,
+        advance: Advance | None,
+        baseline: bool = False,
     ) -> Callable[[], None]:
-        """Charges the rows of an ingredient that are missing, and starts their pass; what is returned stores them."""
-        known, key = self.known(single), self.key(single)
-        parts, missing = PartialLogits(self.folder.partial), known.missing(rows)
-        charged.enter_context(self._charge("stage", parts.key(key, rows), str(single.recipe), len(missing)))
-        started = self._start(single, missing, "stage")
+        """Charges the rows of `part` that are missing, and starts their pass; what is returned stores them."""
+        known, key, parts = self.known(evaluation), self.key(evaluation), self._kept.parts
+        missing, name = known.missing(rows), evaluation.stored_as(key)
+        charge = self._charged(kind, parts.key(key, rows), evaluation, len(missing), baseline, advance)
+        told = charged.enter_context(charge)
+        only = missing if self.task.rows.can_choose else None
+        started = self._start(evaluation, kind, only)
 
         def finish() -> None:
-            name = single.stored_as(key)
             fresh = self._batch.halving(
-                name, lambda size: np.concatenate(list(self._checked(started.batches(size), single, missing, advance)))
+                name,
+                lambda size: np.concatenate(
+                    list(self._checked(started.batches(size), name, self.task.rows, only, told))
+                ),
             )
+            fresh = fresh if only is not None else fresh[missing]
             grown = KnownRows(known.n_rows, [*known.parts, Part(missing, fresh)])
             parts.store(name, key, Part(rows, grown.read(rows)))
 
         return finish
 
-    def is_stored(self, evaluation: Evaluation) -> bool:
-        """Whether the logits of an evaluation are on disk, and whole."""
-        return self._stored(evaluation) is not None
+    @contextmanager
+    def _charged(
+        self, kind: Kind, key: str, evaluation: Evaluation, rows: int, baseline: bool, advance: Advance | None
+    ) -> Iterator[Advance]:
+        """Charges a block that runs a network on some rows.
 
-    def _stored(self, evaluation: Evaluation) -> Float32[np.ndarray, "M C"] | None:
+        That a baseline's logits are not finite is its result, and the charge stands.
+        """
+        failures = self.folder.failures if baseline else {}
+        if key not in failures:
+            self.networks.prove()  # before anything is charged: a network that does not fit costs nothing
+            also = self.keys_of(evaluation) if key == self._stored_key(evaluation) else ()
+            with self._charge(kind, key, str(evaluation.recipe), rows, also):
+                try:
+                    with self._stage(f"{evaluation}", rows, advance) as told:
+                        yield told
+                    return
+                except NonFiniteError as error:
+                    if not baseline:
+                        raise
+                    self.folder.failures = failures = {**failures, key: str(error)}
+        raise NonFiniteError(failures[key])
+
+    @contextmanager
+    def _stage(self, what: str, rows: int, advance: Advance | None) -> Iterator[Advance]:
+        """A stage of progress, unless it is part of another."""
+        if advance is not None:
+            yield advance
+            return
+        with self.progress.stage(what, rows, "sample") as own:
+            yield own
+
+    def missing(self, evaluation: Evaluation) -> Int64[np.ndarray, " s"]:
+        """The selecting rows, or those of a test set, whose logits are not on disk."""
+        return self.known(evaluation).missing(self._wanted(evaluation))
+
+    def _wanted(self, evaluation: Evaluation) -> Int64[np.ndarray, " m"]:
+        return self.task.split[0] if evaluation.test is None else np.arange(len(self._rows(evaluation)))
+
+    def known(self, evaluation: Evaluation) -> KnownRows:
+        """The rows on which logits of an evaluation are on disk."""
         key = self.key(evaluation)
-        return self.folder.place_of(evaluation).get(evaluation.stored_as(key), key)
+        name, place = evaluation.stored_as(key), self.folder.place_of(evaluation)
+        if evaluation.test is None:
+            return self._kept.known(place, name, key)
+        stored, n_rows = place.get(name, key), len(self._rows(evaluation))
+        return KnownRows(n_rows, [] if stored is None else [Part(np.arange(n_rows), stored)])
+
+    @cached_property
+    def _kept(self) -> StoredLogits:
+        return StoredLogits(self.folder.partial, len(self.task.rows), self.task.split[0])
+
+    def is_stored(self, evaluation: Evaluation) -> bool:
+        """Whether the logits of an evaluation on the selecting rows, or on a test set, are on disk."""
+        return not len(self.missing(evaluation))
+
+    def keys_of(self, evaluation: Evaluation) -> set[str]:
+        """What an evaluation may have been charged under: now, and by a version that ran all rows."""
+        return {self.key(evaluation), self._stored_key(evaluation)}
+
+    def _stored_key(self, evaluation: Evaluation) -> str:
+        key = self.key(evaluation)
+        return key if evaluation.test is not None else self._kept.key(key)
+
+    def _stored(self, evaluation: Evaluation) -> Float32[np.ndarray, "m C"] | None:
+        key = self.key(evaluation)
+        return self.folder.place_of(evaluation).get(evaluation.stored_as(key), self._stored_key(evaluation))
 
     def fill(self, evaluation: Evaluation) -> torch.nn.Module:
         """This process's network, with the weights and the statistics of an evaluation."""
         return self._local.network(self._pass(evaluation))
 
-    def _start(self, evaluation: Evaluation, only: Int64[np.ndarray, " s"] | None, kind: Kind | None = None) -> Started:
+    def _start(self, evaluation: Evaluation, kind: Kind, only: Int64[np.ndarray, " s"] | None) -> Started:
         """Starts the pass of an evaluation over some rows, or over all of them."""
-        job = self._pass(evaluation)
-        return Started(self.executor, replace(job, only=only, kind=kind or job.kind), self.batch_size)
+        return Started(self.executor, self._pass(evaluation, kind, only), self.batch_size)
 
-    def _pass(self, evaluation: Evaluation) -> Pass:
-        """The pass over all rows of an evaluation; statistics that it needs are computed, charged apart."""
-        recipe, key, kind = evaluation.recipe, self.key(evaluation), evaluation.kind
+    def _pass(
+        self, evaluation: Evaluation, kind: Kind | None = None, only: Int64[np.ndarray, " s"] | None = None
+    ) -> Pass:
+        """The pass of an evaluation; statistics that it needs are computed, charged apart."""
+        recipe, key = evaluation.recipe, self.key(evaluation)
         statistics = None if evaluation.statistics == "own" else self._statistics(evaluation)
-        return Pass(recipe, key, str(recipe), kind, evaluation.test, statistics=statistics)
+        return Pass(recipe, key, str(recipe), kind or evaluation.kind, evaluation.test, only, statistics)
 
     def _statistics(self, evaluation: Evaluation) -> dict[str, np.ndarray]:
         """The recomputed BatchNorm statistics of an evaluation's network, by the network's names."""
@@ -367,32 +470,75 @@ class Evaluator:
     def _rows(self, evaluation: Evaluation) -> Rows:
         return self.task.rows if evaluation.test is None else self.task.tests[evaluation.test]
 
-    def _charge(self, kind: Kind, key: str, label: str, rows: int) -> AbstractContextManager[None]:
-        """A charge of the ledger's. An evaluation that was done before is here again since its result was damaged."""
-        if self.folder.ledger.lose(kind, key):
+    def _charge(
+        self, kind: Kind, key: str, label: str, rows: int, also: Collection[str] = ()
+    ) -> AbstractContextManager[None]:
+        """A charge of the ledger's. An evaluation that was done before is here again since its result was damaged.
+
+        Arguments:
+            kind, key, label, rows: see `Ledger.charge`.
+            also: further keys under which it may have been charged.
+        """
+        kinds: set[Kind] = {kind, *(_ONE_PASS if kind in _ONE_PASS else ())}
+        lost = [self.folder.ledger.lose(one, other) for one in kinds for other in {key, *also}]
+        if any(lost):
             self.folder.note(
                 f"the stored result of {label} ({kind}) was damaged, deleted or replaced, and is computed again"
             )
         return self.folder.ledger.charge(kind, key, label, rows)
 
-    def _store(self, evaluation: Evaluation, key: str, known: KnownRows, started: Started, advance: Advance) -> None:
-        """Writes the logits of a pass with those that are known; the pass starts over if memory runs out."""
-        folder, name, recipe = self.folder.place_of(evaluation), evaluation.stored_as(key), evaluation.recipe
-        missing = known.missing() if known.parts else None
+    def _write(self, evaluation: Evaluation, key: str, started: Started | None, advance: Advance) -> None:
+        """Writes the logits of a pass with those that are known; the pass starts over if memory runs out.
+
+        Arguments:
+            evaluation: what was run.
+            key: of its logits.
+            started: the pass over the rows that are not known; None where all are.
+            advance: told the samples that are done.
+        """
+        place, name, recipe = self.folder.place_of(evaluation), evaluation.stored_as(key), evaluation.recipe
+        if evaluation.test is None:
+            self._kept.keep_others(place, name, key)
 
         def write(size: int) -> None:
-            batches = self._checked(started.batches(size), evaluation, missing, advance)
-            with folder.writing(name, key, known.n_rows, {"recipe": recipe.to_json()}) as append:
-                for batch in known.completed(batches):
+            batches = iter(()) if started is None else started.batches(size)
+            if evaluation.test is None:
+                self._kept.write(place, name, key, recipe.to_json(), self._selected(evaluation, key, batches, advance))
+                return
+            rows = self._rows(evaluation)
+            with place.writing(name, key, len(rows), {"recipe": recipe.to_json()}) as append:
+                for batch in self._checked(batches, name, rows, None, advance):
                     append(batch)
 
         self._batch.halving(name, write)
 
+    def _selected(self, evaluation: Evaluation, key: str, batches: Batches, advance: Advance) -> Iterator[Batch]:
+        """Logits on the selecting rows: known ones, and fresh ones.
+
+        Data that cannot be read in a chosen order are run in full; the rows that are held back are kept, too.
+        """
+        name, rows, known = evaluation.stored_as(key), self.task.rows, self.known(evaluation)
+        missing = known.missing(self._kept.selecting)
+        if not len(missing):
+            yield known.read(self._kept.selecting)
+        elif rows.can_choose:
+            only = None if len(missing) == len(rows) else missing
+            yield from known.completed(self._checked(batches, name, rows, only, advance), self._kept.selecting)
+        else:
+            others, parts = self.task.split[1], self._kept.parts
+            kind: Kind = "control" if evaluation.kind == "control" else "held-back"
+
+            def keep(logits: Float32[np.ndarray, "h C"]) -> None:
+                if len(others):
+                    with self._charge(kind, parts.key(key, others), str(evaluation.recipe), len(others)):
+                        parts.store(name, key, Part(others, logits))
+
+            yield from self._kept.divided(self._checked(batches, name, rows, None, advance), keep)
+
     def _checked(
-        self, batches: Batches, evaluation: Evaluation, only: Int64[np.ndarray, " s"] | None, advance: Advance
+        self, batches: Batches, name: str, rows: Rows, only: Int64[np.ndarray, " s"] | None, advance: Advance
     ) -> Iterator[Float32[np.ndarray, "b C"]]:
         """Batches of logits, each checked and counted."""
-        rows, name = self._rows(evaluation), evaluation.stored_as(self.key(evaluation))
         labels, done = rows.labels if only is None else rows.labels[only], 0
         try:
             for batch in batches:

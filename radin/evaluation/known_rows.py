@@ -1,4 +1,4 @@
-"""Rows that have been run already: the logits of one ingredient, whole or in the parts that races left."""
+"""Rows that have been run already: the logits of one network, whole or in the parts that races and comparisons left."""
 
 from __future__ import annotations
 
@@ -73,34 +73,38 @@ class KnownRows:
             found[here] = part.logits[place[rows[here]]]
         return found
 
-    def completed(self, fresh: Iterator[Batch]) -> Iterator[Batch]:
-        """Logits on all rows in the order of the data, batch by batch.
+    def completed(self, fresh: Iterator[Batch], rows: Int64[np.ndarray, " k"] | None = None) -> Iterator[Batch]:
+        """Logits on some rows in the order of the data, batch by batch.
 
         Arguments:
-            fresh: batches of logits on the missing rows, in ascending order.
+            fresh: batches of logits on those of them that are missing, in ascending order.
+            rows: which rows, in ascending order; by default all.
         """
         if not self.parts:
             yield from fresh
             return
-        missing, begun, done = self.missing(), 0, 0
+        wanted = np.arange(self.n_rows) if rows is None else rows
+        missing, begun, done = self.missing(wanted), 0, 0
         for batch in fresh:
             new = missing[done : done + len(batch)]
-            yield self._between(begun, int(new[-1]) + 1, new, batch)
-            begun, done = int(new[-1]) + 1, done + len(batch)
-        if begun < self.n_rows:
-            yield self.read(np.arange(begun, self.n_rows))
+            stop = int(np.searchsorted(wanted, new[-1])) + 1
+            yield self._joined(wanted[begun:stop], new, batch)
+            begun, done = stop, done + len(batch)
+        if begun < len(wanted):
+            yield self.read(wanted[begun:])
 
-    def _between(self, start: int, stop: int, new: Int64[np.ndarray, " b"], batch: Batch) -> Float32[np.ndarray, "r C"]:
-        rows = np.arange(start, stop)
-        joined = np.empty((len(rows), batch.shape[1]), dtype=np.float32)
-        joined[new - start] = batch
-        known = np.delete(rows, new - start)
-        joined[known - start] = self.read(known)
+    def _joined(
+        self, rows: Int64[np.ndarray, " r"], new: Int64[np.ndarray, " b"], batch: Batch
+    ) -> Float32[np.ndarray, "r C"]:
+        joined, is_new = np.empty((len(rows), batch.shape[1]), dtype=np.float32), np.isin(rows, new)
+        joined[is_new] = batch
+        if not is_new.all():
+            joined[~is_new] = self.read(rows[~is_new])
         return joined
 
 
 class PartialLogits:
-    """The parts of ingredients' logits in a run folder.
+    """The parts of networks' logits in a run folder.
 
     A part is an entry of its own, beside the entry of its rows: many parts have the same ones.
 
@@ -116,11 +120,22 @@ class PartialLogits:
         parts = []
         for name, entry in self._arrays.entries().items():
             if entry.get("of") == key:
-                rows = self._arrays.get(f"rows-{entry['rows']}", entry["rows"])
+                rows = self.rows(entry["rows"])
                 logits = None if rows is None else self._arrays.get(name, entry["key"])
                 if rows is not None and logits is not None:
                     parts.append(Part(rows, logits))
         return sorted(parts, key=lambda part: -len(part.rows))
+
+    def rows(self, digest: str) -> Int64[np.ndarray, " k"] | None:
+        """Rows that were stored, by their digest."""
+        return self._arrays.get(f"rows-{digest}", digest)
+
+    def store_rows(self, rows: Int64[np.ndarray, " k"]) -> str:
+        """Stores rows, if they are not there yet; returns their digest."""
+        digest = digest_of("rows", rows.tolist())[:32]
+        if self.rows(digest) is None:
+            self._arrays.store(f"rows-{digest}", digest, rows)
+        return digest
 
     def key(self, key: str, rows: Int64[np.ndarray, " k"]) -> str:
         """Key of a part, from that of the complete logits."""
@@ -130,14 +145,10 @@ class PartialLogits:
         """Stores a part.
 
         Arguments:
-            name: the ingredient's.
+            name: the network's.
             key: of its complete logits.
             part: the rows and the logits.
         """
-        digest = digest_of("rows", part.rows.tolist())[:32]
-        if self._arrays.get(f"rows-{digest}", digest) is None:
-            self._arrays.store(f"rows-{digest}", digest, part.rows)
-        own = self.key(key, part.rows)
-        about = {"of": key, "rows": digest}
+        own, about = self.key(key, part.rows), {"of": key, "rows": self.store_rows(part.rows)}
         with self._arrays.writing(f"{name} on {len(part.rows)} rows, {own[:8]}", own, len(part.rows), about) as append:
             append(part.logits)

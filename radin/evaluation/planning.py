@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from radin.evaluation.evaluator import Evaluator
 from radin.evaluation.race_default import RACE
 from radin.evaluation.racing import RaceSettings, race_order
 from radin.evaluation.run_folder import RunFolder
+from radin.evaluation.settings import check_baselines
 from radin.evaluation.stages import against_race, race_settings
 from radin.searching.budget import Budget
 from radin.tasks.task import Task
@@ -27,7 +29,7 @@ LOGIT_BYTES = 4
 #: Of the distances between ingredients that are kept in the run folder: two matrices of their weights, one of logits.
 GRAM_BYTES = 3 * 8
 
-#: Networks that are run on every test set: the winner and the best ingredient.
+#: Networks that are run on every test set beside the baselines: the winner and the best ingredient.
 TESTED = 2
 
 #: Classes that a plan names, so that a wrong folder is seen.
@@ -46,12 +48,17 @@ class Plan:
             is the first stage of the race for all and the best ingredient in full. Equal without a race.
         race: whether the ingredients race, in words, and why not where a race was asked for; empty where none was.
         soups: real soups that may be built and evaluated, one pass each.
-        samples: labelled samples in a pass.
+        baselines: soups that baselines may take on top of that; passes that a race saves and `greedy` needs are not
+            counted in.
+        tested: networks that are run on every test set: winner, best ingredient and baselines.
+        samples: samples in a pass, those that select.
+        held_back: samples that are held back, and that the networks which are tested are run on after the choice; 0
+            where there are test sets.
         classes: outputs of the network.
         class_names: the first few classes of the data, in label order, where the data name them.
-        test_passes: passes over test sets: the winner's and the best ingredient's over each.
-        controls: passes of the best ingredient with recomputed BatchNorm statistics, over the data and each test set,
-            for a fair comparison with a soup that has them.
+        test_passes: passes over test sets, of each network that is tested.
+        controls: passes of the best ingredient with recomputed BatchNorm statistics, over the data, those held back
+            and each test set, for a fair comparison with a soup that has them.
         test_samples: labelled samples in all test sets together.
         batch_size: samples per forward pass.
         seconds_fill: time to fill and prepare the network with one ingredient, measured.
@@ -71,7 +78,10 @@ class Plan:
     most_passes: float
     race: str
     soups: int
+    baselines: int
+    tested: int
     samples: int
+    held_back: int
     classes: int
     class_names: tuple[str, ...]
     test_passes: int
@@ -98,6 +108,7 @@ def plan(
     run_dir: str | os.PathLike[str] = "radin-run",
     batchnorm: str = "recompute",
     race: bool | RaceSettings = RACE,
+    baselines: Sequence[str] = ("uniform",),
     progress: Progress = SILENT,
 ) -> Plan:
     """States what `make_soup` with these arguments will cost, from one timed batch and the files' headers.
@@ -105,7 +116,7 @@ def plan(
     Two batches of the first ingredient are run. Nothing is charged, and nothing is written to the run folder.
 
     Arguments:
-        pool, task, budget, run_dir, batchnorm, race, progress: as for `radin.make_soup`.
+        pool, task, budget, run_dir, batchnorm, race, baselines, progress: as for `radin.make_soup`.
 
     Raises:
         RunDirError, IncompatibleError, DataError, TaskError: what `make_soup` would raise when it starts.
@@ -113,17 +124,19 @@ def plan(
     soups = (budget or Budget()).soups
     if soups is None:
         raise InputError("a plan needs a number of soups to verify: Budget(soups=4), for example")
+    shown = check_baselines(baselines, len(pool))
+    beside, tested = sum(1 if name == "uniform" else len(pool) - 1 for name in shown), TESTED + len(shown)
     with RunFolder.preview(run_dir) as folder:
         evaluator = Evaluator(pool, task, folder, batchnorm=batchnorm, progress=progress)
         evaluator.bind()
-        missing = _missing_passes(evaluator)
+        missing = sum(len(evaluator.missing(single)) > 0 for single in evaluator.singles())
         fill, per_sample, classes = _timed_batch(evaluator)
         recomputes, batch_size = evaluator.recomputes, evaluator.batch_size
         least, most, stages = _passes(evaluator, race_settings(race))
-    samples, test_samples = len(task.rows), sum(map(len, task.tests.values()))
-    rows = (missing + soups + recomputes) * samples + (TESTED + recomputes) * test_samples
+    (samples, held_back), test_samples = map(len, task.split), sum(map(len, task.tests.values()))
+    rows = (missing + soups + beside + recomputes) * samples + (tested + recomputes) * (test_samples + held_back)
     # Statistics are computed once for each soup and for the control: the run folder keeps them.
-    statistics = (soups + 1) * len(statistics_rows(task)) if recomputes else 0
+    statistics = (soups + beside + 1) * len(statistics_rows(task)) if recomputes else 0
     return Plan(
         ingredients=len(pool),
         passes=missing,
@@ -131,24 +144,23 @@ def plan(
         most_passes=most,
         race=_about_race(task, len(pool), race_settings(race), fill, per_sample),
         soups=soups,
+        baselines=beside,
+        tested=tested,
         samples=samples,
+        held_back=held_back,
         classes=classes,
         class_names=next(iter(task.rows.class_names), ())[:NAMED],
-        test_passes=TESTED * len(task.tests),
+        test_passes=tested * len(task.tests),
         test_samples=test_samples,
-        controls=1 + len(task.tests) if recomputes else 0,
+        controls=1 + len(task.tests) + (held_back > 0) if recomputes else 0,
         batch_size=batch_size,
         seconds_fill=fill,
         seconds_per_sample=per_sample,
-        seconds=missing * stages * fill + soups * len(pool) * fill / 2 + (rows + statistics) * per_sample,
+        seconds=missing * stages * fill + (soups + beside) * len(pool) * fill / 2 + (rows + statistics) * per_sample,
         memory_bytes=_peak_memory(task.torch_device) + samples * classes * LOGIT_BYTES,
         disk_bytes=rows * classes * LOGIT_BYTES + pool.nbytes + len(pool) ** 2 * GRAM_BYTES,
         device=str(task.torch_device),
     )
-
-
-def _missing_passes(evaluator: Evaluator) -> int:
-    return sum(not evaluator.is_stored(single) for single in evaluator.singles())
 
 
 def _passes(evaluator: Evaluator, settings: RaceSettings | None) -> tuple[float, float, int]:

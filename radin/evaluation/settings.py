@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from radin.common.files import fault_of_place
+from radin.common.suggestions import did_you_mean
 from radin.errors import InputError, RunDirError
 from radin.scoring.prior import validate_strength
 from radin.searching.budget import Budget
 from radin.searching.driver import as_searcher, check_whole
 from radin.searching.plugins import Searcher, SearchFunction
+
+#: The baselines that can be shown beside a winner.
+BASELINES = ("uniform", "greedy", "last-k")
 
 
 def check_settings(
@@ -31,6 +35,24 @@ def check_settings(
     chosen = as_searcher(searcher)
     chosen.validate(options or {})
     return chosen, budget.soups
+
+
+def check_baselines(names: Sequence[str], n: int = 2) -> tuple[str, ...]:
+    """Validates names of baselines; each counts once, and a pool of one has none.
+
+    Arguments:
+        names: of the baselines.
+        n: size of the pool.
+
+    Raises:
+        InputError: one text instead of several names, or no baseline of this name.
+    """
+    if isinstance(names, str):
+        raise InputError(f"expected baselines as several names, such as ('uniform',), got {names!r}")
+    for name in names:
+        if name not in BASELINES:
+            raise InputError(f"no baseline is called {name!r}{did_you_mean(name, BASELINES)}; there are: {BASELINES}")
+    return tuple(dict.fromkeys(names)) if n > 1 else ()
 
 
 def check_run_dir(folder: str | os.PathLike[str]) -> None:

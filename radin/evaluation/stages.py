@@ -68,9 +68,9 @@ class Collection:
 
     Attributes:
         members: indices in the pool of the ingredients that ran in full, ascending.
-        bank: their logits on all rows of the data.
+        bank: their logits on the selecting rows.
         dropped: the others, in the order in which they were dropped.
-        common: rows of the data that all ingredients ran on; None for all rows.
+        common: rows of the data that all ingredients ran on; None for all selecting rows.
     """
 
     members: tuple[int, ...]
@@ -113,9 +113,7 @@ def against_race(task: Task, n: int, settings: RaceSettings) -> str:
 
 
 def collect(evaluator: Evaluator, settings: RaceSettings | None) -> Collection:
-    """The logits of the ingredients on the task's data, from the run folder as far as they are there.
-
-    Held-back rows are run with the last stage, so only for ingredients that run in full.
+    """The logits of the ingredients on the selecting rows, from the run folder as far as they are there.
 
     Arguments:
         evaluator: runs them.
@@ -130,14 +128,14 @@ def collect(evaluator: Evaluator, settings: RaceSettings | None) -> Collection:
     selecting, labels = task.split[0], task.rows.labels
     if settings is None or against_race(task, len(singles), settings):
         _remember(evaluator.folder, None)
-        bank = LogitBank(evaluator.pool.names, evaluator.in_full(singles), labels)
+        bank = LogitBank(evaluator.pool.names, evaluator.in_full(singles), labels[selecting])
         evaluator.folder.write_absent(())
         return Collection(tuple(range(len(singles))), bank)
     _remember(evaluator.folder, settings)
 
     def run(ingredients: Int64[np.ndarray, " k"], rows: Int64[np.ndarray, " m"]) -> Sequence[Outputs]:
         if len(rows) == len(selecting):
-            return ()  # nothing is judged any more; the survivors are completed below, with the rows held back
+            return ()  # nothing is judged any more; the survivors are completed below
         return _beginnings(evaluator, [singles[i] for i in ingredients], selecting[rows], len(selecting))
 
     found = race(len(singles), labels[selecting], task.scored_by, run, settings, task.split_seed)
@@ -146,9 +144,8 @@ def collect(evaluator: Evaluator, settings: RaceSettings | None) -> Collection:
     lacking = [one for one in found.dropped if not evaluator.is_stored(singles[one.ingredient])]
     evaluator.folder.write_absent([evaluator.pool.names[one.ingredient] for one in lacking])
     common = selecting[found.order[: int(found.rows.min())]] if dropped else None
-    bank = LogitBank(
-        [evaluator.pool.names[i] for i in members], evaluator.in_full([singles[i] for i in members]), labels
-    )
+    survivors = [evaluator.pool.names[i] for i in members]
+    bank = LogitBank(survivors, evaluator.in_full([singles[i] for i in members]), labels[selecting])
     return Collection(members, bank, dropped, common)
 
 
@@ -156,7 +153,7 @@ def common_bank(evaluator: Evaluator, collection: Collection) -> LogitBank:
     """The logits of the whole pool on the selecting rows that all of it ran on."""
     labels, rows = evaluator.task.rows.labels, collection.common
     if rows is None:
-        return collection.bank.take(evaluator.task.split[0])
+        return collection.bank
     arrays = [evaluator.known(single).read(rows) for single in evaluator.singles()]
     return LogitBank(evaluator.pool.names, arrays, labels[rows])
 

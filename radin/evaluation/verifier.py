@@ -86,10 +86,10 @@ class Verifier:
         except BaseException:
             self.close()
             raise
-        self.all_rows, self.dropped = self.collection.bank, self.collection.dropped
+        self.bank: LogitBank = self.collection.bank
+        self.dropped = self.collection.dropped
         self.pool = pool.only(self.collection.members) if self.dropped else pool
         self.selection_rows, self.held_back_rows = task.split
-        self.bank: LogitBank = self.all_rows.take(self.selection_rows)
 
     def __enter__(self) -> Verifier:
         return self
@@ -136,6 +136,18 @@ class Verifier:
         return {"metric": self.task.scored_by.name, "batchnorm": self.batchnorm}
 
     @cached_property
+    def all_rows(self) -> LogitBank:
+        """Logits on all rows of the data, held-back ones included; in memory, and run and charged where need be."""
+        singles = [Recipe.subset(self.names, [i]) for i in range(len(self.names))]
+        return LogitBank(self.names, [self.logits(single) for single in singles], self.task.rows.labels)
+
+    @property
+    def in_full_before(self) -> int:
+        """Ingredients of this pool that version 0.1 ran on all rows at once, those that are held back now included."""
+        full = {self._evaluator.key(single) for single in self._evaluator.singles()}
+        return len(full & self.ledger.keys("pass")) if len(self.held_back_rows) else 0
+
+    @cached_property
     def common(self) -> LogitBank:
         """Logits of the whole pool, dropped ones included, on the selecting rows that all of it ran on."""
         return common_bank(self._evaluator, self.collection)
@@ -169,6 +181,22 @@ class Verifier:
         scores = [metric.score(self.bank.read(i, 0, m), self.bank.labels) for i in range(len(self.bank))]
         return np.array(scores, dtype=np.float64)
 
+    @property
+    def whole(self) -> Pool:
+        """The pool before a race, the ingredients that it dropped included."""
+        return self._evaluator.pool
+
+    def baseline_logits(self, recipe: Recipe) -> Float32[np.ndarray, "m C"]:
+        """Logits of a baseline on the selection data; run and charged as a baseline, if need be.
+
+        Arguments:
+            recipe: over the pool, or over the whole pool.
+
+        Raises:
+            NonFiniteError: the logits are not finite. The run folder remembers it.
+        """
+        return self._evaluator.logits(self._evaluation(recipe), baseline=True)
+
     def __call__(self, weights: Proposal, /) -> Float64[np.ndarray, " k"]:
         """Scores of `k` recipes, one real soup each."""
         recipes = [Recipe.of(self.names, row) for row in as_proposals(weights, len(self.names))]
@@ -185,7 +213,7 @@ class Verifier:
         return np.array(means, dtype=np.float64)
 
     def unseen_logits(
-        self, recipe: Recipe, on: str | None = None, *, statistics: Statistics = "own"
+        self, recipe: Recipe, on: str | None = None, *, statistics: Statistics = "own", baseline: bool = False
     ) -> tuple[UnseenData, Int64[np.ndarray, " M"], Float32[np.ndarray, "M C"]]:
         """Logits of one recipe on data that selected nothing: the test set, else the held-back part of the data.
 
@@ -195,34 +223,49 @@ class Verifier:
             recipe: over the pool.
             on: which of several test sets; the first by default.
             statistics: `recomputed` gives an ingredient BatchNorm statistics like those of soups.
+            baseline: remembers in the run folder that logits are not finite, instead of running them again.
 
         Returns:
             which data, their labels, and the logits: those of its own classes, on a test set that has a part of them.
-            On a test set this costs one pass the first time.
+            On a test set, and on held-back data, this costs one pass over these the first time.
 
         Raises:
             InputError: there is no test set of this name.
+            NonFiniteError: the logits are not finite.
         """
         if on is not None and on not in self.task.tests:
             raise InputError(f"there is no test set {on!r}; there are: {', '.join(self.task.tests) or 'none'}")
         if self.task.tests:
             name = on or next(iter(self.task.tests))
             tested = self.task.tests[name]
-            logits = self._evaluator.logits(self._evaluation(recipe, statistics=statistics, test=name))
+            tests = self._evaluation(recipe, statistics=statistics, test=name)
+            logits = self._evaluator.logits(tests, baseline=baseline)
             return "test", tested.labels, scored_columns(logits, tested.columns)
-        which: UnseenData = "held-back" if len(self.held_back_rows) else "selection"
-        rows = self.held_back_rows if len(self.held_back_rows) else self.selection_rows
-        return which, self.all_rows.labels[rows], self.logits(recipe, statistics=statistics)[rows]
+        if not len(self.held_back_rows):
+            return "selection", self.bank.labels, self.selection_logits(recipe, statistics=statistics)
+        evaluation = self._evaluation(recipe, statistics=statistics)
+        logits = self._evaluator.held_back(evaluation, baseline=baseline)
+        return "held-back", self.task.rows.labels[self.held_back_rows], logits
 
     def selection_logits(self, recipe: Recipe, *, statistics: Statistics = "own") -> Float32[np.ndarray, "m C"]:
         """Logits of one recipe on the selection data, the rows of `bank`; `statistics` as for `unseen_logits`."""
-        return self.logits(recipe, statistics=statistics)[self.selection_rows]
+        if recipe.size == 1 and statistics == "own" and recipe.names == self.names:
+            return self.bank.logits(recipe.members[0])
+        return self._evaluator.logits(self._evaluation(recipe, statistics=statistics))
 
     def logits(self, recipe: Recipe, *, statistics: Statistics = "own") -> Float32[np.ndarray, "M C"]:
-        """Logits of one recipe on all rows of the task's data, those held back included, in the data's order."""
-        if recipe.size == 1 and statistics == "own":
-            return self.all_rows.read(recipe.members[0], 0, self.all_rows.n_samples)
-        return self._evaluator.logits(self._evaluation(recipe, statistics=statistics))
+        """Logits of one recipe on all rows of the task's data, those held back included, in the data's order.
+
+        Held-back rows that were not run yet are run and charged.
+        """
+        selected = self.selection_logits(recipe, statistics=statistics)
+        if not len(self.held_back_rows):
+            return selected
+        everything = np.empty((len(self.task.rows), selected.shape[1]), dtype=np.float32)
+        everything[self.selection_rows] = selected
+        evaluation = self._evaluation(recipe, statistics=statistics)
+        everything[self.held_back_rows] = self._evaluator.held_back(evaluation)
+        return everything
 
     def network(self, recipe: Recipe) -> torch.nn.Module:
         """The task's one network, filled with the soup of a recipe until it is filled with another."""
@@ -245,5 +288,5 @@ class Verifier:
 
     def seconds(self, recipes: Iterable[Recipe]) -> float:
         """Wall-clock seconds that the real soups of these recipes took when they were evaluated."""
-        keys = {self._evaluator.key(self._evaluation(recipe)) for recipe in recipes}
+        keys = set[str]().union(*(self._evaluator.keys_of(self._evaluation(recipe)) for recipe in recipes))
         return self.ledger.seconds("soup", keys)

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+from jaxtyping import Int64
+
 from radin.common.wording import counted
 from radin.recipe import Recipe
+from radin.scoring.metrics import Metric
 from radin.scoring.significance import interval, paired_p_value, paired_test_name
 
 if TYPE_CHECKING:
@@ -145,27 +149,35 @@ def compare(winner: Recipe, single: Recipe, verifier: Verifier, on: str | None =
     _, _, theirs = verifier.unseen_logits(single, on)
     mine, other = metric.measure(ours, labels), metric.measure(theirs, labels)
 
-    def estimate(measured: Any) -> Estimate:
-        return Estimate(metric.value_of(measured, labels), *interval(metric, measured, labels))
-
     alike = None
     if winner.size > 1 and verifier.recomputes:
         alike = metric.measure(verifier.unseen_logits(single, on, statistics="recomputed")[2], labels)
     return Comparison(
         data=data,
         n_samples=len(labels),
-        winner=estimate(mine),
+        winner=estimate_of(metric, mine, labels),
         ingredient=single.member_names[0],
-        best_ingredient=estimate(other),
+        best_ingredient=estimate_of(metric, other, labels),
         p_value=None if winner == single else paired_p_value(metric, mine, other, labels),
         test=paired_test_name(metric),
-        control=None if alike is None else estimate(alike),
+        control=None if alike is None else estimate_of(metric, alike, labels),
         control_p_value=None if alike is None else paired_p_value(metric, mine, alike, labels),
         selected_before=verifier.folder.selected_otherwise(task.holdback, task.split_seed),
         notes=verifier.remarks + tuple(f"{rows.what}: {note}" for rows in task.rows_of(on) for note in rows.remarks),
         higher_is_better=metric.higher_is_better,
         test_set=on if on is not None and len(task.tests) > 1 else "",
     )
+
+
+def estimate_of(metric: Metric, measured: Any, labels: Int64[np.ndarray, " m"]) -> Estimate:
+    """A metric's value and interval.
+
+    Arguments:
+        metric: the metric.
+        measured: what it has measured of some logits.
+        labels: of the same samples.
+    """
+    return Estimate(metric.value_of(measured, labels), *interval(metric, measured, labels))
 
 
 def control_value(single: Recipe, verifier: Verifier) -> float:

@@ -267,7 +267,7 @@ def _comes_second(name: str, partner: str, walls: Sequence[VerifiedSoup]) -> boo
     return names.index(name) > names.index(partner)
 
 
-def shortage_findings(found: Shortlist, verified: Shortlist, soups: int, n: int) -> list[Finding]:
+def shortage_findings(found: Shortlist, verified: Shortlist, soups: int, n: int, elsewhere: int = 0) -> list[Finding]:
     """Finds that fewer soups were verified than the budget allows, since the search had listed no more.
 
     Arguments:
@@ -275,8 +275,9 @@ def shortage_findings(found: Shortlist, verified: Shortlist, soups: int, n: int)
         verified: the part of it that was verified.
         soups: the number that the budget allows.
         n: size of the pool, which has no more than 2ⁿ - n - 1 subsets of two or more.
+        elsewhere: those of these subsets that baselines have evaluated, outside the budget.
     """
-    if len(verified) >= min(soups, 2**n - n - 1) or "seconds" in (found.stopped, verified.stopped):
+    if len(verified) >= min(soups, 2**n - n - 1 - elsewhere) or "seconds" in (found.stopped, verified.stopped):
         return []
     if found.stopped == "budget":
         why = f"{counted(found.charged, 'candidate')} held no more; allow {found.searcher} more of them"

@@ -62,6 +62,9 @@ def _draw_soups(axes: Axes, result: Result, metric: Metric) -> None:
     axes.step([0, *spent], best([single, *real]), where="post", color=BLUE, label="best so far")
     axes.plot(spent, real, "o", color=BLUE, label="real soup")
     axes.plot(spent, [soup.ensemble_value for soup in result.verified], "x", color=ORANGE, label="its averaged logits")
+    for one, style in zip(result.baselines, (":", "-.", (0, (5, 1))), strict=False):
+        if one.soup is not None:
+            axes.axhline(one.value, color=ORANGE, linestyle=style, linewidth=1, label=f"baseline: {one.name}")
     axes.set_xticks([0, *spent] if len(spent) <= 16 else np.linspace(0, len(spent), 9, dtype=int))
     axes.set_title("real soups", fontsize=10)
     axes.set_xlabel("real soups evaluated")

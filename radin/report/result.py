@@ -14,6 +14,8 @@ from radin.common.files import check_place, written_aside
 from radin.errors import InputError, RunDirError
 from radin.evaluation.stages import Dropped
 from radin.recipe import Recipe
+from radin.report.baseline import Baseline
+from radin.report.bill import Spent as Spent
 from radin.report.comparison import Comparison
 from radin.report.findings import Finding
 from radin.report.verdict import best_ingredient, verdict_of
@@ -40,48 +42,12 @@ def check_soup_file(path: str | os.PathLike[str]) -> None:
 
 
 @dataclass(frozen=True)
-class Spent:
-    """The cost of a run, over all restarts.
-
-    Attributes:
-        passes: ingredients that ran in full over the data, one forward pass each.
-        soups: distinct real soups that this run was charged for.
-        candidates: distinct recipes scored from averaged logits.
-        test_passes: networks that were run over the test set, if there is one: winners and best ingredients.
-        lost: evaluations that a kill or an interruption cut short, or whose results were damaged; they are repeated
-            and count nowhere else.
-        seconds_passes, seconds_search, seconds_soups: wall-clock time of each stage.
-        statistics, statistics_samples: how often BatchNorm statistics were computed anew, and on how many samples in
-            all; their time is part of the soups'.
-        controls: passes of best ingredients with recomputed BatchNorm statistics, over the data and over test sets.
-        notes: sentences about stored results that were damaged and are lost, or adopted from an earlier version.
-        passes_worth: selecting rows that ingredients were run on, over the selecting rows of the data: what their
-            passes cost in all, those of dropped ones included. Rows that this run's split holds back are no part of it.
-        held_back_rows: rows that are held back and that ingredients were run on.
-    """
-
-    passes: int
-    soups: int
-    candidates: int
-    test_passes: int
-    lost: int
-    seconds_passes: float
-    seconds_search: float
-    seconds_soups: float
-    statistics: int = 0
-    statistics_samples: int = 0
-    controls: int = 0
-    notes: tuple[str, ...] = ()
-    passes_worth: float = 0.0
-    held_back_rows: int = 0
-
-
-@dataclass(frozen=True)
 class Result:
     """The result of `radin.make_soup`.
 
     Attributes:
-        leaderboard: all verified soups and all single ingredients that ran in full, best first on the selection data:
+        leaderboard: all verified soups, the soups of baselines, and all single ingredients that ran in full, best first
+            on the selection data:
             by score, then lower negative log-likelihood, then more ingredients.
         verified: the soups alone, in the order in which they were verified.
         report: the winner and the best ingredient on data that selected nothing; of several test sets, on the first.
@@ -99,6 +65,7 @@ class Result:
             the settings that bring it back at no cost.
         ingredients: the pool's files, which `save` does not write over.
         dropped: the ingredients that a race dropped, each with its score, on how many rows, and why.
+        baselines: the soups that a user asks for first, such as the uniform soup, each with its scores.
     """
 
     leaderboard: Sequence[VerifiedSoup]
@@ -116,6 +83,7 @@ class Result:
     ingredients: Sequence[Path] = ()
     control: float | None = None
     dropped: Sequence[Dropped] = ()
+    baselines: Sequence[Baseline] = ()
 
     def __repr__(self) -> str:
         return f"Result({self.verdict!r}, run_dir={str(self.run_dir)!r})"
@@ -215,6 +183,7 @@ class Result:
             "verified": [entry.to_json() for entry in self.verified],
             "leaderboard": [entry.to_json() | self._tested(entry) for entry in self.leaderboard],
             "dropped": [one.to_json() for one in self.dropped],
+            "baselines": [one.to_json() for one in self.baselines],
         }
 
     def _tested(self, entry: VerifiedSoup) -> dict[str, Any]:

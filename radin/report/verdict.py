@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isnan
 
 from radin.common.wording import counted, enumerated
 from radin.report.comparison import Comparison
@@ -103,9 +104,14 @@ def _no_soup(soups: Sequence[VerifiedSoup], single: VerifiedSoup, findings: Sequ
     which = "the one verified soup" if len(soups) == 1 else f"the best of {len(soups)} verified soups"
     return (
         f"No soup won: the best ingredient, {name}, has {metric} {single.value:.4f} on the selection data, and {which} "
-        f"{soup.value:.4f}, where its averaged logits promised {soup.ensemble_value:.4f}. "
+        f"{soup.value:.4f}{_promised(soup)}. "
         f"{_why_not(soups, single, findings, metric)}"
     )
+
+
+def _promised(soup: VerifiedSoup) -> str:
+    """The score of its averaged logits, in a clause; empty where that is not known."""
+    return "" if isnan(soup.ensemble) else f", where its averaged logits promised {soup.ensemble_value:.4f}"
 
 
 def _why_not(soups: Sequence[VerifiedSoup], single: VerifiedSoup, findings: Sequence[Finding], metric: str) -> str:

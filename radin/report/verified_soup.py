@@ -35,7 +35,8 @@ class VerifiedSoup(Scored):
     Attributes:
         recipe: the recipe; of size 1, it is an ingredient.
         score: of the network.
-        ensemble: score of the averaged logits, which the surrogate ranked it by, without the prior.
+        ensemble: score of the averaged logits, which the surrogate ranked it by, without the prior; NaN where the
+            logits of some members are not complete.
         nll: negative log-likelihood; it decides between equal scores.
         higher_is_better: whether larger values of the metric are better.
         gap_error: standard error of the paired difference between score and ensemble.
@@ -99,8 +100,8 @@ class VerifiedSoup(Scored):
             "kind": "ingredient" if self.recipe.size == 1 else "soup",
             "value": self.value,
             "score": self.score,
-            "ensemble_value": self.ensemble_value,
-            "ensemble": self.ensemble,
+            "ensemble_value": None if math.isnan(self.ensemble) else self.ensemble_value,
+            "ensemble": None if math.isnan(self.ensemble) else self.ensemble,
             "nll": self.nll,
             "size": self.recipe.size,
             "recipe": self.recipe.to_json(),
@@ -122,12 +123,12 @@ def assess(recipes: Sequence[Recipe], verifier: Verifier, surrogate: Surrogate) 
     Logits in the run folder are read. Soups that are not there are evaluated and charged.
 
     Arguments:
-        recipes: over the pool.
+        recipes: over the pool; those over the whole pool, before a race, have no ensemble.
         verifier: gives real logits.
         surrogate: on the verifier's bank; its prior is left out.
     """
     assessor = _Assessor(verifier, surrogate)
-    return [assessor.ingredient(one) if one.size == 1 else assessor.soup(one) for one in recipes]
+    return [assessor.assess(one) for one in recipes]
 
 
 class _Assessor:
@@ -136,6 +137,11 @@ class _Assessor:
     def __init__(self, verifier: Verifier, surrogate: Surrogate) -> None:
         self.verifier, self.bank, self.metric = verifier, verifier.bank, verifier.task.scored_by
         self.surrogate, self.labels = surrogate, verifier.bank.labels
+
+    def assess(self, recipe: Recipe) -> VerifiedSoup:
+        if recipe.names != self.verifier.names:
+            return self.beyond(recipe)
+        return self.ingredient(recipe) if recipe.size == 1 else self.soup(recipe)
 
     def ingredient(self, recipe: Recipe) -> VerifiedSoup:
         logits = self._read(recipe.members[0])
@@ -160,6 +166,14 @@ class _Assessor:
             parts_error=parts_error,
             ahead=seen.score - best,
             ahead_error=paired_error(self.metric, seen.statistics, of_best, self.labels),
+        )
+
+    def beyond(self, recipe: Recipe) -> VerifiedSoup:
+        """A recipe over the whole pool: some members have no logits on all rows, so there is no ensemble."""
+        logits, higher = self.verifier.selection_logits(recipe), self.metric.higher_is_better
+        nll = float(losses(logits, self.labels).mean())
+        return VerifiedSoup(
+            recipe, self.metric.score(logits, self.labels), ensemble=math.nan, nll=nll, higher_is_better=higher
         )
 
     def _parts(self, recipe: Recipe, measured: Any) -> tuple[float | None, float]:

@@ -13,8 +13,9 @@ import numpy as np
 from jaxtyping import Float, Int64, Shaped
 from numpy.typing import ArrayLike
 
+from radin.common.natural_order import natural
 from radin.common.wording import counted
-from radin.errors import DataError, MissingFileError
+from radin.errors import DataError, MissingFileError, NonFiniteError
 from radin.scoring.logit_folder import SPLIT, check_whole, load_array, selecting_rows
 
 #: Samples read at a time where a whole `[M, C]` array is checked or copied; chosen by hand.
@@ -53,6 +54,7 @@ class LogitBank:
         self._arrays = tuple(arrays)
         self._all_labels = labels
         self._rows = rows
+        self._places = rows  # of the samples in the data that they were chosen from
         self.labels = labels if rows is None else labels[rows]
         self.n_classes = int(arrays[0].shape[1])
         self.n_samples = len(self.labels)
@@ -117,7 +119,8 @@ class LogitBank:
         samples: Literal["selection", "all"] = "selection",
         probabilities: Probabilities = "refuse",
     ) -> LogitBank:
-        """A bank of the `.npy` files in a folder, one `[M, C]` array per model, in the order of their names.
+        """A bank of the `.npy` files in a folder, one `[M, C]` array per model, in natural order of their names:
+        `run2` before `run10`.
 
         Arguments:
             folder: the folder, such as the `logits` folder of a run.
@@ -136,7 +139,8 @@ class LogitBank:
             raise MissingFileError(f"{root}: no such folder; expected one with a .npy file of logits per model")
         # A folder's own labels are no model, also where others are named.
         no_models = {labels_file.resolve(), (root / "labels.npy").resolve()}
-        files = sorted(file for file in root.glob("*.npy") if file.resolve() not in no_models)
+        found = (file for file in root.glob("*.npy") if file.resolve() not in no_models)
+        files = sorted(found, key=natural)
         if not files:
             inside = f"; perhaps {root / 'logits'} is meant" if (root / "logits").is_dir() else ""
             raise MissingFileError(
@@ -148,11 +152,37 @@ class LogitBank:
             ).mended_by(labels="FILE")
         check_whole(root, [*files, labels_file])
         arrays, given = [load_array(file) for file in files], load_array(labels_file)
-        _check_count(given, arrays, str(labels_file))
         names = [unquote(file.stem) for file in files]
+        if given.ndim == 1 and any(array.ndim == 2 and len(array) < len(given) for array in arrays):
+            split = selecting_rows(root / SPLIT, len(given))
+            if split is not None:
+                return cls._of_selected(root, arrays, given, split, names, samples, probabilities)
+        _check_count(given, arrays, str(labels_file))
         bank = cls.from_arrays(arrays, given, names, probabilities=probabilities)
         rows = selecting_rows(root / SPLIT, bank.n_samples) if samples == "selection" else None
         return bank if rows is None else bank.take(rows)
+
+    @classmethod
+    def _of_selected(
+        cls,
+        root: Path,
+        arrays: Sequence[np.ndarray],
+        labels: np.ndarray,
+        split: Int64[np.ndarray, " m"],
+        names: Sequence[str],
+        samples: Literal["selection", "all"],
+        probabilities: Probabilities,
+    ) -> LogitBank:
+        """The bank of a run's folder, whose arrays hold the samples that select; those of version 0.1 hold all."""
+        if samples == "all":
+            raise DataError(
+                f"{root}: this run has logits on the samples that select alone; those that it holds back are run for "
+                "its winner, and for what that is compared with. With a holdback of 0 all samples select."
+            ).mended_by(samples="selection")
+        chosen = [array[split] if len(array) == len(labels) else array for array in arrays]
+        bank = cls.from_arrays(chosen, np.asarray(labels)[split], names, probabilities=probabilities)
+        bank._places = split
+        return bank
 
     @classmethod
     def join(cls, banks: Mapping[str, LogitBank]) -> LogitBank:
@@ -174,7 +204,7 @@ class LogitBank:
                     "classes cannot be averaged"
                 )
             # Of another split the labels alone may be the same, where data come sorted by class.
-            if not np.array_equal(other._all_labels, first._all_labels) or not _same_rows(other._rows, first._rows):
+            if not np.array_equal(other.labels, first.labels) or not _same_rows(other._places, first._places):
                 raise DataError(
                     f"{title} and {where} have logits of other samples: run all models on the same data, in the same "
                     "order, and with the same split; runs with different splits can be ranked on all samples."
@@ -183,6 +213,9 @@ class LogitBank:
         names = [
             f"{title}/{name}" if given.count(name) > 1 else name for title, bank in banks.items() for name in bank.names
         ]
+        if len({len(bank._all_labels) for bank in banks.values()}) > 1:  # some runs have logits on all samples
+            read = [bank.logits(i) for bank in banks.values() for i in range(len(bank))]
+            return cls(names, read, first.labels)
         arrays = [array for bank in banks.values() for array in bank._arrays]
         return cls(names, arrays, first._all_labels, first._rows)
 
@@ -205,7 +238,9 @@ class LogitBank:
 
     def take(self, rows: Int64[np.ndarray, " m"]) -> LogitBank:
         """A view of some samples, given by their indices in this bank; nothing is copied."""
-        return LogitBank(self.names, self._arrays, self._all_labels, rows if self._rows is None else self._rows[rows])
+        taken = LogitBank(self.names, self._arrays, self._all_labels, rows if self._rows is None else self._rows[rows])
+        taken._places = rows if self._places is None else self._places[rows]
+        return taken
 
 
 def check_logits(logits: np.ndarray, name: str, n_rows: int, n_classes: int) -> None:
@@ -222,12 +257,12 @@ def check_logits(logits: np.ndarray, name: str, n_rows: int, n_classes: int) -> 
             row = int((~finite).any(axis=1).argmax())
             where = f"{name}: its logits for sample {start + row} are not finite"
             if np.isneginf(values[row][~finite[row]]).all():
-                raise DataError(
+                raise NonFiniteError(
                     f"{where}: class {int((~finite[row]).argmax())} has -inf, the logarithm of a probability of 0 or "
                     "the mark of a class that is masked; one such ingredient would rule the class out for every "
                     "average, so write a large finite number, such as -100, in its place"
                 )
-            raise DataError(
+            raise NonFiniteError(
                 f"{where} (NaN or infinite); this model has diverged or overflows in this precision; leave it out, or "
                 "evaluate it in float32"
             )

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from radin.errors import InputError, RadinError, RunDirError, StorageError
 from radin.scoring.objective import Unit
 
-Kind = Literal["pass", "stage", "soup", "test", "statistics", "control"]
+Kind = Literal["pass", "stage", "soup", "baseline", "held-back", "test", "statistics", "control"]
 
 #: Tells SQLite files of radin from those of other programs: "RADN".
 APPLICATION_ID = 0x5241444E
@@ -27,8 +27,10 @@ CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS evaluations (
     id INTEGER PRIMARY KEY,
     kind TEXT NOT NULL,        -- pass: an ingredient, stage: an ingredient on a part of the rows, soup: a real soup,
-                               -- test: a network on the test set, statistics: a soup's BatchNorm statistics computed
-                               -- anew, control: an ingredient with such statistics
+                               -- baseline: a network that only a baseline needs, held-back: a network on the rows
+                               -- that select nothing, test: a network on the test set,
+                               -- statistics: a soup's BatchNorm statistics computed anew, control: an ingredient with
+                               -- such statistics
     key TEXT NOT NULL,         -- digest of everything the logits depend on
     label TEXT NOT NULL,       -- the ingredient's name, or the recipe
     state TEXT NOT NULL CHECK (state IN ('running', 'done', 'lost')),
@@ -158,8 +160,9 @@ class Ledger:
 
         Arguments:
             kind: `pass` for an ingredient, `stage` for one on a part of the rows, in a race, `soup` for a real soup,
-                `test` for either on the test set, `statistics` for computing a soup's BatchNorm statistics anew,
-                `control` for an ingredient with such statistics.
+                `baseline` for either where only a baseline needs it, `held-back` for either on the rows that select
+                nothing, `test` for either on the test set, `statistics` for computing a soup's BatchNorm statistics
+                anew, `control` for an ingredient with such statistics.
             key: digest of everything that the resulting logits depend on.
             label: a name for people to read.
             rows: samples evaluated; those of a pass without the ones that stages before it have run.
@@ -206,6 +209,16 @@ class Ledger:
         """Samples that the completed evaluations of a kind took in all."""
         query = "SELECT coalesce(sum(rows), 0) FROM evaluations WHERE kind = ? AND state = 'done'"
         return int(self._execute(query, kind).fetchone()[0])
+
+    def labels(self, kind: Kind) -> set[str]:
+        """Labels of the completed evaluations of a kind; what was run in parts has one label."""
+        query = "SELECT DISTINCT label FROM evaluations WHERE kind = ? AND state = 'done'"
+        return {label for (label,) in self._execute(query, kind)}
+
+    def keys(self, kind: Kind) -> set[str]:
+        """Keys of the completed evaluations of a kind."""
+        query = "SELECT DISTINCT key FROM evaluations WHERE kind = ? AND state = 'done'"
+        return {key for (key,) in self._execute(query, kind)}
 
     def seconds(self, kind: Kind, keys: Collection[str] | None = None) -> float:
         """Wall-clock seconds spent in completed evaluations of a kind, of all or of those with these keys."""

@@ -17,7 +17,6 @@ from radin.checkpoints import (
     TensorInfo,
     checkpoints_in,
     is_sidecar,
-    natural,
     open_checkpoint,
     stem_of,
 )
@@ -25,6 +24,7 @@ from radin.checkpoints.counters import CounterReader
 from radin.checkpoints.names import ties
 from radin.common.error_list import Complaints
 from radin.common.files import digest_of, file_digest
+from radin.common.natural_order import natural
 from radin.common.wording import counted
 from radin.errors import InputError, MissingFileError
 from radin.weights.compatibility import check_compatible, common_classes, common_extra_state
@@ -49,7 +49,7 @@ class Pool:
     Arguments:
         paths: files (`.safetensors`, or `.pt`, `.pth`, `.ckpt`, `.bin`, `.pth.tar`, `.tar` from PyTorch), indices of
             sharded ones (`model.safetensors.index.json`), folders or globs. Files keep the order in which they are
-            given; those that a folder or glob gives come sorted.
+            given; those that a folder or glob gives come in natural order, `checkpoint-2` before `checkpoint-10`.
         names: what to call the ingredients; default: the files' stems, with as many parent folders in front as it takes
             to tell them apart.
         weights: `model` or `ema`: the network's own weights or their moving average, of training checkpoints that hold

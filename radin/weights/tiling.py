@@ -38,10 +38,13 @@ def spans(numel: int) -> list[list[tuple[int, int]]]:
     return [pieces[first : first + SPAN] for first in range(0, len(pieces), SPAN)]
 
 
-def share_out(jobs: Sequence[Job], work: Callable[[Job, Workspace], None]) -> None:
-    """Calls `work(job, workspace)` for every job on as many threads as there are cores, at most four.
+def share_out(jobs: Sequence[Job], work: Callable[[Job, Workspace], None], threads: int | None = None) -> None:
+    """Calls `work(job, workspace)` for every job. The first error, in the jobs' order, stops all and is raised.
 
-    More would wait for memory, not compute. The first error, in the jobs' order, stops all and is raised.
+    Arguments:
+        jobs: in the order in which they are begun.
+        work: is called once for each job, with a workspace that no other thread uses.
+        threads: by default as many as there are cores, at most four: more would wait for memory, not compute.
     """
     pending = deque(enumerate(jobs))
     failures: list[tuple[int, BaseException]] = []
@@ -59,7 +62,7 @@ def share_out(jobs: Sequence[Job], work: Callable[[Job, Workspace], None]) -> No
                 pending.clear()
                 failures.append((place, error))
 
-    helpers = [threading.Thread(target=run) for _ in range(min(_cores(), 4, len(jobs)) - 1)]
+    helpers = [threading.Thread(target=run) for _ in range(min(threads or min(_cores(), 4), len(jobs)) - 1)]
     for helper in helpers:
         helper.start()
     run()

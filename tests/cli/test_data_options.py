@@ -105,7 +105,7 @@ def test_several_sets_and_images_left_out(capsys: pytest.CaptureFixture, tmp_pat
     )
     planned = json.loads(out)
     assert (planned["classes"], planned["class_names"]) == (2, ["cat", "dog"])
-    assert (planned["samples"], planned["test_passes"], planned["test_samples"]) == (7, 4, 16)
+    assert (planned["samples"], planned["test_passes"], planned["test_samples"]) == (7, 6, 16)
     code, out, _ = soup(capsys, tmp_path / "x", task_file, files, *arguments, "--task-arg", "corrupt=skip", "--plan")
     assert (code, "2: cat, dog" in out) == (0, True)
     alone = [arguments[0], arguments[1], "--task-arg", "corrupt=skip", "--json"]

@@ -1,15 +1,10 @@
 """What can be found wrong without torch is found before it is imported."""
 
-import errno
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from helpers.command_line import SMALL
-
-from radin.errors import RunDirError
-from radin.evaluation.settings import check_run_dir
 
 PROGRAM = """
 import sys
@@ -54,20 +49,3 @@ def test_mistakes_are_said_before_torch_is_imported(checkpoints: list[Path], tmp
         "seed must be",
     ):
         assert message in ended.stderr
-
-
-def test_a_run_folder_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    check_run_dir(tmp_path / "a" / "b")
-    assert not (tmp_path / "a").exists()
-    (tmp_path / "file").touch()
-    with pytest.raises(RunDirError, match=r"cannot be a run folder: .*file is a file, and would have to be a folder"):
-        check_run_dir(tmp_path / "file" / "run")
-    with pytest.raises(RunDirError, match="cannot be a run folder: File name too long"):
-        check_run_dir(tmp_path / ("x" * 5000))
-
-    def refuse(path: Path) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied")
-
-    monkeypatch.setattr(Path, "touch", refuse)  # a superuser may write anywhere
-    with pytest.raises(RunDirError, match=r"takes no such file \(Permission denied\)"):
-        check_run_dir(tmp_path / "a")

@@ -1,6 +1,7 @@
 """`radin soup --race` and the commands that read its folder say who was dropped, and on how many rows."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,13 @@ def test_what_was_dropped_is_named_and_the_bill_is_in_rows(
     assert (
         "passes' worth of rows for 6 ingredients (4 ran in full), 2 soups; the greedy soup would have taken 11" in said
     )
+    assert re.search(r"uniform\b.* 1 .* 6 ", out)  # one real soup, of all six
+    assert "1 pass for baselines alone" in said
+    assert re.search(r"[0-9,]+ held-back rows of networks that were compared", said)
+    _, out, _ = run(capsys, *soup, "--race", "--soups", 2, "--baselines", "none")
+    assert "baselines beside the winner" not in out
+    code, _, err = run(capsys, *soup, "--baselines", "uniform,gredy")
+    assert (code, "did you mean 'greedy'" in err) == (2, True)
     _, out, _ = run(capsys, "rank", "--logits", folder / "logits")
     assert "run1 and run4" in out
     assert json.loads(run(capsys, "rank", "--logits", folder / "logits", "--json")[1])["absent"] == ["run1", "run4"]

@@ -67,11 +67,16 @@ def test_architectures_are_ranked_together(
     document = json.loads(run(capsys, *both, "--json")[1])
     assert document["models"] == len(checkpoints) + 1
     assert document["samples"] == len(task().split[0])
+    assert "samples that select in that run" in run(capsys, *both)[1]
+    code, _, err = run(capsys, *both, "--samples", "all")
+    assert (code, "With a holdback of 0 all samples select" in err) == (2, True)
+    for folder, source, files in (("deep", SMALL, checkpoints), ("flat", script, [tmp_path / "run0.pt"])):
+        given = ["--task", f"{source}:task", "--run-dir", tmp_path / folder, *logits, "--holdback", 0]
+        assert run(capsys, "soup", *files, *given)[0] == 0
     document = json.loads(run(capsys, *both, "--json", "--samples", "all", "--searcher", "exhaustive", "--top", 99)[1])
     assert document["samples"] == 300
     assert any("flat/run0" in row["recipe"] and "deep/run0" in row["recipe"] for row in document["shortlist"])
     assert "all 300 samples of a run" in run(capsys, *both, "--samples", "all")[1]
-    assert "samples that select in that run" in run(capsys, *both)[1]
     labels = tmp_path / "deep" / "logits" / "labels.npy"
     assert json.loads(run(capsys, *both, "--json", "--labels", labels)[1])["models"] == len(checkpoints) + 1
 

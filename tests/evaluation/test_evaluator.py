@@ -2,15 +2,18 @@
 
 import json
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from helpers.processes import options
 from helpers.small import SAMPLES, Network, clouds, make_pool, task
 from safetensors.torch import load_file, save_file
 
 import radin
+from benchmarks.faults.nursery import Nursery, Stop
 from radin.common.files import digest_of
 from radin.errors import DataError, IncompatibleError, RunDirError, TaskError
 from radin.evaluation.evaluator import Evaluator
@@ -18,7 +21,8 @@ from radin.evaluation.run_folder import RunFolder
 
 
 def evaluator(paths: list[Path], folder: RunFolder, **settings) -> Evaluator:
-    return Evaluator(radin.Pool(paths), task(**settings), folder)
+    """With all rows selecting, so that arrays hold them all."""
+    return Evaluator(radin.Pool(paths), task(**{"holdback": 0.0} | settings), folder)
 
 
 @pytest.fixture
@@ -68,9 +72,16 @@ def test_the_folder_of_logits_is_a_bank(checkpoints: list[Path], folder: RunFold
     bank = evaluator(checkpoints, folder).collect()
     read = radin.LogitBank.from_folder(folder.path / "logits", samples="all")
     assert read.names == bank.names
-    selected = radin.LogitBank.from_folder(folder.path / "logits")
-    np.testing.assert_array_equal(selected.labels, bank.labels[task().split[0]])
-    np.testing.assert_array_equal(read.read(2, 0, SAMPLES), bank.read(2, 0, SAMPLES))
+    np.testing.assert_array_equal(read.logits(2), bank.logits(2))
+
+
+def test_the_folder_of_logits_is_a_bank_of_the_samples_that_select(checkpoints: list[Path], folder: RunFolder) -> None:
+    bank = evaluator(checkpoints, folder, holdback=0.2).collect()
+    read = radin.LogitBank.from_folder(folder.path / "logits")
+    np.testing.assert_array_equal(read.labels, task().rows.labels[task().split[0]])
+    np.testing.assert_array_equal(read.logits(2), bank.logits(2))
+    with pytest.raises(DataError, match="samples that select alone"):
+        radin.LogitBank.from_folder(folder.path / "logits", samples="all")
 
 
 @pytest.mark.parametrize("settings", [{"samples": SAMPLES - 1}, {"forward": lambda network, x: 2 * network(x)}])
@@ -106,12 +117,15 @@ def test_a_folder_without_a_completed_pass_takes_other_inputs_and_forgets_the_fi
 
 
 def test_a_pass_that_was_complete_when_its_process_was_killed_binds_the_folder(
-    checkpoints: list[Path], folder: RunFolder
+    nursery: Nursery, checkpoints: list[Path], tmp_path: Path
 ) -> None:
-    evaluator(checkpoints[:1], folder).collect()
-    folder.ledger._execute("UPDATE evaluations SET state = 'running'")
-    with pytest.raises(RunDirError, match="the data differs"):
-        evaluator(checkpoints, folder, samples=SAMPLES - 1).collect()
+    run, complete = tmp_path / "run", Stop("SIGKILL", before="os.remove */logits/.index.json.*.part")
+    assert nursery.radin(*options(checkpoints, run), stop=complete).status == -signal.SIGKILL
+    with RunFolder(run) as folder:
+        assert folder.ledger.count("pass") == 0
+        with pytest.raises(RunDirError, match="the data differs"):
+            evaluator(checkpoints, folder, samples=SAMPLES - 1).collect()
+        assert (folder.ledger.count("pass"), folder.ledger.count("pass", "lost")) == (1, 0)
 
 
 def test_a_changed_checkpoint_is_another_run(tmp_path: Path, folder: RunFolder) -> None:
@@ -253,13 +267,10 @@ def test_what_was_running_is_settled(checkpoints: list[Path], folder: RunFolder)
     one = evaluator(checkpoints, folder)
     one.collect()
     finished = one.key(one.evaluation(radin.Recipe.subset(one.pool.names, [0])))
-    for key in (finished, digest_of("cut short")):
-        insert = (
-            "INSERT INTO evaluations (kind, key, label, state, rows, started) VALUES ('pass', ?, '', 'running', 1, 0)"
-        )
-        folder.ledger._execute(insert, key)
-    evaluator(checkpoints, folder).collect()
-    assert (folder.ledger.count("pass"), folder.ledger.count("pass", "lost")) == (len(checkpoints) + 1, 1)
+    with folder.ledger.charge("pass", finished, "", 1), folder.ledger.charge("pass", digest_of("cut short"), "", 1):
+        assert folder.ledger.count("pass") == len(checkpoints)
+        evaluator(checkpoints, folder).collect()
+        assert (folder.ledger.count("pass"), folder.ledger.count("pass", "lost")) == (len(checkpoints) + 1, 1)
 
 
 def test_leftovers_of_a_killed_process_go_and_nothing_else(checkpoints: list[Path], folder: RunFolder) -> None:

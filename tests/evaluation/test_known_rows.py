@@ -32,6 +32,15 @@ def test_fresh_rows_complete_the_known_ones(rows: list[int], size: int) -> None:
     np.testing.assert_array_equal(np.concatenate(list(known.completed(fresh))), LOGITS)
 
 
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_some_rows_are_completed_too(size: int) -> None:
+    wanted = np.array([1, 4, 5, 9, 20, 38])
+    known = KnownRows(40, [part([5, 39, 1])])
+    missing = known.missing(wanted)
+    fresh = (LOGITS[missing[i : i + size]] for i in range(0, len(missing), size))
+    np.testing.assert_array_equal(np.concatenate(list(known.completed(fresh, wanted))), LOGITS[wanted])
+
+
 def test_stored_parts_are_found_by_the_key_of_the_whole(tmp_path: Path) -> None:
     parts = PartialLogits(ArrayFolder(tmp_path))
     parts.store("a", "whole a", part([4, 1]))

@@ -1,16 +1,14 @@
 """A run that is killed goes on with the same command, and ends as if nothing had happened."""
 
 import json
-import os
 import signal
-import subprocess
 from pathlib import Path
 
-import pytest
-from helpers.processes import B, command, start, wait_for
+from helpers.processes import B, options, when_written, while_writing
 from helpers.small import make_pool
 
 import radin
+from benchmarks.faults.nursery import Nursery
 
 
 def evaluations(run: Path) -> tuple[int, int, int]:
@@ -20,63 +18,52 @@ def evaluations(run: Path) -> tuple[int, int, int]:
         return ledger.count("pass"), ledger.count("soup"), lost
 
 
-def test_killed_in_every_stage_it_ends_as_an_undisturbed_run(checkpoints: list[Path], tmp_path: Path) -> None:
+def test_killed_in_every_stage_it_ends_as_an_undisturbed_run(
+    nursery: Nursery, checkpoints: list[Path], tmp_path: Path
+) -> None:
     run, calm = tmp_path / "run", tmp_path / "calm"
-    stages = [  # in the first pass, in a later one, between the stages, in a soup
-        lambda: (run / "ledger.db").exists(),
-        lambda: (run / "logits" / "run1.npy").exists(),
-        lambda: (run / "logits" / "run4.npy").exists(),
-        lambda: any((run / "soups").glob("*.part")),
+    moments = [  # in the first pass, after a later one, between the stages, in a soup
+        while_writing("logits/run0.npy"),
+        when_written("logits/run2.npy"),
+        while_writing("soups/soup-*.npy"),
+        when_written("soups/soup-*.npy"),
     ]
-    call = command(checkpoints, run, pause=0.05)
-    for reached in stages:
-        process = start(call)
-        wait_for(reached, process)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-    resumed = json.loads(subprocess.run(call, check=True, capture_output=True, text=True).stdout)
-    undisturbed = subprocess.run(command(checkpoints, calm, pause=0.05), check=True, capture_output=True, text=True)
-    expected = json.loads(undisturbed.stdout)
+    for moment in moments:
+        assert nursery.radin(*options(checkpoints, run), stop=moment).status == -signal.SIGKILL
+    resumed, expected = (json.loads(nursery.radin(*options(checkpoints, one)).output) for one in (run, calm))
     for part in ("best", "leaderboard", "verified", "report", "settings"):
         assert resumed[part] == expected[part]
     assert (run / "soup.safetensors").read_bytes() == (calm / "soup.safetensors").read_bytes()
-    passes, soups, lost = evaluations(run)
-    assert (passes, soups) == (5, B)
-    assert 1 <= lost <= len(stages)  # a kill between two evaluations loses none
+    assert evaluations(run) == (5, B, len(moments))
     assert evaluations(calm) == (5, B, 0)
     assert not list(run.glob("**/*.part"))
 
 
-def test_killed_in_a_soup_it_keeps_the_statistics_that_it_has_recomputed(tmp_path: Path) -> None:
+def test_killed_in_a_soup_it_keeps_the_statistics_that_it_has_recomputed(nursery: Nursery, tmp_path: Path) -> None:
     paths, run = make_pool(tmp_path / "pool", 3, batchnorm=True), tmp_path / "run"
-    call = [*command(paths, run, pause=0.1), "--task-arg", "batchnorm=true"]
-    process = start(call)
-    wait_for(lambda: any((run / "statistics").glob("*.safetensors")), process)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    call = options(paths, run, "--task-arg", "batchnorm=true")
+    assert nursery.radin(*call, stop=when_written("soups/soup-*.npy")).status == -signal.SIGKILL
     kept = {path: path.stat().st_mtime_ns for path in (run / "statistics").glob("*.safetensors")}
-    subprocess.run(call, check=True, capture_output=True)
+    assert len(kept) == 1
+    assert nursery.radin(*call).status == 0
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     with radin.Ledger(run / "ledger.db") as ledger:
         done = [ledger.count(kind) for kind in ("soup", "statistics")]
         lost = [ledger.count(kind, "lost") for kind in ("soup", "statistics")]
-    assert done == [B, B + 1]  # one for the best ingredient, which the winner is compared with
-    assert sum(lost) <= 1  # what the kill hit: a soup's pass, or the next soup's statistics; nothing between the two
+    # One for the best ingredient, which the winner is compared with; of three ingredients, B soups and the uniform one.
+    assert done == [B, B + 2]
+    assert lost == [1, 0]
 
 
-def test_interrupted_it_says_how_to_go_on(checkpoints: list[Path], tmp_path: Path) -> None:
+def test_interrupted_it_says_how_to_go_on(nursery: Nursery, checkpoints: list[Path], tmp_path: Path) -> None:
     run = tmp_path / "run"
-    process = start(command(checkpoints, run, pause=0.2))
-    wait_for(lambda: (run / "logits" / "run1.npy").exists(), process)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate()
-    assert process.returncode == 130
-    assert "Traceback" not in errors
-    assert f"radin soup {checkpoints[0]}" in errors
-    assert f"--run-dir {run}" in errors
+    ended = nursery.radin(*options(checkpoints, run), stop=while_writing("logits/run2.npy", "SIGINT"))
+    assert ended.status == 130
+    assert "Traceback" not in ended.errors
+    assert f"radin soup {checkpoints[0]}" in ended.errors
+    assert f"--run-dir {run}" in ended.errors
     passes, _, lost = evaluations(run)
-    assert passes >= 1
-    assert lost <= 1
+    assert (passes, lost) == (2, 1)
 
 
 def test_a_search_on_real_soups_is_replayed_from_its_scores(checkpoints: list[Path], tmp_path: Path) -> None:
@@ -95,28 +82,23 @@ def test_a_search_on_real_soups_is_replayed_from_its_scores(checkpoints: list[Pa
     assert whole.candidates == undisturbed.candidates
 
 
-def test_two_processes_do_not_share_a_run_folder(checkpoints: list[Path], tmp_path: Path) -> None:
-    call = command(checkpoints, tmp_path / "run", pause=0)
+def test_two_processes_do_not_share_a_run_folder(nursery: Nursery, checkpoints: list[Path], tmp_path: Path) -> None:
+    call = options(checkpoints, tmp_path / "run")
     with radin.Ledger(tmp_path / "run" / "ledger.db"):
-        second = subprocess.run(call, capture_output=True, text=True, check=False)
-    assert second.returncode == 2
-    assert "another process is using this run folder" in second.stderr
-    subprocess.run(call, check=True, capture_output=True)
+        second = nursery.radin(*call)
+    assert second.status == 2
+    assert "another process is using this run folder" in second.errors
+    assert nursery.radin(*call).status == 0
 
 
-@pytest.mark.skipif(os.name != "posix", reason="limits on the size of files are POSIX's")
-def test_a_full_disk_loses_nothing(checkpoints: list[Path], tmp_path: Path) -> None:
+def test_a_full_disk_loses_nothing(nursery: Nursery, checkpoints: list[Path], tmp_path: Path) -> None:
     """A limit on file size stands in for a full disk: the first soup is larger than what may be written."""
     run = tmp_path / "run"
-    limited = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-    limited += "resource.setrlimit(resource.RLIMIT_FSIZE, ({0}, {0})); "
-    call = command(checkpoints, run, pause=0)
-    whole = list(call)
-    call[2] = limited.format(3000) + call[2]
-    full = subprocess.run(call, capture_output=True, text=True, check=False)
-    assert full.returncode == 2, full.stderr
-    assert "free some space" in full.stderr
-    assert "Traceback" not in full.stderr
+    call = options(checkpoints, run)
+    full = nursery.call("helpers.processes:radin_with_small_files", [3000, call])
+    assert full.status == 2, full.errors
+    assert "free some space" in full.errors
+    assert "Traceback" not in full.errors
     assert not list(run.glob("**/*.part"))
-    subprocess.run(whole, check=True, capture_output=True)
+    assert nursery.radin(*call).status == 0
     assert evaluations(run)[:2] == (5, B)

@@ -225,7 +225,7 @@ def test_statistics_are_recomputed_once_for_verification_tests_and_file_and_kept
     paths = make_pool(tmp_path / "pool", 3, batchnorm=True)
     one = task(batchnorm=True, test={"near": clouds(40, 5), "far": clouds(30, 6)})
     budget = radin.Budget(soups=2)
-    settings = {"run_dir": tmp_path / "run", "budget": budget, "batchnorm": "recompute", "lam": 5.0}
+    settings = {"run_dir": tmp_path / "run", "budget": budget, "batchnorm": "recompute", "lam": 5.0, "baselines": ()}
     result = radin.make_soup(radin.Pool(paths), one, **settings)
     assert result.soup_won
     assert result.spent.soups == 2

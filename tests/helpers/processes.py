@@ -1,35 +1,38 @@
-"""Runs of `radin soup` in processes of their own, which tests kill."""
+"""Runs of `radin soup` on the small pool, for tests that run them in processes of their own."""
 
-import signal
-import subprocess
+import runpy
 import sys
-import time
-from functools import partial
 from pathlib import Path
 
+from benchmarks.faults.nursery import Stop
 from helpers.paths import SMALL
 
 B = 3
 
 
-def command(checkpoints: list[Path], run: Path, *, pause: float, searcher: str = "monte-carlo") -> list[str]:
-    """The command line of one run; every batch takes `pause` seconds longer."""
-    call = "from radin.cli import main; main()"
-    options = ["--task", f"{SMALL}:task", "--task-arg", f"pause={pause}", "--searcher", searcher]
+def options(checkpoints: list[Path], run: Path, *more: str) -> list[str]:
+    """The arguments of one run."""
     caps = ["--soups", str(B), "--candidates", "25", "--run-dir", str(run), "--batch-size", "60", "--json"]
-    return [sys.executable, "-c", call, "soup", *map(str, checkpoints), *options, *caps]
+    return ["soup", *map(str, checkpoints), "--task", f"{SMALL}:task", "--searcher", "monte-carlo", *caps, *more]
 
 
-def wait_for(condition, process: subprocess.Popen, seconds: float = 120) -> None:
-    """Waits until something has happened in another process, which has to be alive."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
+def while_writing(file: str, signal: str = "SIGKILL") -> Stop:
+    """A signal when a file of the run folder is begun under another name; `file` is a pattern."""
+    folder, _, name = file.rpartition("/")
+    return Stop(signal, before=f"open for writing */{folder}/.{name}.*.part")
 
 
-def start(call: list[str]) -> subprocess.Popen:
-    # Whoever runs the tests in the background may have them ignore SIGINT, which a child would inherit.
-    listen = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    return subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listen)
+def when_written(file: str, signal: str = "SIGKILL") -> Stop:
+    """A signal when a file of the run folder is whole, but has not got its name yet; `file` is a pattern."""
+    return Stop(signal, before=f"os.rename */{file}")
+
+
+def radin_with_small_files(most: int, arguments: list[str]) -> None:
+    """Runs the command `radin` in this process, which can write no file of more than `most` bytes from now on."""
+    import resource
+    import signal
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    sys.argv = ["radin", *arguments]
+    runpy.run_module("radin", run_name="__main__")

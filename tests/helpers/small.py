@@ -3,7 +3,6 @@
 Used as a module by the tests, and as a task file by those that start a process: `--task tests/helpers/small.py:task`.
 """
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -66,15 +65,6 @@ def make_pool(folder: Path, n: int = 5, *, batchnorm: bool = False) -> list[Path
     return paths
 
 
-def task(
-    samples: int = SAMPLES, batchnorm: bool = False, device: str = "cpu", pause: float = 0.0, **settings
-) -> radin.Task:
-    """The task of these pools; `pause` is a number of seconds that each batch takes longer, to be killed in."""
-    if pause:
-
-        def forward(network: nn.Module, x: torch.Tensor) -> torch.Tensor:
-            time.sleep(pause)
-            return network(x)
-
-        settings["forward"] = forward
+def task(samples: int = SAMPLES, batchnorm: bool = False, device: str = "cpu", **settings) -> radin.Task:
+    """The task of these pools."""
     return radin.Task(lambda: Network(batchnorm), clouds(samples, seed=1), device=device, **settings)

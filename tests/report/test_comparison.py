@@ -60,9 +60,9 @@ def test_the_like_is_evaluated_once(stale: list[Path], tmp_path: Path) -> None:
     one = task(batchnorm=True)
     results = [radin.make_soup(radin.Pool(stale), one, run_dir=tmp_path) for _ in range(2)]
     assert results[0].spent == results[1].spent
-    assert results[0].spent.controls == 1  # held-back samples are part of the data
+    assert results[0].spent.controls == 2  # on the selecting samples, and on those that are held back
     with radin.Ledger(tmp_path / "ledger.db") as ledger:
-        assert ledger.count("control") == 1
+        assert ledger.count("control") == 2
         assert ledger.count("soup") == results[0].spent.soups
 
 

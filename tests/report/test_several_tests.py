@@ -45,7 +45,11 @@ def test_each_set_is_a_column_and_their_mean_another(pool: radin.Pool, tmp_path:
         assert values[name] == accuracy(result, x, y) == result.tests[name].winner.value
         assert result.tests[name].n_samples == len(y)
     assert values["mean"] == pytest.approx(np.mean([values["near"], values["far"]]))
-    assert result.spent.test_passes == 4 - 2 * (not result.soup_won)
+    (uniform,) = (one.soup for one in result.baselines)
+    assert uniform is not None
+    assert set(result.baselines[0].tests) == {"near", "far"}
+    compared = {result.best.recipe, result.best_ingredient.recipe, uniform.recipe}
+    assert result.spent.test_passes == 2 * len(compared)
     written = json.loads((tmp_path / "run" / "leaderboard.json").read_text())
     assert written["leaderboard"][0]["tests"] == values
     assert set(written["tests"]) == {"near", "far"}
@@ -62,11 +66,11 @@ def test_a_set_that_is_added_later_is_all_that_is_run(pool: radin.Pool, tmp_path
     assert first.on_tests(first.best.recipe) == {}  # one set is what the report is about
     both = {"near": clouds(90, 5), "far": clouds(60, 6)}
     planned = plan(pool, task(test=both), budget=radin.Budget(soups=2), run_dir=tmp_path / "run")
-    assert (planned.passes, planned.test_passes, planned.test_samples) == (0, 4, 150)
+    assert (planned.passes, planned.test_passes, planned.test_samples) == (0, 6, 150)
     show_plan(planned)
-    assert "2 over each of 2 test sets, which hold 150 samples together" in capsys.readouterr().out
+    assert "3 over each of 2 test sets, which hold 150 samples together" in capsys.readouterr().out
     show_plan(plan(pool, task(test=clouds(90, 5)), run_dir=tmp_path / "other"))
-    assert "2 of 90 samples each" in capsys.readouterr().out
+    assert "3 of 90 samples each" in capsys.readouterr().out
     second = radin.make_soup(pool, task(test=both), **settings)
     assert second.tests["near"] == first.report
     assert second.spent.test_passes == 2 * first.spent.test_passes

@@ -34,6 +34,13 @@ def test_labels_may_lie_elsewhere_or_have_another_name(tmp_path):
     assert bank.names == ("a",)
 
 
+def test_models_come_in_natural_order(tmp_path):
+    for name in ("step10", "step9", "step100"):
+        np.save(tmp_path / f"{name}.npy", LOGITS[0])
+    np.save(tmp_path / "labels.npy", LABELS)
+    assert LogitBank.from_folder(tmp_path).names == ("step9", "step10", "step100")
+
+
 def test_folders_that_hold_no_bank_are_named(tmp_path):
     with pytest.raises(MissingFileError, match="no such folder"):
         LogitBank.from_folder(tmp_path / "nowhere")
@@ -61,6 +68,36 @@ def test_a_folder_with_a_split_gives_the_samples_that_select(tmp_path):
     np.testing.assert_array_equal(bank.labels, LABELS[[0, 2]])
     np.testing.assert_array_equal(all_rows(bank, 0), LOGITS[0][[0, 2]])
     assert LogitBank.from_folder(tmp_path, samples="all").n_samples == len(LABELS)
+
+
+def test_arrays_may_hold_the_samples_that_select_alone(tmp_path):
+    split = np.array([0, 2, 5])
+    np.save(tmp_path / "a.npy", LOGITS[0][split])
+    np.save(tmp_path / "b.npy", LOGITS[1])  # as version 0.1 left it
+    write_labels(tmp_path, LABELS, split)
+    bank = LogitBank.from_folder(tmp_path)
+    np.testing.assert_array_equal(bank.labels, LABELS[split])
+    for i in (0, 1):
+        np.testing.assert_array_equal(all_rows(bank, i), LOGITS[i][split])
+    with pytest.raises(DataError, match="samples that select alone"):
+        LogitBank.from_folder(tmp_path, samples="all")
+
+
+def test_runs_with_all_samples_and_with_those_that_select_are_joined_where_these_are_the_same(tmp_path):
+    split, folders = np.array([0, 2, 5]), [tmp_path / name for name in ("old", "new", "other")]
+    for folder, array, selecting in zip(
+        folders, (LOGITS[0], LOGITS[1][split], LOGITS[1][[0, 2, 6]]), ([0, 2, 5], [0, 2, 5], [0, 2, 6]), strict=True
+    ):
+        folder.mkdir()
+        np.save(folder / "a.npy", array)
+        write_labels(folder, np.zeros(M, dtype=np.int64), np.array(selecting))
+    old, new, other = map(LogitBank.from_folder, folders)
+    joined = LogitBank.join({"old": old, "new": new})
+    np.testing.assert_array_equal(all_rows(joined, 0), LOGITS[0][split])
+    np.testing.assert_array_equal(all_rows(joined, 1), LOGITS[1][split])
+    np.testing.assert_array_equal(all_rows(new.take(np.array([1])), 0), LOGITS[1][[2]])
+    with pytest.raises(DataError, match="other samples"):
+        LogitBank.join({"new": new, "other": other})
 
 
 @pytest.mark.parametrize("file", ["a.npy", "labels.npy", "split.json"])

@@ -8,12 +8,9 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Literal
 
 import numpy as np
 import pytest
-from annotated_types import Ge, Lt
-from pydantic import Field
 
 import radin
 from radin.errors import PluginError, UnknownSearcherError
@@ -31,20 +28,9 @@ print(json.dumps({
 """
 
 
-def probe(
-    problem: radin.Problem,
-    *,
-    rate: Annotated[float, Ge(0), Lt(1), "how fast"] = 0.5,
-    mode: Literal["up", "down"] = "up",
-    count: Annotated[int, Field(ge=1, description="how many")] = 3,
-    limit: int | None = None,
-    loud: bool = False,
-) -> radin.Proposals:
-    """Proposes at random.
-
-    Not shown in a list.
-    """
-    yield problem.random_subsets(count)
+def probe(problem: radin.Problem, *, rate: float = 0.5) -> radin.Proposals:
+    """Proposes at random."""
+    yield problem.random_subsets(1)
 
 
 @pytest.fixture(scope="module")

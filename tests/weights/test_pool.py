@@ -55,6 +55,20 @@ def test_a_glob_comes_sorted_and_a_list_as_given(tmp_path: Path) -> None:
     assert Pool(tmp_path / "b.pt").names == ("b",)
 
 
+def test_folders_and_globs_come_in_natural_order_and_a_list_as_given(tmp_path: Path) -> None:
+    steps = ["checkpoint-2", "checkpoint-10", "checkpoint-100"]
+    for name in steps:
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        save(tmp_path / "runs" / name / "model.pt")
+        save(tmp_path / "files" / f"{name}.pt")
+    assert Pool(tmp_path / "files").names == tuple(steps)
+    assert Pool(str(tmp_path / "files" / "*.pt")).names == tuple(steps)
+    assert Pool(str(tmp_path / "runs" / "*")).names == tuple(steps)
+    assert Pool(str(tmp_path / "runs" / "*" / "*.pt")).names == tuple(f"{name}/model" for name in steps)
+    given = [tmp_path / "files" / f"{name}.pt" for name in (steps[1], steps[2], steps[0])]
+    assert Pool(given).names == (steps[1], steps[2], steps[0])
+
+
 def test_a_file_whose_name_looks_like_a_glob_is_found(tmp_path: Path) -> None:
     assert Pool(save(tmp_path / "lr[1].pt")).names == ("lr[1]",)
 

@@ -20,9 +20,8 @@ def test_tiles_and_spans_cover_every_element_once(numel: int) -> None:
     assert edges[-1] == numel
 
 
-@pytest.mark.parametrize("cores", [1, 3])
-def test_every_job_is_done_once_with_a_workspace_of_its_thread(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("radin.weights.tiling._cores", lambda: cores)
+@pytest.mark.parametrize("threads", [1, 3, None])
+def test_every_job_is_done_once_with_a_workspace_of_its_thread(threads: int | None) -> None:
     done: list[int] = []
     owners: dict[int, set[int]] = {}
     kept: list[Workspace] = []  # so that no identity is given twice
@@ -32,17 +31,16 @@ def test_every_job_is_done_once_with_a_workspace_of_its_thread(cores: int, monke
         kept.append(space)
         owners.setdefault(id(space), set()).add(threading.get_ident())
 
-    share_out(range(200), work)
+    share_out(range(200), work, threads)
     assert sorted(done) == list(range(200))
-    assert all(len(threads) == 1 for threads in owners.values())
-    share_out([], work)
+    assert all(len(users) == 1 for users in owners.values())
+    share_out([], work, threads)
     assert len(done) == 200
 
 
-@pytest.mark.parametrize("cores", [1, 3])
+@pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_the_first_error_stops_all(cores: int, error: type[BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("radin.weights.tiling._cores", lambda: cores)
+def test_the_first_error_stops_all(threads: int, error: type[BaseException]) -> None:
     before = threading.active_count()
     done: list[int] = []
 
@@ -52,13 +50,12 @@ def test_the_first_error_stops_all(cores: int, error: type[BaseException], monke
         done.append(job)
 
     with pytest.raises(error, match="3"):
-        share_out(range(100_000), work)
+        share_out(range(100_000), work, threads)
     assert len(done) < 100_000 - 1
     assert threading.active_count() == before
 
 
-def test_of_several_errors_the_earliest_jobs_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("radin.weights.tiling._cores", lambda: 3)
+def test_of_several_errors_the_earliest_jobs_is_raised() -> None:
     together = threading.Barrier(3)
 
     def work(job: int, space: Workspace) -> None:
@@ -66,4 +63,4 @@ def test_of_several_errors_the_earliest_jobs_is_raised(monkeypatch: pytest.Monke
         raise ValueError(f"job {job}")
 
     with pytest.raises(ValueError, match="job 0"):
-        share_out(range(3), work)
+        share_out(range(3), work, threads=3)

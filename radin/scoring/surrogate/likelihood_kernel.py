@@ -37,10 +37,12 @@ if TYPE_CHECKING:
 #: The largest error of a mean negative log-likelihood, which is never too high; chosen by hand.
 NLL_EPSILON = 1e-6
 
+#: Bytes of logits that are kept; with more, the logits are read again for every call. Chosen by hand.
+MEMORY = 1 << 29
+
 _BLOCK_VALUES = 1 << 20  # logits looked at together
 _ROWS = {"cpu": 2048, "cuda": 1 << 16}  # rows of a tile
 _MOST = 0.6  # of all rivals; with more than this left, the dense computation is as fast
-_MEMORY = 1 << 29  # bytes of logits kept; with more, the logits are read again for every call
 
 
 @dataclass(frozen=True)
@@ -75,14 +77,18 @@ class LikelihoodKernel:
         bank: the stored logits.
         device: where losses are computed.
         epsilon: by how much a mean loss may be too low, in nats.
+        memory: bytes of logits that may be kept; with more, the logits are read again for every call.
     """
 
-    def __init__(self, bank: Bank, device: str | torch.device = "cpu", epsilon: float = NLL_EPSILON) -> None:
+    def __init__(
+        self, bank: Bank, device: str | torch.device = "cpu", epsilon: float = NLL_EPSILON, memory: int = MEMORY
+    ) -> None:
         import torch
 
         self.bank = bank
         self.device = torch.device(device)
         self.epsilon = epsilon
+        self.memory = memory
 
     @property
     def bound(self) -> float:
@@ -143,7 +149,7 @@ class LikelihoodKernel:
         first = self._keep(pieces[len(pieces) // 2], self.epsilon)
         probe = first.total / max(1, len(first.counts) * (self.bank.n_classes - 1))
         expected = probe * self.bank.n_samples * (self.bank.n_classes - 1) * len(self.bank) * first.own.itemsize
-        if probe > _MOST or expected > _MEMORY:
+        if probe > _MOST or expected > self.memory:
             return None, 0.0
         kept = run(lambda piece: self._keep(piece, self.epsilon), pieces, workers(self.device))
         if sum(one.total for one in kept) > _MOST * self.bank.n_samples * (self.bank.n_classes - 1):

@@ -1,20 +1,11 @@
-"""A warm process and a lab for all tests of this folder."""
+"""A lab for all tests of this folder."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import pytest
 
 from benchmarks.faults.lab import Lab
 from benchmarks.faults.nursery import Nursery
-
-
-@pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
-    """Starts processes of radin."""
-    with Nursery() as warm:
-        yield warm
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,11 @@ from radin.scoring.logit_bank import LogitBank
 
 
 def test_a_method_that_fails_fails_the_run(monkeypatch, capsys):
-    def broken(self, masks):
+    def broken(self, masks, *, dtype=None):
         raise RuntimeError("no such peer")
 
-    monkeypatch.setattr(Peers, "numpy_mean", broken)
-    assert kernels.main(["--quick", "--case", "float16"]) == 1
+    monkeypatch.setattr(Peers, "torch_losses", broken)
+    assert kernels.main(["--quick", "--likelihood", "--case", "float16"]) == 1
     assert "no such peer" in capsys.readouterr().out
 
 

@@ -7,7 +7,7 @@ import pytest
 from helpers.fashion import HELD, write_idx
 from helpers.tiny_zoo import tiny_digits
 
-from benchmarks.zoos import broken, equal, hundred, trajectory
+from benchmarks.zoos import broken, fashion_mnist
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +26,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pools of perceptrons train on 80 images."""
-    for module in (hundred, equal, trajectory):
-        monkeypatch.setattr(module, "TRAINING_IMAGES", 80)
+    """The smaller pools train on 80 images."""
+    monkeypatch.setattr(fashion_mnist, "TRAINING_IMAGES", 80)
 
 
 @pytest.fixture(scope="module")

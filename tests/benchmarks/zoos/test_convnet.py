@@ -7,8 +7,7 @@ import radin
 from benchmarks.zoos import convnet
 
 
-def test_a_tiny_convnet_pool_has_batchnorm_and_soups(tmp_path, data, monkeypatch):
-    monkeypatch.setattr(convnet, "TRAINING_IMAGES", 80)
+def test_a_tiny_convnet_pool_has_batchnorm_and_soups(tmp_path, data):
     paths = convnet.build(tmp_path / "pool", 2, data=data, sweep=tiny(convnet.SWEEP), jobs=1)
     task = convnet.task(data=data, selection=HELD, test=HELD)
     soup, singles = soup_of(paths, task, tmp_path)

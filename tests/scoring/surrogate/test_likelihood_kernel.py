@@ -84,14 +84,11 @@ def test_gradient_is_that_of_the_loss(scale, device):
     assert loss == pytest.approx(surrogate.tie_break(weights[None])[0], abs=1e-9)
 
 
-def test_more_logits_than_memory_are_streamed(monkeypatch):
-    from radin.scoring.surrogate import likelihood_kernel
-
+def test_more_logits_than_memory_are_streamed():
     logits, labels = make()
     rows = masks(np.random.default_rng(0), 40, 7).astype(float)
     kept = LikelihoodKernel(LogitBank.from_arrays(logits, labels)).means(rows)
-    monkeypatch.setattr(likelihood_kernel, "_MEMORY", 1)
-    streamed = LikelihoodKernel(LogitBank.from_arrays(logits, labels))
+    streamed = LikelihoodKernel(LogitBank.from_arrays(logits, labels), memory=1)
     np.testing.assert_allclose(streamed.means(rows), kept, atol=1e-6)
     assert streamed.bound == 0
     assert streamed.gradient(rows[0] / rows[0].sum())[0] == pytest.approx(kept[0], abs=1e-6)

@@ -1,0 +1,24 @@
+"""Windows: soups of consecutive ingredients, for checkpoints of one run."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import radin
+
+
+def windows(problem: radin.Problem) -> radin.Proposals:
+    """All runs of consecutive ingredients in pool order, n(n + 1)/2 of them: for checkpoints of one training run.
+
+    The order is that of the pool: folders and globs give checkpoints in natural order, `checkpoint-2` before
+    `checkpoint-10`, and files that are named one by one keep their order. Windows that end late come first, since late
+    checkpoints are usually the better ones and a budget may end the search early.
+    """
+    places = np.arange(problem.n)
+    for stop in range(problem.n, 0, -1):
+        yield (places < stop) & (places >= places[:stop, None][::-1])
+
+
+@radin.hookimpl
+def register_searchers(register: radin.Register) -> None:
+    register(windows)

@@ -1,0 +1,79 @@
+"""Verification: which recipes of a shortlist are built and evaluated for real, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from radin.common.progress import SILENT, Progress
+from radin.evaluation.calibration import calibrated, dispersions, gap_of
+from radin.evaluation.keys import verification_scope
+from radin.evaluation.verifier import Verifier
+from radin.recipe import Recipe
+from radin.scoring.surrogate import Surrogate
+from radin.searching.budget import Budget
+from radin.searching.driver import Shortlist, search
+from radin.searching.plugins import SearchFunction
+from radin.searching.problem import Problem, Proposals
+
+
+def verify_best(
+    shortlist: Shortlist,
+    verifier: Verifier,
+    surrogate: Surrogate,
+    budget: Budget,
+    *,
+    learns: bool,
+    progress: Progress = SILENT,
+) -> Shortlist:
+    """Verifies recipes of a shortlist until the budget's soups, or the time that the search has left, are spent.
+
+    Arguments:
+        shortlist: found by the search on the surrogate.
+        verifier: charged with the soups, in its ledger.
+        surrogate: ranked the shortlist.
+        budget: of the whole run.
+        learns: whether each soup has a say in which one is next; else the best are verified in order.
+        progress: watches the soups.
+    """
+    verification = corrected(shortlist, verifier, surrogate) if learns else in_order(shortlist)
+    listed = [candidate.recipe.dumps() for candidate in shortlist]
+    scope = verification_scope(verifier.scope, listed, surrogate.lam if learns else None)
+    recorded: dict[str, Any] = {"ledger": verifier.ledger, "scope": scope, "progress": progress}
+    return search(verification, verifier, _left(budget, shortlist), top=budget.soups or len(shortlist), **recorded)
+
+
+def without(shortlist: Shortlist, recipes: Sequence[Recipe], top: int) -> Shortlist:
+    """The best of a shortlist, some recipes left out.
+
+    Arguments:
+        shortlist: found by the search on the surrogate.
+        recipes: those that are evaluated in any case, and charged elsewhere.
+        top: candidates to keep at most.
+    """
+    left = (candidate for candidate in shortlist if candidate.recipe not in recipes)
+    return replace(shortlist, candidates=tuple(left)[:top])
+
+
+def in_order(shortlist: Shortlist) -> SearchFunction:
+    """A searcher that proposes the recipes of a shortlist one by one, best first."""
+
+    def verification(problem: Problem) -> Proposals:
+        """The shortlist of another search."""
+        for candidate in shortlist:
+            yield candidate.recipe.row[None]
+
+    return verification
+
+
+def corrected(shortlist: Shortlist, verifier: Verifier, surrogate: Surrogate) -> SearchFunction:
+    """A searcher that proposes recipes of a shortlist one by one, by what soups so far say of the gap."""
+    return calibrated(shortlist, dispersions(verifier), gap_of(surrogate, verifier.selection_logits))
+
+
+def _left(budget: Budget, shortlist: Shortlist) -> Budget:
+    """The budget that the search has left for verification; at least a moment, so that verification can say so."""
+    if budget.seconds is None:
+        return budget
+    return replace(budget, seconds=max(budget.seconds - shortlist.seconds, 1e-9))
