@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from radin import scoring as scoring
     from radin import tasks as tasks
     from radin import testing as testing
+    from radin.adapters import Pool as Pool
+    from radin.adapters import inspect as inspect
     from radin.common.bars import Bars as Bars
     from radin.common.progress import Progress as Progress
     from radin.errors import RadinError as RadinError
@@ -48,8 +50,6 @@ if TYPE_CHECKING:
     from radin.tasks.task import Task as Task
     from radin.weights.averaging import average as average
     from radin.weights.inspection import Inspection as Inspection
-    from radin.weights.inspection import inspect as inspect
-    from radin.weights.pool import Pool as Pool
 
 #: The module that each public name comes from.
 _HOME = {
@@ -63,7 +63,7 @@ _HOME = {
     "LogitBank": "radin.scoring.logit_bank",
     "Metric": "radin.scoring.metrics",
     "Objective": "radin.scoring.objective",
-    "Pool": "radin.weights.pool",
+    "Pool": "radin.adapters",
     "Problem": "radin.searching.problem",
     "Progress": "radin.common.progress",
     "Proposals": "radin.searching.problem",
@@ -83,7 +83,7 @@ _HOME = {
     "collect_logits": "radin.evaluation.collecting",
     "diagnose": "radin.report.diagnosis",
     "hookimpl": "radin.searching.plugins",
-    "inspect": "radin.weights.inspection",
+    "inspect": "radin.adapters",
     "make_soup": "radin.procedure",
     "plan": "radin.evaluation.planning",
     "rank": "radin.report.ranking",

@@ -21,12 +21,15 @@ from radin.evaluation.verification import verify_best, without
 from radin.evaluation.verifier import Verifier
 from radin.evaluation.workers import Workers
 from radin.recipe import Recipe
+from radin.report.about import about_run
 from radin.report.baseline import Baseline, assess_baseline, tested
 from radin.report.bill import account
+from radin.report.card import write_card
 from radin.report.comparison import Comparison, compare, control_value
 from radin.report.diagnosis import findings_of
 from radin.report.findings import search_facts, shortage_findings
-from radin.report.result import SOUP, Result
+from radin.report.record import Record
+from radin.report.result import Result, check_soup, soup_place
 from radin.report.verdict import best_ingredient
 from radin.report.verified_soup import VerifiedSoup, assess, ranked
 from radin.scoring.surrogate import Surrogate
@@ -34,7 +37,7 @@ from radin.searching.budget import Budget
 from radin.searching.driver import Shortlist, search
 from radin.searching.plugins import Searcher, SearchFunction
 from radin.tasks.task import Task
-from radin.weights.averaging import average, refuse_ingredients
+from radin.weights.averaging import average
 from radin.weights.pool import Pool
 
 #: Candidates that can be verified out of their turn. More changed nothing that was measured; they cost a second or so.
@@ -80,7 +83,8 @@ def make_soup(
             1 lets a soup of everything be one standard error worse and still be tried. The default, 0, is no prior: in
             `docs/results.md` no λ is better on all pools, and those above 0 are worse where ingredients are unequal.
         seed: of the searcher's randomness.
-        run_dir: holds logits, BatchNorm statistics, ledger, `soup.safetensors`, `leaderboard.json` and a picture.
+        run_dir: holds logits, BatchNorm statistics, ledger, `soup.safetensors` (of models' folders the folder `soup`),
+            `leaderboard.json`, `report.html`, a model card (`README.md`) and a picture.
         calibrate: learn from each verified soup how far real soups fall from their averaged logits, and choose the next
             one accordingly from the best `SHORTLIST` candidates, see `radin.evaluation.calibration`. False verifies
             the B best in order. The first soup is the same.
@@ -119,7 +123,7 @@ def make_soup(
     chosen, soups = check_settings(searcher, options, budget, lam, seed)
     settings: dict[str, Any] = {"lam": float(lam), "seed": int(seed)}  # numpy's numbers are none that JSON can hold
     learns, rule, shown = calibrate and soups > 1, race_settings(race), check_baselines(baselines, len(pool))
-    refuse_ingredients([Path(run_dir) / SOUP], pool.files)
+    check_soup(Path(run_dir) / soup_place(pool), pool.files, is_folder=pool.is_folders)
     how: dict[str, Any] = {"batchnorm": batchnorm, "workers": Workers.of(workers), "progress": progress}
     with Verifier(pool, task, run_dir, race=rule or False, **how) as verifier:
         surrogate = Surrogate(verifier.bank, task.metric, settings["lam"])
@@ -162,6 +166,8 @@ def make_soup(
             earlier=verifier.folder.earlier_winners(winner),
             ingredients=pool.files,
             dropped=verifier.dropped,
+            about=about_run(verifier, leaderboard[0].recipe, best_ingredient(leaderboard).recipe, shortlist),
+            is_folder=pool.is_folders,
             baselines=beside,
             findings=(*findings, *shortage_findings(shortlist, found, soups, len(verifier.names), len(taken))),
         )
@@ -205,20 +211,28 @@ def describe(winner: VerifiedSoup, verifier: Verifier, settings: dict[str, Any])
 
 
 def write_soup(winner: VerifiedSoup, verifier: Verifier, batchnorm: str) -> Path:
-    """Writes the winner's weights to the run folder, with the BatchNorm statistics that were recomputed for it."""
+    """Writes the winner's weights to the run folder, with the BatchNorm statistics that were recomputed for it.
+
+    Returns:
+        the file; the folder where the ingredients are models' folders.
+    """
     about = {"radin.metric": verifier.task.scored_by.name, "radin.score": repr(winner.value)}
-    path, statistics = verifier.folder.path / SOUP, verifier.recomputed(winner.recipe)
     pool = verifier.pool if winner.recipe.names == verifier.names else verifier.whole
+    path, statistics = verifier.folder.path / soup_place(pool), verifier.recomputed(winner.recipe)
     average(pool, winner.recipe, path, batchnorm=batchnorm, metadata=about, replace=statistics)
     return path
 
 
 def record(result: Result, winner: Mapping[str, Any], verifier: Verifier, shortlist: Shortlist) -> None:
-    """Writes leaderboard and picture to the run folder, and facts for later calls."""
-    from radin.report.picture import draw_run
+    """Writes leaderboard, model card, report and picture to the run folder, and facts for later calls."""
+    from radin.report.page.document import write_page
+    from radin.report.run_picture import PICTURE, draw_run
 
-    folder = verifier.folder
-    write_json(folder.path / "leaderboard.json", result.to_json())
+    folder, document = verifier.folder, result.to_json()
+    write_json(folder.path / "leaderboard.json", document)
+    written = Record(document, folder.path)
+    write_card(written)
+    write_page(written)
     folder.record_winner(winner)
     folder.last_search = search_facts(shortlist)
-    draw_run(result, shortlist, verifier.task.scored_by, folder.path / "score-against-budget.png")
+    draw_run(written, folder.path / PICTURE)

@@ -38,6 +38,18 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture(scope="session")
+def finished(checkpoints: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run on them, with four soups and a test set; to be read only."""
+    from helpers.small import clouds, task
+
+    import radin
+
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    radin.make_soup(radin.Pool(checkpoints), task(test=clouds(80, 5)), run_dir=folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def nursery() -> Iterator[Nursery]:
     """A warm process that starts others: they need not import all of radin and PyTorch anew."""
     if not hasattr(os, "fork"):

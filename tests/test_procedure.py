@@ -215,11 +215,13 @@ def test_a_larger_b_goes_on_from_a_smaller_one(pool: radin.Pool, tmp_path: Path)
 def test_the_run_folder_holds_what_it_should(pool: radin.Pool, tmp_path: Path) -> None:
     result = radin.make_soup(pool, task(), run_dir=tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
-    folders, pictures = {"logits", "soups", "grams", "partial"}, {"score-against-budget.png"}
-    assert names == {"ledger.db", "soup.safetensors", "leaderboard.json"} | folders | pictures
+    folders, pictures = {"logits", "soups", "grams", "partial"}, {"soups.png"}
+    assert (
+        names == {"ledger.db", "soup.safetensors", "leaderboard.json", "README.md", "report.html"} | folders | pictures
+    )
     written = json.loads((tmp_path / "leaderboard.json").read_text())
     assert written == json.loads(json.dumps(result.to_json()))
-    assert (tmp_path / "score-against-budget.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "soups.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_searcher_of_ones_own_needs_no_plugin(pool: radin.Pool, tmp_path: Path) -> None:

@@ -174,17 +174,20 @@ class Undisturbed:
 
 
 def without_costs(document: Any) -> Any:
-    """A JSON document without times, and without what was lost to interruptions."""
+    """A JSON document without times, without what was lost to interruptions, and without the command, a part of which
+    is the run folder.
+    """
     if isinstance(document, dict):
-        kept = {key: value for key, value in document.items() if key != "lost" and not key.startswith("seconds")}
+        own = ("lost", "command")
+        kept = {key: value for key, value in document.items() if key not in own and not key.startswith("seconds")}
         return {key: without_costs(value) for key, value in kept.items()}
     return [without_costs(one) for one in document] if isinstance(document, list) else document
 
 
 def _digests(run_dir: Path) -> Iterable[tuple[str, str]]:
     for file in sorted(run_dir.rglob("*")):
-        if not file.is_file() or file.name.startswith("ledger.db"):
-            continue
+        if not file.is_file() or file.name.startswith("ledger.db") or file.name == "report.html":
+            continue  # the page shows the command; all else in it is of the leaderboard
         content = file.read_bytes()
         if file.suffix == ".json":  # without times; entries in any order
             with suppress(ValueError):

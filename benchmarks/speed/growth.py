@@ -20,16 +20,25 @@ def private_mb() -> float:
     return int(line.split()[1]) / 1024
 
 
-def peak_growth(work: Callable[[], object]) -> tuple[float, float]:
-    """Seconds that the work took, and MB by which private memory grew at its peak."""
+def resident_mb() -> float:
+    """Resident memory (`VmRSS`), the pages of files that are mapped included. 0 where it is unknown."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return 0.0
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+
+def peak_growth(work: Callable[[], object], measure: Callable[[], float] = private_mb) -> tuple[float, float]:
+    """Seconds that the work took, and MB by which memory, private by default, grew at its peak."""
     gc.collect()
-    before = peak = private_mb()
+    before = peak = measure()
     done = threading.Event()
 
     def watch() -> None:
         nonlocal peak
         while not done.wait(INTERVAL):
-            peak = max(peak, private_mb())
+            peak = max(peak, measure())
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -40,4 +49,4 @@ def peak_growth(work: Callable[[], object]) -> tuple[float, float]:
         seconds = time.perf_counter() - start
         done.set()
         watcher.join()
-    return seconds, max(peak, private_mb()) - before
+    return seconds, max(peak, measure()) - before

@@ -77,6 +77,7 @@ _ZOOS = {
         Zoo("efficientnet", "8 fine-tunings of EfficientNet-Lite0 from ImageNet on Fashion-MNIST; minutes"),
         Zoo("minilm", "10 fine-tunings of a sentence encoder on descriptions of Debian packages; minutes"),
         Zoo("sections", "16 fine-tunings of a small transformer that sorts Debian packages into sections; minutes"),
+        Zoo("text-adapters", "12 low-rank adapters of a small transformer that sorts Debian packages; minutes"),
         Zoo("trajectory", "30 checkpoints of one run of a small vision transformer on Fashion-MNIST; a minute"),
         Zoo("equal", "20 fine-tunings of a perceptron on Fashion-MNIST, alike but for their images; a minute"),
         Zoo("hundred", "120 fine-tunings of a perceptron on Fashion-MNIST; minutes"),

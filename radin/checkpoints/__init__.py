@@ -10,6 +10,8 @@ from radin.checkpoints.base import Checkpoint as Checkpoint
 from radin.checkpoints.base import Reader as Reader
 from radin.checkpoints.contents import ALL, check_weights
 from radin.checkpoints.dtypes import TensorInfo as TensorInfo
+from radin.checkpoints.model_folder import ModelFolder as ModelFolder
+from radin.checkpoints.model_folder import is_model_folder as is_model_folder
 from radin.checkpoints.named import NetworkCheckpoint as NetworkCheckpoint
 from radin.checkpoints.pickled import PickledCheckpoint
 from radin.checkpoints.safetensors import SafetensorsCheckpoint
@@ -41,25 +43,24 @@ def open_checkpoint(path: Path, *, weights: str | None = None, prefix: str | Non
     """Reads the header of one checkpoint; the suffix says which format it has.
 
     Arguments:
-        path: the file, or the index of several (`model.safetensors.index.json`).
+        path: the file, the index of several (`model.safetensors.index.json`), or the folder of a model as Hugging
+            Face's libraries save it, with a `config.json`.
         weights: which weights to take of a file that holds several: `model`, `ema`, `all`, or the key of a dict in it,
             see `radin.checkpoints.contents.choose`.
         prefix: the network is what stands under it; by default all tensors are its own.
 
     Raises:
         MissingFileError: there is no such file, or no such shard.
-        CheckpointError: it is a folder, one shard of several, of an unknown format, damaged, would run code, or lacks
-            the weights that were asked for.
+        CheckpointError: it is a folder without a config, one shard of several, of an unknown format, damaged, would run
+            code, or lacks the weights that were asked for.
         InputError: `weights` cannot be a choice.
     """
     check_weights(weights)
-    if path.is_dir():
+    if path.is_dir() and not is_model_folder(path):
         raise CheckpointError(f"{path} is a folder, expected a file. Name its checkpoints: '{path}/*.safetensors'.")
+    open_weights = partial(_open_weights, weights=weights)
     try:
-        if path.exists() and is_index(path):
-            return NetworkCheckpoint(ShardedCheckpoint(path, partial(_open_file, weights=weights)), prefix)
-        refuse_shard(path)
-        return NetworkCheckpoint(_open_file(path, weights=weights), prefix)
+        return NetworkCheckpoint(ModelFolder(path, open_weights) if path.is_dir() else open_weights(path), prefix)
     except (MissingFileError, CheckpointError):
         raise
     except OSError as error:
@@ -103,6 +104,14 @@ def suffix_of(path: Path) -> str:
     """The end of a name that says the format: `.pth.tar` as a whole, else what follows the last dot."""
     double = "".join(path.suffixes[-2:])
     return double if double.lower() in SUFFIXES else path.suffix
+
+
+def _open_weights(path: Path, *, weights: str | None) -> Checkpoint:
+    """One file, or the shards of an index."""
+    if path.exists() and is_index(path):
+        return ShardedCheckpoint(path, partial(_open_file, weights=weights))
+    refuse_shard(path)
+    return _open_file(path, weights=weights)
 
 
 def _open_file(path: Path, *, weights: str | None) -> Checkpoint:

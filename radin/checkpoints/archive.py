@@ -24,6 +24,9 @@ BEGINNING = b"PK\x03\x04"
 #: Versions of PyTorch's archives that `torch.load` accepts.
 VERSIONS = range(1, 11)
 
+#: Bytes that a record takes at least: two headers, its name in each, and a few of contents.
+LEAST = 100
+
 _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR = struct.Struct("<4sLQL")
@@ -138,6 +141,8 @@ class Archive:
             if mark != b"PK\x06\x06":
                 self._refuse("its directory is damaged")
             end = where
+        if count * LEAST > self.size:
+            self._refuse(f"its directory lists {count:,} records, more than a file of its size can hold")
         if disk or start_disk or here != count or not count or offset + length > end or count * _ENTRY.size > length:
             self._refuse("its directory is damaged" if count else "it is an empty archive")
         return offset, length, count

@@ -111,6 +111,8 @@ class Checkpoint(ABC):
         weights: which weights were taken, where the file holds more than a state dict: `model`, `ema`, or a key.
         left_out: `{name: why}` of the entries of the file that are no part of the network.
         extra: `{name: value}` of extra state that modules keep beside their tensors.
+        versions: `{module: {"version": number}}` where it is not 1, as PyTorch's state dicts state it: how a module
+            loads its tensors may depend on it.
         lightning: whether Lightning wrote it, which puts the name of an attribute before every tensor's.
     """
 
@@ -123,6 +125,7 @@ class Checkpoint(ABC):
     lightning: bool = False
     left_out: Mapping[str, str] = MappingProxyType({})
     extra: Mapping[str, Any] = MappingProxyType({})
+    versions: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
     @abstractmethod
     def open(self, keep: bool = True) -> Reader:

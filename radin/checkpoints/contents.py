@@ -6,13 +6,15 @@ their own choice. One set of tensors by name is taken as it is; of several, the 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from radin.checkpoints.allowance import STEP, Allowance
+from radin.checkpoints.bounded_json import parsed
 from radin.checkpoints.names import is_extra_state
 from radin.common.wording import counted, shown
 from radin.errors import CheckpointError, InputError
@@ -35,12 +37,22 @@ CLASSES = ("class_to_idx", "class_names", "classes")
 #: The choice of all tensors in a file as one network.
 ALL = "all"
 
-#: Keys of what goes on with a training run and is no part of the network, as trainers name them.
+#: Keys of what goes on with a training run and is no part of the network, as trainers name them. Looked for in the last
+#: part of a key, from a `.` or `-` on.
 TRAINING = re.compile(
-    r"(^|[._-])(optim\w*|\w*optimizers?\w*|\w*schedulers?\w*|\w*scaler\w*|amp|native_amp_scaling_state|\w*rng_states?|"
-    r"random_states?|callbacks?|loops|\w*sampler\w*|dataloaders?\w*|averaging_state|MixedPrecisionPlugin)$",
+    r"(?:^|_)(?:optim\w*|amp|native_amp_scaling_state|random_states?|callbacks?|loops|dataloaders?\w*|averaging_state|"
+    r"MixedPrecisionPlugin)$|^\w*(?:optimizer|scheduler|scaler|sampler)\w*$|rng_states?$",
     re.IGNORECASE,
 )
+
+#: Characters of the longest key that is looked at so: the time for it grows with the square of the length.
+LONGEST_KEY = 60
+
+#: Characters of the longest class name that is believed.
+LONGEST_CLASS = 1_000
+
+#: Steps that a tensor by name is charged, for all that is done with it until the pool is made.
+NAMED_TENSOR = 16
 
 #: Levels of dicts that are looked into.
 DEEPEST = 6
@@ -63,12 +75,14 @@ class Chosen:
         weights: which of the file's sets of weights they are; None where the file is a plain state dict.
         left_out: `{name of an entry: why it is no part of the network}`, for every other entry.
         extra: `{name: value}` of extra state that modules keep beside their tensors.
+        versions: of modules, which their loading depends on, see `radin.checkpoints.base.Checkpoint`.
     """
 
     tensors: dict[str, Any]
     weights: str | None = None
     left_out: dict[str, str] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def check_weights(weights: str | None) -> None:
@@ -77,7 +91,7 @@ def check_weights(weights: str | None) -> None:
         raise InputError(f"weights must be 'model', 'ema', 'all', a key of the file, or None, got {weights!r}")
 
 
-def choose(path: Path, content: Any, weights: str | None, tensor_of: TensorOf) -> Chosen:
+def choose(path: Path, content: Any, weights: str | None, tensor_of: TensorOf, allowance: Allowance) -> Chosen:
     """The network that a file's content stands for.
 
     Arguments:
@@ -86,11 +100,13 @@ def choose(path: Path, content: Any, weights: str | None, tensor_of: TensorOf) -
         weights: `model` for the network's own weights, `ema` for their moving average, `all` for all tensors under
             their full names, or the key of a dict in the file, nested ones with dots; None where there is one only.
         tensor_of: knows a tensor when it sees one.
+        allowance: that looking is charged to: one dict may stand in very many places of a file.
 
     Raises:
+        Damaged: the allowance is spent.
         CheckpointError: there are no tensors by name, not those that were asked for, or several sets and no choice.
     """
-    tree = _Tree(content if isinstance(content, Mapping) else {}, tensor_of)
+    tree = _Tree(content if isinstance(content, Mapping) else {}, tensor_of, allowance)
     candidates = tree.candidates()
     if not candidates:
         raise CheckpointError(_nothing(path, content))
@@ -104,8 +120,9 @@ def choose(path: Path, content: Any, weights: str | None, tensor_of: TensorOf) -
 class _Tree:
     """A file's dicts within dicts."""
 
-    def __init__(self, root: Mapping[Any, Any], tensor_of: TensorOf) -> None:
+    def __init__(self, root: Mapping[Any, Any], tensor_of: TensorOf, allowance: Allowance) -> None:
         self.root = root
+        self._allowance = allowance
         self._tensor_of = tensor_of
         self._counts: dict[int, int] = {}
 
@@ -114,6 +131,7 @@ class _Tree:
         if not isinstance(node, Mapping) or depth > DEEPEST:
             return 0
         if id(node) not in self._counts:
+            self._spend(2 * len(node))
             self._counts[id(node)] = 0
             self._counts[id(node)] = sum(
                 int(self._tensor_of(value) is not None) or self.count(value, depth + 1)
@@ -127,6 +145,7 @@ class _Tree:
         return list(self._candidates(self.root, (), 0))
 
     def _candidates(self, node: Mapping[Any, Any], place: Path_, depth: int) -> Iterator[Path_]:
+        self._spend(16 + 4 * len(node))
         direct, inner = self._parts(node)
         within = [found for key in inner if depth < DEEPEST for found in self._within(node[key], (*place, key), depth)]
         numbers = all(self._is_number(node[key]) for key in direct)
@@ -162,6 +181,7 @@ class _Tree:
                 return None
             if isinstance(node.get(rest), Mapping):
                 return (*place, rest)
+            self._spend(2 * len(node))
             inner = (key for key in node if isinstance(key, str) and rest.startswith(f"{key}."))
             found = (look(node[key], rest[len(key) + 1 :], (*place, key)) for key in inner)
             return next((one for one in found if one is not None), None)
@@ -183,6 +203,7 @@ class _Tree:
             self._leave_out(chosen, {one: node[one] for one in node if one != key}, place[:i])
             node = node[key]
         self._take(chosen, node, (), place, whole, {id(node)})
+        chosen.versions = stated_versions(getattr(node, "_metadata", None))
         return chosen
 
     def _take(
@@ -191,11 +212,11 @@ class _Tree:
         for key, value in node.items():
             tensor = self._tensor_of(value)
             full = ".".join((*name, key)) if isinstance(key, str) else ""
+            self._spend(2 if tensor is None else NAMED_TENSOR, full)
             if isinstance(key, str) and tensor is not None and full not in chosen.tensors:
                 chosen.tensors[full] = tensor
             elif isinstance(key, str) and is_extra_state(key) and not name:
                 chosen.extra[full] = value
-                chosen.left_out[".".join((*place, full))] = "extra state of a module, which is no tensor"
             elif (
                 whole
                 and isinstance(key, str)
@@ -210,7 +231,12 @@ class _Tree:
 
     def _leave_out(self, chosen: Chosen, entries: Mapping[Any, Any], place: Path_) -> None:
         for key, value in entries.items():
-            chosen.left_out[".".join((*place, str(key)))] = self._why(key, value)
+            full = ".".join((*place, str(key)))
+            self._spend(8, full)
+            chosen.left_out[full] = self._why(key, value)
+
+    def _spend(self, steps: int, name: str = "") -> None:
+        self._allowance.spend(steps * STEP + 8 * len(name))
 
     def _why(self, key: Any, value: Any) -> str:
         if isinstance(key, str) and _is_training(key, value):
@@ -222,7 +248,8 @@ class _Tree:
             held = self.count(value)
             return f"another set of {counted(held, 'tensor')}" if held else "a dict without tensors by name"
         if isinstance(value, list | tuple):
-            held = sum(self._tensor_of(one) is not None for one in value[:100_000])
+            self._spend(len(value))
+            held = sum(self._tensor_of(one) is not None for one in value)
             return f"a list of {counted(held, 'tensor')} without names" if held else "a list without tensors"
         if value is None or isinstance(value, bool | int | float | complex):
             return "nothing" if value is None else "a number"
@@ -232,7 +259,8 @@ class _Tree:
 def _is_training(key: str, value: Any) -> bool:
     if not isinstance(value, Mapping | list | tuple):
         return False
-    return TRAINING.search(key) is not None or (isinstance(value, Mapping) and "param_groups" in value)
+    last = re.split("[.-]", key[-LONGEST_KEY:])[-1]
+    return TRAINING.search(last) is not None or (isinstance(value, Mapping) and "param_groups" in value)
 
 
 def _only(path: Path, candidates: list[Path_], tree: _Tree) -> Path_:
@@ -306,19 +334,38 @@ def stated_classes(content: Any) -> tuple[str, ...] | None:
         value = content.get(key)
         if isinstance(value, str):
             try:
-                value = json.loads(value)
-            except (ValueError, RecursionError):
+                value = parsed(value, 0)
+            except ValueError:
                 continue
         if isinstance(value, Mapping):
             by_index = {index: name for name, index in value.items() if type(index) is int}
             value = [by_index[i] for i in range(len(value))] if by_index.keys() == set(range(len(value))) else None
-        if isinstance(value, list | tuple) and value and all(isinstance(name, str) for name in value):
+        if isinstance(value, list | tuple) and value and all(map(_is_class, value)):
             try:
-                "".join(value).encode()
+                "".join(set(value)).encode()
             except UnicodeEncodeError:  # halves of characters can be written nowhere
                 continue
             return tuple(value)
     return None
+
+
+def stated_versions(modules: Any) -> dict[str, dict[str, Any]]:
+    """The versions of modules that differ from the first, by the modules' names, of what a state dict keeps of them."""
+    if not isinstance(modules, Mapping):
+        return {}
+    return {
+        name: dict(held)
+        for name, held in modules.items()
+        if isinstance(name, str) and isinstance(held, Mapping) and held != {"version": 1} and _are_numbers(held)
+    }
+
+
+def _are_numbers(held: Mapping[Any, Any]) -> bool:
+    return bool(held) and all(isinstance(key, str) and type(value) is int for key, value in held.items())
+
+
+def _is_class(name: object) -> bool:
+    return isinstance(name, str) and len(name) <= LONGEST_CLASS
 
 
 def _nothing(path: Path, content: Any) -> str:
@@ -334,4 +381,4 @@ def _type(content: Any) -> str:
 
 
 def _keys(inside: Mapping[Any, Any]) -> str:
-    return ", ".join(sorted(shown(str(key)) if isinstance(key, str | int) else "..." for key in inside)[:NAMED])
+    return ", ".join(sorted(shown(str(key)) if isinstance(key, str | int) else "..." for key in islice(inside, NAMED)))

@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from radin.checkpoints.base import Checkpoint, Reader
-from radin.checkpoints.names import network_names, ties
+from radin.checkpoints.model_folder import ModelFolder
+from radin.checkpoints.names import module_names, network_names, ties
 
 
 class NetworkCheckpoint(Checkpoint):
@@ -37,11 +38,18 @@ class NetworkCheckpoint(Checkpoint):
         }
         self.left_out = {**inner.left_out, **elsewhere}
         self.extra = {short.pop(name): value for name, value in inner.extra.items() if name in short}
+        modules = module_names(short)
+        self.versions = {modules[one]: held for one, held in inner.versions.items() if one in modules}
         self._stored = {rest: name for name, rest in short.items()}
         self.aliases = ties({rest: inner.aliases.get(name, name) for name, rest in short.items()})
         self.tensors = {rest: inner.info(name) for name, rest in short.items() if rest not in self.aliases}
         self.metadata, self.class_names = inner.metadata, inner.class_names
         self.weights, self.lightning = inner.weights, inner.lightning
+
+    @property
+    def folder(self) -> ModelFolder | None:
+        """The model's folder that it is, with its config; None for files."""
+        return self._inner if isinstance(self._inner, ModelFolder) else None
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -11,7 +11,7 @@ from radin.errors import CheckpointError
 #: How the parts of adapters are called, by PEFT, kohya, LyCORIS, diffusers, torchtune, NeMo and MLX, whatever their
 #: case. Each adapter is a product of its parts, or another function of them that is not linear.
 ADAPTERS = {
-    "LoRA": r"lora([._]?(embedding[._]?)?[abe]|[._]?(up|down|mid)|[._]linear[._]layer|[._]\w+[._]adapter)?",
+    "LoRA": r"lora([._]?(embedding[._]?)?[abe]|[._]?(up|down|mid)|[._]linear[._]layer|[._]\w{1,32}[._]adapter)?",
     "DoRA": r"lora[._]magnitude([._]vector)?|dora([._](scale|m|magnitude))?",
     "LoHa": r"hada[._][wt][12]([._][ab])?",
     "LoKr": r"lokr[._][wt][12]([._][ab])?",
@@ -22,6 +22,10 @@ ADAPTERS = {
     "(IA)³": r"ia3[._]l",
     "HRA": r"hra[._]u",
     "RoAd": r"road[._](theta|alpha)",
+    "another of PEFT's": r"adamss[._][ab]|gralora[._][ab]([._]general)?|hira[._](embedding[._])?[ab]|"
+    r"lily[._]([ab]|router)|peanut[._](a|b|encoders|decoders)|psoft[._]\w{1,12}|frod[._]lambda[._]\w{1,12}|deft[._][pr]|osf[._]\w{1,16}|"
+    r"pvera[._]lambda[._][bd]|tinylora[._]\w{1,8}|unilora[._]theta[._]d|(bone|miss)[._]block",
+    "GLoRA": r"glora[._]\w{1,12}",
     "DeLoRA": r"delora[._](a|b|lambda)",
 }
 _ADAPTERS = {kind: re.compile(rf"(^|[._])({parts})(\.|$)", re.IGNORECASE) for kind, parts in ADAPTERS.items()}
@@ -43,9 +47,26 @@ AVERAGED = "n_averaged"
 EXTRA_STATE = "_extra_state"
 
 
+#: Characters of the longest name that is taken for a tensor's.
+LONGEST = 1_000
+
+
 def is_extra_state(name: str) -> bool:
     """Whether an entry of a state dict is what a module's `get_extra_state` gave."""
     return name.rpartition(".")[2] == EXTRA_STATE
+
+
+def module_names(tensors: Mapping[str, str]) -> dict[str, str]:
+    """`{name of a module: its other name}`, from `{name of a tensor: its other name}`."""
+    modules: dict[str, str] = {}
+    for one, other in tensors.items():
+        while one and other:
+            one, _, here = one.rpartition(".")
+            other, _, there = other.rpartition(".")
+            if here != there or one in modules:
+                break
+            modules[one] = other
+    return modules
 
 
 def is_counter(name: str) -> bool:
@@ -54,8 +75,19 @@ def is_counter(name: str) -> bool:
 
 
 def check_names(names: Iterable[str], where: object) -> None:
-    """Raises CheckpointError for names that no other file can hold."""
-    for name in names:
+    """Raises CheckpointError for names that no other file can hold, or that are far longer than a network's."""
+    texts = list(names)
+    for name in texts:
+        if len(name) > LONGEST:
+            raise CheckpointError(
+                f"{where}: the name {shown(name)} has {len(name):,} characters, more than radin reads ({LONGEST:,})"
+            )
+    check_text(texts, where)
+
+
+def check_text(texts: Iterable[str], where: object) -> None:
+    """Raises CheckpointError for halves of characters, which can be written nowhere."""
+    for name in texts:
         try:
             name.encode()
         except UnicodeEncodeError as error:

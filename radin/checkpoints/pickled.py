@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
+from radin.checkpoints.allowance import ALLOWANCE, Allowance, Damaged
 from radin.checkpoints.archive import BEGINNING, Archive, Record, inflated
 from radin.checkpoints.base import Checkpoint, Reader, Signature
 from radin.checkpoints.contents import LIGHTNING_MARK, choose, stated_classes
@@ -33,9 +34,8 @@ from radin.checkpoints.stored import (
     Tensor,
     UnusableTensor,
     ViewReader,
-    array_tensor,
 )
-from radin.checkpoints.unpickler import ALLOWANCE, Damaged, RunsCode, Unpickler
+from radin.checkpoints.unpickler import OtherProtocol, RunsCode, Unpickler
 from radin.common.wording import counted, shown
 from radin.errors import CheckpointError
 
@@ -43,14 +43,21 @@ from radin.errors import CheckpointError
 MAGIC = 0x1950A86A20F9469CFC6C
 VERSION = 1001
 
-#: How a pickle of protocol 2 begins.
-PICKLE = b"\x80\x02"
+#: How pickles begin: from protocol 2 on with the protocol, before with the number above as text.
+PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"L1")
 
 #: Bytes that views may take beyond what is stored, such as expanded tensors do.
 EXPANDED = 64 << 20
 
-#: Inflated records that a reader keeps: one for each thread that reads.
-KEPT = 4
+#: Inflated records that a reader keeps, one for each thread that reads, while they take no more than these bytes.
+KEPT, KEPT_BYTES = 4, 64 << 20
+
+#: Bytes that may be read beyond 64 times what is stored. Views that are spread over all of a storage read all of it,
+#: and records that are compressed are inflated as a whole.
+SPREAD = 1 << 30
+
+#: Times the size of an archive that its records may take when inflated.
+INFLATED = 6
 
 
 @dataclass(frozen=True)
@@ -80,12 +87,15 @@ class PickledCheckpoint(Checkpoint):
         self._signature = Signature(path)
         with path.open("rb") as file:
             self._file = _read(file, path)
-        content = self._file.content
-        chosen = choose(path, content, weights, _tensor_of)
+        content, self._file.content = self._file.content, None  # of training checkpoints it is large
+        try:
+            chosen = choose(path, content, weights, _tensor_of, self._file.allowance)
+        except Damaged as error:
+            raise _no_checkpoint(path, str(error)) from error
         self.weights, self.left_out, self.extra = chosen.weights, chosen.left_out, chosen.extra
+        self.versions = chosen.versions
         self.lightning = isinstance(content, Mapping) and LIGHTNING_MARK in content
         self.class_names = stated_classes(content)
-        self._file.content = None  # of training checkpoints it is large
         check_names([*chosen.tensors, *chosen.extra], path)
         self._stored = {name: _usable(path, name, tensor) for name, tensor in chosen.tensors.items()}
         self.aliases = ties({name: tensor.identity for name, tensor in self._stored.items()})
@@ -102,6 +112,21 @@ class PickledCheckpoint(Checkpoint):
                 f"{self.path}: its tensors take {wanted:,} bytes, of which {stored:,} are stored: {shown(name)} "
                 f"({self.tensors[name]}) repeats elements. Save contiguous copies: tensor.contiguous()."
             )
+        read = sum(self._read_for(one) for name, one in self._stored.items() if name in self.tensors)
+        if read > SPREAD + 64 * stored:
+            raise CheckpointError(
+                f"{self.path}: its tensors are spread over what is stored ({stored:,} bytes) so that {read:,} bytes "
+                "would have to be read. Save contiguous copies: tensor.contiguous()."
+            )
+
+    def _read_for(self, tensor: StoredTensor | ArrayTensor) -> int:
+        """Bytes that are read or inflated to have one tensor."""
+        if isinstance(tensor, ArrayTensor):
+            return 0
+        record = self._file.places[tensor.storage.key].record
+        if record is not None and record.deflated:
+            return record.size
+        return tensor.info.nbytes if tensor.plain else tensor.extent * tensor.info.kind.itemsize
 
     def _views(self) -> list[StoredTensor]:
         return [one for one in self._stored.values() if isinstance(one, StoredTensor)]
@@ -166,7 +191,9 @@ class _StorageReader(PositionedReader):
                 raw = self._fill(np.empty(record.stored, dtype=np.uint8), place.offset).tobytes()
                 contents = inflated(raw, record, f"{self._path}: record {shown(key)}")
                 self._inflated[key] = np.frombuffer(contents, dtype=np.uint8)
-                while len(self._inflated) > KEPT:
+                while len(self._inflated) > 1 and (
+                    len(self._inflated) > KEPT or sum(one.size for one in self._inflated.values()) > KEPT_BYTES
+                ):
                     self._inflated.popitem(last=False)
             self._inflated.move_to_end(key)
             return self._inflated[key]
@@ -183,6 +210,7 @@ class _File:
 
     content: Any
     places: dict[str, _Place]
+    allowance: Allowance
     swapped: bool = False
     """Whether its storages have the other byte order."""
 
@@ -196,6 +224,11 @@ def _read(file: io.BufferedIOBase, path: Path) -> _File:
         return _from_archive(file, path) if start == BEGINNING else _from_pickles(file, path)
     except RunsCode as error:
         raise _runs_code(path, str(error)) from error
+    except OtherProtocol as error:
+        raise CheckpointError(
+            f"{path} was saved with pickle protocol {error}, which PyTorch's safe reader does not know. Save it again "
+            "with torch.save, without pickle_protocol: PyTorch's own is 2."
+        ) from error
     except Damaged as error:
         raise _no_checkpoint(path, str(error)) from error
     except MemoryError as error:
@@ -206,7 +239,7 @@ def _from_archive(file: io.BufferedIOBase, path: Path) -> _File:
     archive = Archive(file, path)
     if any(name == "constants.pkl" for name in archive.records):
         raise _runs_code(path, "a TorchScript program")
-    allowance = max(ALLOWANCE, 2 * archive.size)
+    allowance = Allowance(archive.size)
     order = archive.contents("byteorder", 64) if "byteorder" in archive.records else b"little"
     if order not in (b"little", b"big"):
         raise Damaged(f"its byte order is {order[:20]!r}")
@@ -227,17 +260,18 @@ def _from_archive(file: io.BufferedIOBase, path: Path) -> _File:
         places[key] = _Place(archive.offset(name), record)
         return storages.setdefault(key, Storage(key, dtype, nbytes))
 
-    pickled = archive.contents("data.pkl", allowance // 2)
+    pickled = archive.contents("data.pkl", allowance.left // 2)
+    allowance.spend(len(pickled))
     content = Unpickler(io.BytesIO(pickled), len(pickled), allowance, load).value()
     inflated_size = sum(place.record.size for place in places.values() if place.record and place.record.deflated)
-    if inflated_size > max(ALLOWANCE, 8 * archive.size):
+    if inflated_size > max(ALLOWANCE, INFLATED * archive.size):
         raise Damaged(f"its compressed records take {inflated_size:,} bytes, which no weights of its size do")
-    return _File(content, places, swapped=order != b"little")
+    return _File(content, places, allowance, swapped=order != b"little")
 
 
 def _from_pickles(file: io.BufferedIOBase, path: Path) -> _File:
     """A file of PyTorch before 1.6: five pickles, then each storage with its length in front."""
-    if file.read(2) != PICKLE:
+    if file.read(2) not in PICKLES:
         raise CheckpointError(
             f"{path} is no PyTorch checkpoint: it is neither an archive nor a pickle as torch.save writes them. Copy "
             "it again, or name it after its real format."
@@ -245,7 +279,7 @@ def _from_pickles(file: io.BufferedIOBase, path: Path) -> _File:
     file.seek(0, io.SEEK_END)
     size = file.tell()
     file.seek(0)
-    allowance = max(ALLOWANCE, 2 * size)
+    allowance = Allowance(size)
     storages: dict[str, Storage] = {}
     views: dict[str, Storage] = {}
 
@@ -292,7 +326,7 @@ def _from_pickles(file: io.BufferedIOBase, path: Path) -> _File:
         file.seek(held, io.SEEK_CUR)
     if missing := storages.keys() - places.keys():
         raise Damaged(f"{counted(len(missing), 'storage')} of its tensors are missing")
-    return _File(content, places)
+    return _File(content, places, allowance)
 
 
 def _persistent(pid: Any, parts: int) -> tuple[str, str, int]:
@@ -313,7 +347,7 @@ def _is_count(value: Any) -> bool:
 
 def _tensor_of(value: Any) -> Any:
     if isinstance(value, NumpyArray):
-        return None if value.values is None else array_tensor(value.values)
+        return value.tensor
     return value if isinstance(value, Tensor) else None
 
 

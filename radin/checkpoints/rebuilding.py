@@ -9,13 +9,23 @@ import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from radin.checkpoints.dtypes import DTYPES, TensorInfo
-from radin.checkpoints.stored import Storage, StoredTensor, Tensor, UnusableTensor, extent, fault_of_layout
+from radin.checkpoints.stored import (
+    ArrayTensor,
+    Storage,
+    StoredTensor,
+    Tensor,
+    UnusableTensor,
+    array_tensor,
+    extent,
+    fault_of_layout,
+)
 
 #: What training scripts keep beside the weights that is no plain data: options, paths, numpy's numbers and arrays.
 SETTINGS = (
@@ -114,6 +124,11 @@ class NumpyArray(Setting):
         dtype = np.dtype(kind.order + kind.code)
         if len(raw) == prod(shape) * dtype.itemsize:
             self.values = np.frombuffer(raw, dtype).reshape(shape, order="F" if fortran is True else "C")
+
+    @cached_property
+    def tensor(self) -> ArrayTensor | None:
+        """The array as a tensor, made once; None for element types that PyTorch lacks."""
+        return None if self.values is None else array_tensor(self.values)
 
 
 def _expect(held: bool, what: str) -> None:
@@ -263,6 +278,7 @@ def _ordered(*arguments: object) -> Any:
     for entry in entries.items() if isinstance(entries, dict) else entries if isinstance(entries, list) else [None]:
         if not isinstance(entry, tuple | list) or len(entry) != 2 or not isinstance(entry[0], str | int):
             raise NotLoadable("an odd OrderedDict")
+        _expect(isinstance(entry[0], str) or entry[0].bit_length() <= 64, "an odd OrderedDict")
         made[entry[0]] = entry[1]
     return made
 

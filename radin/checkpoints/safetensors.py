@@ -18,9 +18,10 @@ import numpy as np
 from jaxtyping import UInt8
 
 from radin.checkpoints.base import Checkpoint, Reader, Signature
-from radin.checkpoints.contents import stated_classes
+from radin.checkpoints.bounded_json import parsed
+from radin.checkpoints.contents import stated_classes, stated_versions
 from radin.checkpoints.dtypes import BY_CODE, TensorInfo
-from radin.checkpoints.names import check_names
+from radin.checkpoints.names import check_names, check_text, is_extra_state
 from radin.checkpoints.positioned import PositionedReader
 from radin.checkpoints.stored import fault_of_layout
 from radin.common.wording import shown
@@ -28,6 +29,10 @@ from radin.errors import CheckpointError
 
 #: The format's own limit, so that a damaged length does not ask for memory.
 MAX_HEADER = 100_000_000
+
+
+#: The key in the metadata of soups that holds what is known of modules and is no tensor, as JSON.
+MODULES = "radin.modules"
 
 
 @dataclass(frozen=True)
@@ -51,10 +56,12 @@ class SafetensorsCheckpoint(Checkpoint):
         self.path = path
         self._signature = Signature(path)
         entries, metadata = _read_header(path)
-        check_names([*entries, *metadata, *metadata.values()], path)
+        check_text([*metadata, *metadata.values()], path)
         self.aliases = {name: kept for name, kept in metadata.items() if kept in entries and name not in entries}
+        check_names([*entries, *self.aliases], path)
         self.metadata = {key: value for key, value in metadata.items() if key not in self.aliases}
         self.class_names = stated_classes(self.metadata)
+        self.extra, self.versions = _modules(path, self.metadata)
         self._entries = entries
         self.tensors = {name: entry.info for name, entry in entries.items()}
 
@@ -63,6 +70,18 @@ class SafetensorsCheckpoint(Checkpoint):
         offsets = {name: entry.offset for name, entry in self._entries.items()}
         offsets |= {name: offsets[kept] for name, kept in self.aliases.items()}
         return _SafetensorsReader(self._signature, offsets, keep)
+
+
+def _modules(path: Path, metadata: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """The extra state and the versions of modules that a soup's metadata hold, see `radin.weights.averaging`."""
+    try:
+        held = parsed(metadata.get(MODULES, "{}"), len(metadata.get(MODULES, "")))
+    except ValueError as error:
+        raise CheckpointError(f"{path}: what its metadata state of modules is no JSON ({error})") from error
+    extra = held.get("extra_state") if isinstance(held, dict) else None
+    extra = extra if isinstance(extra, dict) else {}
+    versions = stated_versions(held.get("versions")) if isinstance(held, dict) else {}
+    return {name: value for name, value in extra.items() if is_extra_state(name)}, versions
 
 
 class _SafetensorsReader(PositionedReader):
@@ -125,8 +144,8 @@ def _read_header(path: Path) -> tuple[dict[str, _Entry], dict[str, str]]:
             refuse(f"its header should take {length} bytes, but {size - 8} follow")
         text = file.read(length)
     try:
-        header = json.loads(text.decode(), object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:
+        header = parsed(text, size)
+    except ValueError as error:
         refuse(f"its header is not valid JSON ({error})")
     if not isinstance(header, dict):
         refuse("its header is not a JSON object")
@@ -138,13 +157,6 @@ def _read_header(path: Path) -> tuple[dict[str, _Entry], dict[str, str]]:
     _check_layout({name: span for name, (_, *span) in spans.items()}, size - 8 - length, refuse)
     base = 8 + length
     return {name: _Entry(info, base + begin) for name, (info, begin, _) in spans.items()}, metadata
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands in it twice")
-    return found
 
 
 def _span(name: str, entry: Any, refuse: Any) -> tuple[TensorInfo, int, int]:

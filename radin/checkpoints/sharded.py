@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 
 from radin.checkpoints.base import Checkpoint, FileReader, Reader, Signature
+from radin.checkpoints.bounded_json import parsed
 from radin.checkpoints.contents import stated_classes
 from radin.checkpoints.dtypes import TensorInfo
 from radin.common.wording import shown
@@ -32,6 +31,9 @@ class ShardedCheckpoint(Checkpoint):
         path: the index.
         open_file: opens one shard.
 
+    Attributes:
+        home: `{tensor: name of its shard}`, tied names included.
+
     Raises:
         MissingFileError: a shard is missing.
         CheckpointError: the index is damaged, or it and the shards disagree about where a tensor is.
@@ -49,7 +51,7 @@ class ShardedCheckpoint(Checkpoint):
             )
         self._shards = {file: open_file(path.parent / file) for file in files}
         self._check(places)
-        self._home = {name: file for file, shard in self._shards.items() for name in shard.names}
+        self.home = {name: file for file, shard in self._shards.items() for name in shard.names}
         self.tensors: Mapping[str, TensorInfo] = {
             name: info for shard in self._shards.values() for name, info in shard.tensors.items()
         }
@@ -60,6 +62,7 @@ class ShardedCheckpoint(Checkpoint):
         self.metadata = shared | notes
         self.left_out = {name: why for shard in self._shards.values() for name, why in shard.left_out.items()}
         self.extra = {name: value for shard in self._shards.values() for name, value in shard.extra.items()}
+        self.versions = {name: held for shard in self._shards.values() for name, held in shard.versions.items()}
         self.class_names = stated_classes(self.metadata)
 
     @property
@@ -72,7 +75,7 @@ class ShardedCheckpoint(Checkpoint):
         with ExitStack() as stack:
             readers = {file: stack.enter_context(shard.open(keep)) for file, shard in self._shards.items()}
             stack.pop_all()
-        return _ShardedReader(self._signature, readers, self._home)
+        return _ShardedReader(self._signature, readers, self.home)
 
     def _check(self, places: Mapping[str, str]) -> None:
         found: dict[str, str] = {}
@@ -124,8 +127,9 @@ def read_index(path: Path) -> tuple[dict[str, str], dict[str, str]]:
         CheckpointError: it is no index of shards that lie beside it.
     """
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        text = path.read_bytes()
+        content = parsed(text, len(text))
+    except ValueError as error:
         raise CheckpointError(f"{path} is no index of shards: it is not valid JSON ({error})") from error
     places = content.get("weight_map") if isinstance(content, dict) else None
     if not isinstance(places, dict) or not places or not all(isinstance(file, str) for file in places.values()):

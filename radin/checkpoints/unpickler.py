@@ -2,7 +2,8 @@
 
 The instructions, and the names that may stand in a pickle, are those of `torch.load(weights_only=True)`, so nothing is
 accepted here that it refuses. A tensor becomes a description of where its elements lie; no element is read. Work and
-memory are bounded before they are spent: each instruction is charged what it may take.
+memory are bounded before they are spent: each instruction is charged what it may take. One method does what one
+instruction asks for.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from pickle import decode_long
 from typing import Any
 
+from radin.checkpoints.allowance import STEP, Allowance, Damaged
 from radin.checkpoints.rebuilding import (
     CALLS,
     MARKERS,
@@ -28,22 +30,32 @@ from radin.checkpoints.rebuilding import (
 )
 from radin.checkpoints.stored import STORAGES, Storage
 
-#: Memory that a pickle may take beside what twice its file takes, in bytes.
-ALLOWANCE = 64 << 20
+#: Steps that a call is charged, and one that describes a tensor; found by measuring.
+CALL, REBUILD = 4, 24
 
-#: The charge of one instruction: the object that it may make, and its place on the stack. Chosen by hand; containers
-#: are charged twice, entries of the memo and of dicts once more.
-CHARGE = 64
+#: Steps that a reference to a storage is charged.
+STORAGE = 16
+
+#: Bits of the largest whole number that is a key: of longer ones many have one hash.
+WIDEST_KEY = 64
+
+#: The attribute in which PyTorch's state dicts keep the versions of modules.
+MODULES = "_metadata"
+
+#: Protocols of pickles that PyTorch's own reader knows by halves; it writes 2.
+OTHER_PROTOCOLS = (3, 4, 5)
+
+_TWO, _FOUR, _SIGNED, _DOUBLE = (struct.Struct(code) for code in ("<H", "<I", "<i", ">d"))
 
 _BY_NAME = {f"{one.__module__}.{one.__qualname__}": one for one in STAND_INS}
 
 
-class Damaged(Exception):
-    """A pickle is no complete or no sensible one; the message says why."""
-
-
 class RunsCode(Exception):
     """A pickle names something that is no data; the message is its name."""
+
+
+class OtherProtocol(Damaged):
+    """A pickle is of a protocol that PyTorch does not write by default; the message says which."""
 
 
 class Unpickler:
@@ -52,23 +64,28 @@ class Unpickler:
     Arguments:
         file: the pickle, from its current position on.
         size: bytes that the file has; no instruction may ask for more.
-        allowance: what the instructions may be charged in all, in bytes.
+        allowance: that the instructions are charged to.
         load: makes a storage of a persistent id.
     """
 
-    def __init__(self, file: io.BufferedIOBase, size: int, allowance: int, load: Callable[[Any], Storage]) -> None:
+    def __init__(
+        self, file: io.BufferedIOBase, size: int, allowance: Allowance, load: Callable[[Any], Storage]
+    ) -> None:
         self._file = file
         self._size = size
-        self._left = allowance
+        self._allowance = allowance
         self._load = load
         self._memo: dict[int, Any] = {}
         self._stack: list[Any] = []
         self._outer: list[list[Any]] = []
+        self._names: dict[tuple[bytes, bytes], Any] = {}
+        self._protocol = 0
 
     def value(self) -> Any:
         """The content of the pickle: dicts, lists, tuples, numbers, text, tensors' descriptions, and stand-ins.
 
         Raises:
+            OtherProtocol: it has an instruction of another protocol.
             Damaged: it is cut off, makes no sense, or takes more than it may.
             RunsCode: it names something that is neither a tensor nor plain data.
         """
@@ -80,117 +97,174 @@ class Unpickler:
     def _read(self, count: int) -> bytes:
         if count > 512 and count > self._size - self._file.tell():
             raise Damaged("it is cut off")
-        self._left -= 2 * count
+        self._allowance.left -= 2 * count
         data = self._file.read(count)
         if len(data) != count:
             raise Damaged("it is cut off")
         return data
 
-    def _run(self) -> Any:  # one case for each instruction, the frequent ones first
-        file_read = self._file.read
-        stack = self._stack
-        while True:
-            op = file_read(1)
-            self._left -= CHARGE
-            if self._left < 0:
-                raise Damaged("its pickle takes more memory than a checkpoint of its size has use for")
-            if op in (b"q", b"r"):  # BINPUT, LONG_BINPUT
-                place = self._read(1)[0] if op == b"q" else struct.unpack("<I", self._read(4))[0]
-                self._left -= CHARGE
-                self._memo[place] = stack[-1]
-            elif op in (b"h", b"j"):  # BINGET, LONG_BINGET
-                place = self._read(1)[0] if op == b"h" else struct.unpack("<I", self._read(4))[0]
-                stack.append(self._memo[place])
-            elif op == b"K":  # BININT1
-                stack.append(self._read(1)[0])
-            elif op == b"X":  # BINUNICODE
-                stack.append(str(self._read(struct.unpack("<I", self._read(4))[0]), "utf-8", "surrogatepass"))
-            elif op == b"t":  # TUPLE
-                values = tuple(stack)
-                stack = self._pop_mark()
-                stack.append(values)
-            elif op == b"(":  # MARK
-                self._left -= 3 * CHARGE
-                self._outer.append(stack)
-                self._stack = stack = []
-            elif op == b"R":  # REDUCE
-                arguments = stack.pop()
-                stack[-1] = self._call(stack[-1], arguments)
-            elif op == b"Q":  # BINPERSID
-                stack.append(self._load(stack.pop()))
-            elif op == b"\x89":  # NEWFALSE
-                stack.append(False)
-            elif op == b"\x88":  # NEWTRUE
-                stack.append(True)
-            elif op == b"c":  # GLOBAL
-                stack.append(self._find(self._line(), self._line()))
-            elif op == b")":  # EMPTY_TUPLE
-                stack.append(())
-            elif op == b"M":  # BININT2
-                stack.append(struct.unpack("<H", self._read(2))[0])
-            elif op == b"J":  # BININT
-                stack.append(struct.unpack("<i", self._read(4))[0])
-            elif op == b"\x85":  # TUPLE1
-                self._left -= 3 * CHARGE
-                stack[-1] = (stack[-1],)
-            elif op == b"\x86":  # TUPLE2
-                stack[-2:] = [(stack[-2], stack[-1])]
-            elif op == b"\x87":  # TUPLE3
-                stack[-3:] = [(stack[-3], stack[-2], stack[-1])]
-            elif op == b"N":  # NONE
-                stack.append(None)
-            elif op == b"G":  # BINFLOAT
-                stack.append(struct.unpack(">d", self._read(8))[0])
-            elif op == b"}":  # EMPTY_DICT
-                self._left -= 3 * CHARGE
-                stack.append({})
-            elif op == b"]":  # EMPTY_LIST
-                self._left -= 3 * CHARGE
-                stack.append([])
-            elif op == b"\x8f":  # EMPTY_SET
-                self._left -= 2 * CHARGE
-                stack.append(Setting())
-            elif op == b"u":  # SETITEMS
-                items = stack
-                stack = self._pop_mark()
-                for i in range(0, len(items), 2):
-                    self._set(stack[-1], items[i], items[i + 1])
-            elif op == b"s":  # SETITEM
-                value, key = stack.pop(), stack.pop()
-                self._set(stack[-1], key, value)
-            elif op == b"e":  # APPENDS
-                items = stack
-                stack = self._pop_mark()
-                self._list(stack[-1]).extend(items)
-            elif op == b"a":  # APPEND
-                item = stack.pop()
-                self._list(stack[-1]).append(item)
-            elif op == b"b":  # BUILD
-                state = stack.pop()
-                self._build(stack[-1], state)
-            elif op == b"\x8a":  # LONG1
-                stack.append(decode_long(self._read(self._read(1)[0])))
-            elif op == b"U":  # SHORT_BINSTRING
-                stack.append(self._read(self._read(1)[0]).decode())
-            elif op == b"\x81":  # NEWOBJ
-                arguments = stack.pop()
-                stack[-1] = self._new(stack[-1], arguments)
-            elif op == b"\x80":  # PROTO
-                self._read(1)
-            elif op == b".":  # STOP
-                return stack.pop()
-            else:
-                raise Damaged(_unknown(op))
+    def _run(self) -> Any:
+        read, allowance = self._file.read, self._allowance
+        while (op := read(1)) != b".":
+            instruction = INSTRUCTIONS.get(op)
+            if instruction is None:
+                raise self._unknown(op)
+            allowance.left -= STEP
+            if allowance.left < 0:
+                allowance.spend(0)
+            instruction(self)
+        return self._stack.pop()
 
-    def _pop_mark(self) -> list[Any]:
-        self._stack = self._outer.pop()
-        return self._stack
+    def _unknown(self, op: bytes) -> Damaged:
+        if not op:
+            return Damaged("it is cut off")
+        if self._protocol in OTHER_PROTOCOLS:
+            return OtherProtocol(str(self._protocol))
+        if self._protocol == 0 and op in b"012dFgiIlLopPSV":
+            return OtherProtocol("0 or 1")
+        return Damaged(f"byte {op!r} is no instruction")
 
-    def _line(self) -> str:
+    # Constants and numbers
+
+    def _none(self) -> None:
+        self._stack.append(None)
+
+    def _true(self) -> None:
+        self._stack.append(True)
+
+    def _false(self) -> None:
+        self._stack.append(False)
+
+    def _byte(self) -> None:
+        self._stack.append(self._read(1)[0])
+
+    def _two_bytes(self) -> None:
+        self._stack.append(_TWO.unpack(self._read(2))[0])
+
+    def _four_bytes(self) -> None:
+        self._stack.append(_SIGNED.unpack(self._read(4))[0])
+
+    def _long(self) -> None:
+        self._stack.append(decode_long(self._read(self._read(1)[0])))
+
+    def _double(self) -> None:
+        self._stack.append(_DOUBLE.unpack(self._read(8))[0])
+
+    # Text
+
+    def _text(self) -> None:
+        self._stack.append(str(self._read(_FOUR.unpack(self._read(4))[0]), "utf-8", "surrogatepass"))
+
+    def _short_text(self) -> None:
+        self._stack.append(self._read(self._read(1)[0]).decode())
+
+    # The memo: what a pickle refers to again
+
+    def _keep(self) -> None:
+        self._allowance.left -= STEP
+        self._memo[self._read(1)[0]] = self._stack[-1]
+
+    def _keep_far(self) -> None:
+        self._allowance.left -= STEP
+        self._memo[_FOUR.unpack(self._read(4))[0]] = self._stack[-1]
+
+    def _again(self) -> None:
+        self._stack.append(self._memo[self._read(1)[0]])
+
+    def _again_far(self) -> None:
+        self._stack.append(self._memo[_FOUR.unpack(self._read(4))[0]])
+
+    # Containers
+
+    def _mark(self) -> None:
+        self._allowance.left -= 3 * STEP
+        self._outer.append(self._stack)
+        self._stack = []
+
+    def _since_mark(self) -> list[Any]:
+        """What was put on the stack since the last mark, which goes with it."""
+        values, self._stack = self._stack, self._outer.pop()
+        return values
+
+    def _tuple(self) -> None:
+        values = tuple(self._since_mark())
+        self._stack.append(values)
+
+    def _empty_tuple(self) -> None:
+        self._stack.append(())
+
+    def _tuple_of_one(self) -> None:
+        self._allowance.left -= 3 * STEP
+        self._stack[-1] = (self._stack[-1],)
+
+    def _tuple_of_two(self) -> None:
+        self._stack[-2:] = [(self._stack[-2], self._stack[-1])]
+
+    def _tuple_of_three(self) -> None:
+        self._stack[-3:] = [(self._stack[-3], self._stack[-2], self._stack[-1])]
+
+    def _empty_dict(self) -> None:
+        self._allowance.left -= 3 * STEP
+        self._stack.append({})
+
+    def _empty_list(self) -> None:
+        self._allowance.left -= 3 * STEP
+        self._stack.append([])
+
+    def _empty_set(self) -> None:
+        self._allowance.left -= 2 * STEP
+        self._stack.append(Setting())
+
+    def _set_items(self) -> None:
+        items = self._since_mark()
+        for i in range(0, len(items), 2):
+            self._set(self._stack[-1], items[i], items[i + 1])
+
+    def _set_item(self) -> None:
+        value, key = self._stack.pop(), self._stack.pop()
+        self._set(self._stack[-1], key, value)
+
+    def _append_items(self) -> None:
+        items = self._since_mark()
+        self._list(self._stack[-1]).extend(items)
+
+    def _append_item(self) -> None:
+        item = self._stack.pop()
+        self._list(self._stack[-1]).append(item)
+
+    # Names, calls and objects
+
+    def _name(self) -> None:
+        key = self._line(), self._line()
+        if key not in self._names:
+            self._names[key] = self._find(key[0].decode(), key[1].decode())
+        self._stack.append(self._names[key])
+
+    def _storage(self) -> None:
+        self._allowance.left -= STORAGE * STEP
+        self._stack.append(self._load(self._stack.pop()))
+
+    def _reduce(self) -> None:
+        arguments = self._stack.pop()
+        self._stack[-1] = self._call(self._stack[-1], arguments)
+
+    def _new_object(self) -> None:
+        arguments = self._stack.pop()
+        self._stack[-1] = self._new(self._stack[-1], arguments)
+
+    def _give_state(self) -> None:
+        state = self._stack.pop()
+        self._build(self._stack[-1], state)
+
+    def _note_protocol(self) -> None:
+        self._protocol = self._read(1)[0]
+
+    def _line(self) -> bytes:
         line = self._file.readline(1_000)
         if not line.endswith(b"\n"):
             raise Damaged("it is cut off")
-        return line[:-1].decode()
+        self._allowance.left -= STEP
+        return line[:-1]
 
     def _find(self, module: str, name: str) -> Any:
         """The inert thing that stands for a name."""
@@ -209,7 +283,8 @@ class Unpickler:
     def _call(self, function: Any, arguments: Any) -> Any:
         if not isinstance(arguments, tuple):
             raise NotLoadable("a call without arguments")
-        self._left -= CHARGE
+        rebuilds = isinstance(function, Named) and function.path.startswith("torch._")
+        self._allowance.spend((REBUILD if rebuilds else CALL) * STEP + _length(arguments))
         if isinstance(function, Named) and function.path in CALLS:
             return CALLS[function.path](*arguments)
         return self._new(function, arguments)
@@ -217,7 +292,7 @@ class Unpickler:
     def _new(self, kind: Any, arguments: Any) -> Any:
         if not isinstance(arguments, tuple):
             raise NotLoadable("an object without arguments")
-        self._left -= 2 * CHARGE
+        self._allowance.left -= 2 * STEP
         if kind in STAND_INS:
             made = f"{kind.__module__}.{kind.__qualname__}"
             if made == "numpy.dtype":
@@ -226,9 +301,12 @@ class Unpickler:
         raise NotLoadable("an object of a kind that is not known")
 
     def _build(self, made: Any, state: Any) -> None:
+        self._allowance.spend(CALL * STEP + _length(state))
         if isinstance(made, OrderedDict) and isinstance(state, dict):  # attributes of an OrderedDict, such as _metadata
             if not all(isinstance(key, str) for key in state):
                 raise NotLoadable("attributes without names")
+            if isinstance(state.get(MODULES), dict):
+                setattr(made, MODULES, state[MODULES])
         elif isinstance(made, Setting):
             made.__setstate__(state)
         else:
@@ -237,7 +315,15 @@ class Unpickler:
     def _set(self, target: Any, key: Any, value: Any) -> None:
         if not isinstance(target, dict):
             raise NotLoadable("an entry of what is no dict")
-        self._left -= 2 * CHARGE
+        self._allowance.left -= 2 * STEP
+        if isinstance(key, str | bytes):
+            self._allowance.left -= _length(key)
+        elif isinstance(
+            key, tuple | float | complex
+        ):  # whose hashes can be chosen to be equal, which takes a search each
+            self._allowance.spend(_length(key) + STEP * len(target))
+        elif isinstance(key, int) and key.bit_length() > WIDEST_KEY:
+            raise NotLoadable("a key that is a huge number")
         if not _is_flat(key):
             raise NotLoadable("a key that is neither a number, text, nor a tuple of such")
         target[key] = value
@@ -248,18 +334,54 @@ class Unpickler:
         return target
 
 
+#: What each instruction does, by its byte. All others belong to protocols that PyTorch does not write.
+INSTRUCTIONS: dict[bytes, Callable[[Unpickler], None]] = {
+    b"N": Unpickler._none,
+    b"\x88": Unpickler._true,
+    b"\x89": Unpickler._false,
+    b"K": Unpickler._byte,
+    b"M": Unpickler._two_bytes,
+    b"J": Unpickler._four_bytes,
+    b"\x8a": Unpickler._long,
+    b"G": Unpickler._double,
+    b"X": Unpickler._text,
+    b"U": Unpickler._short_text,
+    b"q": Unpickler._keep,
+    b"r": Unpickler._keep_far,
+    b"h": Unpickler._again,
+    b"j": Unpickler._again_far,
+    b"(": Unpickler._mark,
+    b"t": Unpickler._tuple,
+    b")": Unpickler._empty_tuple,
+    b"\x85": Unpickler._tuple_of_one,
+    b"\x86": Unpickler._tuple_of_two,
+    b"\x87": Unpickler._tuple_of_three,
+    b"}": Unpickler._empty_dict,
+    b"]": Unpickler._empty_list,
+    b"\x8f": Unpickler._empty_set,
+    b"u": Unpickler._set_items,
+    b"s": Unpickler._set_item,
+    b"e": Unpickler._append_items,
+    b"a": Unpickler._append_item,
+    b"c": Unpickler._name,
+    b"Q": Unpickler._storage,
+    b"R": Unpickler._reduce,
+    b"\x81": Unpickler._new_object,
+    b"b": Unpickler._give_state,
+    b"\x80": Unpickler._note_protocol,
+}
+
+
+def _length(value: object, depth: int = 2) -> int:
+    """The charge of going through a value once: what a call copies or looks at, however often it is referred to."""
+    if isinstance(value, str | bytes):
+        return 2 * len(value)
+    if isinstance(value, tuple) and depth:
+        return STEP * len(value) + (sum(_length(part, depth - 1) for part in value) if len(value) <= 64 else 0)
+    return 2 * STEP * len(value) if isinstance(value, tuple | list | dict) else 0
+
+
 def _is_flat(key: object) -> bool:
     """Whether a key is hashed without descending: hashing deep tuples overflows the stack of the process."""
     plain = (str, int, float, bool, bytes, complex, type(None), Named)
     return isinstance(key, plain) or (isinstance(key, tuple) and all(isinstance(part, plain) for part in key))
-
-
-def _unknown(op: bytes) -> str:
-    if not op:
-        return "it is cut off"
-    if op in b"\x8c\x8d\x8e\x90\x91\x92\x93\x94\x95\x96\x97\x98BCT\x8b":
-        return (
-            "it was saved with another pickle protocol than PyTorch's own, 2. Save it again with torch.save, "
-            "without pickle_protocol"
-        )
-    return f"byte {op!r} is no instruction"

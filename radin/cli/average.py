@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from radin.cli.console import json_option, parse_size, pool_options, print_json
+from radin.cli.console import json_option, parse_size, pool_options, print_json, show_notes
 from radin.errors import InputError
 
 
@@ -14,7 +16,14 @@ from radin.errors import InputError
 )
 @pool_options
 @click.option("--mix", metavar="W,...", help="Mixing weights in the order of the files; equal parts by default.")
-@click.option("-o", "--output", "path", required=True, metavar="FILE", help="The .safetensors file to write.")
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    required=True,
+    metavar="PATH",
+    help="The .safetensors file to write; of folders of models or adapters, the folder.",
+)
 @click.option(
     "--batchnorm",
     metavar="[average|keep]",
@@ -35,12 +44,17 @@ def command(
     weights: str | None,
     prefix: str | None,
     keep: tuple[str, ...],
+    reorder_classes: bool,
+    rank: int | None,
+    merge: bool,
+    base: str | None,
     as_json: bool,
 ) -> None:
-    """Average checkpoints into one .safetensors file, tensor by tensor, in little memory."""
+    """Average checkpoints into one .safetensors file or folder, tensor by tensor, in little memory."""
+    from radin.adapters import Pool
+    from radin.adapters.writing import share_lost
     from radin.recipe import Recipe
     from radin.weights.averaging import average
-    from radin.weights.pool import Pool
 
     if batchnorm == "recompute":
         raise InputError(
@@ -48,13 +62,18 @@ def command(
             "which recomputes by default, or --batchnorm average or keep"
         )
     most = parse_size(shard) if shard is not None else None
-    pool = Pool(checkpoints, weights=weights, prefix=prefix, keep=keep)
+    chosen: dict[str, Any] = {"weights": weights, "prefix": prefix, "keep": keep, "reorder_classes": reorder_classes}
+    pool = Pool(checkpoints, **chosen, rank=rank, merge=merge, base=base)
+    show_notes(pool)
     recipe = Recipe.uniform(pool.names) if mix is None else Recipe.of(pool.names, _numbers(mix, len(pool)))
     written = average(pool, recipe, path, batchnorm=batchnorm, max_shard_size=most)
+    lost = share_lost(written)
     if as_json:
-        print_json({"path": str(written), "recipe": recipe.to_json()})
+        print_json({"path": str(written), "recipe": recipe.to_json(), **({} if lost is None else {"lost": lost})})
     else:
         click.echo(f"{written}: {recipe}")
+        if lost is not None:
+            click.echo(f"rank {rank}: {lost:.3%} of the energy of the exact average is lost")
 
 
 def _numbers(text: str, n: int) -> list[float]:

@@ -6,6 +6,9 @@ from __future__ import annotations
 COMMANDS = {
     "demo": "Run the main job on a small real pool that it trains itself.",
     "soup": "Find the best soup of a folder of checkpoints.",
+    "show": "Show what a finished run found, from its folder.",
+    "report": "Write a finished run as a page for a browser, or several runs side by side.",
+    "export": "Export a finished run to Optuna, mergekit or MLflow.",
     "rank": "Rank recipes by averaged logits alone, from anywhere.",
     "average": "Average checkpoints into one file.",
     "inspect": "Say whether checkpoints can be averaged, and why not.",

@@ -77,6 +77,24 @@ pool_options = _with(
         help="Take this tensor from a soup's heaviest member instead of averaging it: a counter that differs, such as "
         "the pointer of a queue; repeat for several.",
     ),
+    click.option(
+        "--reorder-classes",
+        is_flag=True,
+        help="Bring the heads of models whose configs name the same classes in another order into one order.",
+    ),
+    click.option(
+        "--rank",
+        type=int,
+        metavar="K",
+        help="Of folders of LoRA adapters: cut the soup to this rank, and say the loss.",
+    ),
+    click.option(
+        "--merge/--adapter",
+        help="Of folders of LoRA adapters: merge soups into the base, or write them as adapters (the default).",
+    ),
+    click.option(
+        "--base", metavar="FOLDER", help="The model that the adapters were trained on, if it is not where they say."
+    ),
 )
 
 #: Options of every command that searches.
@@ -97,6 +115,22 @@ searcher_options = _with(
     click.option("--seed", default=0, show_default=True, help="Seed of the searcher's random choices."),
 )
 
+#: The metrics that have a name, for --help; by heart, since the library that knows them takes long to load.
+METRICS = (
+    "accuracy, top5 (any k), balanced-accuracy, macro-f1, binary-f1, mcc, auc, brier and nll (log-loss) of classes; "
+    "miou of positions, too; accuracy, subset-accuracy, macro-f1, micro-f1, map, auc and nll of several labels; "
+    "mse, rmse, mae, r2, pearson and spearman of values; or a function, as FILE.py:FUNC"
+)
+
+#: The kinds of outputs, for --help, likewise.
+KINDS = ("classes", "one-logit", "several-labels", "values", "positions", "choices")
+
+outputs_option = click.option(
+    "--outputs",
+    type=click.Choice(KINDS),
+    help="Kind of outputs, where the labels do not decide it.",
+)
+
 #: Options of every command that runs networks. Whatever decides which logits a network gives is among them, so that the
 #: commands can share a run folder.
 task_options = _with(
@@ -105,8 +139,9 @@ task_options = _with(
     ),
     click.option(
         "--metric",
-        help="Metric to select by, such as accuracy, top5, balanced-accuracy, macro-f1 or nll. Default: the task's.",
+        help=f"Metric to select by: {METRICS}. Default: the task's.",
     ),
+    outputs_option,
     click.option(
         "--holdback",
         type=float,
@@ -146,6 +181,9 @@ task_options = _with(
     ),
 )
 
+
+#: Ready tasks that read the folder of a model.
+OF_MODELS = ("transformers",)
 
 #: Options of every command that can share its passes out.
 worker_options = _with(
@@ -196,7 +234,9 @@ def check_several(pool: Pool) -> None:
         )
 
 
-def task_from(spec: str, arguments: Sequence[str], split: str | None, changes: Mapping[str, Any]) -> Task:
+def task_from(
+    spec: str, arguments: Sequence[str], split: str | None, changes: Mapping[str, Any], pool: Pool | None = None
+) -> Task:
     """The task that `task_options` describe.
 
     Arguments:
@@ -204,11 +244,16 @@ def task_from(spec: str, arguments: Sequence[str], split: str | None, changes: M
         arguments: `KEY=VALUE` each.
         split: one more argument of that name.
         changes: fields of the task to replace where they are not None.
+        pool: what it will be run on; its first folder with a config is the argument `model` where none is given: that
+            of the first ingredient, or of the adapters' base.
     """
-    from radin.tasks.load import load_task
+    from radin.tasks.load import load_metric, load_task
 
-    given = [*arguments, *([f"split={split}"] if split is not None else [])]
-    return load_task(spec, pairs(given, "--task-arg"), **changes)
+    changes = dict(changes) | ({"metric": load_metric(changes["metric"])} if changes.get("metric") else {})
+    given = pairs([*arguments, *([f"split={split}"] if split is not None else [])], "--task-arg")
+    if spec in OF_MODELS and pool is not None and pool.model_folder is not None:
+        given.setdefault("model", str(pool.model_folder))
+    return load_task(spec, given, **changes)
 
 
 def size(nbytes: int | float) -> str:
@@ -231,6 +276,12 @@ def parse_size(text: str) -> int:
         raise InputError(f"expected a size such as 5GB or 500MB, got {text!r}")
     number, unit, binary = found.groups()
     return int(float(number) * (1024 if binary else 1000) ** " KMGT".index(unit.upper() or " "))
+
+
+def show_notes(pool: Pool) -> None:
+    """Prints, beside the results, what was found where it was not named, and which models are left out."""
+    for note in pool.notes:
+        click.echo(f"Note: {note}.", err=True)
 
 
 def duration(seconds: float) -> str:

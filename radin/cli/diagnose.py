@@ -12,6 +12,7 @@ from radin.cli.console import (
     json_option,
     pool_options,
     print_json,
+    show_notes,
     task_from,
     task_options,
     worker_options,
@@ -54,6 +55,10 @@ def command(
     weights: str | None,
     prefix: str | None,
     keep: tuple[str, ...],
+    reorder_classes: bool,
+    rank: int | None,
+    merge: bool,
+    base: str | None,
     spec: str | None,
     arguments: tuple[str, ...],
     pretrained: str | None,
@@ -72,14 +77,16 @@ def command(
 
     Compares the checkpoints' weights. With a task, compares their outputs, too, and the soups in the run folder.
     """
+    from radin.adapters import Pool
     from radin.evaluation.settings import check_run_dir
     from radin.tasks.adapters import parse_task
-    from radin.weights.pool import Pool
 
     if spec:
         parse_task(spec)
         check_run_dir(run_dir)
-    pool = Pool(checkpoints, weights=weights, prefix=prefix, keep=keep)
+    chosen: dict[str, Any] = {"weights": weights, "prefix": prefix, "keep": keep, "reorder_classes": reorder_classes}
+    pool = Pool(checkpoints, **chosen, rank=rank, merge=merge, base=base)
+    show_notes(pool)
     check_several(pool)
     start = Pool(pretrained, prefix=prefix) if pretrained else None
 
@@ -88,7 +95,7 @@ def command(
     from radin.report.picture import draw_diagnosis
 
     crew = workers_from(workers, address, threads)
-    task = task_from(spec, arguments, split, changes) if spec else None
+    task = task_from(spec, arguments, split, changes, pool) if spec else None
     with Bars() as bars:
         how: dict[str, Any] = {"run_dir": run_dir, "pretrained": start, "soups": soups, "batchnorm": batchnorm}
         how["workers"] = crew

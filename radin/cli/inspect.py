@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from radin.cli.console import json_option, pool_options, print_json, size
+from radin.cli.console import json_option, pool_options, print_json, show_notes, size
 from radin.cli.screen import print_table
 from radin.common.wording import counted, shown
 
@@ -19,15 +19,25 @@ if TYPE_CHECKING:
 @pool_options
 @json_option
 def command(
-    checkpoints: tuple[str, ...], weights: str | None, prefix: str | None, keep: tuple[str, ...], as_json: bool
+    checkpoints: tuple[str, ...],
+    weights: str | None,
+    prefix: str | None,
+    keep: tuple[str, ...],
+    reorder_classes: bool,
+    rank: int | None,
+    merge: bool,
+    base: str | None,
+    as_json: bool,
 ) -> None:
     """Say whether checkpoints can be averaged with one another, and if not, why not.
 
     Exits with 2 if they cannot.
     """
-    from radin.weights.inspection import inspect
+    from radin.adapters import inspect
 
-    found = inspect(checkpoints, weights=weights, prefix=prefix, keep=keep)
+    chosen: dict[str, Any] = {"weights": weights, "prefix": prefix, "keep": keep, "reorder_classes": reorder_classes}
+    found = inspect(checkpoints, **chosen, rank=rank, merge=merge, base=base)
+    show_notes(found.pool)
     print_json(found.to_json()) if as_json else show(found)
     if found.error is not None:
         raise found.error
@@ -41,6 +51,10 @@ def show(found: Inspection) -> None:
     pool, ingredients = found.pool, found.ingredients
     cells = [[one.name, str(one.path), one.fingerprint[:12]] for one in ingredients]
     print_table("ingredients", ["name", "file", "sha256"], cells)
+    show_training(ingredients)
+    if adapters := [one.origin["adapter"] for one in ingredients if "adapter" in one.origin]:
+        show_adapters(found, adapters)
+        return
     taken: dict[str, list[str]] = {}
     for one in ingredients:
         taken.setdefault(_taken(one.origin), []).append(one.name)
@@ -54,6 +68,31 @@ def show(found: Inspection) -> None:
         click.echo(f"note: {tensor!r} holds infinities in {places}: right in a mask, wrong in weights")
 
 
+def show_adapters(found: Inspection, adapters: Sequence[Mapping[str, Any]]) -> None:
+    """Prints type, ranks and base of each adapter."""
+    rows = [
+        [one.name, about["type"], _range(about["ranks"]), str(about["modules"]), str(about["base"])]
+        for one, about in zip(found.ingredients, adapters, strict=True)
+    ]
+    print_table("adapters", ["name", "type", "rank", "modules", "base"], rows)
+    click.echo(f"{counted(len(found.pool), 'adapter')}, {size(found.pool.nbytes)} each, {', '.join(found.dtypes)}")
+
+
+def _range(ranks: Sequence[int]) -> str:
+    return str(ranks[0]) if len(ranks) == 1 else f"{ranks[0]} to {ranks[-1]}"
+
+
+def show_training(ingredients: Sequence[Inspected]) -> None:
+    """Prints what training runs noted of their checkpoints, if any did."""
+    names = list(dict.fromkeys(name for one in ingredients for name in one.training))
+    if names:
+        rows = [
+            [one.name, *(f"{one.training[name]:g}" if name in one.training else "" for name in names)]
+            for one in ingredients
+        ]
+        print_table("by their training runs", ["name", *names], rows, numbers=range(1, len(names) + 1))
+
+
 def _where(names: Sequence[str], ingredients: Sequence[Inspected]) -> str:
     return "each file" if len(names) == len(ingredients) else ", ".join(names)
 
@@ -65,6 +104,8 @@ def _taken(row: Mapping[str, Any]) -> str:
     ]
     if row["prefix"]:
         parts.append(f"prefix {row['prefix']} taken off")
+    if row["extra_state"]:
+        parts.append(f"with the extra state {', '.join(shown(one)[1:-1] for one in row['extra_state'][:3])}")
     if row["left_out"]:
         parts.append(
             f"without {', '.join(shown(one)[1:-1] for one in row['left_out'][:3])}"

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from radin.cli.console import json_option, pairs, print_json, searcher_options
-from radin.cli.screen import print_table, show_warnings
+from radin.cli.console import METRICS, json_option, outputs_option, pairs, print_json, searcher_options
+from radin.cli.screen import print_table, say, show_warnings
+from radin.cli.summary import SHORT_NAME, weights_text
 from radin.common.bars import Bars
-from radin.common.wording import counted, enumerated
+from radin.common.wording import DASH, counted, enumerated, shortened
 from radin.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,10 +46,9 @@ SPLIT = "split.json"
 @searcher_options
 @click.option(
     "--metric",
-    default="accuracy",
-    show_default=True,
-    help="Metric to rank by, such as accuracy, top5 (any k), balanced-accuracy, macro-f1 or nll.",
+    help=f"Metric to rank by: {METRICS}. Default: that of the kind of outputs, accuracy for classes.",
 )
+@outputs_option
 @click.option(
     "--probabilities",
     type=click.Choice(["refuse", "log"]),
@@ -68,7 +68,8 @@ def command(
     candidates: int,
     lam: float,
     seed: int,
-    metric: str,
+    metric: str | None,
+    outputs: str | None,
     probabilities: Any,
     top: int,
     seconds: float | None,
@@ -82,21 +83,25 @@ def command(
     from radin.scoring.logit_bank import LogitBank
     from radin.scoring.logit_folder import absent_from
     from radin.searching.budget import Budget
+    from radin.tasks.load import load_metric
 
     budget = Budget(candidates=candidates, seconds=seconds)
+    measure = load_metric(metric) if metric else None
     banks = {
-        _title(folder): LogitBank.from_folder(folder, labels, samples=samples, probabilities=probabilities)
+        _title(folder): LogitBank.from_folder(
+            folder, labels, samples=samples, probabilities=probabilities, outputs=outputs
+        )
         for folder in folders
     }
     if len(banks) < len(folders):
         raise InputError(f"--logits was given folders of one name: {', '.join(folders)}; rename one")
-    how: dict[str, Any] = {"metric": metric, "options": pairs(parameters, "-p"), "budget": budget, "lam": lam}
+    how: dict[str, Any] = {"metric": measure, "options": pairs(parameters, "-p"), "budget": budget, "lam": lam}
     with Bars() as bars:
         ranking = rank(LogitBank.join(banks), searcher, **how, seed=seed, top=top, progress=bars)
     absent = [name for folder in folders for name in absent_from(Path(folder))]
     print_json(ranking.to_json() | {"absent": absent}) if as_json else show(ranking, folders, samples)
     if absent and not as_json:
-        click.echo(f"Not ranked, since a race dropped them before their logits were complete: {enumerated(absent)}.")
+        say(f"Not ranked, since a race dropped them before their logits were complete: {enumerated(absent)}.")
 
 
 def show(ranking: Ranking, folders: Sequence[str], samples: str) -> None:
@@ -106,19 +111,23 @@ def show(ranking: Ranking, folders: Sequence[str], samples: str) -> None:
         [str(place), f"{one.value:.4f}", f"{sign * one.score:.4f}", str(one.recipe.size)]
         for place, one in enumerate(ranking.recipes, start=1)
     ]
+    if all(cell[1] == cell[2] for cell in cells):  # without a prior the second column would repeat the first
+        cells = [[*cell[:2], DASH, *cell[3:]] for cell in cells]
     columns = ["", f"{ranking.metric} of averaged logits", "with prior", "size"]
-    print_table("shortlist", columns, cells, numbers=range(4), recipes=[str(one.recipe) for one in ranking.recipes])
+    short = shortened(ranking.best_ingredient.recipe.names, SHORT_NAME)
+    recipes = [weights_text(one.recipe.to_json(), short) for one in ranking.recipes]
+    print_table("shortlist", columns, cells, numbers=range(4), recipes=recipes)
     single, found = ranking.best_ingredient, ranking.shortlist
-    click.echo(f"Best single ingredient: {single.recipe.member_names[0]}, {single.value:.4f}.")
-    click.echo(f"{counted(found.charged, 'candidate')} scored, {found.seconds:.1f} s, stopped: {found.stopped}.")
+    say(f"Best single ingredient: {single.recipe.member_names[0]}, {single.value:.4f}.")
+    say(f"{counted(found.charged, 'candidate')} scored, {found.seconds:.1f} s, stopped: {found.stopped}.")
     show_warnings(ranking.findings, command)
     if ranking.note:
-        click.echo(f"Note: {ranking.note}.")
+        say(f"Note: {ranking.note}.")
     held_back = any((Path(folder) / SPLIT).exists() for folder in folders)
     if held_back and samples == "all":
-        click.echo(f"Note: ranked on all {ranking.n_samples:,} samples of a run, those held back included.")
+        say(f"Note: ranked on all {ranking.n_samples:,} samples of a run, those held back included.")
     elif held_back:
-        click.echo(
+        say(
             f"Ranked on the {ranking.n_samples:,} samples that select in that run; --samples all takes the others, too."
         )
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.cells import cell_len
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from radin.cli.mending import with_flags
+from radin.common.wording import DASH
 
 if TYPE_CHECKING:
     from radin.report.findings import Finding
@@ -21,7 +24,11 @@ if TYPE_CHECKING:
 PLAIN_WIDTH = 100
 
 #: Characters that a column of words has at least, if it needs as many.
-NARROWEST = 30
+NARROWEST = 24
+
+
+#: Columns that recipes have at least beside a table, and lines that each may take there; else they stand below it.
+NARROW_RECIPE, LINES = 20, 3
 
 
 class Output(Console):
@@ -33,9 +40,25 @@ class Output(Console):
 
 
 def output() -> Console:
-    """The console for results, on standard output; text is printed as it is."""
-    width = None if sys.stdout.isatty() else PLAIN_WIDTH
+    """The console for results, on standard output; text is printed as it is.
+
+    It is as wide as the terminal, or as `COLUMNS` says; and `PLAIN_WIDTH` where there is neither.
+    """
+    width = None if sys.stdout.isatty() else asked_width() or PLAIN_WIDTH
     return Output(width=width, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def asked_width() -> int | None:
+    """The width that the environment variable `COLUMNS` asks for; None where it asks for none."""
+    given = os.environ.get("COLUMNS", "")
+    return int(given) if given.isdecimal() and int(given) > 0 else None
+
+
+def say(text: str, **style: Any) -> None:
+    """Prints a paragraph, folded at words in a terminal; a file or pipe gets it in one line, for other programs."""
+    if sys.stdout.isatty() or asked_width():
+        text = folded(text, output().width, indent="")
+    click.secho(text, **style) if style else click.echo(text)
 
 
 def print_table(
@@ -52,44 +75,73 @@ def print_table(
         columns: their names.
         rows: the cells.
         numbers: which columns are aligned to the right and never folded.
-        recipes: one for each row, if they are to be shown: in a last column where all fit, else on lines of their own
+        recipes: one for each row, if they are to be shown: in a last column where all fit on a few lines, else on lines
             below the table, by the cells of the first column.
     """
     console, below = output(), []
+    columns, rows, numbers = _telling(columns, rows, numbers)
     whole = [[*row, recipe] for row, recipe in zip(rows, recipes, strict=True)] if recipes else rows
-    made = _table(title, [*columns, "recipe"] if recipes else columns, whole, numbers)
-    fits = console.measure(made, options=console.options.update(width=10_000)).maximum <= console.width
-    if recipes and not fits:
-        made = _table(title, columns, rows, numbers)
-    least = console.measure(made, options=console.options.update(width=10_000)).minimum
-    if recipes and not fits:
+    beside = recipes and _fits_beside(console, _table(title, columns, rows, numbers), recipes)
+    shown = ([*columns, "recipe"], whole) if beside else (columns, rows)
+    made = _table(title, *shown, numbers)
+    if _measured(console, made).maximum > console.width:
+        made = _table(title, *shown, numbers, tight=True)
+    if recipes and not beside:
         below = [folded(f"{row[0]}: {recipe}", console.width) for row, recipe in zip(rows, recipes, strict=True)]
+    least = _measured(console, made).minimum
     console.width = max(console.width, least)
     console.print(made)
     for lines in below:
         click.echo(lines)
 
 
-def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int]) -> Table:
+def _measured(console: Console, made: Table) -> Measurement:
+    """The least and the most columns that a table takes."""
+    return console.measure(made, options=console.options.update(width=10_000))
+
+
+def _fits_beside(console: Console, made: Table, recipes: Sequence[str]) -> bool:
+    """Whether a column of recipes fits beside a table, each on a few lines."""
+    left = console.width - _measured(console, made).minimum - len("│  ")
+    return all(len(folded(recipe, max(left, 1), indent="").splitlines()) <= LINES for recipe in recipes) and (
+        left >= min(NARROW_RECIPE, max(map(cell_len, recipes)))
+    )
+
+
+def _table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int], tight: bool = False
+) -> Table:
+    """A table; a tight one folds the headings of numbers at every word."""
     made = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
     for i, column in enumerate(columns):
         right = i in numbers
-        longest = max(cell_len(cell) for cell in [column, *(row[i] for row in rows)])
-        # A column of words may be folded, but not until nothing can be read.
-        least = longest if right else min(NARROWEST, longest)
-        made.add_column(column, justify="right" if right else "left", no_wrap=right, overflow="fold", min_width=least)
+        words = [*column.split(), ""]
+        longest = max(cell_len(cell) for cell in [*(words if right else [column]), *(row[i] for row in rows)])
+        # A column of words may be folded, but not until nothing can be read; of numbers the heading alone.
+        least = longest if right else min(NARROW_RECIPE if column == "recipe" else NARROWEST, longest)
+        made.add_column(column, justify="right" if right else "left", overflow="fold", min_width=least)
+        made.columns[-1].width = least if tight and right else None
     for row in rows:
         made.add_row(*row)
     return made
 
 
-def folded(text: str, width: int) -> str:
+def _telling(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int]
+) -> tuple[list[str], list[list[str]], list[int]]:
+    """The columns of a table without those that carry nothing: whose cells are all empty, or dashes."""
+    kept = [i for i in range(len(columns)) if not rows or any(row[i] not in ("", DASH) for row in rows)]
+    right = [place for place, i in enumerate(kept) if i in numbers]
+    return [columns[i] for i in kept], [[row[i] for i in kept] for row in rows], right
+
+
+def folded(text: str, width: int, indent: str = "   ") -> str:
     """A text in lines of at most this width, those after the first set in."""
-    return textwrap.fill(text, width, subsequent_indent="   ", break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def show_warnings(findings: Sequence[Finding], command: click.Command) -> None:
     """Prints each finding on a line of its own, with the flags of a command that would mend it."""
     for one in findings:
         said = with_flags(getattr(one, "message", one.text), getattr(one, "mend", {}), command)
-        click.secho(f"Warning: {said}", fg="yellow")
+        say(f"Warning: {said}", fg="yellow")

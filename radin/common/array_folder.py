@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from radin.common.files import digest_of, write_json, written_aside
+from radin.common.mapped import MappedArray
 
 #: Characters that file names hold as they are.
 PLAIN = " !#$&'()+,;=@[]{}~"
@@ -26,8 +27,7 @@ PLAIN = " !#$&'()+,;=@[]{}~"
 #: temporary name of a file while it is written.
 LONGEST = 220
 
-#: Bytes of a folder's arrays that are held in memory; those beyond are memory-mapped. Chosen by hand. An array in
-#: memory cannot vanish under a running process, as a mapped file does when somebody truncates it.
+#: Bytes of a folder's arrays that are held in memory; those beyond are memory-mapped. Chosen by hand.
 HELD = 1 << 26
 
 INDEX = "index.json"
@@ -84,8 +84,8 @@ class ArrayFolder:
     @contextmanager
     def writing(
         self, name: str, key: str, n_rows: int, about: Mapping[str, Any]
-    ) -> Iterator[Callable[[Float[np.ndarray, "b C"]], None]]:
-        """Stores an array batch by batch: the value of the context appends one batch, `float32[b, C]`.
+    ) -> Iterator[Callable[[Float[np.ndarray, "b ..."]], None]]:
+        """Stores an array batch by batch: the value of the context appends one batch, `float32[b, ...]`.
 
         Arguments:
             name: names the entry; one of this name is replaced when the new one is complete.
@@ -97,10 +97,10 @@ class ArrayFolder:
         with self._replacing(name, key, ".npy", about, checksum) as write:
             begun = False
 
-            def append(batch: Float[np.ndarray, "b C"]) -> None:
+            def append(batch: Float[np.ndarray, "b ..."]) -> None:
                 nonlocal begun
                 if not begun:
-                    write(_header((n_rows, batch.shape[1])))
+                    write(_header((n_rows, *batch.shape[1:])))
                     begun = True
                 write(np.ascontiguousarray(batch, dtype="<f4").data)
 
@@ -159,7 +159,7 @@ class ArrayFolder:
         size = file.stat().st_size
         if self._held + size > HELD:
             _check(file, checksum)
-            return np.load(file, mmap_mode="r", allow_pickle=False)
+            return MappedArray.load(file)
         content = file.read_bytes()
         _compare(hashlib.sha256(content), checksum)
         array: np.ndarray = np.load(io.BytesIO(content), allow_pickle=False)

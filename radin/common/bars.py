@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -22,12 +23,12 @@ class Bars:
         with radin.Bars() as bars:
             result = radin.make_soup(pool, task, progress=bars)
 
-    Shows nothing where standard error is closed or is no terminal.
+    Shows nothing where standard error is closed or is no terminal, or where no thread can be started that draws.
     """
 
     def __init__(self) -> None:
         self._depth = 0
-        self._progress = _drawn() if _is_terminal() else None
+        self._progress = _drawn() if _is_terminal() and _threads_start() else None
 
     def __enter__(self) -> Bars:
         if self._progress is not None:
@@ -69,6 +70,16 @@ def _is_terminal() -> bool:
         return sys.stderr is not None and sys.stderr.isatty()
     except ValueError:  # closed
         return False
+
+
+def _threads_start() -> bool:
+    try:
+        trial = threading.Thread(target=bool)
+        trial.start()
+        trial.join()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _drawn() -> Progress:

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager, suppress
@@ -112,10 +113,14 @@ def remove_parts_of_the_dead(folder: Path) -> None:
     with suppress(OSError):
         for part in folder.glob(".*.part"):
             number = part.suffixes[-2][1:] if len(part.suffixes) > 1 else ""
-            if number.isdigit() and not _is_running(int(number)):
-                with suppress(OSError), part.open("rb") as file:
-                    if _lock(file):
-                        part.unlink()
+            if not number.isdigit() or _is_running(int(number)):
+                continue
+            if part.is_dir():
+                shutil.rmtree(part, ignore_errors=True)
+                continue
+            with suppress(OSError), part.open("rb") as file:
+                if _lock(file):
+                    part.unlink()
 
 
 def _is_running(process: int) -> bool:
@@ -134,7 +139,7 @@ def remove_leftovers(folder: Path) -> None:
     """Removes incomplete files of `written_aside` in killed processes, from a folder that only this process uses."""
     for part in folder.glob(".*.part"):
         if part.suffixes[-2:-1] and part.suffixes[-2][1:].isdigit():  # .NAME.PID.part
-            part.unlink()
+            shutil.rmtree(part) if part.is_dir() else part.unlink()
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:

@@ -15,6 +15,58 @@ def enumerated(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
+#: Stands for a value that does not apply.
+DASH = "–"
+
+
+def signed(value: float | None, digits: int = 4) -> str:
+    """`+0.0127`; a dash for None. What rounds to zero is `0.0000`, without a sign."""
+    if value is None:
+        return DASH
+    text = f"{value:+.{digits}f}"
+    return text[1:] if float(text) == 0 else text
+
+
+def decimal(value: float | None, digits: int = 4) -> str:
+    """`0.9563`; a dash for None, and no negative zero."""
+    if value is None:
+        return DASH
+    text = f"{value:.{digits}f}"
+    return text.removeprefix("-") if float(text) == 0 else text
+
+
+#: Characters where a name may be cut.
+SEAMS = "-_./ "
+
+
+def shortened(names: Sequence[str], longest: int) -> dict[str, str]:
+    """Short forms of names, without the beginning and the end that all of them share.
+
+    Names are left as they are where the longest fits. A cut is made at a seam, such as `-` or `/`, and shown as `…`.
+
+    Arguments:
+        names: different ones.
+        longest: characters that need no shortening.
+    """
+    if len(names) < 2 or max(map(len, names)) <= longest:
+        return {name: name for name in names}
+    start, end = _shared(names), _shared([name[::-1] for name in names])
+    least = min(map(len, names))
+    end = min(end, least - start - 1) if start < least else 0
+    end = end if end > 0 and all(name[len(name) - end] in SEAMS for name in names) else 0
+    return {
+        name: f"{'…' if start else ''}{name[start : len(name) - end]}{'…' if end else ''}" if start or end else name
+        for name in names
+    }
+
+
+def _shared(names: Sequence[str]) -> int:
+    """Characters that all names begin with, up to and with the last seam."""
+    first, last = min(names), max(names)  # whatever these two begin with, all those between them do
+    alike = next((i for i, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))
+    return max(first[:alike].rfind(seam) for seam in SEAMS) + 1
+
+
 #: Characters of a name that a message shows.
 SHOWN = 80
 

@@ -126,7 +126,8 @@ def observe(recipe: Recipe, surrogate: Surrogate, logits: np.ndarray) -> Observe
     promised = float(surrogate.metric_scores(recipe.row[None])[0])
     average = sum(recipe.weights[i] * np.asarray(bank.read(i, 0, len(labels)), np.float64) for i in recipe.members)
     mine, other = metric.measure(logits, labels), metric.measure(np.asarray(average), labels)
-    return Observed(mine, metric.score_of(mine, labels), promised, paired_error(metric, mine, other, labels))
+    error = paired_error(metric, mine, other, labels, groups=getattr(bank, "groups", None))
+    return Observed(mine, metric.score_of(mine, labels), promised, error)
 
 
 def gap_of(surrogate: Surrogate, logits: Callable[[Recipe], np.ndarray]) -> Callable[[Recipe], tuple[float, float]]:

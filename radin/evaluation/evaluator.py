@@ -33,7 +33,7 @@ from radin.evaluation.stored_logits import StoredLogits
 from radin.evaluation.unchanged import check_unchanged
 from radin.evaluation.workers import Workers
 from radin.recipe import Recipe
-from radin.scoring.logit_bank import LogitBank, check_labels, check_logits
+from radin.scoring.logit_bank import LogitBank, check_finite
 from radin.searching.budget import Kind
 from radin.tasks.data import Rows, check_classes
 from radin.tasks.task import Task
@@ -148,9 +148,16 @@ class Evaluator:
             DataError: logits that are not finite, labels out of range, classes in another order than the checkpoints',
                 or stored logits that no longer match what the network gives. All passes completed so far are kept.
         """
-        return LogitBank(self.pool.names, self.in_full(self.open()), self.task.rows.labels[self.task.split[0]])
+        return self.bank(self.in_full(self.open()))
 
-    def in_full(self, singles: Sequence[Evaluation]) -> list[Float32[np.ndarray, "m C"]]:
+    def bank(self, outputs: Sequence[Float32[np.ndarray, "m ..."]], members: Sequence[int] | None = None) -> LogitBank:
+        """A bank of outputs on the selecting rows, of the whole pool or of some members of it."""
+        rows, selecting, names = self.task.rows, self.task.split[0], self.pool.names
+        chosen = names if members is None else [names[i] for i in members]
+        groups = None if rows.groups is None else rows.groups[selecting]
+        return LogitBank.of_samples(chosen, outputs, rows.labels[selecting], rows.kind, groups)
+
+    def in_full(self, singles: Sequence[Evaluation]) -> list[Float32[np.ndarray, "m ..."]]:
         """The logits of some ingredients on the selecting rows."""
         missing = sum(len(self.missing(single)) for single in singles)
         with self.progress.stage("ingredients", missing, "sample") as advance:
@@ -199,7 +206,7 @@ class Evaluator:
         stored = next((single for single in singles if self.known(single).parts), None)
         if stored is not None:
             self._check_stored(stored)
-        self.folder.write_labels(self.task.rows.labels, self.task.split[0])
+        self.folder.write_labels(self.task.rows, self.task.split[0])
         self.folder.record_split(self.task.holdback, self.task.split_seed)
         return singles
 
@@ -230,13 +237,14 @@ class Evaluator:
         """
         check_classes(self.pool.class_names, self.task.rows, self.task.tests)
         survey_data(self.task, self.folder, self.progress)
+        _ = self.task.scored_by  # of the kind of outputs that the labels speak of
         ingredients = dict(zip(self.pool.names, self.fingerprints, strict=True))
         settings = {**self.task.settings, **self.pool.settings}
         self.folder.bind(Inputs(task=task_inputs(self.task), ingredients=ingredients, settings=settings))
 
     def logits(
         self, evaluation: Evaluation, *, advance: Advance | None = None, baseline: bool = False
-    ) -> Float32[np.ndarray, "m C"]:
+    ) -> Float32[np.ndarray, "m ..."]:
         """Logits on the selecting rows, or on a test set, from disk if they are there, else from a charged pass.
 
         Arguments:
@@ -279,7 +287,7 @@ class Evaluator:
         only = missing if can_choose and len(missing) < len(self.task.rows) else None
         return partial(self._write, evaluation, key, self._start(evaluation, kind, only), told)
 
-    def held_back(self, evaluation: Evaluation, *, baseline: bool = False) -> Float32[np.ndarray, "h C"]:
+    def held_back(self, evaluation: Evaluation, *, baseline: bool = False) -> Float32[np.ndarray, "h ..."]:
         """Logits on the rows that are held back, from disk if they are there, else from a charged pass over these."""
         kind: Kind = "control" if evaluation.kind == "control" else "held-back"
         return self.part(evaluation, self.task.split[1], kind, baseline=baseline)
@@ -292,7 +300,7 @@ class Evaluator:
         *,
         advance: Advance | None = None,
         baseline: bool = False,
-    ) -> Float32[np.ndarray, "k C"]:
+    ) -> Float32[np.ndarray, "k ..."]:
         """Logits on some rows of the data; only rows that were not run before are run, and charged.
 
         Arguments:
@@ -314,7 +322,7 @@ class Evaluator:
 
     def beginnings(
         self, singles: Sequence[Evaluation], rows: Int64[np.ndarray, " k"], advance: Advance
-    ) -> list[Float32[np.ndarray, "k C"]]:
+    ) -> list[Float32[np.ndarray, "k ..."]]:
         """Logits of several ingredients on some rows, as a stage of a race needs them."""
         todo = [single for single in singles if len(self.known(single).missing(rows))]
         self._run_all([partial(self._begin_part, single, rows, "stage", advance=advance) for single in todo])
@@ -341,7 +349,7 @@ class Evaluator:
         def finish() -> None:
             fresh = self._batch.halving(
                 name,
-                lambda size: np.concatenate(
+                lambda size: self.task.kind.join(
                     list(self._checked(started.batches(size), name, self.task.rows, only, told))
                 ),
             )
@@ -415,7 +423,7 @@ class Evaluator:
         key = self.key(evaluation)
         return key if evaluation.test is not None else self._kept.key(key)
 
-    def _stored(self, evaluation: Evaluation) -> Float32[np.ndarray, "m C"] | None:
+    def _stored(self, evaluation: Evaluation) -> Float32[np.ndarray, "m ..."] | None:
         key = self.key(evaluation)
         return self.folder.place_of(evaluation).get(evaluation.stored_as(key), self._stored_key(evaluation))
 
@@ -458,10 +466,10 @@ class Evaluator:
             known = self._statistics(evaluation)
         return self.networks.by_pool_names(known)
 
-    def first_batch(self, only: Int64[np.ndarray, " k"] | None = None) -> Float32[np.ndarray, "b C"]:
+    def first_batch(self, only: Int64[np.ndarray, " k"] | None = None) -> Float32[np.ndarray, "b ..."]:
         """Logits of the network, as it is filled now, on the first batch of the data, or of some rows; not charged."""
 
-        def run(size: int) -> Float32[np.ndarray, "b C"]:
+        def run(size: int) -> Float32[np.ndarray, "b ..."]:
             with closing(self.task.logits(self.networks.network, self.task.rows, size, only)) as batches:
                 return next(batches)
 
@@ -497,17 +505,18 @@ class Evaluator:
             advance: told the samples that are done.
         """
         place, name, recipe = self.folder.place_of(evaluation), evaluation.stored_as(key), evaluation.recipe
+        rows = self._rows(evaluation)
         if evaluation.test is None:
             self._kept.keep_others(place, name, key)
 
         def write(size: int) -> None:
             batches = iter(()) if started is None else started.batches(size)
             if evaluation.test is None:
-                self._kept.write(place, name, key, recipe.to_json(), self._selected(evaluation, key, batches, advance))
+                selected = rows.kind.batches(self._selected(evaluation, key, batches, advance))
+                self._kept.write(place, name, key, recipe.to_json(), selected)
                 return
-            rows = self._rows(evaluation)
             with place.writing(name, key, len(rows), {"recipe": recipe.to_json()}) as append:
-                for batch in self._checked(batches, name, rows, None, advance):
+                for batch in rows.kind.batches(self._checked(batches, name, rows, None, advance)):
                     append(batch)
 
         self._batch.halving(name, write)
@@ -528,23 +537,24 @@ class Evaluator:
             others, parts = self.task.split[1], self._kept.parts
             kind: Kind = "control" if evaluation.kind == "control" else "held-back"
 
-            def keep(logits: Float32[np.ndarray, "h C"]) -> None:
+            def keep(batches: list[Batch]) -> None:
                 if len(others):
                     with self._charge(kind, parts.key(key, others), str(evaluation.recipe), len(others)):
-                        parts.store(name, key, Part(others, logits))
+                        parts.store(name, key, Part(others, self.task.kind.join(batches)))
 
             yield from self._kept.divided(self._checked(batches, name, rows, None, advance), keep)
 
     def _checked(
         self, batches: Batches, name: str, rows: Rows, only: Int64[np.ndarray, " s"] | None, advance: Advance
-    ) -> Iterator[Float32[np.ndarray, "b C"]]:
+    ) -> Iterator[Float32[np.ndarray, "b ..."]]:
         """Batches of logits, each checked and counted."""
-        labels, done = rows.labels if only is None else rows.labels[only], 0
+        kind, labels, done = rows.kind, rows.labels if only is None else rows.labels[only], 0
         try:
             for batch in batches:
-                check_labels(labels[done : done + len(batch)], batch.shape[1], name)
-                self.task.scored_by.check_classes(batch.shape[1])
-                check_logits(batch, name, len(batch), batch.shape[1])
+                if rows.columns is None:
+                    kind.check_labels(labels[done : done + len(batch)], batch.shape[1:], name)
+                self.task.scored_by.check_classes(batch.shape[-1])
+                check_finite(kind, batch, name, done)
                 yield batch
                 done += len(batch)
                 advance(len(batch))

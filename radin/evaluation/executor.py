@@ -20,7 +20,7 @@ from radin.recipe import Recipe
 from radin.searching.budget import Kind
 from radin.tasks.task import Task
 
-Batches = Iterator[Float32[np.ndarray, "b C"]]
+Batches = Iterator[Float32[np.ndarray, "b ..."]]
 
 
 @dataclass(frozen=True)

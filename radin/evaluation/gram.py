@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Bool, Float64
 
+from radin.adapters.pool import AdapterPool
+from radin.adapters.similarity import update_products
 from radin.checkpoints.dtypes import TensorInfo, widen
 from radin.common.array_folder import ArrayFolder
 from radin.common.progress import SILENT, Progress
-from radin.errors import IncompatibleError
+from radin.errors import IncompatibleError, InputError
 from radin.recipe import as_proposals, mixing_weights
 from radin.weights.merge_plan import STATISTICS
 from radin.weights.tiling import TILE
@@ -115,7 +117,7 @@ def weight_gram(pool: Pool, pretrained: Pool | None = None, *, progress: Progres
     whatever the size of pool and network.
 
     Arguments:
-        pool: the ingredients.
+        pool: the ingredients; of adapters their updates are compared, which are differences from the base.
         pretrained: a pool of one, the model they were fine-tuned from. The origin then; by default their mean is.
         progress: told the bytes that were compared.
 
@@ -124,6 +126,8 @@ def weight_gram(pool: Pool, pretrained: Pool | None = None, *, progress: Progres
         CheckpointError: a file changed while it was read.
     """
     n = len(pool)
+    if isinstance(pool, AdapterPool):
+        return _gram_of_updates(pool, pretrained, progress)
     total, absolute, finite = np.zeros((n, n)), np.zeros((n, n)), np.ones(n, dtype=bool)
     with progress.stage("comparing weights", pool.nbytes * n, "byte") as advance:
         for info, values, origin in _blocks(pool, pretrained):
@@ -146,11 +150,19 @@ def weight_gram(pool: Pool, pretrained: Pool | None = None, *, progress: Progres
     return _gram(pool.names, total, finite, "mean" if pretrained is None else "pretrained", absolute)
 
 
+def _gram_of_updates(pool: AdapterPool, pretrained: Pool | None, progress: Progress) -> Gram:
+    """The Gram matrix of adapters' updates; that they had one start is known, as all are of one base."""
+    if pretrained is not None:
+        raise InputError("adapters are updates of their base, which is the origin already: leave pretrained out")
+    n = len(pool)
+    return _gram(pool.names, update_products(pool, progress), np.ones(n, dtype=bool), "mean", np.ones((n, n)))
+
+
 def logit_gram(bank: LogitBank) -> Gram:
     """The Gram matrix of the ingredients' logits, as a mean over samples, in float64.
 
-    A constant added to all logits of a sample changes no prediction, so it counts as no difference: each sample's
-    logits are centred over the classes, and then over the ingredients.
+    A constant added to all logits of a row changes no prediction, so it counts as no difference: each row's logits are
+    centred over the classes, and then over the ingredients. Other outputs are centred over the ingredients alone.
 
     Arguments:
         bank: the logits, finite; read in blocks of samples.
@@ -161,7 +173,8 @@ def logit_gram(bank: LogitBank) -> Gram:
     for start in range(0, bank.n_samples, step):
         stop = min(start + step, bank.n_samples)
         block = np.stack([np.asarray(bank.read(i, start, stop), dtype=np.float64) for i in range(n)])
-        block -= block.mean(axis=2, keepdims=True)
+        if bank.kind.softmax:
+            block -= block.mean(axis=2, keepdims=True)
         block -= block.mean(axis=0)
         flat = block.reshape(n, -1)
         total += flat @ flat.T

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float32, Int64
 from radin.common.array_folder import ArrayFolder
 from radin.common.files import digest_of
 
-Batch = Float32[np.ndarray, "b C"]
+Batch = Float32[np.ndarray, "b ..."]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Part:
     """
 
     rows: Int64[np.ndarray, " k"]
-    logits: Float32[np.ndarray, "k C"]
+    logits: Float32[np.ndarray, "k ..."]
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,12 @@ class KnownRows:
         wanted = np.arange(self.n_rows) if rows is None else np.sort(rows)
         return wanted[~self.holds(wanted)]
 
-    def read(self, rows: Int64[np.ndarray, " k"]) -> Float32[np.ndarray, "k C"]:
+    def read(self, rows: Int64[np.ndarray, " k"]) -> Float32[np.ndarray, "k ..."]:
         """Logits on known rows, in the order asked for; the stored array itself where it has just these."""
         for part in self.parts:
             if np.array_equal(part.rows, rows):
                 return part.logits
-        found = np.empty((len(rows), self.parts[0].logits.shape[1]), dtype=np.float32)
+        found = np.empty((len(rows), *self.parts[0].logits.shape[1:]), dtype=np.float32)
         for part, place in reversed(self._places):
             here = np.flatnonzero(place[rows] >= 0)
             found[here] = part.logits[place[rows[here]]]
@@ -95,8 +95,8 @@ class KnownRows:
 
     def _joined(
         self, rows: Int64[np.ndarray, " r"], new: Int64[np.ndarray, " b"], batch: Batch
-    ) -> Float32[np.ndarray, "r C"]:
-        joined, is_new = np.empty((len(rows), batch.shape[1]), dtype=np.float32), np.isin(rows, new)
+    ) -> Float32[np.ndarray, "r ..."]:
+        joined, is_new = np.empty((len(rows), *batch.shape[1:]), dtype=np.float32), np.isin(rows, new)
         joined[is_new] = batch
         if not is_new.all():
             joined[~is_new] = self.read(rows[~is_new])

@@ -16,10 +16,12 @@ import torch
 from jaxtyping import Float32
 from torch import nn
 
+from radin.adapters.network import AdapterFiller, with_adapter
+from radin.adapters.pool import AdapterPool
 from radin.errors import IncompatibleError, TaskError
 from radin.evaluation.batchnorm import restore_statistics
 from radin.recipe import Recipe
-from radin.scoring.logit_bank import check_labels
+from radin.tasks.data import Batch
 from radin.tasks.outputs import Fetch
 from radin.tasks.task import Task
 from radin.weights.filler import Filler, soup_tensors
@@ -89,7 +91,7 @@ class Networks:
         self._network: nn.Module | None = None
         self._handed_out: nn.Module | None = None
         self._built = False
-        self._filler: Filler | None = None
+        self._filler: Filler | AdapterFiller | None = None
         self._proven: bool | None = None
 
     @property
@@ -120,7 +122,8 @@ class Networks:
     @property
     def remarks(self) -> tuple[str, ...]:
         """Facts about loading that a reader of the results should know."""
-        return (AFRESH,) if self._proven is False and len(self.pool) > 1 else ()
+        said = self.pool.notes if isinstance(self.pool, AdapterPool) else ()
+        return (*said, AFRESH) if self._proven is False and len(self.pool) > 1 else said
 
     def filled(self, recipe: Recipe, statistics: Mapping[str, np.ndarray] | None = None) -> nn.Module:
         """The network of a recipe, on the task's device.
@@ -135,7 +138,7 @@ class Networks:
             self._drop()
             self._network = self._loaded(recipe, given)
             return self._network
-        self._filler.fill(recipe)
+        self._network = self._filler.fill(recipe)
         if statistics is not None:
             restore_statistics(self.network, statistics)
         return self.network
@@ -173,17 +176,17 @@ class Networks:
 
     def _tried(self) -> bool:
         """Whether an ingredient filled after another one was run gives the outputs that it gives when loaded."""
-        inputs = self._first_inputs()
+        inputs = self._first_batch()
         first, again = self._run(self.network, inputs), self._run(self.network, inputs)
         noise = _difference(first, again)
         self._refuse_noise(first, noise)
-        self._check_labels(first.shape[1])
+        self._check_labels(first.shape[1:])
         if len(self.pool) == 1:
             return False
         other, filler, filled = self._single(1), self._as_filler(), None
         if filler is not None:
             try:
-                filler.fill(other)
+                self._network = filler.fill(other)
                 filled = self._run(self.network, inputs)
             except (RuntimeError, ValueError) as error:  # memory that cannot be written to in place
                 if isinstance(error, torch.OutOfMemoryError):
@@ -199,14 +202,19 @@ class Networks:
         self._refuse_another_network(loaded, self._run(self.network, inputs))
         return False
 
-    def _as_filler(self) -> Filler | None:
+    def _as_filler(self) -> Filler | AdapterFiller | None:
         try:
+            if isinstance(self.pool, AdapterPool) and not self.pool.merge:
+                return AdapterFiller(self.network, self.pool, batchnorm=self.batchnorm)
             return Filler(self.network, self.pool, batchnorm=self.batchnorm)
         except IncompatibleError:  # other names than the state dict's, which its hooks took when it was loaded
             return None
 
     def _loaded(self, recipe: Recipe, replace: Mapping[str, np.ndarray] = EMPTY) -> nn.Module:
         """A new network with the weights of a recipe, loaded as the task loads them."""
+        if isinstance(self.pool, AdapterPool) and not self.pool.merge:
+            how: dict[str, Any] = {"batchnorm": self.batchnorm, "replace": replace}
+            return self.task.ready(with_adapter(self._base(self.pool), self.pool, recipe, **how))
         tensors = soup_tensors(self.pool, recipe, batchnorm=self.batchnorm, replace=replace)
 
         def load(network: nn.Module) -> None:
@@ -219,7 +227,21 @@ class Networks:
         load(network)
         return self.task.ready(network)
 
-    def _by_hook(self, network: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
+    def _base(self, pool: AdapterPool) -> nn.Module:
+        """A new network with the weights of the adapters' base.
+
+        A task that builds networks with any weights has a `load`, by which it gets those of the base's files.
+        """
+        network = self._fresh()
+        if self.task.load is not None and pool.base.place is not None:
+            base = pool.base.pool()
+            try:
+                self.task.load_into(network, named_for(network, base, base.state_dict(0)))
+            except IncompatibleError as error:
+                raise IncompatibleError(f"{base.paths[0]}: {error.message}").mended_by(**error.mend) from error
+        return network
+
+    def _by_hook(self, network: nn.Module, tensors: dict[str, Any]) -> None:
         try:
             self.task.load_into(network, tensors)
         except IncompatibleError as error:
@@ -269,20 +291,20 @@ class Networks:
     def _single(self, i: int) -> Recipe:
         return Recipe.subset(self.pool.names, [i])
 
-    def _first_inputs(self) -> Any:
-        with closing(self.task.rows.batches()) as batches:
+    def _first_batch(self) -> Batch:
+        with closing(self.task.rows.labelled()) as batches:
             return next(batches)
 
-    def _run(self, network: nn.Module, inputs: Any) -> Float32[np.ndarray, "b C"]:
-        """Logits of the first batch."""
+    def _run(self, network: nn.Module, inputs: Batch) -> Float32[np.ndarray, "b ..."]:
+        """Outputs on the first batch."""
 
-        def run(size: int) -> Float32[np.ndarray, "b C"]:
+        def run(size: int) -> Float32[np.ndarray, "b ..."]:
             self.task.prepare_network(network)
-            return Fetch(self.task.forward_batch(network, inputs, 0, size)).wait()
+            return Fetch(self.task.outputs_of(network, inputs, 0, size)).wait()
 
         return self._batch.halving("the first batch", run)
 
-    def _refuse_noise(self, logits: Float32[np.ndarray, "b C"], noise: float) -> None:
+    def _refuse_noise(self, logits: Float32[np.ndarray, "b ..."], noise: float) -> None:
         if noise > tolerance(self.network, self.task) * max(1.0, float(np.abs(logits).max())):
             raise TaskError(
                 f"the network is not deterministic: two passes over the first batch differ by {noise:.3g}, so scores "
@@ -290,7 +312,7 @@ class Networks:
                 "running averages"
             )
 
-    def _refuse_another_network(self, one: Float32[np.ndarray, "b C"], other: Float32[np.ndarray, "d C"]) -> None:
+    def _refuse_another_network(self, one: Float32[np.ndarray, "b ..."], other: Float32[np.ndarray, "d ..."]) -> None:
         difference = _difference(one, other)
         if difference > tolerance(self.network, self.task) * max(1.0, float(np.abs(one).max())):
             raise TaskError(
@@ -299,12 +321,11 @@ class Networks:
                 "between networks: save it with the weights, or seed it in build_model"
             )
 
-    def _check_labels(self, classes: int) -> None:
+    def _check_labels(self, shape: tuple[int, ...]) -> None:
         """Refuses labels that the network has no output for, before anything is charged."""
-        check_labels(self.task.rows.labels, classes, "the network")
-        for rows in self.task.tests.values():
+        for rows in (self.task.rows, *self.task.tests.values()):
             if rows.columns is None:
-                check_labels(rows.labels, classes, "the network")
+                rows.kind.check_labels(rows.labels, shape, "the network")
 
 
 def tolerance(network: nn.Module, task: Task) -> float:
@@ -323,9 +344,9 @@ def _with_holders(build: Callable[[], nn.Module]) -> tuple[nn.Module, int]:
     return network, sys.getrefcount(network)
 
 
-def _difference(one: Float32[np.ndarray, "b C"], other: Float32[np.ndarray, "d D"]) -> float:
+def _difference(one: Float32[np.ndarray, "b ..."], other: Float32[np.ndarray, "d ..."]) -> float:
     """Largest difference of two outputs, in the rows that both have; 0 where they are equal, NaN included."""
-    if one.shape[1] != other.shape[1]:
+    if one.shape[1:] != other.shape[1:]:
         return np.inf
     rows = min(len(one), len(other))  # fewer where memory ran out in between
     left, right = one[:rows].astype(np.float64), other[:rows].astype(np.float64)

@@ -54,7 +54,7 @@ class Plan:
         samples: samples in a pass, those that select.
         held_back: samples that are held back, and that the networks which are tested are run on after the choice; 0
             where there are test sets.
-        classes: outputs of the network.
+        classes: numbers that are kept of the network's outputs for one sample; of classes their number.
         class_names: the first few classes of the data, in label order, where the data name them.
         test_passes: passes over test sets, of each network that is tested.
         controls: passes of the best ingredient with recomputed BatchNorm statistics, over the data, those held back
@@ -172,7 +172,7 @@ def _passes(evaluator: Evaluator, settings: RaceSettings | None) -> tuple[float,
     if settings is None or against_race(task, len(known), settings):
         return most, most, 1
     ends = settings.ends(len(known), len(selecting))
-    beginning = selecting[race_order(task.rows.labels[selecting], task.split_seed)[: ends[0]]]
+    beginning = selecting[race_order(task.rows.strata[selecting], task.split_seed)[: ends[0]]]
     first = np.array([len(one.missing(beginning)) for one in known])
     return float(first.sum() + (whole - first).min()) / len(selecting), most, len(ends)
 
@@ -204,7 +204,7 @@ def _timed_batch(evaluator: Evaluator) -> tuple[float, float, int]:
     prepared = time.perf_counter()
     logits = evaluator.first_batch()  # prepares the network once more
     batch = max(time.perf_counter() - prepared - (prepared - filled), 0.0)
-    return prepared - begun, batch / len(logits), logits.shape[1]
+    return prepared - begun, batch / len(logits), int(np.prod(logits.shape[1:]))
 
 
 def _peak_memory(device: torch.device) -> int:

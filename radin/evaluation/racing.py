@@ -23,11 +23,12 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
 
 from radin.errors import InputError
-from radin.scoring.metrics import Metric, NegativeLogLikelihood, PredictionMetric, RightSamplesMetric, losses
+from radin.scoring.kinds import CLASSES, Kind
+from radin.scoring.metrics import Metric, NegativeLogLikelihood, RightSamplesMetric, losses
 
 #: Outputs of one ingredient on some rows, `[m, C]`.
 Outputs = Shaped[np.ndarray, "m c"]
-Labels = Int64[np.ndarray, " m"]
+Labels = Shaped[np.ndarray, "m ..."]
 
 #: Outputs of several ingredients or soups on the same rows, `[k, m, C]`.
 Stack = Shaped[np.ndarray, "k m c"]
@@ -160,18 +161,23 @@ class RaceResult:
         return tuple(one for stage in self.stages for one in stage if not one.stays)
 
 
-def race_measures(metric: Metric, outputs: Outputs, labels: Labels) -> tuple[Measure, ...]:
+def race_measures(metric: Metric, outputs: Outputs, labels: Labels, kind: Kind = CLASSES) -> tuple[Measure, ...]:
     """The measures of a race for a metric, the smoothest first; empty where the metric allows no race.
 
-    Metrics of right samples and of predictions race by the likelihood of the labels, which sees more in few rows than
-    right or wrong, and by their own values per row where they have any: macro-F1 has none. Any other metric races by
-    its values per row alone, since its relation to the likelihood is not known; one without them does not race.
+    Metrics of radin's own race by the smooth loss of the kind of outputs, such as the likelihood of the labels, which
+    sees more in few rows than right or wrong, and by their own values per row where they have any: macro-F1 has none.
+    Any other metric races by its values per row alone, since its relation to that loss is not known; one without them
+    does not race.
 
     Arguments:
         metric: of the run.
         outputs: of one ingredient, on which a metric shows whether it has values per row.
         labels: of these rows.
+        kind: of the outputs.
     """
+
+    def likelihoods(stack: Stack, labels: Labels) -> Float64[np.ndarray, "k m"]:
+        return -np.array([kind.losses(one, labels) for one in stack])
 
     def own_values(stack: Stack, labels: Labels) -> Float64[np.ndarray, "k m"]:
         parts = [stack.reshape(-1, stack.shape[2])] if isinstance(metric, RightSamplesMetric) else list(stack)
@@ -181,10 +187,11 @@ def race_measures(metric: Metric, outputs: Outputs, labels: Labels) -> tuple[Mea
         scores = np.array(values, dtype=np.float64).reshape(stack.shape[:2])
         return scores if metric.higher_is_better else -scores
 
+    smooth = log_likelihoods if kind.metrics == CLASSES.metrics else likelihoods
     if isinstance(metric, NegativeLogLikelihood):
-        return (log_likelihoods,)
+        return (smooth,)
     own: tuple[Measure, ...] = () if metric.per_sample(outputs, labels) is None else (own_values,)
-    return (log_likelihoods, *own) if isinstance(metric, RightSamplesMetric | PredictionMetric) else own
+    return (smooth, *own) if metric.follows_loss else own
 
 
 def log_likelihoods(stack: Stack, labels: Labels) -> Float64[np.ndarray, "k m"]:
@@ -210,7 +217,17 @@ def race_order(labels: Labels, seed: int) -> Int64[np.ndarray, " m"]:
     return np.argsort(places, kind="stable")
 
 
-def race(n: int, labels: Labels, metric: Metric, run: Run, settings: RaceSettings, seed: int) -> RaceResult:
+def race(
+    n: int,
+    labels: Labels,
+    metric: Metric,
+    run: Run,
+    settings: RaceSettings,
+    seed: int,
+    *,
+    kind: Kind = CLASSES,
+    strata: Int64[np.ndarray, " m"] | None = None,
+) -> RaceResult:
     """Runs ingredients over the selecting rows in stages and drops those that can no longer matter.
 
     Arguments:
@@ -222,19 +239,21 @@ def race(n: int, labels: Labels, metric: Metric, run: Run, settings: RaceSetting
             are asked for all rows.
         settings: the rule.
         seed: the split seed; draws order and halves.
+        kind: of the outputs.
+        strata: of the rows, of which every beginning has its share; by default the labels, as classes.
 
     Raises:
         InputError: no ingredients or no rows.
     """
     if n < 1 or not len(labels):
         raise InputError(f"expected at least 1 ingredient and 1 selecting row, got {n} and {len(labels)}")
-    order, alive = race_order(labels, seed), np.arange(n)
+    order, alive = race_order(labels if strata is None else strata, seed), np.arange(n)
     counts, stages = np.zeros(n, dtype=np.int64), list[tuple[Standing, ...]]()
     for end in settings.ends(n, len(labels)):
         rows = order[:end]
         outputs = run(alive, rows)
         counts[alive] = end
-        if end < len(labels) and (measures := race_measures(metric, outputs[0], labels[rows])):
+        if end < len(labels) and (measures := race_measures(metric, outputs[0], labels[rows], kind)):
             stages.append(standings(alive, outputs, labels[rows], measures, settings, seed))
             alive = np.array([one.ingredient for one in stages[-1] if one.stays])
     return RaceResult(order, tuple(stages), alive, counts)

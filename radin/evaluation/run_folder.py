@@ -21,6 +21,7 @@ from radin.evaluation.evaluation import Evaluation
 from radin.evaluation.inputs import Inputs, difference_of
 from radin.scoring.logit_folder import SPLIT, write_absent, write_labels
 from radin.searching.budget import Ledger
+from radin.tasks.data import Rows
 
 T = TypeVar("T")
 
@@ -234,9 +235,9 @@ class RunFolder:
         if not ours and any(folder.glob("*.npy")):
             raise RunDirError(f"{folder} holds arrays that are of no run of radin's; choose another run folder")
 
-    def write_labels(self, labels: Int64[np.ndarray, " M"], selecting: Int64[np.ndarray, " m"]) -> None:
-        """Puts labels and split beside the ingredients' logits, so that these are a bank."""
-        write_labels(self.path / "logits", labels, selecting)
+    def write_labels(self, rows: Rows, selecting: Int64[np.ndarray, " m"]) -> None:
+        """Puts labels and split beside the ingredients' outputs, so that these are a bank."""
+        write_labels(self.path / "logits", rows.labels, selecting, kind=rows.kind, groups=rows.groups)
 
     def write_absent(self, names: Sequence[str]) -> None:
         """Names beside the ingredients' logits those that a race dropped, so that a ranking can say who is missing."""

@@ -105,6 +105,9 @@ def against_race(task: Task, n: int, settings: RaceSettings) -> str:
     """The reason why a pool of `n` ingredients runs in full though a race is asked for; empty if it races."""
     if n < settings.smallest_pool:
         return f"pools of fewer than {settings.smallest_pool} ingredients run in full"
+    if not task.kind.races or task.rows.groups is not None:
+        why = "outputs are " + task.kind.name if not task.kind.races else "samples come in groups"
+        return f"{task.rows.what}: {why}, so all ingredients run in full"
     if not task.rows.can_choose:
         return f"{task.rows.what}: samples cannot be read in a chosen order, so all ingredients run in full"
     if len(settings.ends(n, len(task.split[0]))) == 1:
@@ -125,10 +128,10 @@ def collect(evaluator: Evaluator, settings: RaceSettings | None) -> Collection:
             or stored logits that no longer match what the network gives. All that was completed so far is kept.
     """
     singles, task = evaluator.open(), evaluator.task
-    selecting, labels = task.split[0], task.rows.labels
+    selecting, labels, strata = task.split[0], task.rows.labels, task.rows.strata
     if settings is None or against_race(task, len(singles), settings):
         _remember(evaluator.folder, None)
-        bank = LogitBank(evaluator.pool.names, evaluator.in_full(singles), labels[selecting])
+        bank = evaluator.bank(evaluator.in_full(singles))
         evaluator.folder.write_absent(())
         return Collection(tuple(range(len(singles))), bank)
     _remember(evaluator.folder, settings)
@@ -138,14 +141,14 @@ def collect(evaluator: Evaluator, settings: RaceSettings | None) -> Collection:
             return ()  # nothing is judged any more; the survivors are completed below
         return _beginnings(evaluator, [singles[i] for i in ingredients], selecting[rows], len(selecting))
 
-    found = race(len(singles), labels[selecting], task.scored_by, run, settings, task.split_seed)
+    how: dict[str, Any] = {"kind": task.kind, "strata": strata[selecting]}
+    found = race(len(singles), labels[selecting], task.scored_by, run, settings, task.split_seed, **how)
     members = tuple(int(i) for i in found.survivors)
     dropped = tuple(_dropped(evaluator, one, singles, selecting[found.order[: one.rows]]) for one in found.dropped)
     lacking = [one for one in found.dropped if not evaluator.is_stored(singles[one.ingredient])]
     evaluator.folder.write_absent([evaluator.pool.names[one.ingredient] for one in lacking])
     common = selecting[found.order[: int(found.rows.min())]] if dropped else None
-    survivors = [evaluator.pool.names[i] for i in members]
-    bank = LogitBank(survivors, evaluator.in_full([singles[i] for i in members]), labels[selecting])
+    bank = evaluator.bank(evaluator.in_full([singles[i] for i in members]), members)
     return Collection(members, bank, dropped, common)
 
 
@@ -155,7 +158,7 @@ def common_bank(evaluator: Evaluator, collection: Collection) -> LogitBank:
     if rows is None:
         return collection.bank
     arrays = [evaluator.known(single).read(rows) for single in evaluator.singles()]
-    return LogitBank(evaluator.pool.names, arrays, labels[rows])
+    return LogitBank.of_samples(evaluator.pool.names, arrays, labels[rows], evaluator.task.kind)
 
 
 def _remember(folder: RunFolder, settings: RaceSettings | None) -> None:

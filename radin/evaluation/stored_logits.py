@@ -40,7 +40,7 @@ class StoredLogits:
         """Key of the array on the selecting rows, from that of the logits on all rows; the same if all select."""
         return key if len(self.selecting) == self.n_rows else self.parts.key(key, self.selecting)
 
-    def array(self, place: ArrayFolder, name: str, key: str) -> Float32[np.ndarray, "m C"] | None:
+    def array(self, place: ArrayFolder, name: str, key: str) -> Float32[np.ndarray, "m ..."] | None:
         """The array on the selecting rows; None if it is not stored.
 
         Arguments:
@@ -86,7 +86,7 @@ class StoredLogits:
             for batch in batches:
                 append(batch)
 
-    def divided(self, batches: Iterator[Batch], keep: Callable[[Float32[np.ndarray, "h C"]], None]) -> Iterator[Batch]:
+    def divided(self, batches: Iterator[Batch], keep: Callable[[list[Batch]], None]) -> Iterator[Batch]:
         """Logits on the selecting rows, out of batches on all rows; `keep` is given those on the others at the end."""
         start, others = 0, []
         for batch in batches:
@@ -94,4 +94,4 @@ class StoredLogits:
             others.append(batch[~mine])
             start += len(batch)
             yield batch[mine]
-        keep(np.concatenate(others))
+        keep(others)

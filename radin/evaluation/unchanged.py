@@ -11,13 +11,15 @@ from torch import nn
 from radin.errors import DataError
 from radin.evaluation.loading import tolerance
 from radin.recipe import Recipe
+from radin.scoring.kinds import Choices
+from radin.scoring.kinds.choices import ABSENT, filled_up
 from radin.tasks.task import Task
 
 
 def check_unchanged(
     recipe: Recipe,
-    stored: Float32[np.ndarray, "b C"],
-    fresh: Float32[np.ndarray, "d D"],
+    stored: Float32[np.ndarray, "b ..."],
+    fresh: Float32[np.ndarray, "d ..."],
     *,
     network: nn.Module,
     task: Task,
@@ -36,8 +38,10 @@ def check_unchanged(
     Raises:
         DataError: they differ.
     """
-    scale = max(1.0, float(np.abs(stored).max()))
+    if isinstance(task.kind, Choices):
+        stored, fresh = (filled_up(one, max(stored.shape[1], fresh.shape[1])) for one in (stored, fresh))
     difference = float(np.abs(fresh - stored).max()) if fresh.shape == stored.shape else np.inf
+    scale = max(1.0, float(np.abs(stored[stored > ABSENT]).max(initial=0)))
     if not difference <= tolerance(network, task) * scale:
         raise DataError(
             f"{recipe}: the logits stored in {folder} differ by {difference:.3g} from what the network gives now, for "

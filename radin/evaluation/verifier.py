@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Float32, Float64, Int64, Shaped
 
 from radin.common.progress import SILENT, Progress
 from radin.errors import InputError
@@ -21,8 +21,8 @@ from radin.evaluation.run_folder import RunFolder
 from radin.evaluation.stages import collect, common_bank, race_settings, recorded_race
 from radin.evaluation.workers import Workers
 from radin.recipe import Recipe, as_proposals
-from radin.scoring.logit_bank import LogitBank
-from radin.scoring.metrics import losses
+from radin.scoring.kinds import Kind
+from radin.scoring.logit_bank import LogitBank, row_groups
 from radin.scoring.objective import Proposal, Unit
 from radin.searching.budget import Ledger
 from radin.tasks.labelled import scored_columns
@@ -139,7 +139,9 @@ class Verifier:
     def all_rows(self) -> LogitBank:
         """Logits on all rows of the data, held-back ones included; in memory, and run and charged where need be."""
         singles = [Recipe.subset(self.names, [i]) for i in range(len(self.names))]
-        return LogitBank(self.names, [self.logits(single) for single in singles], self.task.rows.labels)
+        rows = self.task.rows
+        outputs = [self.logits(single) for single in singles]
+        return LogitBank.of_samples(self.names, outputs, rows.labels, rows.kind, rows.groups)
 
     @property
     def in_full_before(self) -> int:
@@ -186,7 +188,7 @@ class Verifier:
         """The pool before a race, the ingredients that it dropped included."""
         return self._evaluator.pool
 
-    def baseline_logits(self, recipe: Recipe) -> Float32[np.ndarray, "m C"]:
+    def baseline_logits(self, recipe: Recipe) -> Float32[np.ndarray, "m ..."]:
         """Logits of a baseline on the selection data; run and charged as a baseline, if need be.
 
         Arguments:
@@ -195,7 +197,7 @@ class Verifier:
         Raises:
             NonFiniteError: the logits are not finite. The run folder remembers it.
         """
-        return self._evaluator.logits(self._evaluation(recipe), baseline=True)
+        return self._selected_rows(self._evaluator.logits(self._evaluation(recipe), baseline=True))
 
     def __call__(self, weights: Proposal, /) -> Float64[np.ndarray, " k"]:
         """Scores of `k` recipes, one real soup each."""
@@ -207,14 +209,14 @@ class Verifier:
         return self.task.scored_by.score(self.selection_logits(recipe), self.bank.labels)
 
     def tie_break(self, weights: Proposal, /) -> Float64[np.ndarray, " k"]:
-        """Negative log-likelihood of soups on the selection data; it orders recipes of equal score."""
+        """The kind's smooth loss of soups on the selection data; it orders recipes of equal score."""
         recipes = [Recipe.of(self.names, row) for row in as_proposals(weights, len(self.names))]
-        means = [losses(self.selection_logits(one), self.bank.labels).mean() for one in recipes]
+        means = [self.bank.kind.losses(self.selection_logits(one), self.bank.labels).mean() for one in recipes]
         return np.array(means, dtype=np.float64)
 
     def unseen_logits(
         self, recipe: Recipe, on: str | None = None, *, statistics: Statistics = "own", baseline: bool = False
-    ) -> tuple[UnseenData, Int64[np.ndarray, " M"], Float32[np.ndarray, "M C"]]:
+    ) -> tuple[UnseenData, Shaped[np.ndarray, "M ..."], Float32[np.ndarray, "M ..."]]:
         """Logits of one recipe on data that selected nothing: the test set, else the held-back part of the data.
 
         Where there is neither it is the selection data, and the first value says so.
@@ -239,33 +241,47 @@ class Verifier:
             name = on or next(iter(self.task.tests))
             tested = self.task.tests[name]
             tests = self._evaluation(recipe, statistics=statistics, test=name)
-            logits = self._evaluator.logits(tests, baseline=baseline)
-            return "test", tested.labels, scored_columns(logits, tested.columns)
+            logits = scored_columns(self._evaluator.logits(tests, baseline=baseline), tested.columns)
+            return "test", *_labelled_rows(tested.kind, tested.labels, logits)
         if not len(self.held_back_rows):
             return "selection", self.bank.labels, self.selection_logits(recipe, statistics=statistics)
-        evaluation = self._evaluation(recipe, statistics=statistics)
+        evaluation, labels = self._evaluation(recipe, statistics=statistics), self.task.rows.labels
         logits = self._evaluator.held_back(evaluation, baseline=baseline)
-        return "held-back", self.task.rows.labels[self.held_back_rows], logits
+        return "held-back", *_labelled_rows(self.task.kind, labels[self.held_back_rows], logits)
 
-    def selection_logits(self, recipe: Recipe, *, statistics: Statistics = "own") -> Float32[np.ndarray, "m C"]:
+    def unseen_groups(self, on: str | None = None) -> Int64[np.ndarray, " M"] | None:
+        """The groups of the rows that `unseen_logits` gives; None where each row is a group of its own."""
+        if self.task.tests:
+            tested = self.task.tests[on or next(iter(self.task.tests))]
+            return row_groups(tested.kind, tested.labels, tested.groups)
+        if not len(self.held_back_rows):
+            return self.bank.groups
+        rows, held_back = self.task.rows, self.held_back_rows
+        groups = None if rows.groups is None else rows.groups[held_back]
+        return row_groups(rows.kind, rows.labels[held_back], groups)
+
+    def selection_logits(self, recipe: Recipe, *, statistics: Statistics = "own") -> Float32[np.ndarray, "m ..."]:
         """Logits of one recipe on the selection data, the rows of `bank`; `statistics` as for `unseen_logits`."""
         if recipe.size == 1 and statistics == "own" and recipe.names == self.names:
             return self.bank.logits(recipe.members[0])
-        return self._evaluator.logits(self._evaluation(recipe, statistics=statistics))
+        return self._selected_rows(self._evaluator.logits(self._evaluation(recipe, statistics=statistics)))
 
-    def logits(self, recipe: Recipe, *, statistics: Statistics = "own") -> Float32[np.ndarray, "M C"]:
-        """Logits of one recipe on all rows of the task's data, those held back included, in the data's order.
+    def _selected_rows(self, logits: Float32[np.ndarray, "m ..."]) -> Float32[np.ndarray, "r ..."]:
+        """The rows of outputs on the selecting samples."""
+        return _labelled_rows(self.task.kind, self.task.rows.labels[self.selection_rows], logits)[1]
 
-        Held-back rows that were not run yet are run and charged.
+    def logits(self, recipe: Recipe, *, statistics: Statistics = "own") -> Float32[np.ndarray, "M ..."]:
+        """Logits of one recipe on all samples of the task's data, those held back included, in the data's order.
+
+        Held-back samples that were not run yet are run and charged.
         """
-        selected = self.selection_logits(recipe, statistics=statistics)
+        evaluation = self._evaluation(recipe, statistics=statistics)
+        selected = self._evaluator.logits(evaluation)
         if not len(self.held_back_rows):
             return selected
-        everything = np.empty((len(self.task.rows), selected.shape[1]), dtype=np.float32)
-        everything[self.selection_rows] = selected
-        evaluation = self._evaluation(recipe, statistics=statistics)
-        everything[self.held_back_rows] = self._evaluator.held_back(evaluation)
-        return everything
+        held_back = self._evaluator.held_back(evaluation)
+        order = np.argsort(np.concatenate([self.selection_rows, self.held_back_rows]))
+        return self.task.kind.join([selected, held_back])[order]
 
     def network(self, recipe: Recipe) -> torch.nn.Module:
         """The task's one network, filled with the soup of a recipe until it is filled with another."""
@@ -290,3 +306,13 @@ class Verifier:
         """Wall-clock seconds that the real soups of these recipes took when they were evaluated."""
         keys = set[str]().union(*(self._evaluator.keys_of(self._evaluation(recipe)) for recipe in recipes))
         return self.ledger.seconds("soup", keys)
+
+
+def _labelled_rows(
+    kind: Kind, labels: Shaped[np.ndarray, "M ..."], outputs: Float32[np.ndarray, "M ..."]
+) -> tuple[Shaped[np.ndarray, "r ..."], Float32[np.ndarray, "r ..."]]:
+    """Labels and outputs of some samples, row by row."""
+    rows = kind.rows(labels)
+    if rows is None:
+        return labels, outputs
+    return labels.reshape(-1)[rows], outputs.reshape(-1, outputs.shape[-1])[rows]

@@ -71,5 +71,5 @@ def tested(baseline: Baseline, verifier: Verifier) -> Mapping[str, Estimate]:
         except NonFiniteError:
             continue
         metric = verifier.task.scored_by
-        estimates[name] = estimate_of(metric, metric.measure(logits, labels), labels)
+        estimates[name] = estimate_of(metric, metric.measure(logits, labels), labels, verifier.unseen_groups(on))
     return estimates

@@ -50,6 +50,8 @@ def reordering(bank: LogitBank) -> Reordering | None:
     Arguments:
         bank: logits of all ingredients.
     """
+    if not bank.kind.has_columns:
+        return None
     labels, m = bank.labels, bank.n_samples
     predictions = np.stack([bank.read(i, 0, m).argmax(axis=1) for i in range(len(bank))])
     found, tested = (np.arange(m) % 2 == part for part in (0, 1))

@@ -10,7 +10,7 @@ from jaxtyping import Int64
 
 from radin.common.wording import counted
 from radin.recipe import Recipe
-from radin.scoring.metrics import Metric
+from radin.scoring.metrics import Labels, Metric
 from radin.scoring.significance import interval, paired_p_value, paired_test_name
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Comparison:
 
     Attributes:
         data: `test`, `held-back`, or `selection` if there was nothing else.
-        n_samples: the number of samples.
+        n_samples: the number of samples; of groups, where samples come in groups.
         winner: value and interval of the winner.
         ingredient: name of the best ingredient, by the selection data.
         best_ingredient: its value and interval on the same samples.
@@ -55,6 +55,7 @@ class Comparison:
         notes: remarks of the readers of the data, such as the number of images that were left out.
         higher_is_better: whether a larger value of the metric is better.
         test_set: the name of the test set, where there are several; else empty.
+        unit: `sample`, or `group` where samples come in groups.
     """
 
     data: Literal["test", "held-back", "selection"]
@@ -70,6 +71,7 @@ class Comparison:
     notes: tuple[str, ...] = ()
     higher_is_better: bool = True
     test_set: str = field(default="", compare=False)
+    unit: Literal["sample", "group"] = "sample"
 
     def to_json(self) -> dict[str, Any]:
         """All fields and the remarks as JSON holds them."""
@@ -126,7 +128,8 @@ class Comparison:
             )
         if self.is_small:
             remarks.append(
-                f"{counted(self.n_samples, 'sample is', 'samples are')} few: the interval is too wide to decide much"
+                f"{counted(self.n_samples, self.unit + ' is', self.unit + 's are')} few: the interval is too wide to "
+                "decide much"
             )
         return remarks
 
@@ -146,6 +149,7 @@ def compare(winner: Recipe, single: Recipe, verifier: Verifier, on: str | None =
     """
     task, metric = verifier.task, verifier.task.scored_by
     data, labels, ours = verifier.unseen_logits(winner, on)
+    groups = verifier.unseen_groups(on)
     _, _, theirs = verifier.unseen_logits(single, on)
     mine, other = metric.measure(ours, labels), metric.measure(theirs, labels)
 
@@ -154,14 +158,15 @@ def compare(winner: Recipe, single: Recipe, verifier: Verifier, on: str | None =
         alike = metric.measure(verifier.unseen_logits(single, on, statistics="recomputed")[2], labels)
     return Comparison(
         data=data,
-        n_samples=len(labels),
-        winner=estimate_of(metric, mine, labels),
+        n_samples=len(labels) if groups is None else len(np.unique(groups)),
+        unit="sample" if task.rows.groups is None else "group",
+        winner=estimate_of(metric, mine, labels, groups),
         ingredient=single.member_names[0],
-        best_ingredient=estimate_of(metric, other, labels),
-        p_value=None if winner == single else paired_p_value(metric, mine, other, labels),
-        test=paired_test_name(metric),
-        control=None if alike is None else estimate_of(metric, alike, labels),
-        control_p_value=None if alike is None else paired_p_value(metric, mine, alike, labels),
+        best_ingredient=estimate_of(metric, other, labels, groups),
+        p_value=None if winner == single else paired_p_value(metric, mine, other, labels, groups=groups),
+        test=paired_test_name(metric, groups),
+        control=None if alike is None else estimate_of(metric, alike, labels, groups),
+        control_p_value=None if alike is None else paired_p_value(metric, mine, alike, labels, groups=groups),
         selected_before=verifier.folder.selected_otherwise(task.holdback, task.split_seed),
         notes=verifier.remarks + tuple(f"{rows.what}: {note}" for rows in task.rows_of(on) for note in rows.remarks),
         higher_is_better=metric.higher_is_better,
@@ -169,15 +174,18 @@ def compare(winner: Recipe, single: Recipe, verifier: Verifier, on: str | None =
     )
 
 
-def estimate_of(metric: Metric, measured: Any, labels: Int64[np.ndarray, " m"]) -> Estimate:
+def estimate_of(
+    metric: Metric, measured: Any, labels: Labels, groups: Int64[np.ndarray, " m"] | None = None
+) -> Estimate:
     """A metric's value and interval.
 
     Arguments:
         metric: the metric.
         measured: what it has measured of some logits.
-        labels: of the same samples.
+        labels: of the same rows.
+        groups: the number of each row's group; None where each is a group of its own.
     """
-    return Estimate(metric.value_of(measured, labels), *interval(metric, measured, labels))
+    return Estimate(metric.value_of(measured, labels), *interval(metric, measured, labels, groups=groups))
 
 
 def control_value(single: Recipe, verifier: Verifier) -> float:

@@ -15,6 +15,8 @@ from jaxtyping import Bool, Float64
 from radin.common.wording import counted
 from radin.evaluation.gram import Gram
 from radin.report.verified_soup import SURE, AgainstChance, VerifiedSoup, against_chance, chance_samples
+from radin.scoring.kinds import CLASSES, Values
+from radin.scoring.kinds import Kind as OutputKind
 from radin.scoring.logit_bank import LogitBank
 from radin.scoring.metrics import Metric
 from radin.scoring.significance import paired_error
@@ -72,8 +74,9 @@ class Finding:
         return f"{self.message} Try {', '.join(f'{name}={value!r}' for name, value in self.mend.items())}."
 
     def to_json(self) -> dict[str, Any]:
-        """Kind, ingredient, text and mend as JSON holds them."""
-        return {"kind": self.kind, "ingredient": self.ingredient, "text": self.text, "mend": dict(self.mend)}
+        """All of it as JSON holds it, and the text."""
+        about = {"kind": self.kind, "ingredient": self.ingredient, "text": self.text}
+        return about | {"message": self.message, "mend": dict(self.mend)}
 
 
 def weight_findings(gram: Gram) -> list[Finding]:
@@ -146,23 +149,39 @@ def score_findings(bank: LogitBank, metric: Metric) -> list[Finding]:
     versus = [against_chance(bank, metric, i) for i in range(len(bank))]
     if not any(one.tells for one in versus):
         return []
-    found = chance_findings(bank.names, versus, chance_samples(bank, metric))
+    found = chance_findings(bank.names, versus, chance_samples(bank, metric), bank.kind)
     if any(one.ingredient is None for one in found):
         return found
     return found + _worse_findings(bank, metric, versus, {one.ingredient for one in found})
 
 
-def chance_findings(names: Sequence[str], versus: Sequence[AgainstChance], samples: int) -> list[Finding]:
-    """Finds ingredients that do not score clearly better on the true labels than on shuffled ones."""
+def chance_findings(
+    names: Sequence[str], versus: Sequence[AgainstChance], samples: int, kind: OutputKind = CLASSES
+) -> list[Finding]:
+    """Finds ingredients that do not score clearly better on the true labels than on shuffled ones, or than a constant.
+
+    Arguments:
+        names: of the ingredients.
+        versus: each against chance.
+        samples: that were looked at.
+        kind: of the outputs; of values a constant is what can be known by chance.
+    """
+    constant = isinstance(kind, Values)
     told = [(name, one.deviations) for name, one in zip(names, versus, strict=True) if one.tells]
     known = counted(samples, "sample")
     if len(names) > 1 and max(deviations for _, deviations in told) <= ABOVE_CHANCE:
+        than, check = "on shuffled labels", "the labels, the order of the classes"
+        if constant:
+            than, check = "a constant", "the labels, their scale"
+        elif not kind.has_columns:
+            check = "the labels, their order"
         text = (
-            f"No ingredient can be told from chance: on {known} none of {len(told)} scores clearly better than on "
-            "shuffled labels. Check the labels, the order of the classes and how the inputs are prepared."
+            f"No ingredient can be told from chance: on {known} none of {len(told)} scores clearly better than {than}. "
+            f"Check {check} and how the inputs are prepared."
         )
         return [Finding("chance", None, text)]
-    said = f"is no better than chance: on {known} it scores no better than on shuffled labels."
+    than = "a constant" if constant else "on shuffled labels"
+    said = f"is no better than chance: on {known} it scores no better than {than}."
     least = AT_CHANCE if len(names) > 1 else ABOVE_CHANCE
     return [Finding("chance", name, f"{name} {said}") for name, deviations in told if deviations <= least]
 
@@ -181,7 +200,8 @@ def _worse_findings(
         usual = others[len(others) // 2]
         mine, theirs = (metric.measure(bank.read(j, 0, bank.n_samples), bank.labels) for j in (i, usual))
         values = [metric.value_of(one, bank.labels) for one in (mine, theirs)]
-        if abs(values[0] - values[1]) > SURE * paired_error(metric, mine, theirs, bank.labels):
+        error = paired_error(metric, mine, theirs, bank.labels, groups=bank.groups)
+        if abs(values[0] - values[1]) > SURE * error:
             text = (
                 f"{bank.names[i]} is far worse than the rest: it has {metric.name} {values[0]:.4f}, and "
                 f"{bank.names[usual]}, the median of the others, {values[1]:.4f}. Check its training, and its classes."

@@ -96,7 +96,7 @@ def rank(
     bank: LogitBank,
     searcher: str | Searcher | SearchFunction = "forward",
     *,
-    metric: str | Metric = "accuracy",
+    metric: str | Metric | None = None,
     options: Mapping[str, Any] | None = None,
     budget: Budget | None = None,
     lam: float = 0.0,
@@ -111,7 +111,7 @@ def rank(
     Arguments:
         bank: logits of the models, and labels.
         searcher: a searcher's name, or a generator function.
-        metric: the metric to rank by.
+        metric: the metric to rank by; by default that of the kind of outputs, which is accuracy for classes.
         options: the searcher's options.
         budget: `candidates` and `seconds` apply.
         lam: strength of the prior for larger subsets, see `radin.make_soup`.

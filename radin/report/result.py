@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from radin.checkpoints import open_checkpoint
 from radin.common.files import check_place, written_aside
+from radin.common.folders import folder_aside
 from radin.errors import InputError, RunDirError
 from radin.evaluation.stages import Dropped
 from radin.recipe import Recipe
@@ -18,15 +19,19 @@ from radin.report.baseline import Baseline
 from radin.report.bill import Spent as Spent
 from radin.report.comparison import Comparison
 from radin.report.findings import Finding
+from radin.report.record import SOUP as SOUP
+from radin.report.record import SOUP_FOLDER as SOUP_FOLDER
+from radin.report.record import VERSION as VERSION
 from radin.report.verdict import best_ingredient, verdict_of
 from radin.report.verified_soup import VerifiedSoup
 from radin.weights.averaging import refuse_ingredients
+from radin.weights.folder_output import check_target
+from radin.weights.pool import Pool
 
-#: The winner's file in the run folder.
-SOUP = "soup.safetensors"
 
-#: The version of `leaderboard.json`. Version 1, of radin 0.1, had no such field, and `score` was the metric's value.
-VERSION = 2
+def soup_place(pool: Pool) -> str:
+    """The name of a pool's soups in a run folder: a file, or a folder where the ingredients are models' folders."""
+    return SOUP_FOLDER if pool.is_folders else SOUP
 
 
 def check_soup_file(path: str | os.PathLike[str]) -> None:
@@ -39,6 +44,28 @@ def check_soup_file(path: str | os.PathLike[str]) -> None:
     if Path(path).suffix != ".safetensors":
         raise InputError(f"{path}: a soup is written as .safetensors; give the file that ending")
     check_place(path)
+
+
+def check_soup(path: str | os.PathLike[str], ingredients: Sequence[Path], *, is_folder: bool) -> None:
+    """Validates the place for a soup of some ingredients, before anything is spent on its contents.
+
+    Arguments:
+        path: a file, or a folder for a soup of models' folders.
+        ingredients: all files of the pool.
+        is_folder: whether the soup is a folder.
+
+    Raises:
+        InputError: a file's name does not end in `.safetensors`, or a folder's does; an ingredient is there, or a
+            folder that holds no soup.
+        StorageError: nothing can be written there.
+    """
+    if not is_folder:
+        check_soup_file(path)
+        refuse_ingredients([Path(path)], ingredients)
+    elif Path(path).suffix == ".safetensors":
+        raise InputError(f"{path}: the soup of models' folders is such a folder; give a name without .safetensors")
+    else:
+        check_target(Path(path), ingredients)
 
 
 @dataclass(frozen=True)
@@ -65,7 +92,9 @@ class Result:
             the settings that bring it back at no cost.
         ingredients: the pool's files, which `save` does not write over.
         dropped: the ingredients that a race dropped, each with its score, on how many rows, and why.
+        is_folder: whether the soup is a model's folder, as the ingredients are.
         baselines: the soups that a user asks for first, such as the uniform soup, each with its scores.
+        about: fingerprints, data, versions, command, and the classes that changed, see `radin.report.about`.
     """
 
     leaderboard: Sequence[VerifiedSoup]
@@ -83,7 +112,9 @@ class Result:
     ingredients: Sequence[Path] = ()
     control: float | None = None
     dropped: Sequence[Dropped] = ()
+    is_folder: bool = False
     baselines: Sequence[Baseline] = ()
+    about: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:
         return f"Result({self.verdict!r}, run_dir={str(self.run_dir)!r})"
@@ -114,26 +145,36 @@ class Result:
         values = {name: (one.winner if won else one.best_ingredient).value for name, one in self.tests.items()}
         return values | {"mean": sum(values.values()) / len(values)}
 
+    @property
+    def soup(self) -> Path:
+        """The winner in the run folder: a `.safetensors` file, or a folder where the ingredients are folders."""
+        return self.run_dir / (SOUP_FOLDER if self.is_folder else SOUP)
+
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Writes the winner's weights as `.safetensors`, with its recipe in the metadata.
+        """Writes the winner's weights as `.safetensors`, with its recipe in the metadata, or its folder.
 
         Arguments:
-            path: the file; replaced if it is there, once the new one is complete.
+            path: the file, or the folder where the ingredients are models' folders; replaced if it is there, once the
+                new one is complete.
 
         Raises:
-            InputError: the name does not end in `.safetensors`, or is that of one of the ingredients.
+            InputError: a file's name does not end in `.safetensors`, or is that of one of the ingredients; a folder
+                holds something else than a soup.
             RunDirError: a later run in the same folder has replaced the soup.
             StorageError: the disk is full, or the folder cannot be written to.
         """
-        check_soup_file(path)
-        refuse_ingredients([Path(path)], self.ingredients)
-        soup = self.run_dir / SOUP
+        check_soup(path, self.ingredients, is_folder=self.is_folder)
+        soup = self.soup
         held = open_checkpoint(soup).metadata
         if (held.get("radin.recipe"), held.get("radin.batchnorm")) != (self.best.recipe.dumps(), self.batchnorm):
             raise RunDirError(
                 f"{soup} is another soup by now, {held.get('radin.recipe')}, since a later run in this folder replaced "
                 "it; run with this result's settings again, which evaluates nothing anew, and save then"
             )
+        if self.is_folder:
+            with folder_aside(Path(path)) as copy:
+                shutil.copytree(soup, copy, dirs_exist_ok=True)
+            return Path(path)
         with soup.open("rb") as source, written_aside(path, durable=False) as target:
             shutil.copyfileobj(source, target)
         return Path(path)
@@ -184,6 +225,8 @@ class Result:
             "leaderboard": [entry.to_json() | self._tested(entry) for entry in self.leaderboard],
             "dropped": [one.to_json() for one in self.dropped],
             "baselines": [one.to_json() for one in self.baselines],
+            "about": dict(self.about),
+            "soup": self.soup.name,
         }
 
     def _tested(self, entry: VerifiedSoup) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import numpy as np
 from radin.evaluation.calibration import observe
 from radin.recipe import Recipe
 from radin.scoring.logit_bank import LogitBank
-from radin.scoring.metrics import Metric, losses
+from radin.scoring.metrics import Metric
 from radin.scoring.scored import Scored
 from radin.scoring.significance import paired_error
 
@@ -37,7 +37,8 @@ class VerifiedSoup(Scored):
         score: of the network.
         ensemble: score of the averaged logits, which the surrogate ranked it by, without the prior; NaN where the
             logits of some members are not complete.
-        nll: negative log-likelihood; it decides between equal scores.
+        nll: the mean smooth loss of the kind of outputs, such as the negative log-likelihood; it decides between equal
+            scores.
         higher_is_better: whether larger values of the metric are better.
         gap_error: standard error of the paired difference between score and ensemble.
         chance: score of a network that knows nothing; NaN where it is unknown.
@@ -103,6 +104,9 @@ class VerifiedSoup(Scored):
             "ensemble_value": None if math.isnan(self.ensemble) else self.ensemble_value,
             "ensemble": None if math.isnan(self.ensemble) else self.ensemble,
             "nll": self.nll,
+            "gap_error": self.gap_error,
+            "ahead": self.ahead if self.recipe.size > 1 else None,
+            "ahead_error": self.ahead_error if self.recipe.size > 1 else None,
             "size": self.recipe.size,
             "recipe": self.recipe.to_json(),
         }
@@ -146,7 +150,7 @@ class _Assessor:
     def ingredient(self, recipe: Recipe) -> VerifiedSoup:
         logits = self._read(recipe.members[0])
         score, higher = self.metric.score(logits, self.labels), self.metric.higher_is_better
-        nll = float(losses(logits, self.labels).mean())
+        nll = float(self.bank.kind.losses(logits, self.labels).mean())
         return VerifiedSoup(recipe, score, ensemble=score, nll=nll, higher_is_better=higher)
 
     def soup(self, recipe: Recipe) -> VerifiedSoup:
@@ -158,20 +162,20 @@ class _Assessor:
             recipe,
             seen.score,
             ensemble=seen.ensemble,
-            nll=float(losses(logits, self.labels).mean()),
+            nll=float(self.bank.kind.losses(logits, self.labels).mean()),
             higher_is_better=self.metric.higher_is_better,
             gap_error=seen.error,
             chance=self._chance,
             parts=parts,
             parts_error=parts_error,
             ahead=seen.score - best,
-            ahead_error=paired_error(self.metric, seen.statistics, of_best, self.labels),
+            ahead_error=paired_error(self.metric, seen.statistics, of_best, self.labels, groups=self.bank.groups),
         )
 
     def beyond(self, recipe: Recipe) -> VerifiedSoup:
         """A recipe over the whole pool: some members have no logits on all rows, so there is no ensemble."""
         logits, higher = self.verifier.selection_logits(recipe), self.metric.higher_is_better
-        nll = float(losses(logits, self.labels).mean())
+        nll = float(self.bank.kind.losses(logits, self.labels).mean())
         return VerifiedSoup(
             recipe, self.metric.score(logits, self.labels), ensemble=math.nan, nll=nll, higher_is_better=higher
         )
@@ -180,7 +184,8 @@ class _Assessor:
         if recipe.size != 2 or not recipe.is_subset:
             return None, 0.0
         parts = [self.metric.measure(self._read(i), self.labels) for i in recipe.members]
-        errors = [paired_error(self.metric, measured, part, self.labels) for part in parts]
+        groups = self.bank.groups
+        errors = [paired_error(self.metric, measured, part, self.labels, groups=groups) for part in parts]
         return float(np.mean([self.metric.score_of(part, self.labels) for part in parts])), max(errors)
 
     @cached_property
@@ -213,7 +218,8 @@ class AgainstChance:
 
     Attributes:
         score: on the true labels.
-        mean, spread: mean and standard deviation of its scores on shuffled labels.
+        mean, spread: mean and standard deviation of its scores on shuffled labels; of values the score of the best
+            constant, and the standard error of the difference from it.
         tells: whether shuffling the labels can change the score. It cannot where all labels are the same, or where a
             metric does not look at labels.
     """
@@ -230,14 +236,26 @@ class AgainstChance:
 
 
 def against_chance(bank: LogitBank, metric: Metric, i: int) -> AgainstChance:
-    """Compares one ingredient's score with its scores on shuffled labels."""
+    """Compares one ingredient's score with chance: its scores on shuffled labels, or the score of the best constant."""
     rng, m = np.random.default_rng(0), chance_samples(bank, metric)
     some = bank.take(np.sort(rng.permutation(bank.n_samples)[:m]))
-    logits, labels = some.read(i, 0, m), some.labels
+    logits, labels, kind = some.read(i, 0, m), some.labels, bank.kind
     score = metric.score(logits, labels)
-    shuffled = [metric.score(logits, rng.permutation(labels)) for _ in range(CHANCE_SHUFFLES)]
+    constant = metric.constant(labels)
+    if constant is not None:
+        return _against_constant(some, metric, metric.measure(logits, labels), metric.measure(constant, labels))
+    shuffled = [metric.score(logits, kind.shuffled(logits, labels, rng)) for _ in range(CHANCE_SHUFFLES)]
     fixed = all(one == score for one in shuffled)
     # A network that predicts one class alone keeps its score, too; but that is all that can be known by chance.
     one_class = bool((labels == labels[0]).all())
-    tells = not fixed or not (one_class or bool((logits.argmax(1) != logits[0].argmax()).any()))
+    predicted = logits.argmax(1)[:, None] if kind.softmax else logits > 0
+    tells = not fixed or not (one_class or bool((predicted != predicted[0]).any()))
     return AgainstChance(score, float(np.mean(shuffled)), float(np.std(shuffled, ddof=1)), tells)
+
+
+def _against_constant(bank: LogitBank, metric: Metric, own: Any, constant: Any) -> AgainstChance:
+    """Compares statistics of an ingredient with those of a constant."""
+    labels = bank.labels
+    score, chance = (metric.score_of(one, labels) for one in (own, constant))
+    error = paired_error(metric, own, constant, labels, groups=bank.groups)
+    return AgainstChance(score, chance, error, tells=not bool((labels == labels[0]).all()))

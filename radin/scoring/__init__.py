@@ -10,6 +10,7 @@ from radin.common.lazy import lazy
 if TYPE_CHECKING:
     from radin.scoring.metrics import Metric as Metric
     from radin.scoring.metrics import get_metric as get_metric
+    from radin.scoring.metrics import lower_is_better as lower_is_better
     from radin.scoring.significance import exact_mcnemar as exact_mcnemar
     from radin.scoring.significance import interval as interval
     from radin.scoring.significance import paired_p_value as paired_p_value
@@ -20,6 +21,7 @@ _HOME = {
     "exact_mcnemar": "radin.scoring.significance",
     "get_metric": "radin.scoring.metrics",
     "interval": "radin.scoring.significance",
+    "lower_is_better": "radin.scoring.metrics",
     "paired_p_value": "radin.scoring.significance",
 }
 

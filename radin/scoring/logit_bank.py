@@ -1,10 +1,9 @@
-"""The logit bank: the logits of every ingredient on every sample, collected once and memory-mapped from then on."""
+"""The logit bank: the outputs of every ingredient on every sample, collected once and memory-mapped from then on."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote
@@ -13,10 +12,14 @@ import numpy as np
 from jaxtyping import Float, Int64, Shaped
 from numpy.typing import ArrayLike
 
+from radin.common.mapped import MappedArray
 from radin.common.natural_order import natural
+from radin.common.threads import Threads
 from radin.common.wording import counted
 from radin.errors import DataError, MissingFileError, NonFiniteError
-from radin.scoring.logit_folder import SPLIT, check_whole, load_array, selecting_rows
+from radin.scoring.kinds import CLASSES, Asked, Choices, Kind, Positions, SeveralLabels, Values
+from radin.scoring.kinds.choices import ABSENT, filled_up
+from radin.scoring.logit_folder import SPLIT, check_whole, kind_and_groups, load_array, selecting_rows
 
 #: Samples read at a time where a whole `[M, C]` array is checked or copied; chosen by hand.
 BLOCK = 8192
@@ -32,32 +35,68 @@ Probabilities = Literal["refuse", "log"]
 
 
 class LogitBank:
-    """The logits of `N` ingredients on `M` samples and `C` classes, with the samples' labels.
+    """The outputs of `N` ingredients on `M` rows, `C` numbers each, with the rows' labels.
 
-    Build one with `LogitBank.from_arrays` or `LogitBank.from_folder`; a `radin.Verifier` has one, too.
+    A row is a sample, or a position in one; outputs are logits of classes, or what else the kind says. Build one with
+    `LogitBank.from_arrays` or `LogitBank.from_folder`; a `radin.Verifier` has one, too.
 
     Attributes:
         names: the ingredients' names, in pool order.
-        labels: `int64[M]`, each in `[0, C)`.
+        labels: of the rows: of classes `int64[M]`, each in `[0, C)`; of several labels `int64[M, C]`, of values
+            `float64[M, C]`.
         n_classes: `C`.
-        n_samples: `M`, the samples in view.
+        n_samples: `M`, the rows in view.
+        kind: the kind of outputs.
+        groups: for each row the number of its group, `int64[M]`; None where each row is a group of its own.
     """
 
     def __init__(
         self,
         names: Sequence[str],
         arrays: Sequence[Shaped[np.ndarray, "rows C"]],
-        labels: Int64[np.ndarray, " rows"],
+        labels: Shaped[np.ndarray, "rows ..."],
         rows: Int64[np.ndarray, " M"] | None = None,
+        *,
+        kind: Kind = CLASSES,
+        groups: Int64[np.ndarray, " rows"] | None = None,
+        samples: Int64[np.ndarray, " rows"] | None = None,
     ) -> None:
         self.names = tuple(names)
         self._arrays = tuple(arrays)
-        self._all_labels = labels
+        self._all_labels, self._all_groups, self._samples = labels, groups, samples
         self._rows = rows
-        self._places = rows  # of the samples in the data that they were chosen from
+        self._places = rows  # of the rows in the data that they were chosen from
+        self.kind = kind
         self.labels = labels if rows is None else labels[rows]
+        self.groups = groups if rows is None or groups is None else groups[rows]
         self.n_classes = int(arrays[0].shape[1])
         self.n_samples = len(self.labels)
+
+    @classmethod
+    def of_samples(
+        cls,
+        names: Sequence[str],
+        arrays: Sequence[Shaped[np.ndarray, "M ..."]],
+        labels: Shaped[np.ndarray, "M ..."],
+        kind: Kind,
+        groups: Int64[np.ndarray, " M"] | None = None,
+    ) -> LogitBank:
+        """A bank of outputs and labels as a kind keeps them, sample by sample; nothing is copied.
+
+        Arguments:
+            names: the ingredients' names.
+            arrays: outputs of each, `[M, ...]`.
+            labels: of the samples, `[M, ...]`.
+            kind: of the outputs.
+            groups: the number of each sample's group, if samples depend on one another.
+        """
+        rows = kind.rows(labels)
+        if rows is None:
+            return cls(names, arrays, labels, kind=kind, groups=groups)
+        samples = np.repeat(np.arange(len(labels)), kind.entries)
+        flat = [np.asarray(array).reshape(-1, array.shape[-1]) for array in arrays]
+        of_samples = samples if groups is None else groups[samples]
+        return cls(names, flat, labels.reshape(-1), rows, kind=kind, groups=of_samples, samples=samples)
 
     @classmethod
     def from_arrays(
@@ -67,18 +106,23 @@ class LogitBank:
         names: Sequence[str] | None = None,
         *,
         probabilities: Probabilities = "refuse",
+        outputs: str | None = None,
+        groups: ArrayLike | None = None,
     ) -> LogitBank:
-        """A bank of logits made by anything else.
+        """A bank of outputs made by anything else.
 
         Arguments:
             logits: `[N, M, C]`, or a sequence of `N` arrays `[M, C]`; numpy arrays (memory-mapped ones stay on disk)
-                or torch tensors, of dtype float16, bfloat16, float32 or float64, in any byte order.
-            labels: `int[M]`, each in `[0, C)`.
+                or torch tensors, of dtype float16, bfloat16, float32 or float64, in any byte order. Of values also
+                `[M]`, and of positions `[M, P, C]`, with a label for each.
+            labels: `int[M]`, each in `[0, C)`, for classes; of other kinds as a task has them.
             names: the ingredients' names; `model0`, `model1`, ... by default.
             probabilities: what to do with an ingredient whose rows are all in [0, 1] and sum to 1, as those of
                 `predict_proba` do. `refuse` raises an error, since averages and losses of logits mean something else;
                 `log` takes their logarithms, which are logits, into memory. A probability of 0 then counts as the
                 smallest normal number of its dtype.
+            outputs: the kind of outputs, where the labels do not decide it, see `radin.Task`.
+            groups: the number of each sample's group, `int[M]`.
 
         Raises:
             DataError: no ingredients, no samples, shapes that differ, logits that are not finite, probabilities, labels
@@ -91,24 +135,33 @@ class LogitBank:
         if len(chosen) != len(given) or len(set(chosen)) != len(chosen):
             raise DataError(f"expected {len(given)} different names, one per ingredient, got {list(chosen)}")
         arrays = [_as_float_array(one, name) for one, name in zip(given, chosen, strict=True)]
-        checked = _as_labels(labels)
-        _check_count(checked, arrays, "labels")
-        n_classes = int(arrays[0].shape[-1])
-        check_labels(checked, n_classes, chosen[0])
-        with (
-            ThreadPoolExecutor() as pool
-        ):  # the first failure in the order of the ingredients is the one that is raised
-            list(pool.map(lambda array, name: check_logits(array, name, len(checked), n_classes), arrays, chosen))
-            known = list(pool.map(are_probabilities, arrays))
+        raw = np.asarray(labels.detach().cpu() if hasattr(labels, "detach") else labels)
+        _check_count(raw, arrays, "labels")
+        kind = Asked(outputs).kind([_numbers(raw)], "labels")
+        kept = kind.keep(raw, "labels", np.arange(len(raw)))
+        if isinstance(kind, Values):
+            arrays = [one.reshape(-1, 1) if one.ndim == 1 else one for one in arrays]
+        elif isinstance(kind, Choices):
+            arrays = _with_absent(arrays)
+        elif isinstance(kind, Positions):
+            kept = raw.astype(np.int64)
+            kind = Positions(width=raw[0].size)
+        _check_shapes(kind, kept, arrays, chosen)
+        numbers = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)
+        bank = cls.of_samples(chosen, arrays, kept, kind, numbers)
+        with Threads() as pool:  # the first failure in the order of the ingredients is the one that is raised
+            list(pool.map(lambda array, name: check_finite(kind, array, name), arrays, chosen))
+            known = list(pool.map(are_probabilities, bank._arrays)) if kind.softmax else [False] * len(arrays)
         if probabilities == "log":
-            arrays = [_logarithms(array) if one else array for array, one in zip(arrays, known, strict=True)]
-        elif any(known) and len(checked) >= TELLING:
+            found = [_logarithms(array) if one else array for array, one in zip(bank._arrays, known, strict=True)]
+            bank._arrays = tuple(found)
+        elif any(known) and bank.n_samples >= TELLING:
             raise DataError(
                 f"{chosen[known.index(True)]}: expected logits, got what look like probabilities (all rows are in "
                 "[0, 1] and sum to 1), whose averages and losses mean something else; give the logits, or the "
                 "logarithms of the probabilities."
             ).mended_by(probabilities="log")
-        return cls(chosen, arrays, checked)
+        return bank
 
     @classmethod
     def from_folder(
@@ -118,6 +171,7 @@ class LogitBank:
         *,
         samples: Literal["selection", "all"] = "selection",
         probabilities: Probabilities = "refuse",
+        outputs: str | None = None,
     ) -> LogitBank:
         """A bank of the `.npy` files in a folder, one `[M, C]` array per model, in natural order of their names:
         `run2` before `run10`.
@@ -128,6 +182,7 @@ class LogitBank:
             samples: `selection` leaves out the samples that the run held back, as `split.json` in the folder says, so
                 that they stay unseen; without that file, and with `all`, the bank has every sample.
             probabilities: see `from_arrays`.
+            outputs: the kind of outputs, where neither the folder nor the labels decide it.
 
         Raises:
             MissingFileError: no such folder, no logits or no labels in it.
@@ -153,14 +208,17 @@ class LogitBank:
         check_whole(root, [*files, labels_file])
         arrays, given = [load_array(file) for file in files], load_array(labels_file)
         names = [unquote(file.stem) for file in files]
-        if given.ndim == 1 and any(array.ndim == 2 and len(array) < len(given) for array in arrays):
+        kind, groups = kind_and_groups(root / SPLIT)
+        how: dict[str, Any] = {"probabilities": probabilities, "outputs": outputs or kind}
+        if given.ndim and any(array.ndim and len(array) < len(given) for array in arrays):
             split = selecting_rows(root / SPLIT, len(given))
             if split is not None:
-                return cls._of_selected(root, arrays, given, split, names, samples, probabilities)
+                how["groups"] = None if groups is None else np.array(groups)[split]
+                return cls._of_selected(root, arrays, given, split, names, samples, how)
         _check_count(given, arrays, str(labels_file))
-        bank = cls.from_arrays(arrays, given, names, probabilities=probabilities)
-        rows = selecting_rows(root / SPLIT, bank.n_samples) if samples == "selection" else None
-        return bank if rows is None else bank.take(rows)
+        bank = cls.from_arrays(arrays, given, names, **how, groups=groups)
+        chosen = selecting_rows(root / SPLIT, len(given)) if samples == "selection" else None
+        return bank if chosen is None else bank.take_samples(chosen)
 
     @classmethod
     def _of_selected(
@@ -171,7 +229,7 @@ class LogitBank:
         split: Int64[np.ndarray, " m"],
         names: Sequence[str],
         samples: Literal["selection", "all"],
-        probabilities: Probabilities,
+        how: Mapping[str, Any],
     ) -> LogitBank:
         """The bank of a run's folder, whose arrays hold the samples that select; those of version 0.1 hold all."""
         if samples == "all":
@@ -180,8 +238,8 @@ class LogitBank:
                 "its winner, and for what that is compared with. With a holdback of 0 all samples select."
             ).mended_by(samples="selection")
         chosen = [array[split] if len(array) == len(labels) else array for array in arrays]
-        bank = cls.from_arrays(chosen, np.asarray(labels)[split], names, probabilities=probabilities)
-        bank._places = split
+        bank = cls.from_arrays(chosen, np.asarray(labels)[split], names, **how)
+        bank._places = split if bank._samples is None else split[bank._samples[bank._rows]]
         return bank
 
     @classmethod
@@ -198,6 +256,8 @@ class LogitBank:
             raise DataError("expected at least one bank of logits, got none")
         (where, first), *others = banks.items()
         for title, other in others:
+            if other.kind != first.kind:
+                raise DataError(f"{title} has outputs of {other.kind.name}, {where} of {first.kind.name}")
             if other.n_classes != first.n_classes:
                 raise DataError(
                     f"{title} has logits of {other.n_classes} classes, {where} of {first.n_classes}: models of other "
@@ -215,16 +275,19 @@ class LogitBank:
         ]
         if len({len(bank._all_labels) for bank in banks.values()}) > 1:  # some runs have logits on all samples
             read = [bank.logits(i) for bank in banks.values() for i in range(len(bank))]
-            return cls(names, read, first.labels)
+            return cls(names, read, first.labels, kind=first.kind, groups=first.groups)
         arrays = [array for bank in banks.values() for array in bank._arrays]
-        return cls(names, arrays, first._all_labels, first._rows)
+        about: dict[str, Any] = {"kind": first.kind, "groups": first._all_groups, "samples": first._samples}
+        return cls(names, arrays, first._all_labels, first._rows, **about)
 
     def __len__(self) -> int:
         return len(self.names)
 
     def __repr__(self) -> str:
-        counts = (len(self), "ingredient"), (self.n_samples, "sample"), (self.n_classes, "class", "classes")
-        return f"LogitBank({', '.join(counted(*count) for count in counts)})"
+        rows = counted(self.n_samples, "sample" if self._samples is None else "position")
+        noun, plural = ("class", "classes") if self.kind.softmax else ("output", "outputs")
+        columns = counted(self.n_classes, noun, plural)
+        return f"LogitBank({counted(len(self), 'ingredient')}, {rows}, {columns})"
 
     def read(self, i: int, start: int, stop: int) -> Float[np.ndarray, "rows C"]:
         """Rows `[start, stop)` of ingredient `i`, in the stored dtype and this machine's byte order; bfloat16 comes as
@@ -237,35 +300,88 @@ class LogitBank:
         return self.read(i, 0, self.n_samples)
 
     def take(self, rows: Int64[np.ndarray, " m"]) -> LogitBank:
-        """A view of some samples, given by their indices in this bank; nothing is copied."""
-        taken = LogitBank(self.names, self._arrays, self._all_labels, rows if self._rows is None else self._rows[rows])
+        """A view of some rows, given by their indices in this bank; nothing is copied."""
+        chosen = rows if self._rows is None else self._rows[rows]
+        about: dict[str, Any] = {"kind": self.kind, "groups": self._all_groups, "samples": self._samples}
+        taken = LogitBank(self.names, self._arrays, self._all_labels, chosen, **about)
         taken._places = rows if self._places is None else self._places[rows]
         return taken
 
+    def take_samples(self, samples: Int64[np.ndarray, " m"]) -> LogitBank:
+        """A view of the rows of some samples, given by their places in the data, in ascending order."""
+        if self._samples is None:
+            return self.take(samples)
+        rows = np.arange(len(self._all_labels)) if self._rows is None else self._rows
+        return self.take(np.flatnonzero(np.isin(self._samples[rows], samples)))
 
-def check_logits(logits: np.ndarray, name: str, n_rows: int, n_classes: int) -> None:
-    """Refuses logits of the wrong shape or with values that are not finite, naming the ingredient."""
-    if logits.shape != (n_rows, n_classes):
-        raise DataError(
-            f"{name}: expected logits of shape [{n_rows}, {n_classes}] (samples, classes), got {list(logits.shape)}"
-        )
-    for start in range(0, n_rows, BLOCK):
-        block = logits[start : start + BLOCK]
-        values = _native(block)
+
+def row_groups(
+    kind: Kind, labels: Shaped[np.ndarray, "M ..."], groups: Int64[np.ndarray, " M"] | None
+) -> Int64[np.ndarray, " r"] | None:
+    """The groups of the rows of some samples: a sample is one, unless it is told of which group it is."""
+    rows = kind.rows(labels)
+    if rows is None:
+        return groups
+    samples = rows // kind.entries
+    return samples if groups is None else groups[samples]
+
+
+def check_finite(kind: Kind, outputs: np.ndarray, name: str, first: int = 0) -> None:
+    """Refuses outputs that are not finite, naming the ingredient; the rows are read in blocks.
+
+    Arguments:
+        kind: of the outputs.
+        outputs: of the samples, as the kind keeps them.
+        name: the ingredient's.
+        first: number of the first of these samples.
+    """
+    for start in range(0, len(outputs), BLOCK):
+        values = _native(outputs[start : start + BLOCK])
         finite = np.isfinite(values)
-        if not finite.all():
-            row = int((~finite).any(axis=1).argmax())
-            where = f"{name}: its logits for sample {start + row} are not finite"
+        if not finite.all() and kind.softmax:
+            row = int((~finite).reshape(len(values), -1).any(axis=1).argmax())
+            where = f"{name}: its logits for sample {first + start + row} are not finite"
             if np.isneginf(values[row][~finite[row]]).all():
                 raise NonFiniteError(
                     f"{where}: class {int((~finite[row]).argmax())} has -inf, the logarithm of a probability of 0 or "
                     "the mark of a class that is masked; one such ingredient would rule the class out for every "
-                    "average, so write a large finite number, such as -100, in its place"
-                )
+                    "average, so write a large finite number, such as -100, in its place. Where samples have choices "
+                    "of different numbers, -inf marks those that are absent."
+                ).mended_by(outputs="choices")
             raise NonFiniteError(
                 f"{where} (NaN or infinite); this model has diverged or overflows in this precision; leave it out, or "
                 "evaluate it in float32"
             )
+        kind.check_outputs(values, name, first + start)
+
+
+def _check_shapes(kind: Kind, kept: np.ndarray, arrays: Sequence[np.ndarray], names: Sequence[str]) -> None:
+    """Refuses outputs of another shape than the labels and the first ingredient's, naming the ingredient."""
+    inner = kept.shape[1:] if isinstance(kind, Values | SeveralLabels) else (*kept.shape[1:], arrays[0].shape[-1])
+    wanted = [len(kept), *inner]
+    for array, name in zip(arrays, names, strict=True):
+        if list(array.shape) != wanted:
+            if kind is CLASSES:
+                raise DataError(
+                    f"{name}: expected logits of shape {wanted} (samples, classes), got {list(array.shape)}"
+                )
+            raise DataError(
+                f"{name}: expected outputs of shape {wanted}, as the labels are {kind.labels} ({kind.name}), got "
+                f"{list(array.shape)}; name another kind by outputs="
+            )
+    kind.check_labels(kept, wanted[1:], names[0])
+
+
+def _with_absent(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Scores of choices with a finite number in the place of those that are absent."""
+    if any(one.ndim != 2 for one in arrays):
+        return list(arrays)
+    width = max(one.shape[1] for one in arrays)
+    native = [_native(one) for one in arrays]
+    if all(one.shape[1] == width and not np.isneginf(one).any() for one in native):
+        return list(arrays)
+    wide = (np.where(np.isneginf(one), np.float32(ABSENT), one.astype(np.float32, copy=False)) for one in native)
+    return [filled_up(one, width) for one in wide]
 
 
 def are_probabilities(logits: np.ndarray) -> bool:
@@ -281,24 +397,11 @@ def are_probabilities(logits: np.ndarray) -> bool:
     return True
 
 
-def check_labels(labels: Int64[np.ndarray, " M"], n_classes: int, name: str) -> None:
-    """Refuses an empty set of labels, and labels outside `[0, C)`."""
-    if len(labels) == 0:
-        raise DataError("expected at least one labelled sample, got no data")
-    bad = (labels < 0) | (labels >= n_classes)
-    if bad.any():
-        row = int(bad.argmax())
-        raise DataError(
-            f"label {labels[row]} of sample {row} is out of range: {name} gives {n_classes} classes, "
-            f"so labels must be between 0 and {n_classes - 1}; do yours start at 1?"
-        )
-
-
 def _check_count(labels: np.ndarray, logits: Sequence[np.ndarray], name: str) -> None:
     """Refuses labels where all logits are of one other number of samples, naming the labels."""
-    counts = {len(array) if array.ndim == 2 else None for array in logits}
+    counts = {len(array) if array.ndim else None for array in logits}
     n_rows = counts.pop()
-    if not counts and n_rows is not None and labels.ndim == 1 and len(labels) != n_rows:
+    if not counts and n_rows is not None and labels.ndim and len(labels) != n_rows:
         raise DataError(f"{name}: expected {n_rows} labels, one for each sample of the logits, got {len(labels)}")
 
 
@@ -306,13 +409,12 @@ def _same_rows(one: np.ndarray | None, other: np.ndarray | None) -> bool:
     return one is other or (one is not None and other is not None and np.array_equal(one, other))
 
 
-def _as_labels(labels: Any) -> Int64[np.ndarray, " M"]:
-    array = np.asarray(labels)
-    if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):
+def _numbers(labels: np.ndarray) -> np.ndarray:
+    if not labels.ndim or labels.dtype.kind not in "biuf":
         raise DataError(
-            f"expected labels as integers of shape [samples], got {array.dtype} of shape {list(array.shape)}"
+            f"expected labels as integers of shape [samples], got {labels.dtype} of shape {list(labels.shape)}"
         )
-    return array.astype(np.int64)
+    return labels
 
 
 def _as_float_array(one: Any, name: str) -> np.ndarray:
@@ -320,7 +422,7 @@ def _as_float_array(one: Any, name: str) -> np.ndarray:
         import torch
 
         return np.asarray(one.detach().cpu().view(torch.uint16).numpy())
-    array = np.asarray(one.detach().cpu() if hasattr(one, "detach") else one)
+    array = one if isinstance(one, MappedArray) else np.asarray(one.detach().cpu() if hasattr(one, "detach") else one)
     if array.dtype.newbyteorder("=") not in (np.float16, np.float32, np.float64):
         raise DataError(f"{name}: expected logits of a floating dtype, got {array.dtype}")
     return array

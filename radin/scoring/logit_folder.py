@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Int64, Shaped
 
 from radin.common.array_folder import file_checksums
 from radin.common.files import digest_of, write_json, written_aside
+from radin.common.mapped import MappedArray
 from radin.errors import DataError
+from radin.scoring.kinds import CLASSES, Kind
 
 #: Tells, beside the logits of a run, which samples selected.
 SPLIT = "split.json"
@@ -26,7 +28,12 @@ LABELS = "labels.npy"
 
 
 def write_labels(
-    folder: Path, labels: Int64[np.ndarray, " M"], selecting: Int64[np.ndarray, " m"] | None = None
+    folder: Path,
+    labels: Shaped[np.ndarray, "M ..."],
+    selecting: Int64[np.ndarray, " m"] | None = None,
+    *,
+    kind: Kind = CLASSES,
+    groups: Int64[np.ndarray, " M"] | None = None,
 ) -> None:
     """Puts labels and split beside logits, so that the folder is a bank that `LogitBank.from_folder` reads.
 
@@ -36,12 +43,18 @@ def write_labels(
         folder: holds the logits; made if it is not there.
         labels: of all samples.
         selecting: indices of those that select; by default all do.
+        kind: of the outputs.
+        groups: the number of each sample's group, if samples depend on one another.
     """
     content = io.BytesIO()
     np.save(content, labels)
     rows = np.arange(len(labels)) if selecting is None else selecting
     split: dict[str, Any] = {"samples": len(labels), "selection": rows.tolist()}
     split["labels"] = hashlib.sha256(content.getvalue()).hexdigest()
+    if kind.name != CLASSES.name:
+        split["outputs"] = kind.name
+    if groups is not None:
+        split["groups"] = groups.tolist()
     split["fingerprint"] = _fingerprint(split)
     if _content(folder / SPLIT) != split:
         write_json(folder / SPLIT, split)
@@ -85,6 +98,15 @@ def selecting_rows(file: Path, n_samples: int) -> Int64[np.ndarray, " m"] | None
     return rows
 
 
+def kind_and_groups(file: Path) -> tuple[str | None, list[int] | None]:
+    """The kind of outputs and the samples' groups, as the file beside the logits tells; None where it does not."""
+    content = _content(file)
+    if not isinstance(content, dict):
+        return None, None
+    kind, groups = content.get("outputs"), content.get("groups")
+    return kind if isinstance(kind, str) else None, groups if isinstance(groups, list) else None
+
+
 def check_whole(folder: Path, files: Iterable[Path]) -> None:
     """Compares logits and labels with the checksums that a run left beside them; other files have none.
 
@@ -106,7 +128,7 @@ def check_whole(folder: Path, files: Iterable[Path]) -> None:
 def load_array(file: Path) -> np.ndarray:
     """The array in a `.npy` file, memory-mapped."""
     try:
-        return np.load(file, mmap_mode="r", allow_pickle=False)
+        return MappedArray.load(file)
     except (ValueError, EOFError, OSError) as error:
         raise DataError(f"{file}: expected a numpy array (.npy), could not read it: {error}") from error
 

@@ -9,8 +9,10 @@ import math
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float64, Int64
 
 from radin.scoring.metrics import BOOTSTRAP_RESAMPLES, Labels, Metric
+from radin.scoring.resampling import exchanged_groups, resampled_groups
 
 #: Standard normal quantile of a two-sided 95 % interval.
 Z95 = 1.959963984540054
@@ -19,7 +21,12 @@ RESAMPLES = 2_000
 BLOCK = 1 << 23
 
 
-def interval(metric: Metric, statistics: Any, labels: Labels, seed: int = 0) -> tuple[float, float]:
+Groups = Int64[np.ndarray, " m"] | None
+
+
+def interval(
+    metric: Metric, statistics: Any, labels: Labels, seed: int = 0, *, groups: Groups = None
+) -> tuple[float, float]:
     """A 95 % interval of a metric's value on these samples.
 
     Proportions have Wilson's interval (Wilson 1927, https://doi.org/10.2307/2276774), which stays within [0, 1] and
@@ -31,26 +38,31 @@ def interval(metric: Metric, statistics: Any, labels: Labels, seed: int = 0) -> 
     Arguments:
         metric: the metric.
         statistics: its per-sample statistics, `[m, ...]`.
-        labels: `int64[m]`.
+        labels: of the rows.
         seed: draws the resamples.
+        groups: the number of each row's group. All metrics have a bootstrap over whole groups then, as rows of one
+            group are no independent evidence.
 
     Returns:
         lower and upper end, in the sign of the metric's value.
     """
     m = len(labels)
-    if metric.is_proportion:
+    if metric.is_proportion and groups is None:
         p = float(np.mean(statistics))
         centre = (p + Z95**2 / (2 * m)) / (1 + Z95**2 / m)
         half = Z95 * math.sqrt(p * (1 - p) / m + Z95**2 / (4 * m**2)) / (1 + Z95**2 / m)
         return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))  # rounding alone would miss p = 1
     value = metric.value_of(statistics, labels)
-    low, median, high = np.percentile(metric.resampled(statistics, labels, RESAMPLES, seed), [2.5, 50, 97.5]).tolist()
+    values = _resampled(metric, statistics, labels, RESAMPLES, seed, groups)
+    low, median, high = np.percentile(values, [2.5, 50, 97.5]).tolist()
     if low <= value <= high:
         return low, high
     return value + min(0.0, low - median), value + max(0.0, high - median)
 
 
-def paired_p_value(metric: Metric, ours: Any, theirs: Any, labels: Labels, seed: int = 0) -> float:
+def paired_p_value(
+    metric: Metric, ours: Any, theirs: Any, labels: Labels, seed: int = 0, *, groups: Groups = None
+) -> float:
     """Two-sided p-value of "both networks are equally good", from their statistics on the same samples.
 
     Proportions have McNemar's test in its exact, binomial form (McNemar 1947, https://doi.org/10.1007/BF02295996):
@@ -60,17 +72,22 @@ def paired_p_value(metric: Metric, ours: Any, theirs: Any, labels: Labels, seed:
     Arguments:
         metric: the metric.
         ours, theirs: per-sample statistics of the two networks, `[m, ...]`.
-        labels: `int64[m]`.
+        labels: of the rows.
         seed: draws the permutations.
+        groups: the number of each row's group; whole groups are exchanged then, also for proportions.
 
     Returns:
         the p-value in (0, 1].
     """
-    if metric.is_proportion:
+    if metric.is_proportion and groups is None:
         return exact_mcnemar(int(np.sum(ours & ~theirs)), int(np.sum(theirs & ~ours)))
     rng = np.random.default_rng(seed)
-    differences = _differences(metric, ours, theirs, labels)
-    if differences is not None:
+    differences = None if groups is not None else _differences(metric, ours, theirs, labels)
+    if groups is not None or (differences is None and metric.by_sums):
+        rows = np.arange(len(labels)) if groups is None else groups
+        difference, exchanged = exchanged_groups(metric, ours, theirs, labels, rows, RESAMPLES, seed)
+        observed, exchanged = abs(difference), np.nan_to_num(exchanged)
+    elif differences is not None:
         observed, exchanged = abs(float(differences.mean())), _exchanged_means(differences, rng)
     else:
         observed = abs(metric.value_of(ours, labels) - metric.value_of(theirs, labels))
@@ -80,7 +97,9 @@ def paired_p_value(metric: Metric, ours: Any, theirs: Any, labels: Labels, seed:
     return (as_large + 1) / (RESAMPLES + 1)
 
 
-def paired_error(metric: Metric, ours: Any, theirs: Any, labels: Labels, seed: int = 0) -> float:
+def paired_error(
+    metric: Metric, ours: Any, theirs: Any, labels: Labels, seed: int = 0, *, groups: Groups = None
+) -> float:
     """Standard error of the difference of two networks' values, from their statistics on the same samples.
 
     For proportions `√(b + c + 1) / m`, with `b + c` the samples that just one of the two has right; one more, so that
@@ -90,19 +109,36 @@ def paired_error(metric: Metric, ours: Any, theirs: Any, labels: Labels, seed: i
     Arguments:
         metric: the metric.
         ours, theirs: per-sample statistics of the two networks, `[m, ...]`.
-        labels: `int64[m]`.
+        labels: of the rows.
         seed: draws the resamples.
+        groups: the number of each row's group; all metrics have a paired bootstrap over whole groups then.
     """
     m = len(labels)
-    if metric.is_proportion:
+    if metric.is_proportion and groups is None:
         return math.sqrt(int(np.sum(ours != theirs)) + 1) / m
-    differences = _differences(metric, ours, theirs, labels)
+    differences = None if groups is not None else _differences(metric, ours, theirs, labels)
     if differences is not None:
         return float(differences.std(ddof=1) / math.sqrt(m)) if m > 1 else 0.0
-    mine, other = (metric.resampled(one, labels, BOOTSTRAP_RESAMPLES, seed) for one in (ours, theirs))
+    mine, other = (_resampled(metric, one, labels, BOOTSTRAP_RESAMPLES, seed, groups) for one in (ours, theirs))
     if len(mine) != len(other):  # undefined on some resamples of one of them, so the rest are no pairs any more
         return float(np.hypot(np.std(mine, ddof=1), np.std(other, ddof=1)))
     return float(np.std(mine - other, ddof=1))
+
+
+def standard_error(metric: Metric, statistics: Any, labels: Labels, groups: Groups = None) -> float:
+    """Standard error of a metric's value on these rows; with groups, from a bootstrap over whole groups."""
+    if groups is None:
+        return metric.standard_error(statistics, labels)
+    return float(np.std(_resampled(metric, statistics, labels, BOOTSTRAP_RESAMPLES, 0, groups), ddof=1))
+
+
+def _resampled(
+    metric: Metric, statistics: Any, labels: Labels, resamples: int, seed: int, groups: Groups
+) -> Float64[np.ndarray, " r"]:
+    """Values on resamples of the rows, or of whole groups."""
+    if groups is None:
+        return metric.resampled(statistics, labels, resamples, seed)
+    return resampled_groups(metric, statistics, labels, groups, resamples, seed)
 
 
 def exact_mcnemar(only_ours: int, only_theirs: int) -> float:
@@ -138,6 +174,8 @@ def _exchanged_difference(metric: Metric, a: Any, b: Any, labels: Labels, rng: n
     return metric.value_of(np.where(mask, b, a), labels) - metric.value_of(np.where(mask, a, b), labels)
 
 
-def paired_test_name(metric: Metric) -> str:
+def paired_test_name(metric: Metric, groups: Groups = None) -> str:
     """The name of the test that `paired_p_value` applies to this metric."""
+    if groups is not None:
+        return "paired permutation test of groups"
     return "exact McNemar test" if metric.is_proportion else "paired permutation test"

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from radin.common.lazy import lazy
 
 if TYPE_CHECKING:
+    from radin.tasks.hugging_face.networks import load_through_library as load_through_transformers  # noqa: F401
+    from radin.tasks.hugging_face.task import transformers_task as transformers  # noqa: F401 (a public name)
     from radin.tasks.load import load_task as load_task
     from radin.tasks.open_clip import Classifier as Classifier
     from radin.tasks.open_clip import classification as open_clip_classification  # noqa: F401 (a public name)
@@ -27,6 +29,7 @@ _HOME = {
     "Sets": "radin.tasks.readers.sets",
     "Task": "radin.tasks.task",
     "load_task": "radin.tasks.load",
+    "load_through_transformers": "radin.tasks.hugging_face.networks:load_through_library",
     "open_clip_classification": "radin.tasks.open_clip:classification",
     "open_data": "radin.tasks.readers.sets",
     "open_sets": "radin.tasks.readers.sets",
@@ -34,6 +37,7 @@ _HOME = {
     "read_templates": "radin.tasks.prompts",
     "timm_classification": "radin.tasks.vision",
     "torchvision_classification": "radin.tasks.vision",
+    "transformers": "radin.tasks.hugging_face.task:transformers_task",
     "zero_shot_classifier": "radin.tasks.open_clip",
 }
 

@@ -12,6 +12,7 @@ ADAPTERS = {
     "open_clip": "radin.tasks.open_clip:classification",
     "timm": "radin.tasks.vision:timm_classification",
     "torchvision": "radin.tasks.vision:torchvision_classification",
+    "transformers": "radin.tasks.hugging_face.task:transformers_task",
 }
 
 #: Expressions that give the architectures of each adapter.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 from collections.abc import Callable, Generator, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -25,10 +26,12 @@ from radin.common.code_location import place_of_error
 from radin.common.files import digest_of
 from radin.common.progress import Progress
 from radin.errors import DataError
+from radin.scoring.kinds import Asked, Kind
 from radin.tasks.batches import CONSTANTS, Column, Fingerprinted, concatenate, cut, one_row_a_sample
 from radin.tasks.classes import absent_classes, check_class_order
+from radin.tasks.groups import group_numbers
 from radin.tasks.labelled import Columns, Images
-from radin.tasks.labels import is_pair, label_array, refuse_listed_labels
+from radin.tasks.labels import is_pair, raw_labels, refuse_listed_labels
 from radin.tasks.limit import limited
 from radin.tasks.sample_errors import Watched
 
@@ -36,19 +39,41 @@ from radin.tasks.sample_errors import Watched
 #: images would cost a few per cent of a forward pass on a GPU.
 SAMPLES_COMPARED = 4
 
+#: Names that the labels may have in batches that are dicts.
+LABELS = ("labels", "label")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some samples as a network gets them.
+
+    Attributes:
+        inputs: with one row for each sample.
+        labels: as the data give them, `[b, ...]`.
+        places: of the samples in their data.
+    """
+
+    inputs: Any
+    labels: np.ndarray
+    places: Int64[np.ndarray, " b"]
+
 
 class Rows:
     """Labelled samples in a fixed order.
 
     Arguments:
         data: a map-style dataset of `(input, label)`; a pair `(inputs, labels)` of tensors (`inputs` may be a dict or
-            tuple of tensors with the same first dimension, and labels may be a list); or a `DataLoader` that repeats
-            itself.
+            tuple of tensors with the same first dimension); or a `DataLoader` that repeats itself. Samples, batches and
+            all data together may also be dicts, with the labels as `labels` or `label`.
         batch_size: samples loaded together from a dataset; a DataLoader keeps its own.
         loaders: processes that load a dataset; 0 loads in this one.
         what: how error messages call this data.
         limit: use at most so many samples, see `radin.tasks.limit`.
         pinned: whether batches of a dataset lie in pinned memory, from which they reach a CUDA device faster.
+        collate: makes a batch of a list of a dataset's samples; PyTorch's `default_collate` by default.
+        asked: what is said of the kind of outputs.
+        like: data of the same kind, if there are such.
+        groups: for each sample the id of its group, `[M]`; None where samples do not depend on one another.
 
     Raises:
         DataError: no data, a loader that shuffles, data that change from one pass to the next.
@@ -63,40 +88,58 @@ class Rows:
         what: str = "data",
         limit: int | None = None,
         pinned: bool = False,
+        collate: Callable[[list[Any]], Any] | None = None,
+        asked: Asked | None = None,
+        like: Rows | None = None,
+        groups: Any = None,
     ) -> None:
         self.what = what
+        if isinstance(data, Mapping) and any(name in data for name in LABELS):
+            data = labels_apart(data, what)
         refuse_listed_labels(data, what)
         self._given = data
         data = data if limit is None else limited(data, limit, what)
         self._source = data
-        self._loading = {"batch_size": batch_size, "num_workers": loaders, "pin_memory": pinned}
+        self._loading: dict[str, Any] = {"batch_size": batch_size, "num_workers": loaders, "pin_memory": pinned}
+        self._loading |= {} if collate is None else {"collate_fn": collate}
+        self._asked, self._like, self._groups = asked or Asked(), like, groups
         self._read = _batch_reader(data, self._loading, what)
         self._first_samples: dict[tuple[int, ...], str] = {}
 
     @cached_property
-    def _survey(self) -> tuple[Int64[np.ndarray, " M"], str]:
-        """Labels and fingerprint; reads through the data once unless they say both themselves."""
-        dataset = self.dataset
+    def _survey(self) -> tuple[Kind, np.ndarray, str]:
+        """Kind, labels and fingerprint; reads through the data once unless they say both of the latter themselves."""
+        dataset, digest = self.dataset, _Digest()
         if isinstance(dataset, Fingerprinted):
-            return label_array(dataset.labels, self.what), dataset.fingerprint()
-        digest = _Digest()
-        labels = []
-        for inputs, batch_labels in self._batches():
-            digest.feed(inputs)
-            labels.append(batch_labels)
-        if not labels or not sum(map(len, labels)):
+            parts = [raw_labels(dataset.labels, self.what)]
+        else:
+            parts = []
+            for inputs, labels in self._batches():
+                digest.feed(inputs)
+                parts.append(labels)
+        if not parts or not sum(map(len, parts)):
             raise DataError(f"{self.what}: expected at least one labelled sample, got none")
-        joined = np.concatenate(labels)
-        digest.feed(torch.from_numpy(joined), "labels")
+        kind = self._asked.kind(parts, self.what, self._like.kind if self._like else None)
+        ends = np.cumsum([len(part) for part in parts])
+        places = np.split(np.arange(ends[-1]), ends[:-1])
+        kept = kind.join([kind.keep(part, self.what, own) for part, own in zip(parts, places, strict=True)])
+        if isinstance(dataset, Fingerprinted):
+            return kind, kept, dataset.fingerprint()
+        digest.feed(torch.from_numpy(kept), "labels")
         self._sizes = digest.several_sizes
-        return joined, digest.value()
+        return kind, kept, digest.value()
 
-    def _batches(self, only: Int64[np.ndarray, " s"] | None = None) -> Iterator[tuple[Any, Int64[np.ndarray, " b"]]]:
-        """Inputs and labels, of all samples or of some, batch by batch, checked to be one each for every sample."""
+    def _batches(self, only: Int64[np.ndarray, " s"] | None = None) -> Iterator[tuple[Any, np.ndarray]]:
+        """Inputs and raw labels, of all samples or of some, batch by batch, checked to be one each for every sample."""
         done = 0
         some = None if only is None else self._some(only)
         for inputs, given in self._read() if some is None else some:
-            labels = label_array(given, self.what, done)
+            labels = raw_labels(given, self.what, done)
+            if labels.ndim == 0:
+                raise DataError(
+                    f"{self.what}: expected one integer label per sample, got a single number; each batch has a list "
+                    "of labels; let the DataLoader make batches (batch_size=...)"
+                )
             done += len(labels)
             yield one_row_a_sample(inputs, len(labels), self.what), labels
 
@@ -136,17 +179,36 @@ class Rows:
     def remarks(self) -> tuple[str, ...]:
         """Remarks on these data for a reader of the results."""
         own = self.dataset.remarks if isinstance(self.dataset, Images) else ()
-        return own + absent_classes(self.class_names, self.labels)
+        return own + (absent_classes(self.class_names, self.labels.reshape(-1)) if self.kind.has_columns else ())
 
     @property
-    def labels(self) -> Int64[np.ndarray, " M"]:
-        """The class of every sample."""
+    def kind(self) -> Kind:
+        """The kind of outputs that the labels speak of."""
         return self._survey[0]
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The labels of every sample as they are scored, `[M, ...]`: of classes, `int64[M]`."""
+        return self._survey[1]
 
     @property
     def fingerprint(self) -> str:
         """A digest of the contents of all inputs and labels."""
-        return self._survey[1]
+        return self._survey[2]
+
+    @cached_property
+    def strata(self) -> Int64[np.ndarray, " M"]:
+        """For each sample a number of which a split takes its share: that of the class, for example."""
+        return self.kind.strata(self.labels)
+
+    @cached_property
+    def groups(self) -> Int64[np.ndarray, " M"] | None:
+        """For each sample the number of its group; None where each is a group of its own.
+
+        Raises:
+            DataError: another number of ids than samples, or one group alone.
+        """
+        return None if self._groups is None else group_numbers(self._groups, len(self), self.what)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -162,20 +224,29 @@ class Rows:
         Arguments:
             only: places of the samples to read, in ascending order, where `can_choose`; by default all are read.
         """
+        for batch in self.labelled(only):
+            yield batch.inputs
+
+    def labelled(self, only: Int64[np.ndarray, " s"] | None = None) -> Generator[Batch, None, None]:
+        """The same with the labels, as the data give them."""
         places = np.arange(len(self)) if only is None else only
         done = 0
         for inputs, labels in self._batches(only):
-            if not np.array_equal(labels, self.labels[places[done : done + len(labels)]]):
+            here = places[done : done + len(labels)]
+            if len(here) < len(labels) or not np.array_equal(self._kept(labels, here), self.labels[here]):
                 raise DataError(
                     f"{self.what}: the labels came in another order than on the first pass, from sample {done} on; "
                     "radin pairs logits with labels by position, so pass a loader that does not shuffle"
                 )
             if done == 0:
-                self._compare_first_samples(inputs, places[: len(labels)])
+                self._compare_first_samples(inputs, here)
             done += len(labels)
-            yield inputs
+            yield Batch(inputs, labels, here)
         if done != len(places):
             raise DataError(f"{self.what}: this pass gave {done} samples, the first one {len(places)}")
+
+    def _kept(self, labels: np.ndarray, places: Int64[np.ndarray, " b"]) -> np.ndarray:
+        return self.kind.keep(labels, self.what, places)
 
     def take(self, rows: Int64[np.ndarray, " s"]) -> Any:
         """The inputs of some samples as one batch; others are loaded only by a DataLoader with ways of its own.
@@ -211,6 +282,8 @@ class Rows:
         if is_pair(self._source):
             inputs, labels = self._source
             return _tensor_batches(inputs, labels, self._loading["batch_size"], self.what, rows)
+        if "collate_fn" in self._loading:
+            return None
         some = _loader_of_some(self._source, rows.tolist(), self._loading)
         return None if some is None else _pairs(some, self.what)
 
@@ -242,6 +315,22 @@ def check_classes(stated: Sequence[str] | None, data: Rows, tests: Mapping[str, 
             check_class_order(stated, rows.class_names, what=rows.what)
             for names in data.class_names:
                 check_class_order(names, rows.class_names, whose="the data that select", what=rows.what)
+
+
+def labels_apart(batch: Mapping[str, Any], what: str) -> tuple[dict[str, Any], Any]:
+    """Inputs and labels of a batch that is a dict, as those of Hugging Face are.
+
+    Raises:
+        DataError: it has no labels.
+    """
+    name = next((name for name in LABELS if name in batch), None)
+    if name is None:
+        raise DataError(
+            f"{what}: expected batches of (inputs, labels), or dicts with {' or '.join(map(repr, LABELS))}, got a dict "
+            f"with {', '.join(map(repr, batch))}. Rename what holds the labels, or give pairs: ({{name: tensor, ...}}, "
+            "label)"
+        )
+    return {key: value for key, value in batch.items() if key != name}, batch[name]
 
 
 def _dataset_of(data: Any) -> Any:
@@ -303,10 +392,8 @@ def _loader_of_some(data: Any, rows: list[int], loading: Mapping[str, Any]) -> D
 def _pairs(loader: DataLoader[Any], what: str) -> Iterator[tuple[Any, Any]]:
     for batch in Watched(loader, what):
         if isinstance(batch, Mapping):
-            raise DataError(
-                f"{what}: expected batches of (inputs, labels), got a dict with {', '.join(map(repr, batch))}. "
-                "Give pairs: ({name: tensor, ...}, label) from the dataset, or a collate_fn that makes them"
-            )
+            yield labels_apart(batch, what)
+            continue
         if not isinstance(batch, tuple | list) or len(batch) != 2:
             got = type(batch).__name__ + (f" of {len(batch)}" if isinstance(batch, tuple | list) else "")
             raise DataError(
@@ -319,7 +406,7 @@ def _pairs(loader: DataLoader[Any], what: str) -> Iterator[tuple[Any, Any]]:
 def _tensor_batches(
     inputs: Any, labels: Any, size: int, what: str, rows: Int64[np.ndarray, " s"] | None = None
 ) -> Iterator[tuple[Any, Any]]:
-    array = label_array(labels, what)
+    array = raw_labels(labels, what)
     whole = one_row_a_sample(inputs, len(array), what)
     for start in range(0, len(array) if rows is None else len(rows), size):
         if rows is None:

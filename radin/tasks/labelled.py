@@ -6,7 +6,6 @@ import copy
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +16,7 @@ from torch.utils.data import Dataset
 
 from radin.common.files import digest_of
 from radin.common.progress import SILENT, Progress
+from radin.common.threads import Threads
 from radin.errors import DataError, InputError
 from radin.tasks.split import sample_rows
 
@@ -112,7 +112,7 @@ class Images(Dataset[tuple[Any, int]], ABC):
         self._memory = memory
         skipping = self.corrupt == "skip" and self._unread is None
         look = self._complaint if skipping else self._digested
-        with progress.stage("reading data", len(self._chosen), "image") as advance, ThreadPoolExecutor() as threads:
+        with progress.stage("reading data", len(self._chosen), "image") as advance, Threads() as threads:
             found = []
             for digest, complaint in threads.map(look, self._chosen.tolist()):
                 found.append((digest, complaint))
@@ -190,7 +190,7 @@ class Images(Dataset[tuple[Any, int]], ABC):
         """
         rows, digests = self.rows.tolist(), self._digests
         if digests is None:
-            with ThreadPoolExecutor() as threads:
+            with Threads() as threads:
                 digests = list(threads.map(lambda row: self.contents(row, self._memory), rows))
         names = [self.name(row) for row in rows]
         described = _described(self.transform)

@@ -1,4 +1,4 @@
-"""Labels as radin holds them, one class a sample, and what to do about labels of another kind."""
+"""Labels as a user gives them, as arrays of numbers."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int64
+from jaxtyping import Int64, Shaped
 
 from radin.errors import DataError
-
-#: The label that PyTorch's losses leave out by default.
-IGNORED = -100
+from radin.scoring.kinds import CLASSES
 
 
 def is_pair(data: Any) -> bool:
@@ -62,38 +60,35 @@ def _holds_arrays(inputs: Any) -> bool:
     return isinstance(inputs, torch.Tensor | np.ndarray) and inputs.ndim > 0
 
 
-def label_array(labels: Any, what: str, first: int = 0) -> Int64[np.ndarray, " b"]:
-    """Labels as radin holds them.
+def raw_labels(labels: Any, what: str, first: int = 0) -> Shaped[np.ndarray, ...]:
+    """Labels as an array of numbers, whatever holds them; of which kind they are is decided elsewhere.
 
     Arguments:
-        labels: a tensor, an array, or a list of integers.
+        labels: a tensor, an array, or a list of numbers or arrays.
         what: how error messages call the data.
         first: number of the first of these samples among all, for messages.
 
     Raises:
-        DataError: they are not one class for each sample; says what they seem to be, and the remedy.
+        DataError: they are no numbers, or of several lengths; says what they seem to be, and the remedy.
     """
     array = _plain(labels, what)
-    wanted = f"{what}: expected one integer label per sample, got"
-    if array.dtype.kind in "OSUV":
+    if array.dtype.kind in "OSUV" or array.dtype.kind not in "biuf":
         example = repr(array.reshape(-1)[:1].tolist())[1:-1][:40] or "nothing"
         raise DataError(
-            f"{wanted} {example} as the label of sample {first}; number the classes in the order of the head's outputs"
+            f"{what}: expected one integer label per sample, got {example} as the label of sample {first}; number the "
+            "classes in the order of the head's outputs"
         )
-    if array.ndim != 1:
-        raise DataError(f"{wanted} {_kind(labels, array)} of shape {list(array.shape)}; {_remedy_of_shape(array)}")
-    if array.dtype.kind not in "iu":
-        raise DataError(f"{wanted} {_kind(labels, array)} of shape {list(array.shape)}; {_remedy_of_type(array)}")
-    bad = array < 0 if array.dtype.kind == "i" else np.zeros(len(array), dtype=bool)
-    if bad.any():
-        row = int(bad.argmax())
-        reason = (
-            "PyTorch's losses ignore it, but radin scores every sample: leave out the samples without a label"
-            if array[row] == IGNORED
-            else "classes are numbered from 0 on; leave out the samples without a label"
-        )
-        raise DataError(f"{wanted} {array[row]} as the label of sample {first + row}: {reason}")
-    return array.astype(np.int64)
+    return array
+
+
+def label_array(labels: Any, what: str) -> Int64[np.ndarray, " m"]:
+    """Labels of classes, `int64[m]`.
+
+    Raises:
+        DataError: they are not one class for each sample.
+    """
+    array = raw_labels(labels, what)
+    return CLASSES.keep(array, what, np.arange(len(array) if array.ndim else 0))
 
 
 def _plain(labels: Any, what: str) -> np.ndarray:
@@ -104,38 +99,12 @@ def _plain(labels: Any, what: str) -> np.ndarray:
             raise DataError(f"{what}: the labels are no dense tensor; give one integer for each sample")
         return np.asarray(held.float() if held.dtype == torch.bfloat16 else held)
     if isinstance(labels, list | tuple):
-        labels = [one.item() if isinstance(one, torch.Tensor) and one.numel() == 1 else one for one in labels]
+        labels = [one.detach().cpu().numpy() if isinstance(one, torch.Tensor) else one for one in labels]
+        labels = [one.item() if isinstance(one, np.ndarray) and one.size == 1 else one for one in labels]
     try:
         return np.asarray(labels)
     except (ValueError, TypeError, RuntimeError) as error:  # lists of several lengths
         raise DataError(
-            f"{what}: expected one integer label per sample, got labels of several lengths or kinds; radin scores one "
-            "label a sample"
+            f"{what}: expected labels of one length, got labels of several lengths or kinds; pad them with the label "
+            "that is ignored, -100, in a collate_fn"
         ) from error
-
-
-def _kind(labels: Any, array: np.ndarray) -> str:
-    dtype = str(labels.dtype).removeprefix("torch.") if isinstance(labels, torch.Tensor) else str(array.dtype)
-    return f"{dtype} labels"
-
-
-def _remedy_of_shape(array: np.ndarray) -> str:
-    if array.ndim == 0:
-        return "each batch has a list of labels; let the DataLoader make batches (batch_size=...)"
-    if array.ndim == 2 and array.shape[1] == 1:
-        return "take the one column: labels[:, 0]"
-    if array.ndim == 2 and array.dtype.kind in "biuf" and np.isin(array, (0, 1)).all():
-        if (array.sum(axis=1) == 1).all():
-            return "these are one-hot labels, which become integers by labels.argmax(1)"
-        return "these are several labels a sample (multi-hot); radin scores one label a sample"
-    if array.ndim == 2 and array.dtype.kind == "f":
-        return "these may be probabilities of classes; radin scores one label a sample: labels.argmax(1)"
-    return "these may be labels of positions, tokens or pixels, say; radin scores one label a sample"
-
-
-def _remedy_of_type(array: np.ndarray) -> str:
-    if array.dtype.kind == "b":
-        return "they become integers by labels.long()"
-    if array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.round(array)).all():
-        return "whole numbers become integers by labels.long()"
-    return "these may be values to predict; radin scores classes"

@@ -13,7 +13,7 @@ from radin.common.files import digest_of
 from radin.errors import InputError
 from radin.tasks.batches import Fingerprinted, cut, one_row_a_sample
 from radin.tasks.labelled import Images
-from radin.tasks.labels import is_pair, label_array
+from radin.tasks.labels import is_pair, raw_labels
 from radin.tasks.split import sample_rows
 
 #: Draws the samples; a seed of its own, so that nothing else changes them.
@@ -53,15 +53,16 @@ def limited(data: Any, n: int, what: str) -> Any:
 
     Raises:
         InputError: a DataLoader.
-        DataError: labels that are no integers.
+        DataError: labels that are no numbers.
     """
     if isinstance(data, DataLoader):
         raise InputError(f"{what}: a limit of {n} samples cannot be set on a DataLoader; pass its dataset, or a part")
     if isinstance(data, Images):
         return data.sample(n, SEED)
     if is_pair(data):
-        labels = label_array(data[1], what)
-        rows = sample_rows(labels, n, SEED)
+        labels = raw_labels(data[1], what)
+        of_classes = labels.ndim == 1 and labels.dtype.kind in "iu"
+        rows = sample_rows(labels.astype(np.int64) if of_classes else np.zeros(len(labels), dtype=np.int64), n, SEED)
         return cut(one_row_a_sample(data[0], len(labels), what), torch.from_numpy(rows)), labels[rows]
     if isinstance(data, Fingerprinted):
         return Part(data, sample_rows(np.asarray(data.labels, dtype=np.int64), n, SEED))

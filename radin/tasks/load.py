@@ -72,6 +72,27 @@ def load_task(spec: str, arguments: Mapping[str, str] | None = None, **changes: 
     return replace(task, source=source, origin=origin, **kept)
 
 
+def load_metric(spec: str) -> str | Callable[..., Any]:
+    """A metric's name as it is, or the function that `FILE.py:FUNC` or `package.module:FUNC` stands for.
+
+    Raises:
+        MissingFileError: no such file.
+        InputError: no such function.
+        TaskError: the file raised.
+    """
+    if ":" not in spec:
+        return spec
+    module_name, function_name = parse_task(spec)
+    module = _import(module_name)
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        raise InputError(
+            f"{module_name} has no function {function_name!r}; it defines: {', '.join(_functions(module))}"
+        )
+    found: Callable[..., Any] = function
+    return found
+
+
 def _import(name: str) -> Any:
     try:
         if not name.endswith(".py"):

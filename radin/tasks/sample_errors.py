@@ -117,6 +117,11 @@ def _said(error: BaseException) -> str:
 def _collation_fault(samples: Sequence[Any], first: int) -> str:
     """Why samples cannot be put into one batch; empty if that cannot be told."""
     for i, sample in enumerate(samples):
+        if isinstance(sample, Mapping) and isinstance(samples[0], Mapping):
+            fault = _part_fault(sample, samples[0], "entry")
+            if fault:
+                return f"sample {first + i}: {fault.replace('<first>', str(first))}"
+            continue
         if not isinstance(sample, tuple | list) or len(sample) != 2:
             got = f"a {type(sample).__name__}"
             got += f" of {len(sample)}" if isinstance(sample, tuple | list | Mapping) else ""
@@ -137,7 +142,7 @@ def _part_fault(part: Any, usual: Any, name: str) -> str:
         if shape != expected:
             return (
                 f"its {name} has shape {shape}, that of sample <first> {expected}. Samples of one batch need one size: "
-                "resize, crop or pad them in the dataset's transform, or pass a DataLoader with a collate_fn that pads"
+                "resize, crop or pad them in the dataset's transform, or in a collate_fn, which the task takes"
             )
         if isinstance(part, np.ndarray) and part.dtype.kind in "OSU":
             return f"its {name} is an array of {part.dtype}, which cannot be a tensor"
@@ -152,7 +157,7 @@ def _part_fault(part: Any, usual: Any, name: str) -> str:
             usual_length = len(usual) if isinstance(usual, tuple | list) else type(usual).__name__
             return (
                 f"its {name} is a list of {len(part)}, that of sample <first> of {usual_length}. Samples of a batch "
-                "need one length: pad them, or pass a DataLoader with a collate_fn that pads"
+                "need one length: pad them in the dataset, or in a collate_fn, which the task takes"
             )
         faults = (_part_fault(one, other, name) for one, other in zip(part, usual, strict=True))
         return next((fault for fault in faults if fault), "")

@@ -7,20 +7,28 @@ from jaxtyping import Int64
 
 
 def split_rows(
-    labels: Int64[np.ndarray, " M"], holdback: float, seed: int
+    labels: Int64[np.ndarray, " M"],
+    holdback: float,
+    seed: int,
+    groups: Int64[np.ndarray, " M"] | None = None,
 ) -> tuple[Int64[np.ndarray, " m"], Int64[np.ndarray, " h"]]:
-    """Splits samples at random, stratified by class.
+    """Splits samples at random, stratified by class; groups are never divided, and then nothing is stratified.
 
     Arguments:
-        labels: the samples' classes.
+        labels: the samples' classes, or other strata.
         holdback: share to hold back, in `[0, 1)`; `round(holdback · M)` samples in all, in each class its share
             rounded down or up, the largest fractions up first. One sample of every class always selects.
         seed: draws the samples; equal seeds give equal splits.
+        groups: the number of each sample's group. Groups are held back in random order, as long as no more samples
+            are than the share; one at least, if the share is above 0, and one at least selects.
 
     Returns:
         indices of the samples that select, and of those held back, each in ascending order.
     """
     rng = np.random.default_rng(seed)
+    if groups is not None:
+        held_back = np.flatnonzero(np.isin(groups, _held_groups(groups, holdback, rng)))
+        return np.setdiff1d(np.arange(len(labels)), held_back), held_back
     classes, counts = np.unique(labels, return_counts=True)
     shares = holdback * counts
     takes = np.floor(shares).astype(np.int64)
@@ -31,6 +39,19 @@ def split_rows(
     held = [rng.permutation(np.flatnonzero(labels == one))[:take] for one, take in zip(classes, takes, strict=True)]
     held_back = np.sort(np.concatenate(held))
     return np.setdiff1d(np.arange(len(labels)), held_back), held_back
+
+
+def _held_groups(groups: Int64[np.ndarray, " M"], holdback: float, rng: np.random.Generator) -> Int64[np.ndarray, " g"]:
+    """The groups that are held back."""
+    if holdback == 0:
+        return np.zeros(0, dtype=np.int64)
+    numbers, sizes = np.unique(groups, return_counts=True)
+    order, left, held = rng.permutation(len(numbers)), round(holdback * len(groups)), list[int]()
+    for one in order[:-1]:
+        if not held or sizes[one] <= left:
+            held.append(one)
+            left -= sizes[one]
+    return numbers[held]
 
 
 def sample_rows(labels: Int64[np.ndarray, " M"], n: int, seed: int) -> Int64[np.ndarray, " n"]:

@@ -16,12 +16,15 @@ from jaxtyping import Float32, Int64
 from radin.common.code_location import place_of_error
 from radin.common.files import digest_of
 from radin.errors import InputError, RadinError, TaskError
+from radin.scoring.kinds import Asked, Kind
+from radin.scoring.kinds.classes import IGNORED
 from radin.scoring.metrics import Metric, get_metric
 from radin.tasks.batches import cut, map_tensors, n_samples
+from radin.tasks.calling import call
 from radin.tasks.code import source_of
-from radin.tasks.data import Rows
+from radin.tasks.data import LABELS, Batch, Rows
 from radin.tasks.device import is_out_of_memory, parse_device
-from radin.tasks.outputs import as_logits, fetched
+from radin.tasks.outputs import as_outputs, fetched
 from radin.tasks.split import split_rows
 
 #: Names that a test set may have: they are also names of folders.
@@ -36,15 +39,25 @@ class Task:
         build_model: returns a new network, with any weights; radin gives it those of the ingredients and the soups.
         data: what selects the soup. A map-style dataset of `(input, label)`, a pair `(inputs, labels)` of tensors, or
             a `DataLoader` that does not shuffle.
-        metric: a name (`accuracy`, `top5`, `balanced-accuracy`, `macro-f1`, `nll`) or a callable
-            `(logits, labels) -> per-sample values or one number`, higher being better.
+        metric: a name, see `docs/tasks.md`, or a callable `(outputs, labels) -> numbers per sample or one number`,
+            higher being better unless `radin.scoring.lower_is_better` says otherwise. By default that of the kind of
+            outputs: accuracy for classes, for example, and the mean squared error for values.
         test: data of the same form that selects nothing and on which the winner is reported; or several such sets, a
             mapping from their names. With it, all of `data` selects.
         holdback: share of `data`, stratified by class, that selects nothing if there is no test set. The default
             follows common practice. With 0 the winner is reported on the data that selected it, and the report says so.
         split_seed: draws the held-back part. It is a seed of its own, so that searches with different seeds stay
             comparable.
-        forward: `(network, inputs) -> logits [b, C]`; `network(inputs)` by default.
+        outputs: the kind of outputs: `classes`, `one-logit`, `several-labels`, `values`, `positions` or `choices`. By
+            default it follows from the labels.
+        groups: for each sample of `data` the id of its group, such as a patient; a mapping with the name of a test set,
+            and `data`, where these have groups, too. Groups are held back whole, and intervals and tests are about
+            groups. The positions of a sample are a group without being told.
+        ignore_index: the label of positions that do not count.
+        positions: positions of a sample at most, drawn once and for all; None takes all that are labelled.
+        forward: `(network, inputs) -> outputs`. By default `network(inputs)`, or `network(**inputs)` where inputs are a
+            dict whose names its signature takes.
+        collate_fn: makes a batch of a list of samples of a dataset, as that of a `DataLoader` does.
         prepare: called with the network each time its weights have changed, before the first batch.
         load: `(network, tensors) -> None` gives a new network the tensors of a checkpoint, `{name: tensor}` on the CPU,
             as a script of yours would. By default `network.load_state_dict(tensors, strict=True)`.
@@ -68,11 +81,16 @@ class Task:
 
     build_model: Callable[[], torch.nn.Module]
     data: Any = field(repr=False)
-    metric: str | Callable[..., Any] | Metric = "accuracy"
+    metric: str | Callable[..., Any] | Metric | None = None
     test: Any = field(default=None, repr=False)
     holdback: float = 0.2
     split_seed: int = 0
     _: KW_ONLY
+    outputs: str | None = None
+    groups: Any = field(default=None, repr=False)
+    ignore_index: int = IGNORED
+    positions: int | None = None
+    collate_fn: Callable[[list[Any]], Any] | None = None
     forward: Callable[[torch.nn.Module, Any], Any] | None = None
     prepare: Callable[[torch.nn.Module], Any] | None = None
     load: Callable[[torch.nn.Module, dict[str, torch.Tensor]], Any] | None = None
@@ -104,48 +122,89 @@ class Task:
         if self.limit is not None and self.limit < 1:
             raise InputError(f"limit must be at least 1, got {self.limit!r}")
         get_metric(self.metric)
+        if self.groups is not None and self.limit is not None:
+            raise InputError(
+                "limit draws single samples, so it does not go with groups; pass a part of the data instead"
+            )
+        self._check_group_names()
         if self.rows.columns is not None:
             raise InputError("data: these have classes of their own and can only report; give them as a test set")
         _ = self.tests  # of a known form, and not shuffled; nothing is read yet
 
     @property
+    def kind(self) -> Kind:
+        """The kind of outputs, which the labels of `data` may decide."""
+        return self.rows.kind
+
+    @cached_property
     def scored_by(self) -> Metric:
-        """The metric."""
-        return get_metric(self.metric)
+        """The metric.
+
+        Raises:
+            InputError: a metric of another kind of outputs.
+        """
+        return get_metric(self.metric, self.kind)
 
     @cached_property
     def rows(self) -> Rows:
         """The samples of `data`, those that select and those held back."""
-        return self._rows(self.data, "data")
+        return self._rows(self.data, "data", self._groups_of("data"))
 
     @cached_property
     def tests(self) -> dict[str, Rows]:
         """The samples of each test set, by name; a single set is called `test`."""
         if self.test is None:
             return {}
-        if not isinstance(self.test, Mapping):
-            return {"test": self._rows(self.test, "the test set")}
+        if not isinstance(self.test, Mapping) or any(name in self.test for name in LABELS):
+            return {"test": self._rows(self.test, "the test set", self._groups_of("test"), like=self.rows)}
         odd = [name for name in self.test if not (isinstance(name, str) and SET_NAME.fullmatch(name))]
         if odd or not self.test:
             got = f"the name {odd[0]!r}" if odd else "none"
             raise InputError(f"test sets have names of letters, digits, '_', '-' and '.', such as v2; got {got}")
         if "mean" in self.test:
             raise InputError("a test set cannot be called 'mean': that is the column of the mean of all test sets")
-        return {name: self._rows(data, f"test set {name}") for name, data in self.test.items()}
+        return {
+            name: self._rows(data, f"test set {name}", self._groups_of(name), like=self.rows)
+            for name, data in self.test.items()
+        }
+
+    def _groups_of(self, name: str) -> Any:
+        """The groups of the data, or of a test set."""
+        if isinstance(self.groups, Mapping):
+            return self.groups.get(name)
+        return self.groups if name == "data" else None
+
+    def _check_group_names(self) -> None:
+        if isinstance(self.groups, Mapping):
+            tests = {} if self.test is None else self.test if isinstance(self.test, Mapping) else {"test": self.test}
+            unknown = set(self.groups) - {"data", *tests}
+            if unknown:
+                known = ", ".join(["data", *tests])
+                raise InputError(f"groups are for {known}; there is no {sorted(map(str, unknown))[0]!r}")
 
     def rows_of(self, test: str | None) -> list[Rows]:
         """The samples of the data, and of a test set, if one is named."""
         return [self.rows] if test is None else [self.rows, self.tests[test]]
 
-    def _rows(self, data: Any, what: str) -> Rows:
-        pinned = self.torch_device.type == "cuda"  # not before: pinned memory makes a CUDA context
-        return Rows(data, batch_size=self.batch_size, loaders=self.loaders, what=what, limit=self.limit, pinned=pinned)
+    def _rows(self, data: Any, what: str, groups: Any, like: Rows | None = None) -> Rows:
+        return Rows(
+            data,
+            batch_size=self.batch_size,
+            loaders=self.loaders,
+            what=what,
+            limit=self.limit,
+            pinned=self.torch_device.type == "cuda",  # not before: pinned memory makes a CUDA context
+            collate=self.collate_fn,
+            asked=Asked(self.outputs, self.ignore_index, self.positions),
+            like=like,
+            groups=groups,
+        )
 
     @cached_property
     def split(self) -> tuple[Int64[np.ndarray, " m"], Int64[np.ndarray, " h"]]:
         """Indices of the samples that select, and of those held back (none if there is a test set)."""
         share = 0.0 if self.test is not None else self.holdback
-        return split_rows(self.rows.labels, share, self.split_seed)
+        return split_rows(self.rows.strata, share, self.split_seed, self.rows.groups)
 
     @cached_property
     def torch_device(self) -> torch.device:
@@ -155,7 +214,7 @@ class Task:
     @cached_property
     def code(self) -> str:
         """Fingerprint of the code and arguments that define this task."""
-        parts = [self.build_model, self.forward, self.prepare, *([self.load] if self.load else [])]
+        parts = [self.build_model, self.forward, self.prepare, *(one for one in (self.load, self.collate_fn) if one)]
         return self.source or digest_of([source_of(part) for part in parts])
 
     @property
@@ -165,7 +224,8 @@ class Task:
 
     def key(self, rows: Rows) -> str:
         """Fingerprint of everything but the weights that the logits on some rows depend on."""
-        return digest_of("logits-1", rows.fingerprint, self.code, self.torch_device.type, self.autocast)
+        device = self.torch_device.type
+        return digest_of("logits-1", rows.fingerprint, self.code, device, self.autocast, *rows.kind.key)
 
     def build(self) -> torch.nn.Module:
         """The network that `build_model` returns.
@@ -186,7 +246,7 @@ class Task:
         """A network as `build_model` returns it, on the task's device, ready for inference."""
         return self.ready(self.build())
 
-    def load_into(self, network: torch.nn.Module, tensors: dict[str, torch.Tensor]) -> None:
+    def load_into(self, network: torch.nn.Module, tensors: dict[str, Any]) -> None:
         """Gives a network tensors by the task's own function, `load`.
 
         Raises:
@@ -200,8 +260,8 @@ class Task:
         rows: Rows,
         batch_size: int | None = None,
         only: Int64[np.ndarray, " s"] | None = None,
-    ) -> Generator[Float32[np.ndarray, "b C"], None, None]:
-        """Logits of a network on some rows, batch by batch: the one primitive beneath ingredients and soups.
+    ) -> Generator[Float32[np.ndarray, "b ..."], None, None]:
+        """Outputs of a network on some rows, batch by batch: the one primitive beneath ingredients and soups.
 
         Arguments:
             network: on the task's device, its weights filled.
@@ -210,10 +270,10 @@ class Task:
             only: places of the samples to run, in ascending order, where `rows.can_choose`; by default all.
 
         Yields:
-            float32 logits on the CPU, in memory of their own.
+            float32 outputs as the kind keeps them, of classes logits `[b, C]`, on the CPU, in memory of their own.
 
         Raises:
-            TaskError: the network's own code raised, or returned something else than `[b, C]` logits.
+            TaskError: the network's own code raised, or returned something of another kind.
             torch.OutOfMemoryError: memory ran out; a smaller batch may fit.
         """
         self.prepare_network(network)
@@ -222,9 +282,24 @@ class Task:
     def _launched(
         self, network: torch.nn.Module, rows: Rows, size: int, only: Int64[np.ndarray, " s"] | None
     ) -> Iterator[torch.Tensor]:
-        for inputs in rows.batches(only):
-            for start in range(0, n_samples(inputs), size):
-                yield self.forward_batch(network, inputs, start, start + size)
+        for batch in rows.labelled(only):
+            for start in range(0, len(batch.labels), size):
+                yield self.outputs_of(network, batch, start, start + size, rows.kind)
+
+    def outputs_of(
+        self, network: torch.nn.Module, batch: Batch, start: int, stop: int, kind: Kind | None = None
+    ) -> torch.Tensor:
+        """Outputs of the samples `[start, stop)` of one batch as the kind keeps them, on the task's device.
+
+        Arguments:
+            network: runs on them.
+            batch: of `rows.labelled`.
+            start, stop: of the samples in the batch.
+            kind: of these rows; that of the data by default.
+        """
+        given, part = self.forward_batch(network, batch.inputs, start, stop), slice(start, stop)
+        with torch.inference_mode():
+            return (kind or self.kind).outputs(given, batch.labels[part], batch.places[part])
 
     def prepare_network(self, network: torch.nn.Module) -> None:
         """Runs `prepare`, if there is one, after the network's weights have changed."""
@@ -233,7 +308,7 @@ class Task:
                 self._calling("prepare", self.prepare, network)
 
     def forward_batch(self, network: torch.nn.Module, inputs: Any, start: int, stop: int) -> torch.Tensor:
-        """Logits of the samples `[start, stop)` of one batch of inputs, on the task's device.
+        """What the network gives for the samples `[start, stop)` of one batch of inputs, on the task's device.
 
         The network gets copies, so one that works in place never changes the data.
         """
@@ -253,7 +328,7 @@ class Task:
 
     def _forward(self, network: torch.nn.Module, inputs: Any) -> torch.Tensor:
         expected = n_samples(inputs)  # before the network has a chance to change them
-        return as_logits(self._calling("forward pass", self.forward or _call, network, inputs), expected)
+        return as_outputs(self._calling("forward pass", self.forward or call, network, inputs), expected)
 
     def _calling(self, what: str, function: Callable[..., Any], *arguments: Any) -> Any:
         try:
@@ -276,10 +351,6 @@ def _given(arguments: tuple[Any, ...]) -> str:
         arguments,
     )
     return f"; its inputs were {', '.join(found)}" if found else ""
-
-
-def _call(network: torch.nn.Module, inputs: Any) -> Any:
-    return network(inputs)
 
 
 def _load(network: torch.nn.Module, tensors: dict[str, torch.Tensor]) -> None:

@@ -8,17 +8,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from radin import __version__
-from radin.checkpoints.output import Output
-from radin.checkpoints.safetensors import encode_header
 from radin.checkpoints.sharding import index_of, shard_paths, shares, superseded, written_for
-from radin.common.files import check_place, remove_parts_of_the_dead, written_aside
+from radin.common.files import check_place, remove_parts_of_the_dead
 from radin.errors import InputError, MissingFileError
 from radin.recipe import Recipe, RecipeLike
-from radin.weights.merge_plan import Step, as_recipe
-from radin.weights.mixer import Mixer
+from radin.weights.merge_plan import as_recipe
 from radin.weights.pool import Pool
-from radin.weights.tiling import Workspace, share_out, spans
+from radin.weights.soup_files import soup_notes, write_soup_files
 
 
 def average(
@@ -43,13 +39,17 @@ def average(
     `radin.weights.coupled`.
 
     The file appears under its name only when it is complete. Its metadata hold what all ingredients have in theirs, the
-    recipe as JSON (`radin.recipe`), the version (`radin.version`) and the BatchNorm policy (`radin.batchnorm`).
+    recipe as JSON (`radin.recipe`), the version (`radin.version`) and the BatchNorm policy (`radin.batchnorm`); and
+    the extra state and the versions of modules, which are no tensors, as JSON (`radin.modules`). A network that needs
+    those takes `radin.Pool(path).state_dict(0)`.
 
     Arguments:
         pool: the ingredients.
         recipe: a recipe over the pool, or `n` weights that sum to 1, or a mask of `n` booleans, or `{name: weight}` as
             `leaderboard.json` has it, or names of ingredients, which are then taken in equal parts.
-        path: the `.safetensors` file to write; one that exists is replaced, and so are its shards and their index.
+        path: the `.safetensors` file to write; one that exists is replaced, and so are its shards and their index. Of a
+            pool of models' folders it may be a folder, which gets the weights and all that is needed to load them, see
+            `radin.weights.folder_output`.
         batchnorm: what becomes of BatchNorm's running mean and variance from two members on: `average` (the default),
             `keep` those of the member with the largest weight (the first of them in pool order), or `recompute`, which
             needs data: `radin.make_soup` computes them and passes them as `replace`.
@@ -59,10 +59,11 @@ def average(
             queue's pointer; default: the pool's `keep`.
         max_shard_size: bytes of tensors in one file, at most (a larger tensor has one of its own). A soup that takes
             more is written as `NAME-00001-of-0000N.safetensors` and so on, and an index `NAME.safetensors.index.json`,
-            as Hugging Face's libraries do. By default there is one file, whatever its size.
+            as Hugging Face's libraries do. By default there is one file, whatever its size; in a folder as many as the
+            ingredients have.
 
     Returns:
-        the path of the file, or of the index.
+        the path of the file, of the index, or of the folder.
 
     Raises:
         InputError: the recipe does not fit the pool, an unknown policy, or a path that cannot hold a soup.
@@ -71,45 +72,28 @@ def average(
         StorageError: the disk is full, or writing failed otherwise.
     """
     target = Path(path).expanduser()
-    shards = [pool.tensors] if max_shard_size is None else shares(pool.tensors, max_shard_size)
+    recipe = as_recipe(pool, recipe)
+    if pool.is_folders and target.suffix != ".safetensors":
+        soup: dict[str, Any] = {"batchnorm": batchnorm, "metadata": metadata or {}, "replace": replace, "keep": keep}
+        return pool.write_folder(recipe, target, **soup, max_shard_size=max_shard_size)
+    held = pool.header(recipe)
+    shards = [held] if max_shard_size is None else shares(held, max_shard_size)
     old = superseded(target, len(shards))
     _check_target(target, [*written_for(target, len(shards)), *old], pool.files)
-    recipe = as_recipe(pool, recipe)
     remove_parts_of_the_dead(target.absolute().parent)
-    notes = _metadata(recipe, batchnorm, metadata or {}, pool)
-    with Mixer(pool, recipe, batchnorm=batchnorm, replace=replace, keep=keep) as mixer, ExitStack() as stack:
+    notes = soup_notes(recipe, batchnorm, metadata or {}, pool)
+    with pool.mixer(recipe, batchnorm=batchnorm, replace=replace, keep=keep) as mixer, ExitStack() as stack:
+        notes |= mixer.notes
         # What is entered first is renamed last: an index appears when all of its shards are there.
         written = target if len(shards) == 1 else stack.enter_context(index_of(target, shards, notes))
-        places: dict[str, tuple[Output, int]] = {}
-        for path, tensors in zip(shard_paths(target, len(shards)), shards, strict=True):
-            header, offsets, size = encode_header(tensors, notes)
-            # Waiting for the disk takes as long as all the rest, and a soup can be built again from its recipe.
-            output = Output(stack.enter_context(written_aside(path, durable=False)), path, size)
-            output.write(header, 0)
-            places |= {name: (output, offset) for name, offset in offsets.items()}
-        share_out(
-            [(step, span) for step in mixer.steps for span in spans(step.info.numel)],
-            _Writer(mixer, places),
-        )
-        mixer.check_unchanged()
+        paths = shard_paths(target, len(shards))
+        layout = {path: {name: name for name in tensors} for path, tensors in zip(paths, shards, strict=True)}
+        write_soup_files(mixer, layout, notes, stack)
         if written != target:  # shards of an older soup are about to be replaced one by one
             written.unlink(missing_ok=True)
     for path in old:
         path.unlink(missing_ok=True)
     return written
-
-
-class _Writer:
-    def __init__(self, mixer: Mixer, places: Mapping[str, tuple[Output, int]]) -> None:
-        self._mixer = mixer
-        self._places = places
-
-    def __call__(self, job: tuple[Step, list[tuple[int, int]]], space: Workspace) -> None:
-        step, pieces = job
-        output, offset = self._places[step.name]
-        for start, stop in pieces:
-            result = self._mixer.tile(step, start, stop, space)
-            output.write(result.data, offset + start * step.info.kind.itemsize)
 
 
 def _check_target(target: Path, files: Sequence[Path], ingredients: Sequence[Path]) -> None:
@@ -138,19 +122,3 @@ def refuse_ingredients(files: Sequence[Path], ingredients: Sequence[Path]) -> No
     for file in files:
         if file.exists() and (file.stat().st_dev, file.stat().st_ino) in known:
             raise InputError(f"{file} belongs to one of the ingredients; writing the soup there would lose it")
-
-
-def _metadata(recipe: Recipe, batchnorm: str, more: Mapping[str, str], pool: Pool) -> dict[str, str]:
-    own = {
-        "format": "pt",
-        "radin.recipe": recipe.dumps(),
-        "radin.version": __version__,
-        "radin.batchnorm": batchnorm,
-        **pool.aliases,
-    }
-    for key, value in more.items():
-        if not isinstance(key, str) or not isinstance(value, str):
-            raise InputError(f"metadata are strings by name, got {key!r}: {value!r}")
-        if key in own:
-            raise InputError(f"metadata: {key!r} is written by radin itself; choose another name")
-    return {**pool.metadata, **own, **more}

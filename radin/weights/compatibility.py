@@ -52,8 +52,9 @@ def _refuse_adapters(checkpoint: Checkpoint) -> None:
         if kind := adapter_of(name):
             raise IncompatibleError(
                 f"{checkpoint.path}: tensor {shown(name)} is a factor of an adapter ({kind}). Factors cannot be "
-                f"averaged one by one: the average of A times the average of B is not the average of B·A. Merge each "
-                f"adapter into its base weights first (PEFT: model.merge_and_unload()) and give the merged checkpoints."
+                f"averaged one by one: the average of A times the average of B is not the average of B·A. Give the "
+                f"folder of PEFT with its adapter_config.json, which says their scale, or merge each adapter into its "
+                f"base weights first (PEFT: model.merge_and_unload()) and give the merged checkpoints."
             )
 
 
@@ -117,15 +118,31 @@ def common_extra_state(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
     return dict(first.extra)
 
 
+def common_versions(checkpoints: Sequence[Checkpoint]) -> dict[str, dict[str, Any]]:
+    """The versions of modules that all files state that state any; none where they differ."""
+    stated = [{name: dict(held) for name, held in one.versions.items()} for one in checkpoints if one.versions]
+    return stated[0] if stated and all(one == stated[0] for one in stated) else {}
+
+
 def _frozen(value: Any) -> str:
     """A value as text that differs where the value does, as far as it is plain data."""
     try:
-        return json.dumps(value, sort_keys=True)
+        text = json.dumps(value, sort_keys=True, allow_nan=False)
+        if not _is_plain(value):
+            raise TypeError("JSON would give another value back")
+        return text
     except (ValueError, TypeError, RecursionError) as error:
         raise IncompatibleError(
             "extra state of a module holds more than numbers, text, lists and dicts, so it cannot be compared. Save "
             "the ingredients without it."
         ) from error
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether JSON gives back a value as it is; what JSON cannot hold at all aside."""
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and _is_plain(one) for name, one in value.items())
+    return all(map(_is_plain, value)) if isinstance(value, list) else not isinstance(value, tuple)
 
 
 def _class(names: Sequence[str], index: int) -> str:

@@ -7,14 +7,17 @@ tensor then is not what the average of the weights needs:
   no unit vectors, so those of the averaged weight are computed anew.
 - weight norm stores g·v/|v|. The averages of g and v do not give the average of the products, so the products are
   averaged, and g and v made of these.
+- a codebook that is learned by moving averages is a sum of vectors divided by their number. The averages of sums and
+  numbers do not give the average of the codebooks, so the sums are those of the averaged codebook.
 - pruning multiplies a weight by a mask of zeros and ones; different masks are refused. So are different bases of
-  orthogonal parametrizations, and parametrizations of several tensors that radin does not know.
+  orthogonal parametrizations, extra state, signs and places stored as numbers, and parametrizations of several tensors
+  that radin does not know.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +25,7 @@ import numpy as np
 
 from radin.checkpoints import Reader, TensorInfo
 from radin.checkpoints.dtypes import widen
+from radin.checkpoints.names import is_extra_state
 from radin.common.wording import shown
 from radin.errors import IncompatibleError
 from radin.recipe import Recipe
@@ -40,6 +44,13 @@ _ORIGINAL = re.compile(r"^(.*\.|)parametrizations\.[^.]+\.original$")
 _SEVERAL = re.compile(r"^(.*\.|)parametrizations\.[^.]+\.original\d+$")
 _BASE = re.compile(r"^(.*\.|)parametrizations\.[^.]+\.\d+\.base$")
 _MASK = re.compile(r"(^|[._])masks?([._]|$)")
+_SIGNS = re.compile(r"(^|[._])(rademacher|random_)?signs?$")
+_PLACES = re.compile(r"(^|[._])(perm|permutation|index|indices|idx|inds|ptr|pointer|assignments?|zero_points?)$")
+
+_DISCRETE = re.compile("|".join(one.pattern for one in (_MASK, _SIGNS, _PLACES)))
+
+#: How the parts of codebooks are called: the sums, the numbers and the codebook itself.
+CODEBOOKS = (("embed_avg", "cluster_size", "embed"), ("ema_w", "ema_cluster_size", "embedding.weight"))
 
 
 @dataclass(frozen=True)
@@ -59,22 +70,52 @@ class WeightNorm:
     v: str
 
 
-Coupling = SpectralNorm | WeightNorm
+@dataclass(frozen=True)
+class Codebook:
+    """Names of a codebook, of the sums that its vectors are means of, and of the numbers of terms."""
+
+    vectors: str
+    sums: str
+    counts: str
+
+
+Coupling = SpectralNorm | WeightNorm | Codebook
 
 
 def couplings(tensors: Mapping[str, TensorInfo]) -> Iterator[Coupling]:
     """The tensors that belong together, by the names that PyTorch gives them."""
+    singular = _singular(tensors)
     for name in tensors:
         if name.endswith("_orig") and f"{name[:-5]}_u" in tensors:
             v = f"{name[:-5]}_v"
             yield SpectralNorm(name, f"{name[:-5]}_u", v if v in tensors else "")
         elif _ORIGINAL.match(name):
-            stem = name.removesuffix("original")
-            for other in tensors:
-                if other.startswith(stem) and other.endswith("._u") and f"{other[:-1]}v" in tensors:
-                    yield SpectralNorm(name, other, f"{other[:-1]}v")
+            for u in singular.get(name.removesuffix(".original"), ()):
+                yield SpectralNorm(name, u, f"{u[:-1]}v")
+        elif codebook := _codebook_of(name, tensors):
+            yield codebook
         elif direction := _direction_of(name, tensors):
             yield WeightNorm(name, direction)
+
+
+def _singular(tensors: Mapping[str, TensorInfo]) -> dict[str, list[str]]:
+    """Names of left singular vectors by the parametrization that they belong to, without its number."""
+    found: dict[str, list[str]] = {}
+    for name in tensors:
+        if name.endswith("._u") and f"{name[:-1]}v" in tensors:
+            found.setdefault(name.rpartition("._u")[0].rpartition(".")[0], []).append(name)
+    return found
+
+
+def _codebook_of(name: str, tensors: Mapping[str, TensorInfo]) -> Codebook | None:
+    """The codebook that sums belong to; None for every other tensor."""
+    for sums, counts, vectors in CODEBOOKS:
+        stem = name.removesuffix(sums)
+        if name in (sums, f"{stem.rstrip('.')}.{sums}") and {stem + counts, stem + vectors} <= tensors.keys():
+            shape, number = tensors[name].shape, tensors[stem + counts].shape
+            if shape == tensors[stem + vectors].shape and (shape[:-1] == number or shape[1:] == number):
+                return Codebook(stem + vectors, name, stem + counts)
+    return None
 
 
 def _direction_of(name: str, tensors: Mapping[str, TensorInfo]) -> str:
@@ -112,7 +153,7 @@ def renewed(pool: Pool, recipe: Recipe, readers: Mapping[int, Reader], given: Co
         names = [name for name in vars(coupling).values() if name]
         if any(name in given for name in names) or all(_alike(members, name) for name in names):
             continue
-        made = _spectral(coupling, members) if isinstance(coupling, SpectralNorm) else _weight_norm(coupling, members)
+        made = _MAKERS[type(coupling)](coupling, members)
         if all(np.isfinite(array).all() for array in made.values()):  # else the mixing itself says what is wrong
             values |= made
     return values
@@ -207,6 +248,29 @@ def _weight_norm(coupling: WeightNorm, members: list[_Member]) -> dict[str, np.n
     return {coupling.g: g, coupling.v: direction}
 
 
+def _codebook(coupling: Codebook, members: list[_Member]) -> dict[str, np.ndarray]:
+    vectors, counts = (
+        np.asarray(sum(member.weight * member(name) for member in members))
+        for name in (coupling.vectors, coupling.counts)
+    )
+    ways = [counts[..., None]] * (counts.shape == vectors.shape[:-1]) + [counts] * (counts.shape == vectors.shape[1:])
+    first = members[0]
+    held, stored, number = first(coupling.vectors), first(coupling.sums), first(coupling.counts)
+
+    def strangeness(way: int) -> float:
+        by = number[..., None] if ways[way].ndim == vectors.ndim else number
+        return float(np.abs(stored - held * by).sum())
+
+    return {coupling.sums: vectors * ways[min(range(len(ways)), key=strangeness)]}
+
+
+_MAKERS: dict[type, Callable[..., dict[str, np.ndarray]]] = {
+    SpectralNorm: _spectral,
+    WeightNorm: _weight_norm,
+    Codebook: _codebook,
+}
+
+
 def refuse_difference(pool: Pool, name: str, one: int, other: int, readers: Mapping[int, Reader]) -> None:
     """Refuses to average tensors that differ between two members and are no weights.
 
@@ -217,8 +281,15 @@ def refuse_difference(pool: Pool, name: str, one: int, other: int, readers: Mapp
     if info.kind.family != "float":
         return
     reason = ""
-    if _MASK.search(name) and all(_is_binary(readers[i], name, info) for i in (one, other)):
+    held = _values(info, name, [readers[i] for i in (one, other)]) if _DISCRETE.search(name) else None
+    if held is not None and _MASK.search(name) and held <= {0.0, 1.0}:
         reason = "the average of two masks of zeros and ones is none; prune all ingredients alike"
+    elif held is not None and _SIGNS.search(name) and held <= {-1.0, 1.0}:
+        reason = "the average of two signs is none; keep the ingredients' signs alike"
+    elif held is not None and _PLACES.search(name):
+        reason = "it holds whole numbers that stand for places or codes, and the average of two places is another one"
+    elif is_extra_state(name):
+        reason = "it is a module's extra state, of which only the module knows what it means"
     elif _BASE.match(name):
         reason = "it is the base of an orthogonal matrix, and the average of two is not orthogonal"
     elif _SEVERAL.match(name) and not any(name in vars(known).values() for known in couplings(pool.tensors)):
@@ -231,11 +302,18 @@ def refuse_difference(pool: Pool, name: str, one: int, other: int, readers: Mapp
         )
 
 
-def _is_binary(reader: Reader, name: str, info: TensorInfo) -> bool:
-    kind = info.kind
-    for start, stop in tiles(info.numel):
-        raw = reader.read(name, start * kind.itemsize, stop * kind.itemsize, np.empty((stop - start) * 8, np.uint8))
-        values = widen(raw, kind, np.empty(stop - start, dtype=kind.accumulator))
-        if not np.isin(values, (0.0, 1.0)).all():
-            return False
-    return True
+#: Different values of a tensor that are looked at before it counts as one of numbers.
+MOST_VALUES = 100_000
+
+
+def _values(info: TensorInfo, name: str, readers: list[Reader]) -> set[float] | None:
+    """The values of a tensor in some files, if all are whole numbers; None for any other tensor."""
+    kind, found = info.kind, set[float]()
+    for reader in readers:
+        for start, stop in tiles(info.numel):
+            raw = reader.read(name, start * kind.itemsize, stop * kind.itemsize, np.empty((stop - start) * 8, np.uint8))
+            values = widen(raw, kind, np.empty(stop - start, dtype=kind.accumulator))
+            if not (np.isfinite(values) & (values == np.round(values))).all() or len(found) > MOST_VALUES:
+                return None
+            found |= set(np.unique(values).tolist())
+    return found

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from radin.checkpoints import Reader
 from radin.recipe import Recipe, RecipeLike
 from radin.weights.cuda_stream import stream
-from radin.weights.loader import check_fit, memory_of, tensors_in
+from radin.weights.loader import check_fit, memory_of, refuse_extra_state, tensors_in
 from radin.weights.merge_plan import Step, as_recipe, check_policy
 from radin.weights.mixer import Mixer
 from radin.weights.pool import Pool
@@ -46,15 +46,19 @@ class Filler:
         self.pool = pool
         self.batchnorm = batchnorm
         check_fit(network, pool)
+        refuse_extra_state(network)
         self._readers: dict[int, Reader] = {}
 
-    def fill(self, recipe: Recipe | RecipeLike) -> None:
+    def fill(self, recipe: Recipe | RecipeLike) -> nn.Module:
         """Gives the network the weights of the recipe's soup, bit for bit those of the file that `average` writes.
 
         Where the network's dtype is not the stored one, values are cast as `load_state_dict` casts them.
 
         Arguments:
             recipe: a recipe over the pool, or anything that `Recipe.of` takes.
+
+        Returns:
+            the network.
 
         Raises:
             InputError: the recipe does not fit the pool.
@@ -64,7 +68,7 @@ class Filler:
         """
         recipe = as_recipe(self.pool, recipe)
         readers = {i: self._reader(i) for i in recipe.members}
-        with Mixer(self.pool, recipe, batchnorm=self.batchnorm, readers=readers) as mixer:
+        with self.pool.mixer(recipe, batchnorm=self.batchnorm, readers=readers) as mixer:
             steps = {step.name: step for step in mixer.steps}
             targets = [
                 (steps[name], tensor) for name, tensor in _targets(tensors_in(self.network, self.pool), self.pool)
@@ -74,6 +78,7 @@ class Filler:
             others = [(step, tensor) for step, tensor in targets if not (tensor.is_cuda and step.action == "average")]
             share_out(list(_host_jobs(others)), _HostSink(mixer))
             mixer.check_unchanged()
+        return self.network
 
     def close(self) -> None:
         """Closes the ingredients' files; the next `fill` opens them again."""
@@ -106,7 +111,7 @@ def soup_tensors(
     Raises:
         InputError, CheckpointError, IncompatibleError: as `average` raises them.
     """
-    with Mixer(pool, as_recipe(pool, recipe), batchnorm=batchnorm, replace=replace) as mixer:
+    with pool.mixer(as_recipe(pool, recipe), batchnorm=batchnorm, replace=replace) as mixer:
         made = {step.name: torch.empty(step.info.shape, dtype=getattr(torch, step.info.dtype)) for step in mixer.steps}
         share_out(list(_host_jobs([(step, made[step.name]) for step in mixer.steps])), _HostSink(mixer))
         mixer.check_unchanged()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from radin.errors import RadinError
 from radin.weights.nan_check import NotFinite
 from radin.weights.pool import Pool
 from radin.weights.survey import check_averageable, survey
+from radin.weights.training_state import training_metrics
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Inspected:
         same_as: an earlier ingredient of the same contents, or None.
         origin: what was taken of the file, see `radin.Pool.origin`.
         not_finite: its tensors that hold NaN or infinities.
+        training: its step and scores by its own training run, where its folder says so.
     """
 
     name: str
@@ -34,11 +36,13 @@ class Inspected:
     same_as: str | None
     origin: dict[str, Any]
     not_finite: tuple[NotFinite, ...]
+    training: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Everything above as JSON holds it."""
         about = {"name": self.name, "path": str(self.path), "sha256": self.fingerprint, "same_as": self.same_as}
-        return about | self.origin | {"not_finite": [asdict(one) for one in self.not_finite]}
+        found = {"not_finite": [asdict(one) for one in self.not_finite], "training": dict(self.training)}
+        return about | self.origin | found
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class Inspection:
     @property
     def dtypes(self) -> tuple[str, ...]:
         """The dtypes of the tensors, sorted."""
-        return tuple(sorted({info.dtype for info in self.pool.tensors.values()}))
+        return tuple(sorted({info.dtype for info in self.pool.tensors_of(0).values()}))
 
     @property
     def infinities(self) -> dict[str, tuple[str, ...]]:
@@ -80,7 +84,7 @@ class Inspection:
         pool = self.pool
         return {
             "compatible": self.compatible,
-            "tensors": len(pool.tensors),
+            "tensors": len(pool.tensors_of(0)),
             "bytes": pool.nbytes,
             "dtypes": list(self.dtypes),
             "tied": dict(pool.aliases),
@@ -95,6 +99,10 @@ def inspect(
     weights: str | None = None,
     prefix: str | None = None,
     keep: Sequence[str] = (),
+    reorder_classes: bool = False,
+    rank: int | None = None,
+    merge: bool = False,
+    base: str | os.PathLike[str] | None = None,
 ) -> Inspection:
     """Reads checkpoints once, and says whether they can be averaged with one another, and if not, why not.
 
@@ -103,13 +111,16 @@ def inspect(
         weights: which weights of files that hold several, as for `radin.Pool`.
         prefix: the network is what stands under this prefix, as for `radin.Pool`.
         keep: tensors that soups do not average, as for `radin.Pool`.
+        reorder_classes: bring the classes of folders into one order, as for `radin.Pool`.
+        rank, merge, base: of folders of low-rank adapters, as for `radin.Pool`.
 
     Raises:
         MissingFileError, CheckpointError, IncompatibleError: not one of the checkpoints can be read. Faults of some of
             them are in the inspection's `error`.
     """
     complaints = Complaints("checkpoints")
-    pool = Pool(paths, weights=weights, prefix=prefix, keep=keep, complaints=complaints)
+    choices: dict[str, Any] = {"weights": weights, "prefix": prefix, "keep": keep, "reorder_classes": reorder_classes}
+    pool = Pool(paths, **choices, rank=rank, merge=merge, base=base, complaints=complaints)
     first: dict[str, str] = {}
     ingredients = []
     surveys = []
@@ -118,7 +129,8 @@ def inspect(
         same = first.setdefault(fingerprint, name)
         surveys.append(survey(pool, i))
         twin = None if same == name else same
-        ingredients.append(Inspected(name, path, fingerprint, twin, pool.origin(i), surveys[-1].not_finite))
+        training = training_metrics(path) if path.is_dir() else {}
+        ingredients.append(Inspected(name, path, fingerprint, twin, pool.origin(i), surveys[-1].not_finite, training))
     check_averageable(pool, surveys, complaints)
     return Inspection(pool, tuple(ingredients), _settled(complaints))
 

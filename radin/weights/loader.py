@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from radin.checkpoints.names import normalise
+from radin.checkpoints.names import is_extra_state, module_names, normalise
 from radin.errors import IncompatibleError
 from radin.weights.pool import Pool
 
@@ -34,13 +36,13 @@ def load_strictly(network: nn.Module, pool: Pool, tensors: Mapping[str, Tensor])
         IncompatibleError: the network does not take them; says which tensor is at fault, as far as can be told.
     """
     try:
-        network.load_state_dict(named_for(network, pool, tensors), strict=True)
+        network.load_state_dict(_versioned(network, pool, named_for(network, pool, tensors)), strict=True)
         return
     except Exception as error:  # hooks raise whatever they like
         refusal = error
     for inner in _wrapped(network):  # the names may be older ones, which the inner network's hooks bring up to date
         with suppress(Exception):
-            inner.load_state_dict(named_for(inner, pool, tensors), strict=True)
+            inner.load_state_dict(_versioned(inner, pool, named_for(inner, pool, tensors)), strict=True)
             return
     check_fit(network, pool)
     raise IncompatibleError(
@@ -50,8 +52,18 @@ def load_strictly(network: nn.Module, pool: Pool, tensors: Mapping[str, Tensor])
     ) from refusal
 
 
-def named_for(network: nn.Module, pool: Pool, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A soup's tensors by the names that the network's `load_state_dict` expects.
+def _versioned(network: nn.Module, pool: Pool, named: dict[str, Any]) -> OrderedDict[str, Any]:
+    """A state dict with the modules' versions where PyTorch's own have them."""
+    state = OrderedDict(named)
+    modules = module_names({short: name for name, short in names_in(pool, network).items()})
+    versions = {modules[one]: dict(held) for one, held in pool.versions.items() if one in modules}
+    if versions:
+        state._metadata = versions  # type: ignore[attr-defined]
+    return state
+
+
+def named_for(network: nn.Module, pool: Pool, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """A soup's tensors, and the modules' extra state, by the names that the network's `load_state_dict` expects.
 
     Names that the network does not have stay as they are: its hooks may know them. Of tied names, those that the
     network lacks are left out where it has another, and those that the file lacks are given.
@@ -65,7 +77,8 @@ def named_for(network: nn.Module, pool: Pool, tensors: Mapping[str, Tensor]) -> 
     known = names_in(pool, network)
     theirs = {short: name for name, short in known.items()}
     held = {pool.aliases.get(short, short) for short in theirs}
-    named = {
+    named: dict[str, Any] = {theirs.get(name, name): value for name, value in pool.extra_state.items()}
+    named |= {
         theirs.get(name, name): tensor
         for name, tensor in tensors.items()
         if name in theirs or pool.aliases.get(name, name) not in held
@@ -84,9 +97,10 @@ def names_in(pool: Pool, network: nn.Module) -> dict[str, str]:
     A prefix that all of the network's names have, such as `model.` in a LightningModule or `wrapper.net.`, is taken off
     where the pool's names do not have it.
     """
-    held = [name for name, value in network.state_dict().items() if isinstance(value, Tensor)]
+    state = network.state_dict()
+    held = [name for name, value in state.items() if isinstance(value, Tensor) or is_extra_state(name)]
     short = normalise(held, "the network")
-    known = pool.tensors.keys() | pool.aliases.keys()
+    known = pool.tensors.keys() | pool.aliases.keys() | pool.extra_state.keys()
     if not known.isdisjoint(short.values()):
         return short
     bare = short
@@ -127,7 +141,7 @@ def _shortened(text: str) -> str:
 def tensors_in(network: nn.Module, pool: Pool) -> dict[str, Tensor]:
     """The network's tensors, by the pool's names."""
     state = network.state_dict()
-    return {rest: state[name] for name, rest in names_in(pool, network).items()}
+    return {rest: state[name] for name, rest in names_in(pool, network).items() if isinstance(state[name], Tensor)}
 
 
 def memory_of(name: str, tensor: Tensor) -> object:
@@ -144,7 +158,7 @@ def check_fit(network: nn.Module, pool: Pool) -> None:
         IncompatibleError: says which tensor, and the remedy.
     """
     tensors, file = tensors_in(network, pool), pool.paths[0]
-    _refuse_other_state(network, file)
+    _check_other_state(network, pool)
     filled = {pool.aliases.get(name, name) for name in tensors}
     unexpected = next((name for name in pool.tensors if name not in filled), None)
     if unexpected is not None:
@@ -166,16 +180,34 @@ def check_fit(network: nn.Module, pool: Pool) -> None:
         raise _misshapen(differ, wrong)
 
 
-def _refuse_other_state(network: nn.Module, file: object) -> None:
-    """Refuses a network with parameters that have no shape yet, or with state that is no tensor."""
-    for name, value in network.state_dict().items():
-        if name.rpartition(".")[2] == "_extra_state":
-            raise IncompatibleError(
-                f"the network keeps extra state ({name!r}), which is not in {file}. Where the network can do without "
-                "the saved one, pass load=(network, tensors) -> None to the task, which loads what there is."
-            )
-        if is_lazy(value):
-            raise IncompatibleError(f"tensor {name!r} of the network has no shape before the network was run or loaded")
+def _check_other_state(network: nn.Module, pool: Pool) -> None:
+    """Refuses a network with parameters without a shape, or with other extra state than the files."""
+    state, names = network.state_dict(), names_in(pool, network)
+    here = {names.get(name, name) for name, value in state.items() if _is_other(name, value)}
+    for name in sorted(here ^ pool.extra_state.keys()):
+        places = (
+            ("in the network", f"in {pool.paths[0]}") if name in here else (f"in {pool.paths[0]}", "in the network")
+        )
+        raise IncompatibleError(
+            f"a module's extra state {name!r} is {places[0]}, but not {places[1]}. Where the network can do without, "
+            "pass load=(network, tensors) -> None to the task, which loads what there is."
+        )
+    lazy = next((name for name, value in state.items() if is_lazy(value)), None)
+    if lazy is not None:
+        raise IncompatibleError(f"tensor {lazy!r} of the network has no shape before the network was run or loaded")
+
+
+def refuse_extra_state(network: nn.Module) -> None:
+    """Refuses a network that keeps state which is no tensor, and so cannot be filled in place."""
+    name = next((name for name, value in network.state_dict().items() if _is_other(name, value)), None)
+    if name is not None:
+        raise IncompatibleError(
+            f"a module's extra state {name!r} is no tensor, so the network cannot be filled in place"
+        )
+
+
+def _is_other(name: str, value: object) -> bool:
+    return is_extra_state(name) and not isinstance(value, Tensor)
 
 
 def _misshapen(differ: str, wrong: dict[str, tuple[tuple[int, ...], tuple[int, ...]]]) -> IncompatibleError:

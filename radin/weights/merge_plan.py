@@ -29,6 +29,9 @@ GLANCE = 4_096
 #: What BatchNorm's running statistics are called.
 STATISTICS = ("running_mean", "running_var")
 
+#: How names end of tensors that are kept, and of the tensors that are kept with them.
+PARTNERS = {"zero_point": "scale", "zero_points": "scales", "_ptr": "", "_pointer": ""}
+
 Action = Literal["copy", "average", "largest", "given"]
 
 
@@ -117,7 +120,9 @@ def plan_steps(
 
 
 def kept_names(pool: Pool, keep: Collection[str]) -> frozenset[str]:
-    """The names under which the pool stores the tensors in `keep`.
+    """The names under which the pool stores the tensors in `keep`, and those that are nothing without them.
+
+    With a zero point comes the scale that it belongs to, and with a queue's pointer the queue.
 
     Raises:
         InputError: the pool does not have one of them, or `keep` is a single text.
@@ -130,7 +135,14 @@ def kept_names(pool: Pool, keep: Collection[str]) -> frozenset[str]:
         raise InputError(
             f"keep names tensor {shown(unknown)}, which the pool does not have; {nearest(unknown, pool.tensors)}"
         )
-    return names
+    partners = {
+        other for name in names for end, other_end in PARTNERS.items() for other in [_renamed(name, end, other_end)]
+    }
+    return names | (partners & pool.tensors.keys())
+
+
+def _renamed(name: str, end: str, other: str) -> str:
+    return name.removesuffix(end) + other if name.endswith(end) else ""
 
 
 def _heaviest(recipe: Recipe) -> int:

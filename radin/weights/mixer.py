@@ -37,6 +37,10 @@ class Mixer:
         keep: names of tensors that are those of the member with the largest weight; default: the pool's `keep`.
         readers: open readers by ingredient, to reuse; default: opened here, closed with the mixer.
 
+    Attributes:
+        steps: one for each tensor of the soup.
+        notes: strings to keep beside the soup's tensors.
+
     Raises:
         InputError: the recipe is over other ingredients, an unknown policy, values that fit no tensor.
         IncompatibleError: tensors that cannot be averaged differ.
@@ -54,6 +58,7 @@ class Mixer:
         readers: Mapping[int, Reader] | None = None,
     ) -> None:
         self.pool = pool
+        self.notes: dict[str, str] = {}
         self.recipe = as_recipe(pool, recipe)
         self._given = replacements(pool, replace or {})
         self._opened = ExitStack()

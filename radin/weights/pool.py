@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-import glob
 import os
-from collections.abc import Collection, Iterable, Mapping, MutableMapping, Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from radin.checkpoints import (
-    SUFFIXES,
-    Reader,
-    TensorInfo,
-    checkpoints_in,
-    is_sidecar,
-    open_checkpoint,
-    stem_of,
-)
+from radin.checkpoints import ModelFolder, Reader, TensorInfo, open_checkpoint
 from radin.checkpoints.counters import CounterReader
 from radin.checkpoints.names import ties
 from radin.common.error_list import Complaints
 from radin.common.files import digest_of, file_digest
-from radin.common.natural_order import natural
 from radin.common.wording import counted
-from radin.errors import InputError, MissingFileError
-from radin.weights.compatibility import check_compatible, common_classes, common_extra_state
+from radin.errors import InputError
+from radin.weights.class_rows import ReorderedCheckpoint, in_one_order
+from radin.weights.compatibility import check_compatible, common_classes, common_extra_state, common_versions
+from radin.weights.configs import check_folders
+from radin.weights.finding import check_names, find, names_of
+from radin.weights.repeated import repeated_models, said_of_repeated
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from radin.recipe import Recipe
+    from radin.weights.mixer import Mixer
 else:
     Tensor = Any  # a pool needs no torch until tensors are asked for
 
@@ -39,7 +37,17 @@ else:
 KEEP_OPEN = 256
 
 
-class Pool:
+class _Kinds(type):
+    """Makes a pool of the kind that the files ask for."""
+
+    def __call__(cls, paths: Any, *args: Any, **options: Any) -> Any:
+        given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+        kinds = Pool.kinds if cls is Pool else []
+        kind = next((one for one in kinds if one.takes(given, **options)), cls)
+        return type.__call__(kind, given, *args, **options)
+
+
+class Pool(metaclass=_Kinds):
     """The ingredients: fine-tuned checkpoints of one architecture, in an order that recipes refer to.
 
     Only headers are read, so a pool takes no memory to speak of, however large its files. Names are compared after the
@@ -48,10 +56,13 @@ class Pool:
 
     Arguments:
         paths: files (`.safetensors`, or `.pt`, `.pth`, `.ckpt`, `.bin`, `.pth.tar`, `.tar` from PyTorch), indices of
-            sharded ones (`model.safetensors.index.json`), folders or globs. Files keep the order in which they are
-            given; those that a folder or glob gives come in natural order, `checkpoint-2` before `checkpoint-10`.
+            sharded ones (`model.safetensors.index.json`), folders of models as Hugging Face's libraries save them (with
+            a `config.json`), other folders, or globs. What is given keeps its order; what a folder or glob gives comes
+            sorted, `checkpoint-2` before `checkpoint-10`. A folder of runs stands for the model or the one checkpoint
+            in each; a model's folder with checkpoints of `Trainer` in it, if it alone is given, for all of them.
         names: what to call the ingredients; default: the files' stems, with as many parent folders in front as it takes
-            to tell them apart.
+            to tell them apart, or the folders, without the parts that all of them share. A model's folder that holds
+            the same weights as another is left out, unless names are given.
         weights: `model` or `ema`: the network's own weights or their moving average, of training checkpoints that hold
             both; the key of any other dict of tensors in the files, nested ones with dots between; or `all` for all
             tensors as one network. There is no default for files with several: they make different soups.
@@ -59,24 +70,34 @@ class Pool:
             loss or a teacher, are left out. By default all tensors are the network's.
         keep: names of tensors that soups do not average but take from their heaviest member: counters that differ, such
             as the pointer of a queue. By default integers that differ are refused.
+        reorder_classes: bring the rows of heads into one order where folders name the same classes (`id2label`) in
+            another one. By default they are refused.
         complaints: takes note of what is wrong with files, which are left out then, instead of an error for all. At
             least one has to be sound.
+        rank, merge, base: of low-rank adapters, whose folders (`adapter_config.json`) make a pool of another kind:
+            soups are adapters of at most this rank, or models merged into the base; see `radin.adapters.pool`.
 
     Attributes:
         names: the ingredients' names.
-        paths: their files; of a sharded one, its index.
+        paths: their files; of a sharded one, its index; of a model's folder, the folder.
+        notes: what a user should know of what was found, or left out; a clause each.
         tensors: `{name: TensorInfo}` of what one ingredient stores, tied tensors once.
         aliases: `{tied name: the name that is stored}`, for the ties that all ingredients have.
         class_names: the classes in the order of the head's outputs, if any ingredient's file says so.
         extra_state: `{name: value}` of what modules keep beside their tensors (`get_extra_state`), equal in all files.
+        versions: `{module: {"version": number}}` as PyTorch's state dicts state it, where it is not 1.
 
     Raises: what is wrong with several files is said at once, by an error of the first one's class.
         InputError: no file, one file twice, `names` that do not fit, or a choice of `weights` that cannot be one.
         MissingFileError: a file or every match of a glob is missing.
         CheckpointError: a file is damaged, of an unknown format, would run code, or lacks the weights asked for.
-        IncompatibleError: tensors' names, shapes or dtypes differ, are factors of low-rank adapters (LoRA), or the
-            files say that their classes differ or come in another order.
+        IncompatibleError: tensors' names, shapes or dtypes differ, are factors of low-rank adapters (LoRA), the files
+            say that their classes differ or come in another order, or folders differ in config, tokenizer or
+            preparation of inputs.
     """
+
+    #: Kinds of pools that tell by the paths, and the options, whether they are meant; the first that does is made.
+    kinds: ClassVar[list[type[Pool]]] = []
 
     def __init__(
         self,
@@ -86,26 +107,39 @@ class Pool:
         weights: str | None = None,
         prefix: str | None = None,
         keep: Sequence[str] = (),
+        reorder_classes: bool = False,
         complaints: Complaints | None = None,
+        rank: int | None = None,
+        merge: bool = False,
+        base: str | os.PathLike[str] | None = None,
     ) -> None:
+        if rank is not None or merge or base is not None:
+            raise InputError(
+                "rank, merge and base are for folders of low-rank adapters (adapter_config.json), and these are none"
+            )
         noted = Complaints("checkpoints") if complaints is None else complaints
+        found = find(paths, noted)
         opened = []
-        alone: set[Path] = set()
-        for path in _resolve(paths, noted, alone):
+        for path in found.paths:
             with noted.noting():
                 opened.append(open_checkpoint(path, weights=weights, prefix=prefix))
-        fitting = check_compatible(opened, noted) if opened else []
+        fitting = check_folders(check_compatible(opened, noted), noted, reorder=reorder_classes) if opened else []
         if complaints is None or not fitting:
             noted.settle()
+        fitting = in_one_order(fitting) if reorder_classes else fitting
+        repeated = repeated_models(fitting) if names is None else {}
+        self.notes = (*found.notes, *(said_of_repeated(fitting[i].path, fitting[j].path) for i, j in repeated.items()))
+        fitting = [one for i, one in enumerate(fitting) if i not in repeated]
         self._checkpoints = tuple(fitting)
         self.paths = tuple(one.path for one in fitting)
-        self.names = tuple(names) if names is not None else _names(self.paths, alone)
-        _check_names(self.names, self.paths)
-        self._weights, self._prefix = weights, prefix
+        self.names = tuple(names) if names is not None else names_of(self.paths, found.homes)
+        check_names(self.names, self.paths)
+        self._weights, self._prefix, self._reorders = weights, prefix, reorder_classes
         self.keep = tuple(keep)
         self._files = tuple(file for checkpoint in self._checkpoints for file in checkpoint.files)
         self.class_names = common_classes(self._checkpoints)
         self.extra_state: Mapping[str, Any] = common_extra_state(self._checkpoints)
+        self.versions: Mapping[str, Mapping[str, Any]] = common_versions(self._checkpoints)
         first = self._checkpoints[0]
         self.aliases: Mapping[str, str] = ties(
             {name: tuple(one.aliases.get(name, name) for one in self._checkpoints) for name in first.names}
@@ -113,6 +147,11 @@ class Pool:
         self.tensors: Mapping[str, TensorInfo] = {
             name: first.info(name) for name in first.names if name not in self.aliases
         }
+
+    @staticmethod
+    def takes(paths: Sequence[Any], **options: Any) -> bool:
+        """Whether the paths name ingredients of this kind of pool; asked of those in `kinds`."""
+        return False
 
     def __len__(self) -> int:
         return len(self._checkpoints)
@@ -125,6 +164,31 @@ class Pool:
     def nbytes(self) -> int:
         """Bytes of one ingredient's tensors; a soup takes as many."""
         return sum(info.nbytes for info in self.tensors.values())
+
+    def tensors_of(self, i: int) -> Mapping[str, TensorInfo]:
+        """The tensors that ingredient `i` stores: those of the pool, unless ingredients differ in kind."""
+        return self.tensors
+
+    def header(self, recipe: Recipe) -> Mapping[str, TensorInfo]:
+        """The tensors of a recipe's soup."""
+        return self.tensors
+
+    def mixer(self, recipe: Recipe, **how: Any) -> Mixer:
+        """The soup of one recipe, tensor by tensor; `how` as for `radin.weights.mixer.Mixer`."""
+        from radin.weights.mixer import Mixer
+
+        return Mixer(self, recipe, **how)
+
+    @property
+    def model_folder(self) -> Path | None:
+        """A folder with the config and the tokenizer of the ingredients' network, if any is known."""
+        return self.paths[0] if self.is_folders else None
+
+    def write_folder(self, recipe: Recipe, target: Path, **how: Any) -> Path:
+        """Writes a soup as a folder; of pools whose soups can be one, see `is_folders`. `how` as for `write_folder`."""
+        from radin.weights.folder_output import write_folder
+
+        return write_folder(self, recipe, target, **how)
 
     def only(self, members: Sequence[int]) -> Pool:
         """The pool of some of its ingredients.
@@ -174,17 +238,29 @@ class Pool:
 
         Returns:
             `weights`: `model`, `ema` or a key, None from a plain state dict; `prefix`: what was taken off every name,
-            beside what wrappers add; `left_out`: names in the file that are no part of the network; `reasons`: why, by
-            name.
+            beside what wrappers add; `extra_state`: names of what modules keep beside their tensors, which is taken
+            along; `left_out`: names in the file that are no part of the network; `reasons`: why, by name.
         """
         one = self._checkpoints[i]
         reasons = dict(one.left_out)
-        return {"weights": one.weights, "prefix": one.prefix, "left_out": list(reasons), "reasons": reasons}
+        about = {"weights": one.weights, "prefix": one.prefix, "extra_state": list(one.extra)}
+        return about | {"left_out": list(reasons), "reasons": reasons}
+
+    @property
+    def folders(self) -> tuple[ModelFolder | None, ...]:
+        """The ingredients' folders with their configs; None for one that is a file."""
+        return tuple(checkpoint.folder for checkpoint in self._checkpoints)
+
+    @property
+    def is_folders(self) -> bool:
+        """Whether all ingredients are models' folders, so that a soup can be one, too."""
+        return all(checkpoint.folder is not None for checkpoint in self._checkpoints)
 
     @property
     def settings(self) -> dict[str, str]:
         """The choices among the contents of the files, by the name of their parameter."""
         chosen = {"weights": self._weights, "prefix": self._prefix, "keep": ",".join(self.keep) or None}
+        chosen["reorder_classes"] = "True" if self._reorders else None
         return {name: value for name, value in chosen.items() if value is not None}
 
     def digest(self, i: int, memory: MutableMapping[str, str] | None = None) -> str:
@@ -196,6 +272,8 @@ class Pool:
         """
         checkpoint = self._checkpoints[i]
         digests = [file_digest(file, memory) for file in checkpoint.files]
+        if isinstance(checkpoint, ReorderedCheckpoint):
+            digests.append(digest_of("rows", checkpoint.order))
         if len(digests) == 1 and checkpoint.weights in (None, "model") and self._prefix is None and not self.keep:
             return digests[0]
         return digest_of(digests, checkpoint.weights, self._prefix, *self.keep)
@@ -207,7 +285,7 @@ class Pool:
             i: index of the ingredient.
 
         Returns:
-            what a network's `load_state_dict` takes, stored and tied names.
+            what a network's `load_state_dict` takes, stored and tied names, with the modules' versions as `_metadata`.
         """
         import torch
 
@@ -219,105 +297,7 @@ class Pool:
                     target = tensor.reshape(-1).view(torch.uint8).numpy()
                     np.copyto(target, reader.read(name, 0, info.nbytes, target))
                 state[name] = tensor
-        return state | {name: state[kept] for name, kept in self.aliases.items()} | dict(self.extra_state)
-
-
-def _resolve(
-    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], complaints: Complaints, alone: set[Path]
-) -> tuple[Path, ...]:
-    """The files that are there; complaints take note of those that are not, and of those given twice.
-
-    Files that are the only model of a folder that was given are added to `alone`.
-    """
-    given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    if not given:
-        raise InputError("the pool is empty: expected at least one checkpoint file or a glob that matches some")
-    seen: dict[tuple[int, int], Path] = {}
-    for one in given:
-        with complaints.noting():
-            for path in _matches(Path(one).expanduser(), alone):
-                with complaints.noting():
-                    stat = path.stat()
-                    _refuse_twice(path, seen.setdefault((stat.st_dev, stat.st_ino), path))
-    return tuple(seen.values())
-
-
-def _refuse_twice(path: Path, first: Path) -> None:
-    if path is not first:
-        raise InputError(
-            f"{path} and {first} are the same file: each ingredient is given once. "
-            f"To give one more weight, say so in the recipe."
-        )
-
-
-def _matches(given: Path, alone: set[Path]) -> list[Path]:
-    if given.is_dir():
-        inside = checkpoints_in(given)
-        if not inside:
-            raise MissingFileError(
-                f"the pool is empty: the folder {given} holds no checkpoint ({', '.join(SUFFIXES)}); folders within it "
-                f"are not looked into, so name them by a glob such as '{given}/*'"
-            )
-        return _noted_if_alone(inside, alone)
-    if given.exists():  # also a file whose name looks like a glob
-        return [given]
-    pattern = str(given)
-    if not glob.has_magic(pattern):
-        raise MissingFileError(f"no such checkpoint: {given}")
-    matches = glob.glob(pattern, recursive=True)  # noqa: PTH207 -- Path.glob takes no absolute pattern
-    paths = sorted(map(Path, matches), key=natural)
-    found = [path for path in paths if path.is_file() and not is_sidecar(path)]
-    if not found:  # folders of one run each, as trainers leave them
-        found = [file for folder in paths if folder.is_dir() for file in _noted_if_alone(checkpoints_in(folder), alone)]
-    if not found:
-        raise MissingFileError(f"the pool is empty: no file matches {pattern!r}. {_instead(given)}")
-    return found
-
-
-def _noted_if_alone(inside: list[Path], alone: set[Path]) -> list[Path]:
-    if len(inside) == 1:
-        alone.update(inside)
-    return inside
-
-
-def _instead(pattern: Path) -> str:
-    """A hint for a glob that matches nothing: the contents of its folder."""
-    folder = next(parent for parent in pattern.parents if not glob.has_magic(str(parent)))
-    if not folder.is_dir():
-        return f"There is no folder {folder}; correct the path."
-    names = sorted(path.name + "/" * path.is_dir() for path in folder.iterdir())
-    held = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "") or "nothing"
-    return f"The folder {folder} holds {held}; correct the pattern."
-
-
-def _names(paths: tuple[Path, ...], alone: Collection[Path] = ()) -> tuple[str, ...]:
-    """Names of the ingredients; a model that is alone in a folder that was given is named after the folder."""
-    full = [
-        path.absolute().parent.parts if path in alone else (*path.absolute().parent.parts, stem_of(path))
-        for path in paths
-    ]
-    depth = [1] * len(paths)
-    while True:
-        names = ["/".join(parts[-count:]) for parts, count in zip(full, depth, strict=True)]
-        clashing = [i for i, name in enumerate(names) if names.count(name) > 1]
-        if not clashing:
-            return tuple(names)
-        if all(depth[i] >= len(full[i]) for i in clashing):  # run.pt beside run.safetensors
-            return _names(tuple(path.with_name(path.name + ".x") for path in paths))
-        for i in clashing:
-            depth[i] += 1
-
-
-def _check_names(names: tuple[str, ...], paths: tuple[Path, ...]) -> None:
-    if len(names) != len(paths):
-        raise InputError(f"expected one name for each of the {len(paths)} files, got {len(names)}: {list(names)}")
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise InputError(f"two ingredients are called {twice!r}; names must differ")
-    for name in names:
-        try:
-            name.encode()
-        except UnicodeEncodeError as error:
-            raise InputError(
-                f"the name {name!a} cannot be written in UTF-8; rename the file, or choose names yourself"
-            ) from error
+        whole = OrderedDict(state | {name: state[kept] for name, kept in self.aliases.items()} | dict(self.extra_state))
+        if self.versions:
+            whole._metadata = {name: dict(held) for name, held in self.versions.items()}  # type: ignore[attr-defined]
+        return whole

@@ -17,7 +17,6 @@ from radin.common.files import digest_of
 from radin.common.wording import enumerated
 from radin.errors import IncompatibleError
 from radin.recipe import Recipe
-from radin.weights.mixer import Mixer
 from radin.weights.nan_check import NotFinite, refuse_nan
 from radin.weights.pool import Pool
 from radin.weights.tiling import Workspace, share_out, spans, tiles
@@ -58,13 +57,14 @@ def survey(pool: Pool, i: int) -> Survey:
     Call it right after the file's fingerprint was taken: then its bytes come from memory, not from the disk again.
     """
     sums: dict[tuple[str, int], bytes] = {}
-    counts = {name: np.zeros(2, dtype=np.int64) for name in pool.tensors}
+    tensors = pool.tensors_of(i)
+    counts = {name: np.zeros(2, dtype=np.int64) for name in tensors}
     extreme: set[str] = set()
     odd: list[tuple[str, int, int]] = []
 
     def look(job: tuple[str, list[tuple[int, int]]], space: Workspace) -> None:
         name, pieces = job
-        kind = pool.tensors[name].kind
+        kind = tensors[name].kind
         for start, stop in pieces:
             stored = reader.read(name, start * kind.itemsize, stop * kind.itemsize, space.raw)
             if kind.family != "float":
@@ -84,19 +84,17 @@ def survey(pool: Pool, i: int) -> Survey:
                 extreme.add(name)
 
     with pool.reader(i) as reader:
-        jobs = [(name, span) for name, info in pool.tensors.items() for span in spans(info.numel)]
+        jobs = [(name, span) for name, info in tensors.items() for span in spans(info.numel)]
         share_out(jobs, look)
         reader.check_unchanged()
     for name, nan, infinite in odd:
         counts[name] += nan, infinite
     known = hashlib.sha256()
-    for name, info in sorted(pool.tensors.items()):
+    for name, info in sorted(tensors.items()):
         known.update(f"{name}\0{info}\0".encode())
         for start, _ in tiles(info.numel):
             known.update(sums[name, start])
-    found = [
-        NotFinite(name, pool.tensors[name].numel, int(n), int(inf)) for name, (n, inf) in counts.items() if n or inf
-    ]
+    found = [NotFinite(name, tensors[name].numel, int(n), int(inf)) for name, (n, inf) in counts.items() if n or inf]
     return Survey(known.hexdigest(), tuple(found), tuple(sorted(extreme)))
 
 
@@ -109,7 +107,7 @@ def surveyed(pool: Pool, i: int, fingerprint: str, memory: MutableMapping[str, s
         fingerprint: of its file, see `Pool.digest`.
         memory: surveys by fingerprint, which takes note of new ones.
     """
-    key = f"survey\0{fingerprint}\0{digest_of(sorted(pool.tensors))}"
+    key = f"survey\0{fingerprint}\0{digest_of(sorted(pool.tensors_of(i)))}"
     if key not in memory:
         memory[key] = survey(pool, i).dumps()
     return Survey.loads(memory[key])
@@ -161,8 +159,10 @@ def _refuse_soup(pool: Pool, i: int) -> None:
 
 def _same_tensors(pool: Pool, i: int, j: int) -> bool:
     space = np.empty((2, Workspace().raw.size), dtype=np.uint8)
+    if pool.tensors_of(i) != pool.tensors_of(j):
+        return False
     with pool.reader(i) as one, pool.reader(j) as other:
-        for name, info in pool.tensors.items():
+        for name, info in pool.tensors_of(i).items():
             width = info.kind.itemsize
             for start, stop in tiles(info.numel):
                 here = one.read(name, start * width, stop * width, space[0])
@@ -174,7 +174,7 @@ def _same_tensors(pool: Pool, i: int, j: int) -> bool:
 def _mix(pool: Pool, names: set[str]) -> None:
     """Plans the soup of all ingredients in equal parts, and mixes those of its tensors that are in `names`."""
     space = Workspace()
-    with Mixer(pool, Recipe.uniform(pool.names)) as mixer:
+    with pool.mixer(Recipe.uniform(pool.names)) as mixer:
         for step in mixer.steps:
             if step.name in names:
                 for start, stop in tiles(step.info.numel):

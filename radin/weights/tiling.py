@@ -44,7 +44,8 @@ def share_out(jobs: Sequence[Job], work: Callable[[Job, Workspace], None], threa
     Arguments:
         jobs: in the order in which they are begun.
         work: is called once for each job, with a workspace that no other thread uses.
-        threads: by default as many as there are cores, at most four: more would wait for memory, not compute.
+        threads: by default as many as there are cores, at most four: more would wait for memory, not compute. Where the
+            system starts no more, fewer do the work.
     """
     pending = deque(enumerate(jobs))
     failures: list[tuple[int, BaseException]] = []
@@ -62,9 +63,14 @@ def share_out(jobs: Sequence[Job], work: Callable[[Job, Workspace], None], threa
                 pending.clear()
                 failures.append((place, error))
 
-    helpers = [threading.Thread(target=run) for _ in range(min(threads or min(_cores(), 4), len(jobs)) - 1)]
-    for helper in helpers:
-        helper.start()
+    helpers = []
+    for _ in range(min(threads or min(_cores(), 4), len(jobs)) - 1):
+        helper = threading.Thread(target=run)
+        try:
+            helper.start()
+        except RuntimeError:  # a limit on threads: this one does the work of those that are missing
+            break
+        helpers.append(helper)
     run()
     for helper in helpers:
         try:

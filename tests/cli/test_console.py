@@ -94,3 +94,13 @@ def test_options_are_listed_in_their_order() -> None:
     assert [one.name for one in command.params] == ["checkpoints", "weights", "prefix", "keep"]
     printed = CliRunner().invoke(command, ["a", "b", "--weights", "ema", "--prefix", "x.", "--keep", "n"]).output
     assert printed == "(('a', 'b'), 'ema', 'x.', ('n',))\n"
+
+
+def test_help_names_every_metric_and_kind() -> None:
+    from radin.cli.console import KINDS, METRICS
+    from radin.scoring.kinds import KINDS as ALL_KINDS
+    from radin.scoring.metrics import FAMILIES
+
+    listed = set(METRICS.replace(",", " ").replace(";", " ").split())
+    assert {name for family in FAMILIES.values() for name in family} <= listed
+    assert tuple(ALL_KINDS) == KINDS

@@ -94,3 +94,20 @@ def test_logits_that_cannot_be_ranked(capsys: pytest.CaptureFixture, tmp_path: P
     assert "b: expected logits of shape [4, 3]" in refused(capsys, "rank", "--logits", tmp_path)
     (tmp_path / "b.npy").write_bytes(b"nothing")
     assert "b.npy" in refused(capsys, "rank", "--logits", tmp_path)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_the_table_fits_and_has_no_column_without_a_prior(
+    capsys: pytest.CaptureFixture, tmp_path: Path, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng, names = np.random.default_rng(0), [f"vit-base-finetuned-on-clouds-with-mixup-run-{i}" for i in range(8)]
+    labels = rng.integers(3, size=60)
+    np.save(tmp_path / "labels.npy", labels)
+    for name in names:
+        np.save(tmp_path / f"{name}.npy", (np.eye(3)[labels] + rng.normal(size=(60, 3))).astype(np.float32))
+    monkeypatch.setenv("COLUMNS", str(width))
+    for lam in (0, 1):
+        _, out, _ = run(capsys, "rank", "--logits", tmp_path, "--lam", lam)
+        assert max(map(len, out.splitlines())) <= width
+        assert ("prior" in out) == bool(lam)
+        assert "…" in out and f"{names[0]} +" not in out

@@ -2,6 +2,7 @@
 
 import io
 import re
+import threading
 
 import pytest
 
@@ -39,3 +40,15 @@ def test_bars_are_quiet_without_a_terminal(stream: io.StringIO | None, monkeypat
         advance(3)
     assert isinstance(bars, radin.Progress)
     assert stream is None or stream.getvalue() == ""
+
+
+def test_bars_are_quiet_where_no_thread_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    shown = Terminal()
+    monkeypatch.setattr("sys.stderr", shown)
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    with Bars() as bars, bars.stage("passes", 3, "pass") as advance:
+        advance(3)
+    assert shown.getvalue() == ""

@@ -1,4 +1,4 @@
-from radin.common.wording import counted, enumerated
+from radin.common.wording import counted, decimal, enumerated, shortened, signed
 
 
 def test_numbers_agree_with_their_nouns() -> None:
@@ -8,3 +8,23 @@ def test_numbers_agree_with_their_nouns() -> None:
 
 def test_names_are_listed_as_in_a_sentence() -> None:
     assert [enumerated(names) for names in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
+
+
+def test_nothing_is_a_negative_zero_and_what_does_not_apply_is_a_dash() -> None:
+    assert [signed(value) for value in (0.0127, -0.5, -0.00001, None)] == ["+0.0127", "-0.5000", "0.0000", "–"]
+    assert [decimal(value, 2) for value in (0.127, -0.5, -0.001, None)] == ["0.13", "-0.50", "0.00", "–"]
+
+
+def test_names_are_shortened_by_what_they_share() -> None:
+    names = ["clip-run-01-final", "clip-run-02-final", "clip-run-11-final"]
+    assert list(shortened(names, 8).values()) == ["…01…", "…02…", "…11…"]
+    assert shortened(names, 17) == {name: name for name in names}
+    assert shortened(["one-long-name", "other"], 5)["one-long-name"] == "one-long-name", "they share no whole word"
+    assert shortened(["only-this-one"], 2) == {"only-this-one": "only-this-one"}
+
+
+def test_shortened_names_stay_different() -> None:
+    for names in (["run-1", "run-1-1"], ["a-a-a", "a-a-a-a", "a-a"], ["run-", "run-x"], ["-x", "a-x"]):
+        short = shortened(names, 1)
+        assert len({*short.values()}) == len(names)
+        assert all(one.strip("…") for one in short.values()) or "run-" in names

@@ -1,6 +1,6 @@
 """Logit banks, and the folders in which logits lie until something they depend on changes."""
 
-import mmap
+import os
 import re
 
 import numpy as np
@@ -94,11 +94,20 @@ def spoilt(value, row=9):
         (LOGITS.astype(np.int64), LABELS, "alpha: expected logits of a floating dtype, got int64"),
         (LOGITS.astype(complex), LABELS, "floating dtype, got complex128"),
         (LOGITS, np.where(np.arange(M) == 5, 4, LABELS), "label 4 of sample 5 is out of range.*between 0 and 3"),
-        (LOGITS, np.where(np.arange(M) == 5, -1, LABELS), "label -1 of sample 5 is out of range"),
+        (
+            LOGITS,
+            np.where(np.arange(M) == 5, -1, LABELS),
+            "got -1 as the label of sample 5: classes are numbered from 0",
+        ),
         (LOGITS[:, :0], LABELS[:0], "got no data"),
         (LOGITS, LABELS[:10], "labels: expected 11 labels, one for each sample of the logits, got 10"),
-        (LOGITS, LABELS.astype(float), "labels as integers"),
-        (LOGITS, LABELS[None], "labels as integers of shape"),
+        (
+            LOGITS,
+            LABELS.astype(float),
+            r"alpha: expected outputs of shape \[11, 1\].*\(values\), got \[11, 4\].*outputs=",
+        ),
+        (LOGITS, LABELS[None], "labels: expected 11 labels"),
+        (LOGITS, LABELS.astype(str), "labels as integers of shape"),
     ],
 )
 def test_logits_that_cannot_be_used_are_refused_by_name(arrays, labels, message):
@@ -195,10 +204,10 @@ def test_a_folder_of_arrays_is_a_bank_that_stays_on_disk(tmp_path):
     bank = LogitBank.from_folder(tmp_path)
     assert bank.names == ("a", "b", "c/d")
     np.testing.assert_array_equal(all_rows(bank, 0), LOGITS[1])
-    below = bank.read(0, 2, 5)
-    while isinstance(below.base, np.ndarray):
-        below = below.base
-    assert isinstance(below.base, mmap.mmap)
+    with (tmp_path / "a.npy").open("r+b") as file:  # a change on the disk is seen, so nothing was kept
+        file.seek(-LOGITS[1].nbytes, os.SEEK_END)
+        file.write(bytes(LOGITS[1][0].nbytes))
+    assert not bank.read(0, 0, 1).any() and bank.read(0, 1, 2).any()
 
 
 def test_labels_that_no_logits_agree_with_are_blamed_by_their_file(tmp_path):
@@ -238,3 +247,38 @@ def test_banks_of_other_samples_or_classes_do_not_join():
             LogitBank.join({"a": bank, "b": other})
     with pytest.raises(DataError, match="at least one"):
         LogitBank.join({})
+
+
+def test_positions_are_rows_and_their_sample_is_a_group():
+    labels = np.array([[0, -100, 2], [-100, -100, 1]])
+    logits = np.random.default_rng(0).normal(size=(2, 2, 3, 4))
+    bank = LogitBank.from_arrays(logits, labels)
+    assert repr(bank) == "LogitBank(2 ingredients, 3 positions, 4 classes)"
+    assert bank.labels.tolist() == [0, 2, 1] and bank.groups.tolist() == [0, 0, 1]
+    np.testing.assert_array_equal(bank.logits(1), logits[1][labels != -100])
+    part = bank.take_samples(np.array([1]))
+    assert part.labels.tolist() == [1] and part.take(np.array([0])).groups.tolist() == [1]
+    np.testing.assert_array_equal(part.logits(0), logits[0, 1, 2:])
+
+
+def test_values_several_labels_and_choices_are_banks_too():
+    rng = np.random.default_rng(0)
+    values = LogitBank.from_arrays(rng.normal(size=(2, 5)), rng.normal(size=5), groups=[7, 7, 3, 3, 3])
+    assert values.kind.name == "values" and values.read(0, 0, 5).shape == (5, 1)
+    assert values.groups.tolist() == [1, 1, 0, 0, 0]
+    several = LogitBank.from_arrays(rng.normal(size=(2, 5, 3)), np.eye(3)[[0, 1, 2, 0, 1]], outputs="several-labels")
+    assert several.labels.shape == (5, 3) and repr(several) == "LogitBank(2 ingredients, 5 samples, 3 outputs)"
+    scores = rng.normal(size=(2, 5, 3))
+    scores[:, 0, 2] = -np.inf
+    with pytest.raises(DataError, match="-inf marks those that are absent") as caught:
+        LogitBank.from_arrays(scores, [0, 1, 2, 0, 1])
+    choices = LogitBank.from_arrays(scores, [0, 1, 2, 0, 1], **caught.value.mend)
+    assert choices.kind.name == "choices" and np.isfinite(choices.logits(0)).all()
+
+
+def test_banks_of_other_kinds_are_not_joined():
+    rng = np.random.default_rng(0)
+    one = LogitBank.from_arrays(rng.normal(size=(1, 5, 3)), [0, 1, 2, 0, 1])
+    other = LogitBank.from_arrays(rng.normal(size=(1, 5, 3)), [0, 1, 2, 0, 1], outputs="choices")
+    with pytest.raises(DataError, match="b has outputs of choices, a of classes"):
+        LogitBank.join({"a": one, "b": other})

@@ -14,7 +14,8 @@ def test_an_adapter_stands_for_a_function_that_is_there(name: str) -> None:
     module, function = parse_task(name)
     assert f"{module}:{function}" == ADAPTERS[name]
     assert callable(getattr(import_module(module), function))
-    assert listing(name) == f'`python -c "import {name}; print(*{LISTINGS[name]})"` lists all'
+    if name in LISTINGS:  # the others take the network from a model's folder
+        assert listing(name) == f'`python -c "import {name}; print(*{LISTINGS[name]})"` lists all'
 
 
 def test_files_and_modules_are_split_from_their_function(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def test_another_number_of_samples_is_refused() -> None:
     [
         ((X[:0], Y[:0]), "got none"),
         (Points(n=0), "empty dataset"),
-        (TensorDataset(X, Y.float()), "one integer label"),
+        (TensorDataset(X, (Y > 0).float()), "may be classes or values"),
         ((X, Y[:, None]), "one integer label"),
         ((X, Y[:7]), "20 inputs but 7 labels"),
         (TensorDataset(X, Y, Y), "(inputs, labels)"),
@@ -169,3 +169,45 @@ def test_random_augmentation_is_refused_of_chosen_samples_too() -> None:
     list(rows.batches(chosen))
     with pytest.raises(DataError, match="augmentation"):
         list(rows.batches(chosen))
+
+
+def as_dicts(samples: list[dict[str, object]]) -> dict[str, torch.Tensor]:
+    return {name: torch.tensor([one[name] for one in samples]) for name in samples[0]}
+
+
+@pytest.mark.parametrize("name", ["labels", "label"])
+def test_batches_may_be_dicts_with_the_labels_among_them(name: str) -> None:
+    given = [{"a": i, name: i % 3, "b": -i} for i in range(20)]
+    forms = [given, as_dicts(given), DataLoader(given, batch_size=7)]
+    for rows in (Rows(form, batch_size=6) for form in forms):
+        assert rows.labels.tolist() == [i % 3 for i in range(20)] and rows.kind.name == "classes"
+        batch = next(rows.batches())
+        assert batch.keys() == {"a", "b"} and batch["b"][:3].tolist() == [0, -1, -2]
+
+
+def test_a_dict_without_labels_says_what_it_holds() -> None:
+    with pytest.raises(DataError, match=r"dicts with 'labels' or 'label', got a dict with 'a', 'y'. Rename"):
+        _ = Rows([{"a": 1, "y": 0}], batch_size=6).labels
+
+
+def test_samples_of_unequal_length_are_named_with_the_remedy_and_padded_by_a_collate_fn() -> None:
+    given = [{"ids": torch.arange(2 + i % 3), "labels": i % 2} for i in range(6)]
+    with pytest.raises(
+        DataError, match=r"sample 1: its entry 'ids' has shape \[3\], that of sample 0 \[2\].*collate_fn"
+    ):
+        _ = Rows(given, batch_size=6).labels
+
+    def pad(samples):
+        ids = torch.nn.utils.rnn.pad_sequence([one["ids"] for one in samples], batch_first=True)
+        return {"ids": ids, "labels": torch.tensor([one["labels"] for one in samples])}
+
+    rows = Rows(given, batch_size=2, collate=pad)
+    assert [list(batch["ids"].shape) for batch in rows.batches()] == [[2, 3], [2, 4], [2, 4]]
+    assert not rows.can_choose and len(rows) == 6
+
+
+def test_lists_beside_tensors_are_cut_with_them() -> None:
+    rows = Rows({"x": X, "text": [f"t{i}" for i in range(20)], "labels": Y}, batch_size=8)
+    assert [batch["text"][0] for batch in rows.batches()] == ["t0", "t8", "t16"]
+    with pytest.raises(DataError, match=r"inputs\['edges'\] have shape \[3\], but there are 20 samples"):
+        _ = Rows({"x": X, "edges": torch.zeros(3), "labels": Y}, batch_size=8).labels

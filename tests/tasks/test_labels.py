@@ -1,38 +1,25 @@
-"""Labels are one class a sample; other kinds of labels are told what they seem to be."""
+"""Labels become arrays of numbers, whatever holds them; what is no number says what it seems to be."""
 
 import numpy as np
 import pytest
 import torch
 
 from radin.errors import DataError
-from radin.tasks.labels import is_pair, label_array, refuse_listed_labels
-
-EYE = torch.eye(3, dtype=torch.long)
+from radin.tasks.labels import is_pair, label_array, raw_labels, refuse_listed_labels
 
 
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (torch.zeros(4, dtype=torch.bfloat16), r"bfloat16 labels of shape \[4\]; whole numbers .*long\(\)"),
-        (torch.tensor([0.5, 1.2]), "values to predict"),
-        (torch.tensor([0.0, float("nan")]), "values to predict"),
-        (torch.zeros(4, 1, dtype=torch.long), r"labels\[:, 0\]"),
-        (EYE, r"one-hot labels, which become integers by labels\.argmax\(1\)"),
-        (torch.tensor([[1, 1, 0], [0, 0, 0]]), "multi-hot"),
-        (torch.full((2, 3), 1 / 3), "probabilities"),
-        (torch.zeros(2, 5, 5, dtype=torch.long), "positions"),
-        (torch.tensor([True, False]), r"labels\.long\(\)"),
-        (torch.tensor([0, 2, -100]), "-100 as the label of sample 12: .*ignore"),
-        (torch.tensor([0, -1]), "-1 as the label of sample 11: classes are numbered from 0"),
         (["cat", "dog"], "'cat' as the label of sample 10; number the classes"),
         ([None, 1], "None as the label"),
-        ([[0], [1, 2]], "several lengths"),
-        (torch.tensor(3), "list of labels"),
+        ([[0], [1, 2]], "several lengths.* -100, in a collate_fn"),
+        (torch.sparse_coo_tensor([[0]], [1], (3,), check_invariants=False), "no dense tensor"),
     ],
 )
-def test_each_kind_has_its_own_message(labels: object, message: str) -> None:
-    with pytest.raises(DataError, match=f"^data: expected one integer label per sample.*{message}"):
-        label_array(labels, "data", first=10)
+def test_what_is_no_number_is_refused(labels: object, message: str) -> None:
+    with pytest.raises(DataError, match=f"^data: .*{message}"):
+        raw_labels(labels, "data", first=10)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +27,16 @@ def test_each_kind_has_its_own_message(labels: object, message: str) -> None:
 )
 def test_integers_are_taken_wherever_they_stand(labels: object) -> None:
     assert label_array(labels, "data").tolist() == [2, 0, 1]
+
+
+def test_values_and_lists_of_tensors_are_taken_as_they_are() -> None:
+    assert raw_labels(torch.tensor([0.5, 1.25], dtype=torch.bfloat16), "data").tolist() == [0.5, 1.25]
+    assert raw_labels([torch.tensor([1, 2]), torch.tensor([3, 4])], "data").tolist() == [[1, 2], [3, 4]]
+
+
+def test_classes_alone_are_classes() -> None:
+    with pytest.raises(DataError, match=r"expected labels of classes, whole numbers \[m\], got float32 of shape \[2\]"):
+        label_array(torch.tensor([0.5, 1.2]), "data")
 
 
 def test_a_pair_is_told_from_two_samples() -> None:

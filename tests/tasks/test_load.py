@@ -7,7 +7,7 @@ from helpers.paths import SMALL
 
 import radin
 from radin.errors import InputError, MissingFileError, RadinError, TaskError
-from radin.tasks.load import load_task
+from radin.tasks.load import load_metric, load_task
 
 TASK_FILE = """
 import radin
@@ -84,3 +84,13 @@ def test_a_file_with_an_error_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken_task.py").write_text("import nothing_of_that_name\n")
     with pytest.raises(TaskError, match="ModuleNotFoundError"):
         load_task(f"{tmp_path}/broken_task.py:task")
+
+
+def test_a_metric_is_a_name_or_a_function_in_a_file(tmp_path: Path) -> None:
+    assert load_metric("macro-f1") == "macro-f1"
+    (tmp_path / "mine.py").write_text("def error(logits, labels):\n    return logits.argmax(1) != labels\n")
+    assert load_metric(f"{tmp_path}/mine.py:error").__name__ == "error"
+    with pytest.raises(InputError, match="has no function 'err'; it defines: error"):
+        load_metric(f"{tmp_path}/mine.py:err")
+    with pytest.raises(MissingFileError, match="no such file"):
+        load_metric(f"{tmp_path}/yours.py:error")

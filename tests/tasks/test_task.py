@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from helpers.small import SAMPLES, Network, clouds, task
+from helpers.small import SAMPLES, Network, clouds, make_pool, task
 
 import radin
 from radin.errors import InputError, TaskError
@@ -146,3 +147,21 @@ def test_with_a_test_set_all_data_select() -> None:
     one = task(test=clouds(40, 2))
     assert len(one.split[0]) == SAMPLES
     assert len(one.split[1]) == 0
+
+
+def test_a_metric_of_another_kind_is_refused_before_anything_is_run(tmp_path: Path) -> None:
+    x, _ = clouds(40, 1)
+    one = radin.Task(Network, (x, x[:, :3]), "accuracy", device="cpu")
+    with pytest.raises(InputError, match=r"accuracy is a metric of classes, .*but these outputs are values.*mse, rmse"):
+        _ = one.scored_by
+    pool = radin.Pool(make_pool(tmp_path / "pool", 2))
+    with pytest.raises(InputError, match="accuracy is a metric of"):
+        radin.make_soup(pool, one, run_dir=tmp_path / "run")
+    assert not list((tmp_path / "run").rglob("*.npy"))
+
+
+def test_the_usual_metric_of_a_kind_is_taken_where_none_is_named() -> None:
+    x, y = clouds(40, 1)
+    assert radin.Task(Network, (x, y)).scored_by.name == "accuracy"
+    assert radin.Task(Network, (x, x[:, :3])).scored_by.name == "mse"
+    assert radin.Task(Network, (x, (x > 0).long()), outputs="several-labels").scored_by.name == "macro-f1"

@@ -109,3 +109,40 @@ def test_bases_of_orthogonal_matrices_that_differ_are_refused(tmp_path: Path) ->
         states.append(dict(parametrizations.orthogonal(nn.Linear(4, 4), orthogonal_map="matrix_exp").state_dict()))
     with pytest.raises(IncompatibleError, match="orthogonal"):
         soup_of(states, tmp_path, [0.5, 0.5])
+
+
+@pytest.mark.parametrize(
+    "name, values",
+    [("layer.signs", (-1.0, 1.0)), ("mix.perm", (0.0, 3.0)), ("quant.zero_point", (7.0, 9.0)), ("a_mask", (1.0, 0.0))],
+)
+def test_signs_and_places_that_differ_are_refused(tmp_path: Path, name: str, values: tuple[float, float]) -> None:
+    with pytest.raises(IncompatibleError, match=f"'{name}'.*average of two"):
+        soup_of([{name: torch.full((4,), value)} for value in values], tmp_path, [0.5, 0.5])
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_the_sums_of_a_codebook_are_those_of_the_averaged_one(tmp_path: Path, transposed: bool) -> None:
+    states = []
+    for seed in range(2):
+        vectors, counts = torch.randn(4, 4, generator=torch.Generator().manual_seed(seed)), torch.tensor([1.0, 2, 3, 9])
+        counts = counts + seed
+        if transposed:
+            state = {"vq.embed": vectors.T, "vq.embed_avg": vectors.T * counts, "vq.cluster_size": counts}
+        else:
+            state = {"vq.embed": vectors, "vq.embed_avg": vectors * counts[:, None], "vq.cluster_size": counts}
+        states.append({key: value.contiguous() for key, value in state.items()})
+    soup = soup_of(states, tmp_path, [0.5, 0.5])
+    by = soup["vq.cluster_size"] if transposed else soup["vq.cluster_size"][:, None]
+    assert torch.allclose(soup["vq.embed_avg"], soup["vq.embed"] * by)
+    assert torch.allclose(soup["vq.embed"], (states[0]["vq.embed"] + states[1]["vq.embed"]) / 2)
+
+
+def test_what_a_pointer_or_a_zero_point_belongs_to_is_kept_with_it(tmp_path: Path) -> None:
+    for k in range(2):
+        state = {"queue": torch.full((2,), float(k)), "queue_ptr": torch.tensor(k), "w": torch.full((2,), float(k))}
+        state |= {"q.scale": torch.tensor([1.0 + k]), "q.zero_point": torch.tensor([k])}
+        torch.save(state, tmp_path / f"run{k}.pt")
+    pool = Pool(tmp_path, keep=["queue_ptr", "q.zero_point"])
+    soup = load_file(average(pool, [0.4, 0.6], tmp_path / "soup.safetensors"))
+    kept = {name: value.flatten()[0].item() for name, value in soup.items()}
+    assert kept == pytest.approx({"queue": 1.0, "queue_ptr": 1, "w": 0.6, "q.scale": 2.0, "q.zero_point": 1})

@@ -103,7 +103,7 @@ class Worker:
 
         def run() -> np.ndarray:
             rows = self._task.rows if job.test is None else self._task.tests[job.test]
-            return np.concatenate(list(self._task.logits(self._network(job, size), rows, size, job.only)))
+            return rows.kind.join(list(self._task.logits(self._network(job, size), rows, size, job.only)))
 
         return _answer(run)
 

@@ -17,9 +17,13 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
 
 from radin.errors import InputError
+from radin.scoring.resampling import values_of_resamples
 
+#: Outputs of a network, row by row: of most kinds logits.
 Logits = Shaped[np.ndarray, "m c"]
-Labels = Int64[np.ndarray, " m"]
+
+#: Labels of the rows: of classes `int64[m]`, of several labels `int64[m, L]`, of values `float64[m, d]`.
+Labels = Shaped[np.ndarray, "m ..."]
 Statistics = Shaped[np.ndarray, "m ..."]
 
 #: Resamples of the seeded bootstrap that gives the standard error of metrics without a closed form; chosen by hand.
@@ -37,12 +41,19 @@ class Metric(ABC):
         higher_is_better: whether a larger value is better. A score is the value, negated if it is not.
         is_proportion: whether the value is the share of samples whose statistic is true. Proportions have intervals and
             tests of their own.
+        is_mean: whether a row's number, see `numbers`, is the same whatever other rows there are.
+        follows_loss: whether the metric improves where the smooth loss of the kind of outputs does, such as the
+            negative log-likelihood, so that this loss may be looked at in its place where rows are few.
+        by_sums: whether `group_sums` of single rows are short, so that resamples of rows cost sums, too.
         defined_on_parts: whether every part of the samples has a value. An area under the ROC curve, for example, has
             none on a part without positives.
     """
 
     higher_is_better: bool = True
     is_proportion: bool = False
+    is_mean: bool = False
+    follows_loss: bool = False
+    by_sums: bool = False
     defined_on_parts: bool = True
 
     @property
@@ -64,6 +75,34 @@ class Metric(ABC):
 
     def numbers(self, statistics: Any, labels: Labels) -> Float64[np.ndarray, " m"] | None:
         """Numbers per sample whose mean is the value, from the statistics; None where the value is no such mean."""
+        return None
+
+    def group_sums(
+        self, statistics: Any, labels: Labels, groups: Int64[np.ndarray, " m"], n: int
+    ) -> Float64[np.ndarray, "n s"] | None:
+        """Sums over each of `n` groups of rows, of which `of_sums` makes the value; None where there are none such.
+
+        With them, values on resamples of the groups cost sums, and no calls.
+        """
+        numbers = self.numbers(statistics, labels) if self.is_mean else None
+        if numbers is None:
+            return None
+        return np.stack([np.bincount(groups, one, n) for one in (numbers, np.ones(len(numbers)))], axis=1)
+
+    def paired_sums(
+        self, ours: Any, theirs: Any, labels: Labels, groups: Int64[np.ndarray, " m"], n: int
+    ) -> tuple[Float64[np.ndarray, "n s"], Float64[np.ndarray, "n s"]] | None:
+        """The sums of two networks on the same rows, of one length; None where there are none."""
+        a, b = (self.group_sums(one, labels, groups, n) for one in (ours, theirs))
+        return None if a is None or b is None else (a, b)
+
+    def of_sums(self, sums: Float64[np.ndarray, "*k s"]) -> Float64[np.ndarray, " *k"]:
+        """Values, from the sums over all groups; NaN where it is undefined."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(sums[..., 0] / sums[..., 1])
+
+    def constant(self, labels: Labels) -> Logits | None:
+        """Outputs that are the best there are without any input; None where shuffled labels tell what chance is."""
         return None
 
     def check_classes(self, n_classes: int) -> None:  # noqa: B027 -- most metrics are defined for all
@@ -110,6 +149,10 @@ class Metric(ABC):
         Raises:
             InputError: it is undefined on more than half of them.
         """
+        if self.by_sums:
+            sums = self.group_sums(statistics, labels, np.arange(len(labels)), len(labels))
+            if sums is not None:
+                return values_of_resamples(self, sums, resamples, seed)
         rng = np.random.default_rng(seed)
         values = []
         for _ in range(resamples):
@@ -129,6 +172,8 @@ class RightSamplesMetric(Metric):
     The surrogate counts the right samples of each *group* of samples. By default each sample is a group of its own, so
     that `value_of` sees every sample; fewer groups are faster.
     """
+
+    follows_loss = True
 
     @property
     def top(self) -> int:
@@ -151,6 +196,8 @@ class RightSamplesMetric(Metric):
 
 class PredictionMetric(Metric):
     """A family of metrics: the statistic is the predicted class, of equal logits the lowest."""
+
+    follows_loss = True
 
     def measure(self, logits: Logits, labels: Labels) -> Int64[np.ndarray, " m"]:
         """The predicted class of each sample."""

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
 
 from radin.errors import InputError
-from radin.scoring.metrics.base import Labels, Logits, Metric, PredictionMetric, RightSamplesMetric
+from radin.scoring.metrics.base import Labels, Logits, Metric, RightSamplesMetric
 
 _BLOCK_VALUES = 1 << 22  # logits turned into float64 at once: 32 MiB
 
@@ -18,6 +18,7 @@ class ShareOfRightSamples(RightSamplesMetric):
     """The share of samples whose label is among the `top` largest logits."""
 
     is_proportion = True
+    is_mean = True
 
     def value_of(self, statistics: Any, labels: Labels) -> float:
         """The share of right samples."""
@@ -117,25 +118,13 @@ class BalancedAccuracy(RightSamplesMetric):
         return np.asarray((right / np.bincount(self.groups(labels))).mean(axis=1))
 
 
-class MacroF1(PredictionMetric):
-    """The mean F1 over the classes that occur or are predicted."""
-
-    name = "macro-f1"
-
-    def value_of(self, statistics: Any, labels: Labels) -> float:
-        """The mean F1."""
-        size = int(max(statistics.max(), labels.max())) + 1
-        predicted, occurring = np.bincount(statistics, minlength=size), np.bincount(labels, minlength=size)
-        right = np.bincount(labels[statistics == labels], minlength=size)
-        either = (predicted + occurring) > 0
-        return float(np.mean(2 * right[either] / (predicted + occurring)[either]))
-
-
 class NegativeLogLikelihood(Metric):
     """The mean negative log-likelihood of the labels under softmax, in nats."""
 
     name = "nll"
     higher_is_better = False
+    is_mean = True
+    follows_loss = True
 
     def measure(self, logits: Logits, labels: Labels) -> Float64[np.ndarray, " m"]:
         """The loss of each sample, computed in float64."""
@@ -148,6 +137,30 @@ class NegativeLogLikelihood(Metric):
     def numbers(self, statistics: Any, labels: Labels) -> Float64[np.ndarray, " m"]:
         """The losses."""
         return np.asarray(statistics).astype(np.float64)
+
+
+class Brier(Metric):
+    """The mean squared distance of the probabilities from the truth: of two classes that of the second alone."""
+
+    name = "brier"
+    higher_is_better = False
+    is_mean = True
+    follows_loss = True
+
+    def measure(self, logits: Logits, labels: Labels) -> Float64[np.ndarray, " m"]:
+        """The squared distance of each row."""
+        z = np.asarray(logits, dtype=np.float64)
+        likely = np.exp(z - np.logaddexp.reduce(z, axis=1, keepdims=True))
+        likely[np.arange(len(likely)), labels] -= 1
+        return np.asarray(np.square(likely).sum(axis=1) / (2 if z.shape[1] == 2 else 1))
+
+    def value_of(self, statistics: Any, labels: Labels) -> float:
+        """The mean."""
+        return float(np.mean(statistics))
+
+    def numbers(self, statistics: Any, labels: Labels) -> Float64[np.ndarray, " m"]:
+        """The squared distances."""
+        return np.asarray(statistics)
 
 
 def losses(logits: Logits, labels: Labels) -> Float64[np.ndarray, " m"]:

@@ -1,4 +1,4 @@
-"""Metrics by name."""
+"""Metrics by name: those of each kind of outputs, and names that people type for them."""
 
 from __future__ import annotations
 
@@ -7,37 +7,157 @@ from collections.abc import Callable
 from typing import Any
 
 from radin.common.suggestions import did_you_mean
+from radin.common.wording import enumerated
 from radin.errors import InputError
+from radin.scoring.kinds import CLASSES, KINDS, Kind
 from radin.scoring.metrics.base import Metric
-from radin.scoring.metrics.classification import Accuracy, BalancedAccuracy, MacroF1, NegativeLogLikelihood, TopK
+from radin.scoring.metrics.classification import Accuracy, BalancedAccuracy, Brier, NegativeLogLikelihood, TopK
+from radin.scoring.metrics.counts import (
+    BinaryF1,
+    DecisionAccuracy,
+    LabelLikelihood,
+    LabelMacroF1,
+    LabelMicroF1,
+    MacroF1,
+    Matthews,
+    MeanIoU,
+    SubsetAccuracy,
+)
 from radin.scoring.metrics.function import FunctionMetric
+from radin.scoring.metrics.ranking import AreaUnderRoc, MeanAveragePrecision
+from radin.scoring.metrics.values import (
+    ExplainedShare,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    Pearson,
+    RootMeanSquaredError,
+    Spearman,
+)
 
-#: The metrics that have a name; `top5` stands for all k.
-METRICS: dict[str, Metric] = {
-    metric.name: metric for metric in (Accuracy(), TopK(5), BalancedAccuracy(), MacroF1(), NegativeLogLikelihood())
+
+def _table(*metrics: Metric) -> dict[str, Metric]:
+    return {metric.name: metric for metric in metrics}
+
+
+_OF_CLASSES = (Accuracy(), TopK(5), BalancedAccuracy(), MacroF1(), BinaryF1(), Matthews(), AreaUnderRoc(), Brier())
+
+#: The metrics of each family that have a name, by family and name; `top5` stands for all k.
+FAMILIES: dict[str, dict[str, Metric]] = {
+    "classes": _table(*_OF_CLASSES, NegativeLogLikelihood()),
+    "several-labels": _table(
+        DecisionAccuracy(),
+        SubsetAccuracy(),
+        LabelMacroF1(),
+        LabelMicroF1(),
+        MeanAveragePrecision(),
+        AreaUnderRoc(),
+        LabelLikelihood(),
+    ),
+    "values": _table(
+        MeanSquaredError(), RootMeanSquaredError(), MeanAbsoluteError(), ExplainedShare(), Pearson(), Spearman()
+    ),
+    "positions": _table(*_OF_CLASSES, MeanIoU(), NegativeLogLikelihood()),
+    "choices": _table(Accuracy(), TopK(5), Brier(), NegativeLogLikelihood()),
+}
+
+#: The metrics of classes.
+METRICS: dict[str, Metric] = FAMILIES["classes"]
+
+#: Other names of metrics that are taken.
+ALIASES = {"log-loss": "nll"}
+
+#: Names that people type, and the metrics that they may mean.
+MEANT = {
+    "acc": ("accuracy",),
+    "f1": ("macro-f1", "micro-f1", "binary-f1"),
+    "f1-score": ("macro-f1", "micro-f1", "binary-f1"),
+    "fscore": ("macro-f1", "micro-f1", "binary-f1"),
+    "weighted-f1": ("macro-f1",),
+    "matthews": ("mcc",),
+    "auroc": ("auc",),
+    "roc-auc": ("auc",),
+    "ap": ("map",),
+    "average-precision": ("map",),
+    "mean-average-precision": ("map",),
+    "iou": ("miou",),
+    "jaccard": ("miou",),
+    "mean-iou": ("miou",),
+    "dice": ("macro-f1",),
+    "exact-match": ("subset-accuracy",),
+    "hamming": ("accuracy",),
+    "error": ("accuracy",),
+    "error-rate": ("accuracy",),
+    "loss": ("nll", "mse"),
+    "cross-entropy": ("nll",),
+    "crossentropy": ("nll",),
+    "bce": ("nll",),
+    "perplexity": ("nll",),
+    "ppl": ("nll",),
+    "l2": ("mse", "rmse"),
+    "l1": ("mae",),
+    "mean-squared-error": ("mse",),
+    "mean-absolute-error": ("mae",),
+    "r": ("pearson",),
+    "r-squared": ("r2",),
+    "corr": ("pearson", "spearman"),
+    "correlation": ("pearson", "spearman"),
+    "rho": ("spearman",),
 }
 
 
-def get_metric(metric: str | Metric | Callable[..., Any]) -> Metric:
+def names_of(kind: Kind) -> list[str]:
+    """The names of the metrics that apply to a kind of outputs."""
+    return list(FAMILIES[kind.metrics])
+
+
+def get_metric(metric: str | Metric | Callable[..., Any] | None, kind: Kind | None = None) -> Metric:
     """The metric of this name, or the metric that a callable is.
 
     Arguments:
-        metric: `accuracy`, `top5` (or `top` with any other k), `balanced-accuracy`, `macro-f1`, `nll`; or a callable
-            `(logits[m, c], labels[m]) -> m numbers or one number` over numpy arrays, higher is better; or a `Metric`.
+        metric: a name, such as `accuracy`, `top5` (or `top` with any other k), `macro-f1`, `nll` (`log-loss`) or `mse`;
+            or a callable `(outputs[m, c], labels[m]) -> m numbers or one number` over numpy arrays, higher is better
+            unless `lower_is_better` marks it; or a `Metric`; None is the usual one of the kind.
+        kind: of the outputs. By default the metric is one of classes, or else of any kind that has the name.
 
     Raises:
-        InputError: no metric has exactly this name; the message says which are near.
+        InputError: no metric has exactly this name; the message says which are near. Or the kind has none of this name.
     """
     if isinstance(metric, Metric):
         return metric
+    if metric is None:
+        metric = (kind or CLASSES).metric
     if callable(metric):
         return FunctionMetric(metric)
-    if metric in METRICS:
-        return METRICS[metric]
-    if isinstance(metric, str) and re.fullmatch(r"top[0-9]{1,9}", metric):
-        return TopK(int(metric[3:]))
-    hint = did_you_mean(str(metric), METRICS)
+    name = ALIASES.get(metric, metric) if isinstance(metric, str) else metric
+    for family in [kind.metrics] if kind else FAMILIES:
+        table = FAMILIES[family]
+        if name in table:
+            return table[name]
+        if "top5" in table and isinstance(name, str) and re.fullmatch(r"top[0-9]{1,9}", name):
+            return TopK(int(name[3:]))
+    if kind is not None and (others := _kinds_with(str(name))):
+        raise InputError(
+            f"{name} is a metric of {enumerated(others)}, but these outputs are {kind.name} (labels: {kind.labels}); "
+            f"metrics of {kind.name} are {', '.join(names_of(kind))}. Name another kind by outputs=, if it is one"
+        )
+    known = list(dict.fromkeys(one for table in FAMILIES.values() for one in table))
     raise InputError(
-        f"unknown metric {metric!r}{hint}; known are {', '.join(METRICS)} (top5 with any number), and any callable in "
-        "Python"
+        f"unknown metric {metric!r}{_meant(str(metric), known)}; known are {', '.join(known)} (top5 with any number), "
+        "and any callable in Python"
     )
+
+
+def _kinds_with(name: str) -> list[str]:
+    return [kind.name for kind in KINDS.values() if name in FAMILIES[kind.metrics] or _is_top(name, kind)]
+
+
+def _is_top(name: str, kind: Kind) -> bool:
+    return "top5" in FAMILIES[kind.metrics] and re.fullmatch(r"top[0-9]{1,9}", name) is not None
+
+
+def _meant(name: str, known: list[str]) -> str:
+    """A clause in brackets with the metrics that a name may mean, by its meaning or by its letters."""
+    meant = MEANT.get(name.lower().replace("_", "-").replace(" ", "-"))
+    if meant is None:
+        return did_you_mean(name, known)
+    return f" (did you mean {' or '.join(map(repr, meant))}?)"

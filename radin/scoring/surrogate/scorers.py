@@ -13,13 +13,23 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from radin.errors import InputError
 from radin.recipe import subset_rows
-from radin.scoring.metrics import Metric, NegativeLogLikelihood, PredictionMetric, RightSamplesMetric
+from radin.scoring.kinds import CLASSES, Kind, SeveralLabels, Values
+from radin.scoring.metrics import (
+    DecisionsMetric,
+    Metric,
+    MomentsMetric,
+    NegativeLogLikelihood,
+    PredictionMetric,
+    RightSamplesMetric,
+)
 from radin.scoring.objective import Proposal
 from radin.scoring.surrogate.dense_kernel import Bank, DenseKernel
 from radin.scoring.surrogate.likelihood_kernel import LikelihoodKernel
 from radin.scoring.surrogate.margin_kernel import MarginKernel
 from radin.scoring.surrogate.margins import prepare
+from radin.scoring.surrogate.moments_kernel import MomentsKernel
 from radin.scoring.surrogate.neighbours import step_hits, swap_hits
 from radin.scoring.surrogate.partition_kernel import FEWEST_LOGITS, PartitionKernel
 from radin.scoring.surrogate.subset_ranges import range_hits
@@ -41,7 +51,8 @@ class Kernels:
     def __init__(self, bank: Bank, device: str | torch.device = "cpu") -> None:
         self.bank = bank
         self.device = device
-        self.labels = np.asarray(bank.labels, dtype=np.int64)
+        self.labels = np.asarray(bank.labels)
+        self.kind: Kind = getattr(bank, "kind", CLASSES)
 
     @cached_property
     def dense(self) -> DenseKernel:
@@ -60,9 +71,20 @@ class Kernels:
         return None if few or str(self.device) != "cpu" else PartitionKernel.of(self.bank)
 
     @cached_property
-    def losses(self) -> LikelihoodKernel:
-        """Mean negative log-likelihoods, each too low by at most 1e-6."""
+    def losses(self) -> LikelihoodKernel | MomentsKernel:
+        """Means of the kind's smooth loss: negative log-likelihoods, too low by at most 1e-6, or squared errors."""
+        if isinstance(self.kind, Values):
+            return self.moments
+        if isinstance(self.kind, SeveralLabels):
+            from radin.scoring.surrogate.decisions import DecisionBank
+
+            return LikelihoodKernel(DecisionBank(self.bank), self.device)
         return LikelihoodKernel(self.bank, self.device)
+
+    @cached_property
+    def moments(self) -> MomentsKernel:
+        """Moments of the errors of averaged values."""
+        return MomentsKernel(self.bank)
 
 
 class Scorer(ABC, Generic[M]):
@@ -213,6 +235,17 @@ class LikelihoodScorer(Scorer[NegativeLogLikelihood]):
         return -fast.moves(mask, np.stack(steps, axis=1), moved)
 
 
+class MomentsScorer(Scorer[MomentsMetric]):
+    """Computes metrics of values from moments, N² operations a recipe."""
+
+    def scores(self, proposals: Proposal) -> Float64[np.ndarray, " k"]:
+        """Scores of masks or mixing weights."""
+        values = self.metric.of_moments(self.kernels.moments.moments(coefficients_of(proposals)))
+        if np.isnan(values).any():
+            raise InputError(f"{self.metric.name} is undefined: all {len(self.kernels.labels)} labels are the same")
+        return values if self.metric.higher_is_better else -values
+
+
 @singledispatch
 def scorer_of(metric: Metric, kernels: Kernels) -> Scorer:  # type: ignore[type-arg]  # of any metric
     """The scorer for a metric's family."""
@@ -227,6 +260,18 @@ def _(metric: PredictionMetric, kernels: Kernels) -> Scorer:  # type: ignore[typ
 @scorer_of.register
 def _(metric: RightSamplesMetric, kernels: Kernels) -> Scorer:  # type: ignore[type-arg]
     return RightSamplesScorer(metric, kernels)
+
+
+@scorer_of.register
+def _(metric: MomentsMetric, kernels: Kernels) -> Scorer:  # type: ignore[type-arg]
+    return MomentsScorer(metric, kernels)
+
+
+@scorer_of.register
+def _(metric: DecisionsMetric, kernels: Kernels) -> Scorer:  # type: ignore[type-arg]
+    from radin.scoring.surrogate.decisions import DecisionsScorer
+
+    return DecisionsScorer(metric, kernels)
 
 
 @scorer_of.register

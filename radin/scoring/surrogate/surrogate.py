@@ -21,6 +21,7 @@ from radin.recipe import (
 from radin.scoring.metrics import Metric, get_metric
 from radin.scoring.objective import Proposal
 from radin.scoring.prior import prior_terms, validate_strength
+from radin.scoring.significance import standard_error
 from radin.scoring.surrogate.dense_kernel import Bank
 from radin.scoring.surrogate.margin_kernel import MarginKernel
 from radin.scoring.surrogate.scorers import Kernels, RightSamplesScorer, Scorer, coefficients_of, scorer_of
@@ -44,7 +45,8 @@ class Surrogate:
 
     Arguments:
         bank: the logits, N ingredients × M samples × C classes.
-        metric: a name, a `Metric`, or a callable `(logits, labels) -> m numbers or one number`; default accuracy.
+        metric: a name, a `Metric`, or a callable `(logits, labels) -> m numbers or one number`; by default that of the
+            kind of outputs, which is accuracy for classes.
         lam: strength λ ≥ 0 of the prior; default 0, no prior.
         device: where products are computed, as torch names it; default `cpu`.
 
@@ -58,17 +60,17 @@ class Surrogate:
     def __init__(
         self,
         bank: Bank,
-        metric: str | Metric | Callable[..., Any] = "accuracy",
+        metric: str | Metric | Callable[..., Any] | None = None,
         lam: float | int = 0.0,
         *,
         device: str | torch.device = "cpu",
     ) -> None:
         self.bank = bank
-        self.metric = get_metric(metric)
+        self.metric = get_metric(metric, getattr(bank, "kind", None))
         self.lam = validate_strength(lam)
         self.device = device
         self.metric.check_classes(bank.n_classes)
-        self._labels = np.asarray(bank.labels, dtype=np.int64)
+        self._labels = np.asarray(bank.labels)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -89,7 +91,8 @@ class Surrogate:
     def se(self) -> float:
         """Standard error of the metric of the best ingredient (the first of equal ones) on these samples."""
         logits = self.bank.read(int(self.solo.argmax()), 0, self.bank.n_samples)
-        return self.metric.standard_error(self.metric.measure(np.asarray(logits), self._labels), self._labels)
+        statistics = self.metric.measure(np.asarray(logits), self._labels)
+        return standard_error(self.metric, statistics, self._labels, getattr(self.bank, "groups", None))
 
     def __call__(self, weights: Any, /) -> Float64[np.ndarray, " k"]:
         """Scores of `k` recipes, `bool[k, n]` masks or `float[k, n]` mixing weights, with the prior.
@@ -114,11 +117,11 @@ class Surrogate:
         return prior_terms(effective_sizes(proposals), len(self.bank), self.lam, self.se)
 
     def tie_break(self, weights: Any, /) -> Float64[np.ndarray, " k"]:
-        """Negative log-likelihood of averaged logits; lower is better."""
+        """The kind's smooth loss of averaged outputs, such as the negative log-likelihood; lower is better."""
         return self._kernels.losses.means(coefficients_of(as_proposals(weights, len(self.bank))))
 
     def loss_and_gradient(self, weights: Any, /) -> tuple[float, Float64[np.ndarray, " n"]]:
-        """Mean negative log-likelihood at mixing weights, and its gradient in them (each weight moved by itself)."""
+        """The kind's mean smooth loss at mixing weights, and its gradient in them (each weight moved by itself)."""
         row = as_proposals(np.asarray(weights)[None], len(self.bank))
         return self._kernels.losses.gradient(mixing_weights(row)[0])
 

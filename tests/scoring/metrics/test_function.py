@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from radin.errors import InputError
-from radin.scoring.metrics import FunctionMetric, get_metric
+from radin.scoring.metrics import FunctionMetric, get_metric, lower_is_better
 from radin.scoring.significance import interval
 
 RNG = np.random.default_rng(0)
@@ -66,3 +66,31 @@ def test_numbers_per_sample_are_resampled_and_the_function_is_called_once():
     assert calls == [60]
     assert values.std() == pytest.approx(logits[:, 0].std() / np.sqrt(60), rel=0.15)
     assert interval(metric, logits, labels)[0] < 5 < interval(metric, logits, labels)[1]
+
+
+def test_a_function_says_itself_that_lower_is_better():
+    @lower_is_better
+    def error(logits, labels):
+        return (logits.argmax(axis=1) != labels).astype(float)
+
+    logits, labels = sample()
+    assert not get_metric(error).higher_is_better
+    assert get_metric(error).score(logits, labels) == -error(logits, labels).mean()
+    with pytest.raises(InputError, match="takes no attribute; give a plain function"):
+        lower_is_better(len)
+
+
+def test_a_lambda_is_called_by_the_place_of_its_code():
+    one, other = (
+        get_metric(lambda z, y: z[:, 0]),
+        get_metric(
+            lambda z, y: z[:, 1],
+        ),
+    )
+    assert one.name.startswith("test_function.py:") and one.name != other.name
+
+
+def test_a_function_of_one_value_a_sample_gets_vectors():
+    outputs, labels = RNG.normal(size=(20, 1)), RNG.normal(size=(20, 1))
+    metric = get_metric(lambda y, t: (y - t) ** 2)
+    np.testing.assert_array_equal(metric.per_sample(outputs, labels), ((outputs - labels) ** 2)[:, 0])

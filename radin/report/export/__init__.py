@@ -1,0 +1,1 @@
+"""Finished runs in the formats of other tools: studies of Optuna, recipes of mergekit, runs of MLflow."""

@@ -1,0 +1,165 @@
+"""The plots of a run: unseen data, soups above their members, surrogate beside real score, classes, bill."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from radin.common.wording import counted, decimal, signed
+from radin.report.cost import Bill
+from radin.report.page import svg
+from radin.report.page.axis import Axis
+from radin.report.page.plot import MIDDLE, Plot, Row, band, bar, below, dot, row, rule, whisker
+from radin.report.page.svg import element
+from radin.report.record import Interval, Network, Record, Unseen
+from radin.scoring.significance import Z95
+
+#: Soups that plots show, the best ones, and classes on either side of none.
+SOUPS, CLASSES = 16, 12
+
+
+def unseen_plot(one: Unseen, record: Record, heading: str) -> Plot:
+    """The winner and what it is compared with, on data that selected nothing, with 95 % intervals."""
+    rows = [(_winner(record), one.winner, "soup")]
+    if record.winner.is_soup:
+        rows.append((f"best ingredient, {_only(record.best_ingredient)}", one.best_ingredient, "ingredient"))
+    if one.control:
+        rows.append(("the same with recomputed statistics", one.control, "ingredient"))
+    rows += [(title, each, "ingredient") for title, each in one.baselines.items()]
+    axis = Axis.over(value for _, each, _ in rows for value in (each.low, each.high))
+
+    def drawn(name: str, each: Interval, class_: str) -> Row:
+        said = f"{name}: {decimal(each.value)}, 95 % interval {decimal(each.low)} to {decimal(each.high)}"
+        marks = [whisker(axis, each.low, each.high, f"whisker {class_}"), dot(axis, each.value, class_, said)]
+        return row(axis, name, marks, decimal(each.value), said, strong=class_ == "soup")
+
+    return Plot([drawn(*each) for each in rows], below(axis), (), heading)
+
+
+def selection_plot(record: Record, names: Mapping[str, str]) -> Plot:
+    """Each soup above the values of its members, and below all ingredients; with the band of paired noise.
+
+    Arguments:
+        record: of the run.
+        names: short forms of names.
+    """
+    soups = [one for one in record.leaderboard if one.is_soup][:SOUPS]
+    own = {name: one.value for one in record.ingredients for name in one.recipe}
+    best = record.best_ingredient.value
+    reach = [best + sign * Z95 * one.ahead_error for one in soups if one.ahead_error for sign in (-1, 1)]
+    near = _without_outliers([*own.values()], record.higher_is_better)
+    axis = Axis.over(near + [one.value for one in soups] + reach)
+    rows = [_soup_row(axis, f"{place_of(one, record)}:", one, own, best, names, record.title_of(one)) for one in soups]
+    ticks = [_tick(axis, value, f"{name}: {decimal(value)}", 1.0) for name, value in own.items()]
+    said = f"all {counted(len(own), 'ingredient')} that ran in full, the best at {decimal(best)}"
+    rows.append(row(axis, _all(record), [rule(axis.at(best), "best"), *ticks], decimal(best), said))
+    key = [("soup dot", "soup"), ("tick ingredient", "its members, each on its own"), ("rule", "best ingredient")]
+    if reach:
+        key.append(("band", "paired noise: a soup within it may be no better than the best ingredient"))
+    if len(near) < len(own):
+        key.append(("tick ingredient", "at the very end: those that are far worse"))
+    return Plot(rows, below(axis), key)
+
+
+def _soup_row(
+    axis: Axis, place: str, one: Network, own: Mapping[str, float], best: float, names: Mapping[str, str], title: str
+) -> Row:
+    marks = []
+    if one.ahead_error:
+        marks.append(band(axis, best - Z95 * one.ahead_error, best + Z95 * one.ahead_error))
+    marks.append(rule(axis.at(best), "best"))
+    heaviest = max(one.recipe.values())
+    for name, weight in one.recipe.items():
+        if name in own:
+            said = f"{name}: {decimal(own[name])}, weight {weight:.3g}"
+            marks.append(_tick(axis, own[name], said, weight / heaviest))
+    said = f"soup of {one.size}: {decimal(one.value)}"
+    marks.append(dot(axis, one.value, "soup", said))
+    members = title or " + ".join(names.get(name, name) for name, _ in one.by_weight)
+    return row(axis, f"{place} {members}", marks, decimal(one.value), said)
+
+
+def _tick(axis: Axis, value: float, said: str, share: float) -> Markup:
+    """A short upright stroke at an ingredient's value, longer for a larger weight."""
+    half, place = 3 + 5 * share, axis.at(value)
+    ends = {"y1": f"{MIDDLE - half:.1f}", "y2": f"{MIDDLE + half:.1f}"}
+    return element("line", svg.title(said), x1=place, x2=place, **ends, class_="tick ingredient")
+
+
+def _without_outliers(values: Sequence[float], higher: bool) -> list[float]:
+    """The values without those so much worse that all others would stand in one spot; they stand at the axis' end."""
+    ordered = sorted(values, reverse=higher)
+    middle = abs(ordered[0] - ordered[len(ordered) // 2])
+    return [value for value in ordered if abs(ordered[0] - value) <= 4 * middle] if middle > 0 else ordered
+
+
+def surrogate_plot(record: Record) -> Plot:
+    """What averaged logits promised beside what real soups gave, in the order of verification."""
+    soups = [(one, one.promised) for one in record.verified if one.promised is not None][:SOUPS]
+    errors = [Z95 * (one.gap_error or 0.0) for one, _ in soups]
+    ends = [promised + sign * error for (_, promised), error in zip(soups, errors, strict=True) for sign in (-1, 1)]
+    axis = Axis.over([one.value for one, _ in soups] + ends)
+    rows = []
+    for (one, promised), error in zip(soups, errors, strict=True):
+        number = place_of(one, record)
+        said = f"soup {number}: averaged logits {decimal(promised)}, real {decimal(one.value)}"
+        marks = [band(axis, promised - error, promised + error, "paired noise")] if error else []
+        across = {"x1": axis.at(promised), "x2": axis.at(one.value), "y1": MIDDLE, "y2": MIDDLE}
+        marks.append(element("line", **across, class_="link"))
+        marks += [dot(axis, promised, "surrogate ring", said), dot(axis, one.value, "soup", said)]
+        rows.append(row(axis, f"soup {number}, of {one.size}", marks, signed(one.value - promised), said))
+    key = [("surrogate ring dot", "averaged logits, which cost no pass"), ("soup dot", "the real soup")]
+    if any(errors):
+        key.append(("band", "paired noise: a soup within it keeps what averaged logits promised"))
+    return Plot(rows, below(axis), key)
+
+
+def class_plot(changes: Mapping[str, Any]) -> Plot:
+    """Samples of each class that the winner has right beyond the best ingredient, or lost."""
+    found = sorted(changes["rows"], key=lambda one: one["best_ingredient"] - one["winner"])
+    if len(found) > 2 * CLASSES:
+        found = found[:CLASSES] + found[-CLASSES:]
+    gains = [one["winner"] - one["best_ingredient"] for one in found]
+    most = float(max(map(abs, gains)))
+    axis = Axis.over([-most, most])
+    rows = []
+    for one, gain in zip(found, gains, strict=True):
+        said = f"{one['class']}: {one['winner']} of {one['samples']} right, {one['best_ingredient']} before"
+        marks = [bar(axis, float(gain), "gain" if gain > 0 else "loss", said), rule(axis.at(0.0), "best")]
+        rows.append(row(axis, one["class"], marks, f"{gain:+d} of {one['samples']}", said))
+    return Plot(rows, below(axis), [("gain bar", "gained"), ("loss bar", "lost")])
+
+
+def bill_plot(bill: Bill) -> Plot:
+    """Passes over the selection data, of this run and of other ways."""
+    axis = Axis.over([passes for _, passes in bill.ways], zero=True)
+    rows = []
+    for name, passes in bill.ways:
+        ours = name == "this run"
+        said = f"{name}: {passes:.4g} passes"
+        rows.append(
+            row(axis, name, [bar(axis, passes, "soup" if ours else "other", said)], f"{passes:.4g}", said, strong=ours)
+        )
+    return Plot(rows, below(axis))
+
+
+def place_of(one: Network, record: Record) -> int:
+    """The place of a soup on the leaderboard, by which all plots name it."""
+    return next(place for place, other in enumerate(record.leaderboard, 1) if other.recipe == one.recipe)
+
+
+def _winner(record: Record) -> str:
+    if record.winner.is_soup:
+        return f"soup of {record.winner.size}"
+    return f"best ingredient, {_only(record.winner)}"
+
+
+def _all(record: Record) -> str:
+    n = len(record.ingredients)
+    return f"all {n} ingredients" if not record.dropped else f"the {n} ingredients that ran in full"
+
+
+def _only(one: Network) -> str:
+    return next(iter(one.recipe))

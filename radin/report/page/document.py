@@ -1,0 +1,183 @@
+"""The page of a run: its sections, filled into one template."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from radin import __version__
+from radin.common.files import written_aside
+from radin.common.wording import DASH, counted, decimal, shortened, signed
+from radin.report.cost import Bill
+from radin.report.page import charts, palette
+from radin.report.page.distances import NAMED, Distances, heat_map, stored_distances
+from radin.report.page.matrix import matrix
+from radin.report.record import SOUP, Record
+
+#: The page's file in the run folder.
+PAGE = "report.html"
+
+#: Characters of an ingredient's name that need no shortening.
+SHORT_NAME = 24
+
+#: Rows of the table of dropped ingredients that stand open.
+OPEN = 12
+
+#: A difference with a p-value below this is more than noise, as in `radin.report.comparison`.
+NOISE = 0.05
+
+
+def write_page(record: Record, path: Path | None = None) -> Path:
+    """Writes the page of a run.
+
+    Arguments:
+        record: of the run.
+        path: the file; `report.html` in the run folder by default.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    path = path or record.folder / PAGE
+    with written_aside(path) as file:
+        file.write(page(record, stored_distances(record)).encode())
+    return path
+
+
+def page(record: Record, distances: Distances | None = None) -> str:
+    """The page of a run, as HTML that needs nothing else.
+
+    Arguments:
+        record: of the run.
+        distances: between the ingredients that ran in full.
+    """
+    names = short_names(record)
+    headline, details = parted(record.verdict)
+    bill = Bill.of(record)
+    return render(
+        "report.html.j2",
+        record=record,
+        headline=headline,
+        details=details,
+        figures=key_figures(record, bill),
+        unseen=[charts.unseen_plot(one, record, heading(one.name, one.samples)) for one in record.unseen],
+        noise=[unseen_words(record, i) for i in range(len(record.unseen))],
+        selection=charts.selection_plot(record, names) if record.verified else None,
+        matrix=matrix(record, names) if record.verified else None,
+        surrogate=charts.surrogate_plot(record) if record.verified else None,
+        classes=classes(record),
+        bill=bill,
+        bill_plot=charts.bill_plot(bill),
+        map=heat_map(distances, names) if distances is not None and len(distances.names) > 1 else None,
+        named=distances is not None and len(distances.names) <= NAMED,
+        dropped=[dropped_row(one) for one in record.dropped],
+        open=len(record.dropped) <= OPEN,
+        loading=loading(record),
+        settings=settings(record),
+        made=datetime.datetime.fromtimestamp(record.file.stat().st_mtime) if record.file.exists() else None,
+    )
+
+
+def render(template: str, **values: Any) -> str:
+    """A template of this package, filled; whatever comes from files is escaped."""
+    return _environment().get_template(template).render(style=palette.style(), version=__version__, dash=DASH, **values)
+
+
+@cache
+def _environment() -> Environment:
+    loader = PackageLoader("radin.report.page")
+    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made.filters |= {"decimal": decimal, "signed": signed}
+    return made
+
+
+def short_names(record: Record) -> dict[str, str]:
+    """Short forms of the ingredients' names."""
+    names = [name for one in record.ingredients for name in one.recipe] + [one["name"] for one in record.dropped]
+    return shortened(names, SHORT_NAME)
+
+
+def parted(verdict: str) -> tuple[str, str]:
+    """A verdict as a headline and the rest."""
+    head, colon, rest = verdict.partition(": ")
+    if not colon or len(head) > 60:
+        head, colon, rest = verdict.partition(". ")
+    return head.rstrip("."), rest[:1].upper() + rest[1:]
+
+
+def heading(name: str, samples: int) -> str:
+    """Names data and the number of its samples."""
+    return f"{name}, {counted(samples, 'sample')}"
+
+
+def key_figures(record: Record, bill: Bill) -> list[tuple[str, str, str]]:
+    """The figures that stand first: each with its name and a remark."""
+    one = record.unseen[0]
+    low, high = decimal(one.winner.low), decimal(one.winner.high)
+    found = [(f"{record.metric}, {one.name}", decimal(one.winner.value), f"95 % interval {low} to {high}")]
+    if one.p_value is not None:
+        noise = "within noise" if one.p_value >= NOISE else "more than noise"
+        found.append(("over the best ingredient", signed(one.difference), f"p = {one.p_value:.2g}, {noise}"))
+    saved = f"the greedy soup takes {bill.greedy}"
+    found.append(("passes over the data", f"{bill.total:.4g}", saved))
+    size = record.winner.size
+    found.append(("ingredients in the recipe", str(size), f"of {record.n_ingredients} in the pool"))
+    return found
+
+
+def unseen_words(record: Record, i: int) -> str:
+    """What a comparison on unseen data shows, in a sentence."""
+    one = record.unseen[i]
+    if one.p_value is None:
+        return "The best ingredient is the winner, so there is nothing to compare."
+    than = "the best ingredient" if one.control is None else "the best ingredient with recomputed statistics"
+    said = "no more than noise" if one.p_value >= NOISE else "more than noise"
+    return f"Difference from {than}: {signed(one.difference)}, {said} (p = {one.p_value:.2g}, {one.test})."
+
+
+def classes(record: Record) -> dict[str, Any] | None:
+    """The plot of classes that changed, and what it is of; None where nothing is known or nothing changed."""
+    changes = record.about.get("classes")
+    if not changes or not changes["rows"]:
+        return None
+    shown = min(len(changes["rows"]), 2 * charts.CLASSES)
+    return {"plot": charts.class_plot(changes), "shown": shown, **changes}
+
+
+def dropped_row(one: Mapping[str, Any]) -> dict[str, str]:
+    """An ingredient that a race dropped, as a row of a table."""
+    errors = f"{one['behind'] / one['error']:.1f}" if one["error"] > 0 else DASH
+    return {
+        "name": str(one["name"]),
+        "value": decimal(one["value"]),
+        "rows": f"{one['rows']:,}",
+        "behind": f"{one['behind']:.3g}",
+        "errors": errors,
+        "chosen": f"{one['chosen']} of {one['selections']}",
+    }
+
+
+def loading(record: Record) -> str:
+    """Lines of Python that load the winner, and that make it again from the ingredients."""
+    recipe = "{" + ", ".join(f"{name!r}: {weight:.6g}" for name, weight in record.winner.by_weight) + "}"
+    load = f"from safetensors.torch import load_file\n\nnetwork.load_state_dict(load_file({SOUP!r}))"
+    if not record.winner.is_soup:
+        return load
+    return f"{load}\n\n# The same from the ingredients:\nimport radin\n\nradin.average(pool, {recipe}, {SOUP!r})"
+
+
+def settings(record: Record) -> list[tuple[str, str]]:
+    """The settings of the run, by their names."""
+    made = dict(record.settings)
+    options = made.pop("options", None) or {}
+    race = made.pop("race", None)
+    given = [(name, DASH if value is None else str(value)) for name, value in made.items()]
+    given += [(f"option {name}", str(value)) for name, value in options.items()]
+    given.append(("batchnorm", str(record.document.get("batchnorm", DASH))))
+    if race:
+        given += [(f"race {name}", str(value)) for name, value in race.items()]
+    return given

@@ -1,0 +1,368 @@
+"""A finished run as its folder tells of it. Reading it needs neither torch nor numpy, so it takes no time."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from radin.errors import MissingFileError, RunDirError
+
+#: The file that a finished run leaves in its folder.
+LEADERBOARD = "leaderboard.json"
+
+#: The winner's file in the run folder.
+SOUP = "soup.safetensors"
+
+#: The winner's folder there, where the ingredients are folders of models or adapters.
+SOUP_FOLDER = "soup"
+
+#: The version of `leaderboard.json`. Version 1, of radin 0.1, had no such field, and `score` was the metric's value.
+VERSION = 2
+
+#: What a leaderboard of every version holds.
+NEEDED = ("best", "verdict", "metric", "report", "spent", "settings", "verified", "leaderboard")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A metric's value on some samples, with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any] | None) -> Interval | None:
+        """The interval in a document; None where there is none."""
+        return None if given is None else cls(given["value"], given["low"], given["high"])
+
+
+@dataclass(frozen=True)
+class Network:
+    """A row of the leaderboard: a soup, or an ingredient. Values are the metric's own.
+
+    Attributes:
+        recipe: weight of each member, by name.
+        value: on the selection data.
+        promised: value of the averaged logits; that of an ingredient is its own. None where the logits of some members
+            are not complete.
+        gap_error: standard error of the paired difference of the two; None where it was not recorded.
+        ahead: how much better it is than the best ingredient; None where it was not recorded.
+        ahead_error: standard error of that paired difference; likewise.
+    """
+
+    recipe: Mapping[str, float]
+    value: float
+    promised: float | None
+    gap_error: float | None = None
+    ahead: float | None = None
+    ahead_error: float | None = None
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Network:
+        """The network in a document; those of version 1 have no values apart from scores."""
+        return cls(
+            recipe=dict(given["recipe"]),
+            value=given.get("value", given["score"]),
+            promised=given.get("ensemble_value", given["ensemble"]),
+            gap_error=given.get("gap_error"),
+            ahead=given.get("ahead"),
+            ahead_error=given.get("ahead_error"),
+        )
+
+    @property
+    def size(self) -> int:
+        """Number of members."""
+        return len(self.recipe)
+
+    @property
+    def is_soup(self) -> bool:
+        """Whether it has two members or more."""
+        return self.size > 1
+
+    @property
+    def is_subset(self) -> bool:
+        """Whether all members have the same weight."""
+        return len(set(self.recipe.values())) == 1
+
+    @property
+    def by_weight(self) -> list[tuple[str, float]]:
+        """Members and weights, the largest first; equal ones in pool order."""
+        return sorted(self.recipe.items(), key=lambda member: -member[1])
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A soup that a user asks for first, such as the uniform soup.
+
+    Attributes:
+        name: of the way in which it is made.
+        soup: its network; None where it failed.
+        soups: real soups that it takes.
+        failure: why there is none; else empty.
+        tests: values on data that selected nothing, by the names of the test sets.
+    """
+
+    name: str
+    soup: Network | None
+    soups: int
+    failure: str
+    tests: Mapping[str, Interval]
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Baseline:
+        """The baseline in a document."""
+        soup = None if given["soup"] is None else Network.of(given["soup"])
+        tests = {name: Interval(**one) for name, one in given["tests"].items()}
+        return cls(given["name"], soup, given["soups"], given["failure"], tests)
+
+    @property
+    def title(self) -> str:
+        """The name as a person says it."""
+        return f"{self.name} soup" if self.name in ("uniform", "greedy") else self.name
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """The winner and the best ingredient on data that selected nothing, or on the selection data if there are no other.
+
+    Attributes:
+        name: of the data, as a person calls them.
+        samples: their number.
+        winner, best_ingredient: values with intervals.
+        control: the best ingredient with recomputed BatchNorm statistics; None where there is none.
+        p_value: of the paired test of the winner and its fair comparison; None if they are one network.
+        test: name of that test.
+        selected: whether these data selected the winner.
+        remarks: what to know of these numbers.
+        baselines: values of other soups with intervals, by their titles.
+        unit: what the samples are: `sample`, or `group` where samples come in groups.
+    """
+
+    name: str
+    samples: int
+    winner: Interval
+    best_ingredient: Interval
+    control: Interval | None
+    p_value: float | None
+    test: str
+    selected: bool
+    remarks: tuple[str, ...] = ()
+    baselines: Mapping[str, Interval] = field(default_factory=dict)
+    unit: str = "sample"
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any], baselines: Mapping[str, Interval]) -> Unseen:
+        """The comparison in a document."""
+        names = {"test": "test set", "held-back": "held-back data", "selection": "selection data"}
+        control = Interval.of(given.get("control"))
+        return cls(
+            name=given.get("test_set") or names.get(given["data"], given["data"]),
+            samples=given["n_samples"],
+            winner=Interval(**given["winner"]),
+            best_ingredient=Interval(**given["best_ingredient"]),
+            control=control,
+            p_value=given["p_value"] if control is None else given.get("control_p_value"),
+            test=given["test"],
+            selected=given["data"] == "selection",
+            remarks=tuple(given.get("remarks", ())),
+            baselines=baselines,
+            unit=given.get("unit", "sample"),
+        )
+
+    @property
+    def difference(self) -> float:
+        """The winner's value minus that of its fair comparison."""
+        return self.winner.value - (self.control or self.best_ingredient).value
+
+
+@dataclass(frozen=True)
+class Record:
+    """A finished run: what `leaderboard.json` holds, of any version.
+
+    Attributes:
+        document: the whole of it.
+        folder: the run folder.
+    """
+
+    document: Mapping[str, Any] = field(repr=False)
+    folder: Path
+
+    def __post_init__(self) -> None:
+        version = self.document.get("version", 1)
+        if not isinstance(version, int) or version > VERSION:
+            raise RunDirError(
+                f"{self.file} is of version {version}, made by a later radin; this one reads versions up to {VERSION}. "
+                "Update radin, or run the command again in another folder"
+            )
+        if missing := [name for name in NEEDED if name not in self.document]:
+            raise RunDirError(f"{self.file} is no leaderboard of radin's: it has no {missing[0]!r}")
+        try:
+            _ = self.leaderboard, self.verified, self.unseen, self.best_ingredient
+        except (KeyError, TypeError, AttributeError, StopIteration) as error:
+            raise RunDirError(f"{self.file} is no leaderboard of radin's: {_said(error)}") from error
+
+    @property
+    def soup(self) -> Path:
+        """The winner's weights in the run folder: a file, or a folder where the ingredients are folders."""
+        return self.folder / str(self.document.get("soup", SOUP))
+
+    @classmethod
+    def read(cls, folder: str | os.PathLike[str]) -> Record:
+        """Reads the record of a run folder.
+
+        Raises:
+            MissingFileError: there is no such folder.
+            RunDirError: the run has not finished, its leaderboard cannot be read, or is of a later version.
+        """
+        path = Path(folder)
+        file = path / LEADERBOARD if path.name != LEADERBOARD else path
+        try:
+            document = json.loads(file.read_bytes())
+        except FileNotFoundError as error:
+            raise _absent(path, file) from error
+        except NotADirectoryError as error:
+            raise RunDirError(f"{path} is a file, and no run folder; give the folder that a run wrote to") from error
+        except OSError as error:
+            raise RunDirError(f"{file} cannot be read ({error.strerror}); see to its permissions") from error
+        except ValueError as error:
+            raise RunDirError(
+                f"{file} is damaged: it is no JSON ({error}). The command that made this folder writes it again, and "
+                "evaluates nothing anew"
+            ) from error
+        if not isinstance(document, dict):
+            raise RunDirError(f"{file} is no leaderboard of radin's: it holds a {type(document).__name__}")
+        return cls(document, file.parent)
+
+    @property
+    def file(self) -> Path:
+        """The leaderboard's file."""
+        return self.folder / LEADERBOARD
+
+    @property
+    def metric(self) -> str:
+        """The metric's name."""
+        return str(self.document["metric"])
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether a larger value of the metric is better."""
+        known = self.document.get("higher_is_better")
+        return self.metric != "nll" if known is None else bool(known)
+
+    @property
+    def verdict(self) -> str:
+        """A sentence or two: whether a soup won, against what, by how much, and whether that is more than noise."""
+        return str(self.document["verdict"])
+
+    @cached_property
+    def leaderboard(self) -> list[Network]:
+        """All verified soups and ingredients that ran in full, best first."""
+        return [Network.of(one) for one in self.document["leaderboard"]]
+
+    @cached_property
+    def verified(self) -> list[Network]:
+        """The soups alone, in the order in which they were verified."""
+        return [Network.of(one) for one in self.document["verified"]]
+
+    @property
+    def ingredients(self) -> list[Network]:
+        """The ingredients that ran in full, best first."""
+        return [one for one in self.leaderboard if not one.is_soup]
+
+    @property
+    def winner(self) -> Network:
+        """The first of the leaderboard."""
+        return self.leaderboard[0]
+
+    @property
+    def best_ingredient(self) -> Network:
+        """The best ingredient that ran in full."""
+        return next(one for one in self.leaderboard if not one.is_soup)
+
+    @cached_property
+    def unseen(self) -> list[Unseen]:
+        """The winner and the best ingredient on each test set, else on what was held back or selected."""
+        tests = self.document.get("tests") or {"held-back": self.document["report"]}
+        known = {name: {one.title: one.tests[name] for one in self.baselines if name in one.tests} for name in tests}
+        return [Unseen.of(one, known[name]) for name, one in tests.items()]
+
+    @cached_property
+    def baselines(self) -> list[Baseline]:
+        """The soups that a user asks for first, as far as the run made them."""
+        return [Baseline.of(one) for one in self.document.get("baselines", ())]
+
+    def title_of(self, network: Network) -> str:
+        """The title of the baseline that a network is; empty for others."""
+        made = (one for one in self.baselines if one.soup is not None and one.soup.recipe == network.recipe)
+        return next((one.title for one in made), "")
+
+    @property
+    def dropped(self) -> Sequence[Mapping[str, Any]]:
+        """The ingredients that a race dropped: name, rows, value, why."""
+        return list(self.document.get("dropped", ()))
+
+    @property
+    def n_ingredients(self) -> int:
+        """Ingredients of the pool, those that a race dropped included."""
+        return len(self.ingredients) + len(self.dropped)
+
+    @property
+    def findings(self) -> Sequence[Mapping[str, Any]]:
+        """Evidence against the pool or the run: kind, ingredient, text, mend."""
+        texts = [
+            {"kind": "", "ingredient": None, "text": text, "mend": {}} for text in self.document.get("warnings", ())
+        ]
+        return list(self.document.get("findings", texts))
+
+    @property
+    def spent(self) -> Mapping[str, Any]:
+        """Passes, soups, candidates and seconds."""
+        known: Mapping[str, Any] = self.document["spent"]
+        return known
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Searcher, options, λ, seed and caps."""
+        known: Mapping[str, Any] = self.document["settings"]
+        return known
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """The pool's fingerprints, the data, versions and the command; empty for runs of earlier versions."""
+        known: Mapping[str, Any] = self.document.get("about") or {}
+        return known
+
+    @property
+    def passes_worth(self) -> float:
+        """Passes over the selecting rows that the ingredients cost; a race makes it less than their number."""
+        return float(self.spent.get("passes_worth") or self.spent["passes"])
+
+    @property
+    def remarks(self) -> list[str]:
+        """What to know of these numbers, a sentence each."""
+        said = [remark for one in self.unseen for remark in one.remarks]
+        return list(dict.fromkeys([*said, *self.spent.get("notes", ())]))
+
+
+def _absent(folder: Path, file: Path) -> MissingFileError | RunDirError:
+    """The error for a folder without a leaderboard."""
+    if not folder.exists():
+        return MissingFileError(f"{folder} is not there; give the folder of a finished run")
+    if (folder / "ledger.db").exists():
+        return RunDirError(
+            f"{folder} holds a run that has not finished: {file.name} is not there yet; the command that began it goes "
+            "on from where it was"
+        )
+    return RunDirError(f"{folder} is no run folder: it holds no {file.name}; give the folder that a run wrote to")
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, StopIteration):
+        return "it has no ingredient"
+    return f"{error} is not there" if isinstance(error, KeyError) else str(error)

@@ -1,0 +1,1 @@
+"""Models of Hugging Face's transformers as tasks: what a folder says of its network, and data for it."""

@@ -1,0 +1,44 @@
+"""Archives that are damaged, packed anew, or list more than they can hold."""
+
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from radin.checkpoints import open_checkpoint
+from radin.errors import CheckpointError
+from tests.helpers.archives import repack
+
+
+@pytest.mark.parametrize("change", [lambda data: data[:-4], lambda data: b"", lambda data: data + b"more"])
+def test_a_record_of_another_length_than_its_storage_is_refused(
+    tmp_path: Path, change: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / "x.pt"
+    torch.save({"a": torch.arange(6.0)}, path)
+    repack(path, zipfile.ZIP_STORED, {"data/0": change(torch.arange(6.0).numpy().tobytes())})
+    with pytest.raises(CheckpointError, match=r"x\.pt.*'data/0'"):
+        open_checkpoint(path)
+
+
+def test_more_records_than_the_file_can_hold_are_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "x.pt"
+    torch.save({"a": torch.ones(3)}, path)
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<2Q", data, data.rfind(b"PK\x06\x06") + 24, 60_000, 60_000)
+    path.write_bytes(data)
+    with pytest.raises(CheckpointError, match="60,000 records"):
+        open_checkpoint(path)
+
+
+@pytest.mark.parametrize("record", ["data/0", "version", "byteorder", "data.pkl"])
+def test_a_record_that_inflates_a_thousandfold_is_refused(tmp_path: Path, record: str) -> None:
+    path = tmp_path / "x.pt"
+    torch.save({"a": torch.zeros(20 << 20, dtype=torch.uint8)}, path)
+    repack(path, zipfile.ZIP_DEFLATED, {record: bytes(70 << 20)})
+    assert path.stat().st_size < 1 << 20
+    with pytest.raises(CheckpointError, match=r"x\.pt"):
+        open_checkpoint(path)

@@ -1,0 +1,62 @@
+"""Plots show the numbers of the record."""
+
+import dataclasses
+
+from radin.common.wording import decimal
+from radin.report.cost import Bill
+from radin.report.page.charts import bill_plot, class_plot, selection_plot, surrogate_plot, unseen_plot
+from radin.report.record import Record
+
+
+def test_unseen_data_have_a_whisker_for_each_network(record: Record) -> None:
+    one = record.unseen[0]
+    made = unseen_plot(one, record, "test set")
+    expected = [*[one.winner, one.best_ingredient][: 1 + record.winner.is_soup], *one.baselines.values()]
+    assert [row.value for row in made.rows] == [decimal(each.value) for each in expected]
+    assert f"{decimal(one.winner.low)} to {decimal(one.winner.high)}" in made.rows[0].marks
+    control = dataclasses.replace(one, control=one.best_ingredient)
+    assert made.rows[-1].name == "uniform soup"
+    names = [row.name for row in unseen_plot(control, record, "").rows]
+    assert len(names) == len(made.rows) + 1 and "the same with recomputed statistics" in names
+
+
+def test_soups_stand_above_their_members_and_noise(record: Record) -> None:
+    made = selection_plot(record, {})
+    soups = [one for one in record.leaderboard if one.is_soup]
+    assert len(made.rows) == len(soups) + 1
+    for row, soup in zip(made.rows, soups, strict=False):
+        assert row.marks.count("tick ingredient") == soup.size
+        assert row.marks.count('class="band"') == 1
+        assert row.value == decimal(soup.value)
+    assert made.rows[-1].marks.count("tick ingredient") == 5
+
+
+def test_what_is_far_worse_does_not_press_the_rest_together(record: Record) -> None:
+    document = dict(record.document)
+    single = document["leaderboard"][-1]
+    document["leaderboard"] = [*document["leaderboard"], single | {"recipe": {"diverged": 1.0}, "value": -1000.0}]
+    made = selection_plot(Record(document, record.folder), {})
+    assert ("tick ingredient", "at the very end: those that are far worse") in made.key
+    assert "−1000" not in made.below
+
+
+def test_real_soups_stand_beside_what_was_promised(record: Record) -> None:
+    made = surrogate_plot(record)
+    values = [float(row.value.replace("−", "-")) for row in made.rows]
+    assert values == [round(one.value - one.promised, 4) for one in record.verified]
+    assert all(row.marks.count('class="band"') == 1 for row in made.rows)
+
+
+def test_classes_have_gains_above_losses_and_signs() -> None:
+    rows = [
+        {"class": "cat", "samples": 9, "winner": 5, "best_ingredient": 7},
+        {"class": "dog", "samples": 9, "winner": 8, "best_ingredient": 5},
+    ]
+    made = class_plot({"rows": rows})
+    assert [(row.name, row.value) for row in made.rows] == [("dog", "+3 of 9"), ("cat", "−2 of 9")]
+
+
+def test_the_bill_stands_beside_other_ways(record: Record) -> None:
+    bill = Bill.of(record)
+    assert [row.value for row in bill_plot(bill).rows] == ["9", "9"]
+    assert [row.name for row in bill_plot(dataclasses.replace(bill, in_full=3)).rows][1] == "RADIN without a race"

@@ -1,0 +1,34 @@
+"""Several runs stand side by side, if they were scored by one metric."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from radin.errors import InputError
+from radin.report.page.comparison import comparison, run_names, write_comparison
+from radin.report.record import Record
+
+
+def test_runs_stand_side_by_side(record: Record, hostile: Record, tmp_path: Path) -> None:
+    other = dataclasses.replace(hostile, folder=Path("elsewhere/run"))
+    html = write_comparison([record, other], tmp_path / "runs.html").read_text()
+    assert "2 runs, scored by accuracy" in html
+    assert "elsewhere/run" in html
+    assert "<script" not in html
+    assert html.count("<dt>") == 2
+
+
+def test_names_of_runs_are_short_and_different(record: Record) -> None:
+    runs = [dataclasses.replace(record, folder=Path(one)) for one in ("/a/x/run", "/a/y/run", "/a/y/other")]
+    assert run_names(runs) == ["x/run", "y/run", "y/other"]
+    assert run_names([runs[0], runs[2]]) == ["run", "other"]
+    assert len({*run_names([record, record])}) == 2
+
+
+def test_one_run_and_two_metrics_are_refused(record: Record) -> None:
+    with pytest.raises(InputError, match="of two or more, got 1"):
+        comparison([record])
+    other = Record(dict(record.document) | {"metric": "nll"}, Path("other"))
+    with pytest.raises(InputError, match="scored by different metrics"):
+        comparison([record, other])

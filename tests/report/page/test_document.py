@@ -1,0 +1,125 @@
+"""The page needs nothing else, says what the record says, and shows names as text."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from report.page.conftest import SCRIPT
+
+from radin.report.page.distances import Distances, stored_distances
+from radin.report.page.document import PAGE, page, parted, write_page
+from radin.report.record import Record
+
+VOID = {"meta", "br", "hr", "link", "img"}
+
+
+class Outline(HTMLParser):
+    """Elements and text of a page; fails where an element is not closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def outline(html: str) -> Outline:
+    made = Outline()
+    made.feed(html)
+    made.close()
+    assert made.open == []
+    return made
+
+
+def test_it_is_self_contained(record: Record) -> None:
+    made = outline(page(record, stored_distances(record)))
+    tags = {tag for tag, _ in made.seen}
+    assert not tags & {"script", "link", "img", "iframe", "object", "embed", "form"}
+    for _, attributes in made.seen:
+        assert not {"src", "href", "srcset", "data", "style"} & attributes.keys()
+        assert not any(name.startswith("on") for name in attributes)
+    assert not re.findall(r"url\(|@import|https?://", page(record))
+
+
+def test_it_says_what_the_record_says(record: Record) -> None:
+    text = " ".join(outline(page(record)).text.split())
+    headline, details = parted(record.verdict)
+    for said in (headline, details, f"{record.unseen[0].winner.value:.4f}", record.document["surrogate_gap"]):
+        assert said in text
+    for name, fingerprint in record.about["ingredients"].items():
+        assert name in text and fingerprint in text
+    assert "soup.safetensors" in text
+
+
+def test_a_checkpoint_called_like_a_script_is_shown_as_text(hostile: Record) -> None:
+    html = page(hostile, Distances((SCRIPT, "b"), np.array([[0.0, 1.0], [1.0, 0.0]])))
+    made = outline(html)
+    assert "script" not in {tag for tag, _ in made.seen}
+    assert SCRIPT in made.text
+    assert SCRIPT not in html
+
+
+def test_a_large_run_stays_small(large: Record) -> None:
+    names = tuple(large.about["ingredients"])
+    points = np.random.default_rng(0).normal(size=(100, 8))
+    html = page(large, Distances(names, np.linalg.norm(points[:, None] - points[None, :], axis=-1)))
+    outline(html)
+    assert len(html.encode()) < 1_000_000
+
+
+def test_runs_of_every_kind_have_a_page(record: Record) -> None:
+    document = json.loads(json.dumps(record.document))
+    lost = document | {"leaderboard": sorted(document["leaderboard"], key=lambda one: one["size"])}
+    for one in lost["tests"].values():
+        one["p_value"] = None
+    finding = {"kind": "far", "ingredient": "run0", "text": "run0 lies < far.", "mend": {}}
+    about = {"rows": 250, "value": 0.8, "score": -0.4, "behind": 0.12, "error": 0.0, "chosen": 0, "selections": 16}
+    cases = {
+        "no soup won": lost,
+        "no soup was verified": lost | {"verified": [], "surrogate_gap": None, "leaderboard": lost["leaderboard"][:5]},
+        "an earlier version": {
+            name: document[name] for name in document if name not in ("about", "findings", "dropped")
+        },
+        "findings": document | {"findings": [finding]},
+        "a race": document | {"dropped": [about | {"name": "lost", "why": "far"}]},
+    }
+    texts = {name: outline(page(Record(one, record.folder))).text for name, one in cases.items()}
+    assert "there is nothing to compare" in texts["no soup won"]
+    assert "Surrogate" not in texts["no soup was verified"]
+    assert "run0 lies < far." in texts["findings"]
+    assert "Dropped early" in texts["a race"]
+    assert "Dropped early" not in texts["an earlier version"]
+
+
+def test_it_is_written_to_the_run_folder(record: Record, tmp_path: Path) -> None:
+    assert (record.folder / PAGE).read_text().startswith("<!DOCTYPE html>")
+    assert write_page(record, tmp_path / "mine.html").read_text() == (record.folder / PAGE).read_text()
+
+
+@pytest.mark.parametrize(
+    ("verdict", "parts"),
+    [
+        ("A soup of 4 ingredients leads: accuracy 0.9.", ("A soup of 4 ingredients leads", "Accuracy 0.9.")),
+        ("A soup ties with the best. The soup is taken.", ("A soup ties with the best", "The soup is taken.")),
+        ("Nothing is decided.", ("Nothing is decided", "")),
+    ],
+)
+def test_a_verdict_is_a_headline_and_the_rest(verdict: str, parts: tuple[str, str]) -> None:
+    assert parted(verdict) == parts

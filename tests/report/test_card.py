@@ -1,0 +1,111 @@
+"""The model card tells what may be published, in the form that model hubs read."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from radin.report.card import CARD, HUB_ID, MARK, model_card, write_card
+from radin.report.record import Record
+
+
+@pytest.fixture
+def document(finished: Path) -> dict[str, Any]:
+    return json.loads((finished / "leaderboard.json").read_text())
+
+
+def card(document: dict[str, Any], **about: Any) -> str:
+    return model_card(Record(document, Path("run")), **about)
+
+
+def front(text: str) -> dict[str, Any]:
+    return yaml.safe_load(text.split("---\n")[1])
+
+
+def test_front_matter_is_what_hubs_read(document: dict[str, Any]) -> None:
+    given = front(card(document, base_model="openai/clip-vit-base-patch32", library_name="open_clip"))
+    assert given["base_model"] == "openai/clip-vit-base-patch32"
+    assert given["tags"] == ["merge", "radin", "model-soup"]
+    assert given["library_name"] == "open_clip"
+    (results,) = given["model-index"][0]["results"]
+    assert results["metrics"] == [{"type": "accuracy", "value": document["report"]["winner"]["value"]}]
+
+
+def test_the_hubs_own_reader_takes_it(document: dict[str, Any]) -> None:
+    hub = pytest.importorskip("huggingface_hub")
+    data = hub.ModelCard(card(document)).data
+    assert data.eval_results[0].metric_value == document["report"]["winner"]["value"]
+    assert data.tags == ["merge", "radin", "model-soup"]
+
+
+@pytest.mark.parametrize("base", ["/home/me/clip", "./clip/base", "clip", "a/b/c", "C:\\me\\clip", "../me/clip", ""])
+def test_only_what_looks_like_a_hub_id_is_a_base_model(document: dict[str, Any], base: str) -> None:
+    assert "base_model" not in front(card(document, base_model=base))
+    assert not HUB_ID.fullmatch(base)
+
+
+def test_a_folder_of_two_names_is_no_base_model(
+    document: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "runs" / "base").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert "base_model" not in front(card(document, base_model="runs/base"))
+
+
+def test_the_recipe_stands_with_fingerprints(document: dict[str, Any]) -> None:
+    text = card(document)
+    for name, weight in document["best"]["recipe"].items():
+        assert f"| {name} | {weight:.4g} | " in text
+        assert document["about"]["ingredients"][name] in text
+    low, high = document["report"]["winner"]["low"], document["report"]["winner"]["high"]
+    assert f"[{low:.4f}, {high:.4f}]" in text
+
+
+def test_no_path_of_this_machine_gets_into_it(finished: Path, document: dict[str, Any]) -> None:
+    text = model_card(Record.read(finished))
+    assert str(finished) not in text and str(Path.cwd()) not in text and "/tmp" not in text
+    hostile = json.loads(json.dumps(document).replace('"run0"', '"/home/me/secret/run0"'))
+    hostile["verdict"] = "Soup of /home/me/secret/run0, ~/data/val, file:///etc/passwd and C:\\me\\run1.pt wins."
+    hostile["tests"] = {}
+    hostile["report"]["notes"] = ["/mnt/secret/val: 3 images left out"]
+    hostile["findings"] = [{"kind": "far", "ingredient": "x", "text": "../secret/x lies far out.", "mend": {}}]
+    text = card(hostile)
+    for part in ("secret", "/home", "/mnt", "~/", "/etc", "C:\\", "../"):
+        assert part not in text, part
+    assert "Soup of run0, val, passwd and run1.pt wins." in text
+    assert "https://arxiv.org" in text
+
+
+def test_names_are_shown_letter_by_letter(document: dict[str, Any]) -> None:
+    hostile = json.loads(json.dumps(document).replace('"run0"', '"<script>a|b`c*"'))
+    text = card(hostile)
+    assert "<script>" not in text
+    if "<script>a|b`c*" in hostile["best"]["recipe"]:
+        assert "&lt;script&gt;a\\|b\\`c\\*" in text
+
+
+def test_when_no_soup_won_it_is_said(document: dict[str, Any]) -> None:
+    lost = copy.deepcopy(document)
+    lost["leaderboard"] = [one for one in lost["leaderboard"] if one["size"] == 1]
+    assert "# The best of several fine-tuned models" in card(lost)
+
+
+def test_what_is_noise_is_a_limit(document: dict[str, Any]) -> None:
+    document["tests"] = {}
+    document["report"]["p_value"] = 0.6
+    assert "no more than noise" in card(document)
+    document["report"] |= {"data": "selection", "p_value": 0.001}
+    assert "a little too good" in card(document)
+
+
+def test_a_readme_of_ones_own_is_left_alone(finished: Path, tmp_path: Path) -> None:
+    record = Record.read(finished)
+    assert write_card(record, tmp_path) == tmp_path / CARD
+    assert write_card(record, tmp_path) == tmp_path / CARD
+    mine = (tmp_path / CARD).read_text().replace(MARK, "Mine.")
+    (tmp_path / CARD).write_text(mine)
+    assert write_card(record, tmp_path) is None
+    assert (tmp_path / CARD).read_text() == mine

@@ -1,0 +1,37 @@
+"""Choices: alternatives of each sample's own, absent ones of no weight."""
+
+import numpy as np
+import pytest
+import torch
+
+from radin.errors import DataError
+from radin.scoring.kinds import Choices
+from radin.scoring.kinds.choices import ABSENT
+
+KIND, PLACES = Choices(), np.arange(2)
+
+
+def test_absent_choices_have_no_probability() -> None:
+    scores = torch.tensor([[1.0, -float("inf"), 2.0], [0.0, 1.0, 3.0]])
+    found = KIND.outputs(scores, np.array([2, 1]), PLACES).numpy()
+    assert found[0, 1] == ABSENT and np.isfinite(found).all()
+    expected = torch.nn.functional.cross_entropy(scores, torch.tensor([2, 1]), reduction="none")
+    np.testing.assert_allclose(KIND.losses(found, np.array([2, 1])), expected, rtol=1e-6)
+
+
+def test_batches_of_several_numbers_of_choices_are_filled_up() -> None:
+    one, other = np.zeros((2, 3), dtype=np.float32), np.ones((1, 4), dtype=np.float32)
+    (joined,) = KIND.batches(iter([one, other]))
+    assert joined.shape == (3, 4) and joined[:2, 3].tolist() == [ABSENT, ABSENT]
+
+
+def test_a_score_that_is_taken_for_absent_is_refused() -> None:
+    with pytest.raises(DataError, match="run0: a choice of sample 1 has the score -5e"):
+        KIND.check_outputs(np.array([[0.0, 1.0], [0.0, -5e5]]), "run0")
+
+
+def test_shuffled_labels_are_choices_that_are_there() -> None:
+    outputs = np.zeros((500, 3))
+    outputs[:250, 2] = ABSENT
+    drawn = KIND.shuffled(outputs, np.zeros(500, dtype=np.int64), np.random.default_rng(0))
+    assert drawn[:250].max() == 1 and np.bincount(drawn[250:]).min() > 50

@@ -1,0 +1,73 @@
+"""The paths of a user stand for the ingredients that are meant."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from radin import Pool
+from radin.errors import InputError, MissingFileError
+from tests.helpers import model_folders
+
+
+def save_file(path: Path, seed: int = 0) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(model_folders.tensors(seed), path)
+    return path
+
+
+def test_a_folder_of_models_stands_for_them_in_natural_order(tmp_path: Path) -> None:
+    for step in (2, 10, 9):
+        model_folders.save(tmp_path / "out" / f"checkpoint-{step}", step)
+    (tmp_path / "out" / "logs").mkdir()
+    for given in (tmp_path / "out", tmp_path / "out" / "checkpoint-*", tmp_path / "out" / "*"):
+        assert Pool(given).names == ("checkpoint-2", "checkpoint-9", "checkpoint-10")
+
+
+def test_a_final_model_stands_for_its_checkpoints_too_where_it_alone_is_given(tmp_path: Path) -> None:
+    final = model_folders.save(tmp_path / "out", 3)
+    saved = [model_folders.save(final / f"checkpoint-{step}", step) for step in (1, 2)]
+    pool = Pool(final)
+    assert pool.paths == (*saved, final)
+    assert pool.names == ("out/checkpoint-1", "out/checkpoint-2", "out")
+    assert any("final model" in note for note in pool.notes)
+    assert Pool([final, model_folders.save(tmp_path / "other", 4)]).names == ("out", "other")
+    assert set(Pool(final / "*").paths) == {final, *saved}  # its own file stands for the folder
+
+
+def test_names_are_what_tells_folders_apart(tmp_path: Path) -> None:
+    runs = [model_folders.save(tmp_path / f"lr{rate}" / "checkpoint-8", i) for i, rate in enumerate(("0.1", "0.2"))]
+    assert Pool(runs).names == ("lr0.1", "lr0.2")
+    more = model_folders.save(tmp_path / "lr0.1" / "checkpoint-9", 2)
+    assert Pool([*runs, more]).names == ("lr0.1/checkpoint-8", "lr0.2/checkpoint-8", "lr0.1/checkpoint-9")
+
+
+def test_runs_with_one_checkpoint_each_are_found_and_said(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    timm = save_file(runs / "timm" / "model_best.pth.tar", 1)
+    save_file(runs / "timm" / "checkpoint-3.pth.tar", 2)
+    lightning = save_file(runs / "version_0" / "checkpoints" / "epoch=1.ckpt", 3)
+    save_file(runs / "version_0" / "checkpoints" / "last.ckpt", 4)
+    torchvision = save_file(runs / "torchvision" / "checkpoint.pth", 5)
+    trainer = model_folders.save(runs / "trainer" / "checkpoint-7", 6)
+    (runs / "radin-run").mkdir()
+    (runs / "radin-run" / "ledger.db").touch()
+    save_file(runs / "radin-run" / "soup.pt", 7)
+
+    pool = Pool(runs)
+    assert pool.paths == (timm, torchvision, trainer, lightning)
+    assert pool.names == ("timm", "torchvision", "trainer/checkpoint-7", "version_0")
+    assert any("4 runs" in note for note in pool.notes)
+
+
+def test_a_run_with_several_checkpoints_is_asked_about(tmp_path: Path) -> None:
+    for epoch in (1, 2):
+        save_file(tmp_path / "runs" / "a" / f"epoch{epoch}.pt", epoch)
+    with pytest.raises(InputError, match=r"runs/\*/epoch2\.pt"):
+        Pool(tmp_path / "runs")
+
+
+def test_a_folder_with_nothing_to_average_says_what_was_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "empty" / "deep").mkdir(parents=True)
+    with pytest.raises(MissingFileError, match=r"config\.json"):
+        Pool(tmp_path / "empty")
