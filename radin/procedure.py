@@ -68,6 +68,8 @@ def make_soup(
     built and evaluated for real. The single ingredients compete, at no cost, so the score of the result is never worse
     on the selection data than that of the best ingredient that ran in full.
 
+    Held-back samples, and test sets, are run after the choice: for the winner, the best ingredient and the baselines.
+
     A run that is killed resumes with the same call: passes and soups that were completed are read from the run folder,
     and the search is replayed from its seed. Stored results that are damaged are computed again.
 

@@ -127,9 +127,7 @@ def show(ranking: Ranking, folders: Sequence[str], samples: str) -> None:
     if held_back and samples == "all":
         say(f"Note: ranked on all {ranking.n_samples:,} samples of a run, those held back included.")
     elif held_back:
-        say(
-            f"Ranked on the {ranking.n_samples:,} samples that select in that run; --samples all takes the others, too."
-        )
+        say(f"Ranked on the {ranking.n_samples:,} samples that select in that run.")
 
 
 def _title(folder: str) -> str:

@@ -118,6 +118,13 @@ class ArrayFolder:
         with self._replacing(name, key, ".safetensors", {}, hashlib.sha256()) as write:
             write(save(dict(arrays)))
 
+    def remove(self, name: str) -> None:
+        """Removes an entry, if it is there."""
+        if self._forget(name):
+            write_json(self.folder / INDEX, self._index)
+            for file in self._files(name):
+                file.unlink(missing_ok=True)
+
     def adopt(self, *, by_name: bool = False) -> int:
         """Adds checksums to entries of version 0.1, which have none. Returns the number of these entries.
 

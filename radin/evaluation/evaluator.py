@@ -206,6 +206,7 @@ class Evaluator:
         stored = next((single for single in singles if self.known(single).parts), None)
         if stored is not None:
             self._check_stored(stored)
+        self._kept.put_aside(self.folder.logits)
         self.folder.write_labels(self.task.rows, self.task.split[0])
         self.folder.record_split(self.task.holdback, self.task.split_seed)
         return singles
@@ -415,6 +416,11 @@ class Evaluator:
         """Whether the logits of an evaluation on the selecting rows, or on a test set, are on disk."""
         return not len(self.missing(evaluation))
 
+    def is_in_bank(self, single: Evaluation) -> bool:
+        """Whether the folder of logits has an array of an ingredient with the selecting rows."""
+        about = self.folder.logits.about(single.stored_as(self.key(single)))
+        return about is not None and about["key"] in self.keys_of(single)
+
     def keys_of(self, evaluation: Evaluation) -> set[str]:
         """What an evaluation may have been charged under: now, and by a version that ran all rows."""
         return {self.key(evaluation), self._stored_key(evaluation)}
@@ -537,8 +543,8 @@ class Evaluator:
             others, parts = self.task.split[1], self._kept.parts
             kind: Kind = "control" if evaluation.kind == "control" else "held-back"
 
-            def keep(batches: list[Batch]) -> None:
-                if len(others):
+            def keep(batches: list[np.ndarray]) -> None:  # of several lengths
+                if len(known.missing(others)):  # a kill may have left them, and no array
                     with self._charge(kind, parts.key(key, others), str(evaluation.recipe), len(others)):
                         parts.store(name, key, Part(others, self.task.kind.join(batches)))
 

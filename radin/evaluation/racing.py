@@ -181,7 +181,8 @@ def race_measures(metric: Metric, outputs: Outputs, labels: Labels, kind: Kind =
 
     def own_values(stack: Stack, labels: Labels) -> Float64[np.ndarray, "k m"]:
         parts = [stack.reshape(-1, stack.shape[2])] if isinstance(metric, RightSamplesMetric) else list(stack)
-        values = [metric.per_sample(part, np.resize(labels, len(part))) for part in parts]
+        repeated = [np.concatenate([labels] * (len(part) // len(labels))) for part in parts]
+        values = [metric.per_sample(part, own) for part, own in zip(parts, repeated, strict=True)]
         if any(one is None for one in values):
             raise InputError(f"metric {metric.name!r} gave values per row before, and a single number now")
         scores = np.array(values, dtype=np.float64).reshape(stack.shape[:2])

@@ -145,7 +145,7 @@ def collect(evaluator: Evaluator, settings: RaceSettings | None) -> Collection:
     found = race(len(singles), labels[selecting], task.scored_by, run, settings, task.split_seed, **how)
     members = tuple(int(i) for i in found.survivors)
     dropped = tuple(_dropped(evaluator, one, singles, selecting[found.order[: one.rows]]) for one in found.dropped)
-    lacking = [one for one in found.dropped if not evaluator.is_stored(singles[one.ingredient])]
+    lacking = [one for one in found.dropped if not evaluator.is_in_bank(singles[one.ingredient])]
     evaluator.folder.write_absent([evaluator.pool.names[one.ingredient] for one in lacking])
     common = selecting[found.order[: int(found.rows.min())]] if dropped else None
     bank = evaluator.bank(evaluator.in_full([singles[i] for i in members]), members)

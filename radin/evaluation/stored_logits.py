@@ -64,6 +64,16 @@ class StoredLogits:
             return KnownRows(self.n_rows, parts)
         return KnownRows(self.n_rows, [Part(rows, logits), *parts])
 
+    def put_aside(self, place: ArrayFolder) -> None:
+        """Makes parts of arrays on other rows than those that select now, so that a folder of arrays is one bank."""
+        for name, about in place.entries().items():
+            if "of" not in about or about["key"] == self.key(about["of"]):
+                continue
+            rows, logits = self.parts.rows(about["rows"]), place.get(name, about["key"])
+            if rows is not None and logits is not None:
+                self.parts.store(name, about["of"], Part(rows, logits))
+            place.remove(name)
+
     def keep_others(self, place: ArrayFolder, name: str, key: str) -> None:
         """Stores the rows of an array that do not select now as a part, before the array is replaced."""
         about = place.about(name)

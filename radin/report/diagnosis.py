@@ -15,6 +15,7 @@ from radin.common.wording import counted, enumerated
 from radin.errors import InputError
 from radin.evaluation.gram import Gram, logit_gram, stored_logit_gram, stored_weight_gram, weight_gram
 from radin.evaluation.workers import Workers
+from radin.recipe import Recipe
 from radin.report.class_order import described, reordering
 from radin.report.findings import (
     LOST,
@@ -144,6 +145,11 @@ class Diagnosis:
             )
         return rows
 
+    def dispersion(self, soup: VerifiedSoup) -> float:
+        """The dispersion of a soup's ingredients in weight space; after a race, soups are of those that ran in full."""
+        recipe = Recipe.of(self.names, soup.recipe.to_json())
+        return float(self.weights.dispersion(recipe.row[None])[0])
+
     def to_json(self) -> dict[str, Any]:
         """The whole diagnosis as JSON holds it."""
         return {
@@ -160,7 +166,7 @@ class Diagnosis:
                     "score": one.score,
                     "gap": one.gap,
                     "lost": _number(one.lost),
-                    "dispersion": _number(self.weights.dispersion(one.recipe.row[None])[0]),
+                    "dispersion": _number(self.dispersion(one)),
                 }
                 for one in self.verified
             ],

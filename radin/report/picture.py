@@ -34,7 +34,7 @@ def draw_diagnosis(found: Diagnosis, path: Path) -> None:
     sound = found.sound
     for soups, colour, label in ((sound, BLUE, "soup"), (found.verified, ORANGE, "with a suspect")):
         rest = [one for one in soups if soups is sound or one not in sound]
-        spread = [float(found.weights.dispersion(one.recipe.row[None])[0]) for one in rest]
+        spread = [found.dispersion(one) for one in rest]
         right.plot(spread, [one.gap for one in rest], "o", color=colour, label=label)
     right.axhline(0, color=GREY, linestyle="--")
     right.set_title("real soups minus their averaged logits", fontsize=10)

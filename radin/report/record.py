@@ -176,6 +176,13 @@ class Unseen:
         )
 
     @property
+    def near(self) -> list[Interval]:
+        """The values that a picture has room for: baselines that are worse by many intervals are left out."""
+        main = [one for one in (self.winner, self.best_ingredient, self.control) if one is not None]
+        room = 4 * max(one.high - one.low for one in main)
+        return main + [one for one in self.baselines.values() if abs(one.value - self.winner.value) <= room]
+
+    @property
     def difference(self) -> float:
         """The winner's value minus that of its fair comparison."""
         return self.winner.value - (self.control or self.best_ingredient).value

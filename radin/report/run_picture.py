@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radin.common.files import written_aside
-from radin.common.wording import shortened
+from radin.common.wording import decimal, shortened
 from radin.report.record import Interval, Network, Record
 from radin.scoring.significance import Z95
 
@@ -81,19 +81,20 @@ def _draw_selection(axes: Axes, record: Record, soups: list[Network]) -> None:
         axes.plot(one.value, place, "o", color=BLUE, markersize=7)
     axes.plot([*own.values()], [last] * len(own), "|", color=GREY, markersize=9, markeredgewidth=1.4)
     axes.axvline(best, color="black", linewidth=1, linestyle=(0, (3, 3)), zorder=1)
-    names = [record.title_of(one) or _members(one, short) for one in soups]
+    names = [_titled(record.title_of(one), one.value) or _members(one, short) for one in soups]
     _rows(axes, [*names, f"all {len(own)} ingredients"])
-    _within(axes, [*own.values()], [one.value for one in soups], record.higher_is_better)
+    asked = [one.value for one in soups if not record.title_of(one) or one == record.winner]
+    _within(axes, [*own.values()], asked, [one.value for one in soups], record.higher_is_better)
     axes.set_xlabel("on the selection data")
 
 
-def _within(axes: Axes, own: list[float], soups: list[float], higher: bool) -> None:
-    """Leaves those ingredients out of the range that are so much worse that all others would stand in one spot."""
+def _within(axes: Axes, own: list[float], asked: list[float], soups: list[float], higher: bool) -> None:
+    """Leaves those networks out of the range that are so much worse that all others would stand in one spot."""
     ordered = sorted(own, reverse=higher)
     middle = abs(ordered[0] - ordered[len(ordered) // 2])
     near = [value for value in ordered if middle == 0 or abs(ordered[0] - value) <= 4 * middle]
-    if len(near) < len(own):
-        low, high = min(near + soups), max(near + soups)
+    low, high = min(near + asked), max(near + asked)
+    if len(near) < len(own) or any(not low <= value <= high for value in soups):
         room = 0.05 * (high - low)
         axes.set_xlim(low - room, high + room)
 
@@ -116,10 +117,15 @@ def _draw_unseen(axes: Axes, record: Record, rows: int) -> None:
         for name, each, colour in networks(record, i):
             axes.plot([each.low, each.high], [place, place], "-", color=colour, linewidth=2)
             axes.plot(each.value, place, "o", color=colour, markersize=7)
+            name = name if each in one.near else _titled(name, each.value)
             names.append(name if len(sets) == 1 else f"{name}, {one.name}")
             place += 1
     _rows(axes, [_cut(name) for name in names])
     on = sets[0].name if len(sets) == 1 else "test sets"
+    if len(sets) == 1 and len(sets[0].near) < len(names):
+        ends = [value for each in sets[0].near for value in (each.low, each.high)]
+        room = 0.05 * (max(ends) - min(ends))
+        axes.set_xlim(min(ends) - room, max(ends) + room)
     axes.set_ylim(max(rows, len(names)) - 0.4, -0.6)  # rows as high as those on the left
     axes.set_xlabel(_plain(f"on the {on}"))
 
@@ -142,6 +148,11 @@ def _members(one: Network, short: Mapping[str, str]) -> str:
     shown = next(n for n in range(len(names), 0, -1) if n == 1 or len(" + ".join(names[:n])) <= NAME - 9)
     more = f" + {len(names) - shown} more" if shown < len(names) else ""
     return _cut(" + ".join(names[:shown])) + more
+
+
+def _titled(title: str, value: float) -> str:
+    """A title with its value, which may lie beyond the picture; empty for no title."""
+    return title and f"{title}, {decimal(value)}"
 
 
 def _cut(name: str) -> str:

@@ -73,7 +73,7 @@ def test_a_run_is_charged_and_scored_as_make_soup_on_the_same_ingredients(run, z
         for calibrate, name in ((False, "local-search"), (True, "calibrated local-search")):
             budget = radin.Budget(candidates=9, soups=4)
             settings = {"searcher": "local-search", "budget": budget, "lam": 0.5, "seed": 1, "run_dir": tmp_path / name}
-            plain = radin.make_soup(trial.pool, task, calibrate=calibrate, **settings)
+            plain = radin.make_soup(trial.pool, task, calibrate=calibrate, baselines=(), **settings)
             row = rows[name, 4, 1]
             assert row["selection"] == plain.best.score
             assert row["held_out"] == plain.report.winner.value

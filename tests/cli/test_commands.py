@@ -67,7 +67,7 @@ def test_soup_takes_globs_and_folders(capsys: pytest.CaptureFixture, checkpoints
 
 
 def test_one_is_not_many(capsys: pytest.CaptureFixture, soup: list, tmp_path: Path) -> None:
-    everything = ["--searcher", "monte-carlo", "-p", "p=1", "--candidates", 1, "--soups", 1]
+    everything = ["--searcher", "monte-carlo", "-p", "p=1", "--candidates", 1, "--soups", 1, "--baselines", "none"]
     code, out, errors = run(capsys, *soup, *everything, "--limit", 5)
     assert code == 0
     assert "1 candidate (" in out and "1 real soup (" in out
@@ -89,4 +89,5 @@ def test_the_command_line_and_the_library_have_the_same_defaults() -> None:
     options = {option.name: option.default for option in soup_command.params}
     for name in ("searcher", "lam", "seed", "run_dir", "calibrate", "batchnorm"):
         assert options[name] == library[name].default, name
+    assert tuple(options["baselines"].split(",")) == library["baselines"].default
     assert Budget(soups=options["soups"], candidates=options["candidates"]) == Budget()

@@ -29,6 +29,11 @@ def test_what_was_dropped_is_named_and_the_bill_is_in_rows(
     assert "uniform soup: 1 real soup, of 6 ingredients" in said
     assert "1 pass for baselines alone" in said
     assert re.search(r"[0-9,]+ held-back rows of networks that were compared", said)
+    assert not re.search(r"\bnan\b", out)
+    code, out, _ = run(capsys, "diagnose", *soup[1:])
+    assert code == 0
+    assert "a race dropped run1 and run4" in " ".join(out.split())
+    assert (folder / "diagnosis.png").exists()
     _, out, _ = run(capsys, *soup, "--race", "--soups", 2, "--baselines", "none")
     assert "uniform soup" not in out
     code, _, err = run(capsys, *soup, "--baselines", "uniform,gredy")

@@ -143,10 +143,8 @@ def test_the_paired_error_is_the_spread_over_samples(metric: str) -> None:
 
 
 def run(pool: radin.Pool, folder: Path, soups: int, calibrate: bool, **settings) -> radin.Result:
-    budget = radin.Budget(soups=soups, candidates=50)
-    return radin.make_soup(
-        pool, task(**settings), searcher="monte-carlo", budget=budget, run_dir=folder, calibrate=calibrate, seed=3
-    )
+    how = {"budget": radin.Budget(soups=soups, candidates=50), "baselines": (), "seed": 3}
+    return radin.make_soup(pool, task(**settings), searcher="monte-carlo", run_dir=folder, calibrate=calibrate, **how)
 
 
 def test_with_one_soup_it_is_the_plain_surrogate(checkpoints: list[Path], tmp_path: Path) -> None:
@@ -178,6 +176,6 @@ def test_it_goes_on_where_it_was_cut_off(tmp_path: Path, metric: str) -> None:
     assert [one.to_json() for one in resumed.verified] == [one.to_json() for one in calm.verified]
     assert resumed.spent.soups == 5
     assert resumed.spent.lost == 1
-    assert (
-        len(calls) == 4 + 6 + 2 + 1 + 1 + 3
-    )  # proof, passes, soups, the one that failed, the check on restart, the rest
+    # Proof, passes, soups, the one that failed, the check on restart, the rest, and held-back rows of what is compared.
+    compared = {resumed.best.recipe, resumed.best_ingredient.recipe}
+    assert len(calls) == 4 + 6 + 2 + 1 + 1 + 3 + len(compared)

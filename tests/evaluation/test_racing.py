@@ -19,6 +19,7 @@ from radin.evaluation.racing import (
     standings,
     stepwise,
 )
+from radin.scoring.kinds import KINDS
 from radin.scoring.metrics import TopK, get_metric
 
 ACCURACY = get_metric("accuracy")
@@ -247,3 +248,34 @@ def test_settings_out_of_range_are_refused(wrong):
 def test_a_race_of_nothing_is_refused():
     with pytest.raises(InputError, match="at least 1 ingredient"):
         race(0, labels_of(10), ACCURACY, run_of([]), RaceSettings(), 0)
+
+
+def test_values_race_by_their_squared_errors() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.normal(size=(2_000, 1))
+    errors = np.array([0.5, 0.52, 0.55, 2.0, 3.0])
+    outputs = [labels + error * rng.normal(size=labels.shape) for error in errors]
+
+    def run(ingredients, rows):
+        return [outputs[i][rows] for i in ingredients]
+
+    rule = RaceSettings(halves=2)
+    for name in ("mse", "rmse", "pearson"):
+        metric, strata = get_metric(name, KINDS["values"]), np.zeros(2_000, dtype=np.int64)
+        found = race(5, labels, metric, run, rule, 0, kind=KINDS["values"], strata=strata)
+        for measure in race_measures(metric, outputs[0], labels, KINDS["values"]):
+            np.testing.assert_allclose(measure(np.array(outputs[:2]), labels), -np.square(outputs - labels)[:2, :, 0])
+        assert set(found.survivors) >= {0, 1} and 4 not in found.survivors
+        for one in found.dropped:
+            seen = found.order[: one.rows]
+            assert one.score == pytest.approx(-np.square(outputs[one.ingredient] - labels)[seen].mean())
+
+
+def test_several_labels_race_by_the_likelihood_of_their_decisions() -> None:
+    rng = np.random.default_rng(0)
+    kind, labels = KINDS["several-labels"], rng.integers(2, size=(50, 3))
+    outputs = rng.normal(size=(2, 50, 3))
+    smooth, own = race_measures(get_metric("subset-accuracy", kind), outputs[0], labels, kind)
+    np.testing.assert_allclose(smooth(outputs, labels), [-kind.losses(one, labels) for one in outputs])
+    assert own(outputs, labels).shape == (2, 50)
+    assert len(race_measures(get_metric("macro-f1", kind), outputs[0], labels, kind)) == 1

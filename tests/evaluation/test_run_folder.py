@@ -1,12 +1,11 @@
 """The run folder: it belongs to one run, its results are believed only if they are whole, and 0.1's still open."""
 
-import json
 import shutil
-import sqlite3
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.old_folders import as_written_by_0_1
 from helpers.small import make_pool, task
 
 import radin
@@ -96,48 +95,31 @@ def test_arrays_of_another_program_are_left_alone(pool: radin.Pool, tmp_path: Pa
             radin.Verifier(pool, task(), tmp_path)
 
 
-def as_written_by_0_1(run: Path) -> None:
-    """Turns a run folder into one of version 0.1: keys alone in the index, options of the command line as settings."""
-    for index in run.rglob("index.json"):
-        if index.parent.name in ("grams", "statistics"):
-            index.unlink()
-            continue
-        entries = json.loads(index.read_text())
-        plain = {name: {"key": one["key"], "recipe": one["recipe"]} for name, one in entries.items()}
-        index.write_text(json.dumps(plain))
-    split = json.loads((run / "logits" / "split.json").read_text())
-    (run / "logits" / "split.json").write_text(json.dumps({name: split[name] for name in ("samples", "selection")}))
-    with sqlite3.connect(run / "ledger.db") as ledger:
-        ledger.execute("DELETE FROM facts WHERE name = 'format'")
-        (inputs,) = ledger.execute("SELECT value FROM facts WHERE name = 'inputs'").fetchone()
-        changed = json.loads(inputs) | {"settings": {"--task-arg data": "a", "--limit": "9"}}
-        ledger.execute("UPDATE facts SET value = ? WHERE name = 'inputs'", (json.dumps(changed),))
-    ledger.close()
-
-
 def test_a_folder_of_0_1_opens_and_nothing_is_run_again(pool: radin.Pool, calm: radin.Result, run: Path) -> None:
-    as_written_by_0_1(run)
+    as_written_by_0_1(run, pool, task())
+    arrays = len([file for file in run.rglob("*.npy") if file.name != "labels.npy"])
     planned = radin.plan(pool, task(), budget=BUDGET, run_dir=run)
     assert planned.passes == 0
     again = radin.make_soup(pool, task(), budget=BUDGET, run_dir=run)
     assert found(again) == found(calm)
     assert (again.spent.passes, again.spent.soups, again.spent.lost) == (3, calm.spent.soups, 0)
     (note,) = again.spent.notes
-    arrays = len([file for file in run.rglob("*.npy") if file.name != "labels.npy"])
     assert note.startswith(f"{arrays} arrays of version 0.1 have no checksum")
     assert radin.make_soup(pool, task(), budget=BUDGET, run_dir=run).spent.notes == ()
 
 
 def test_the_keys_of_0_1_are_kept(pool: radin.Pool, run: Path) -> None:
-    """The formulas of version 0.1, written out."""
+    """The formulas of version 0.1, written out; arrays hold the selecting rows, and tell of which logits."""
     one = task()
     with radin.Verifier(pool, one, run) as verifier:
         recipe, key = radin.Recipe.uniform(pool.names), one.key(one.rows)
         verifier.logits(recipe)
         marks = [pool.digest(i, {}) for i in range(3)]
         expected = digest_of(key, [(mark, 1 / 3) for mark in marks], ["average"])
-        assert verifier.folder.soups.keys() >= {expected}
-        assert verifier.folder.logits.keys() == {digest_of(key, [(mark, 1.0)], None) for mark in marks}
+        assert {one["of"] for one in verifier.folder.soups.entries().values()} >= {expected}
+        assert verifier.folder.soups.keys() >= {digest_of("part", expected, one.split[0].tolist())}
+        singles = {digest_of(key, [(mark, 1.0)], None) for mark in marks}
+        assert {one["of"] for one in verifier.folder.logits.entries().values()} == singles
         scope = digest_of(marks, key, one.split[0].tolist())
         assert verifier.scope == scope
         assert verifier.keys.weight_gram == f"weights-{digest_of(marks)}"[:40]
@@ -145,7 +127,7 @@ def test_the_keys_of_0_1_are_kept(pool: radin.Pool, run: Path) -> None:
 
 
 def test_other_inputs_are_explained_by_the_settings_that_changed(pool: radin.Pool, run: Path) -> None:
-    as_written_by_0_1(run)
+    as_written_by_0_1(run, pool, task())
     with pytest.raises(RunDirError, match="data differs") as caught:
         radin.Verifier(pool, task(samples=200), run)
     assert caught.value.mend == {"data": "a", "limit": "9"}

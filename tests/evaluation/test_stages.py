@@ -191,6 +191,9 @@ def test_a_diagnosis_after_a_race_runs_nothing_and_compares_on_common_rows(paths
     assert found.values is not None
     assert len(found.values) == 6
     assert any("run1 and run4" in note and f"{FIRST}" in note for note in found.notes)
+    assert len(found.verified) == len(found.to_json()["soups"]) > 0
+    for soup in found.verified:  # of those that ran in full, and seen among all
+        assert found.dispersion(soup) > 0
 
 
 def test_a_plan_gives_the_range_and_counts_what_is_stored(paths: list[Path], tmp_path: Path) -> None:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.old_folders import as_written_by_0_1
 from helpers.small import SAMPLES, task
 
 import radin
 from radin.common.array_folder import ArrayFolder
 from radin.evaluation.known_rows import Part
-from radin.evaluation.run_folder import RunFolder
 from radin.evaluation.stored_logits import StoredLogits
 
 LOGITS = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
@@ -64,45 +64,49 @@ def test_another_split_keeps_the_rows_that_are_there(before: np.ndarray, place: 
     np.testing.assert_array_equal(known.read(everything), LOGITS[everything])
 
 
+def test_arrays_of_another_split_are_put_aside(place: ArrayFolder, tmp_path: Path) -> None:
+    write(kept(tmp_path, LOW), place)
+    kept(tmp_path, LOW).put_aside(place)
+    assert set(place.entries()) == {"a"}
+    kept(tmp_path, EVEN).put_aside(place)
+    assert place.entries() == {}
+    assert not list(place.folder.glob("*.npy"))
+    known = kept(tmp_path, EVEN).known(place, "a", "key")
+    np.testing.assert_array_equal(known.read(LOW), LOGITS[LOW])
+
+
+def test_a_bank_is_of_one_split_also_where_ingredients_are_left_out(checkpoints: list[Path], tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with radin.Verifier(radin.Pool(checkpoints), task(), run):
+        pass
+    for one in (task(split_seed=1), task(holdback=0.0), task()):
+        with radin.Verifier(radin.Pool(checkpoints[:3]), one, run) as verifier:
+            whole = {name: verifier.bank.logits(i) for i, name in enumerate(verifier.names)}
+        bank = radin.LogitBank.from_folder(run / "logits")
+        assert set(bank.names) == set(whole)
+        for i, name in enumerate(bank.names):
+            np.testing.assert_array_equal(bank.logits(i), whole[name])
+        np.testing.assert_array_equal(bank.labels, one.rows.labels[one.split[0]])
+    with radin.Verifier(radin.Pool(checkpoints), task(), run) as verifier:
+        passes = {str(name) for name in verifier.names}
+        assert verifier.ledger.labels("pass") == passes
+        # The last two were run once, on the rows that select at first; of the others each row was run once.
+        assert verifier.ledger.rows("pass") == 3 * SAMPLES + 2 * len(task().split[0])
+
+
 @pytest.mark.parametrize("size", [1, 7, 20])
 def test_batches_on_all_rows_are_divided(size: int, tmp_path: Path) -> None:
-    others: list[np.ndarray] = []
+    others: list[list[np.ndarray]] = []
     batches = (LOGITS[i : i + size] for i in range(0, 20, size))
     mine = np.concatenate(list(kept(tmp_path, LOW).divided(batches, others.append)))
     np.testing.assert_array_equal(mine, LOGITS[LOW])
-    np.testing.assert_array_equal(others[0], LOGITS[10:])
-
-
-def as_version_0_1_left_it(folder: Path, pool: radin.Pool) -> None:
-    """Makes one array on all rows of each selecting and held-back part, charged as one pass or soup."""
-    with radin.Verifier(pool, task(), folder) as verifier:
-        recipes = [radin.Recipe.subset(pool.names, [i]) for i in range(len(pool))]
-        recipes += [one for one in verifier.evaluated() if one.size > 1]
-        whole = [(one, verifier.logits(one)) for one in recipes]
-        keys = [
-            (verifier._evaluator.key(verifier._evaluation(one)), *verifier._evaluation(one).recipe.members)
-            for one in recipes
-        ]
-    with RunFolder(folder) as opened:
-        opened.ledger._execute("DELETE FROM evaluations WHERE kind IN ('pass', 'soup', 'held-back')")
-        for (recipe, logits), (key, *_) in zip(whole, keys, strict=True):
-            kind = "pass" if recipe.size == 1 else "soup"
-            place = opened.logits if recipe.size == 1 else opened.soups
-            name = recipe.member_names[0] if recipe.size == 1 else f"soup-{key[:16]}"
-            about = {"recipe": recipe.to_json()}
-            with (
-                opened.ledger.charge(kind, key, str(recipe), SAMPLES),
-                place.writing(name, key, SAMPLES, about) as append,
-            ):
-                append(logits)
-    for file in (folder / "partial").iterdir():
-        file.unlink()
+    np.testing.assert_array_equal(np.concatenate(others[0]), LOGITS[10:])
 
 
 def test_a_folder_of_version_0_1_opens_and_nothing_is_run_twice(checkpoints: list[Path], tmp_path: Path) -> None:
     pool, how = radin.Pool(checkpoints), {"budget": radin.Budget(soups=2), "baselines": ()}
     first = radin.make_soup(pool, task(), run_dir=tmp_path / "run", **how)
-    as_version_0_1_left_it(tmp_path / "run", pool)
+    as_written_by_0_1(tmp_path / "run", pool, task())
     again = radin.make_soup(pool, task(), run_dir=tmp_path / "run", **how)
     assert [one.to_json() for one in again.leaderboard] == [one.to_json() for one in first.leaderboard]
     assert again.report == first.report

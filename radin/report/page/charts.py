@@ -28,7 +28,7 @@ def unseen_plot(one: Unseen, record: Record, heading: str) -> Plot:
     if one.control:
         rows.append(("the same with recomputed statistics", one.control, "ingredient"))
     rows += [(title, each, "ingredient") for title, each in one.baselines.items()]
-    axis = Axis.over(value for _, each, _ in rows for value in (each.low, each.high))
+    axis = Axis.over(value for each in one.near for value in (each.low, each.high))
 
     def drawn(name: str, each: Interval, class_: str) -> Row:
         said = f"{name}: {decimal(each.value)}, 95 % interval {decimal(each.low)} to {decimal(each.high)}"
@@ -48,9 +48,11 @@ def selection_plot(record: Record, names: Mapping[str, str]) -> Plot:
     soups = [one for one in record.leaderboard if one.is_soup][:SOUPS]
     own = {name: one.value for one in record.ingredients for name in one.recipe}
     best = record.best_ingredient.value
-    reach = [best + sign * Z95 * one.ahead_error for one in soups if one.ahead_error for sign in (-1, 1)]
+    asked = [one for one in soups if not record.title_of(one) or one == record.winner]
+    reach = [best + sign * Z95 * one.ahead_error for one in asked if one.ahead_error for sign in (-1, 1)]
     near = _without_outliers([*own.values()], record.higher_is_better)
-    axis = Axis.over(near + [one.value for one in soups] + reach)
+    # A baseline that is far worse stands at the end.
+    axis = Axis.over(near + [one.value for one in asked] + reach)
     rows = [_soup_row(axis, f"{place_of(one, record)}:", one, own, best, names, record.title_of(one)) for one in soups]
     ticks = [_tick(axis, value, f"{name}: {decimal(value)}", 1.0) for name, value in own.items()]
     said = f"all {counted(len(own), 'ingredient')} that ran in full, the best at {decimal(best)}"
