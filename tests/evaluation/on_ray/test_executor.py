@@ -42,7 +42,7 @@ def one_thread():
 
 def soup_of(paths: list[Path], task: radin.Task, run: Path, workers: int | None = 2) -> radin.Result:
     budget = radin.Budget(soups=B, candidates=30)
-    return radin.make_soup(radin.Pool(paths), task, budget=budget, run_dir=run, workers=workers)
+    return radin.make_soup(radin.Pool(paths), task, budget=budget, run_dir=run, workers=workers, baselines=())
 
 
 def outcome(result: radin.Result) -> tuple:
