@@ -7,7 +7,6 @@ adapter draws its rank, alpha, modules and settings of training at random. The h
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -116,9 +115,8 @@ class _Run:
             network = peft.get_peft_model(loaded(self.sweep, self.base)(), peft.LoraConfig(**self.record["adapter"]))
             self.sweep.train(network, samples, self.settings, np.random.default_rng((self.seed, 2, self.index)))
         network.peft_config["default"].base_model_name_or_path = self.sweep.name
-        with folder_aside(self.folder) as made, warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Could not identify embedding")  # the base's are not wanted
-            network.save_pretrained(str(made))
+        with folder_aside(self.folder) as made:
+            network.save_pretrained(str(made), save_embedding_layers=False)  # or PEFT asks the Hub for the base
             write_json(made / RECORD, self.record)
 
 

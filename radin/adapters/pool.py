@@ -84,6 +84,7 @@ class AdapterPool(Pool):
         self.keep = tuple(keep)
         self._files = tuple(file for one in fitting for file in one.files)
         self.class_names, self.extra_state, self.aliases = None, {}, {}
+        self.versions = {}
         self.tensors = dict(fitting[0].plain)
         self.notes = (*self._absent(), *self.base.notes)
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from radin.checkpoints.allowance import Allowance, Damaged
 
-#: Bytes that Python takes for a value, for an object, and for a list, with what parsing them takes besides; chosen by
-#: hand, on the safe side.
-VALUE, OBJECT, LIST = 80, 300, 80
+#: Bytes that are charged for a value, for an object, and for a list: what Python takes for them at most. An object in a
+#: header is a tensor, so it is charged for what is made of it, too. Chosen by hand.
+VALUE, OBJECT, LIST = 80, 1_000, 80
 
 
 def parsed(text: str | bytes, size: int) -> Any:

@@ -36,6 +36,9 @@ CALL, REBUILD = 4, 24
 #: Steps that a reference to a storage is charged.
 STORAGE = 16
 
+#: Containers within containers that are read while they are made; networks have fewer than fifty.
+DEEPEST = 1_000
+
 #: Bits of the largest whole number that is a key: of longer ones many have one hash.
 WIDEST_KEY = 64
 
@@ -178,6 +181,8 @@ class Unpickler:
 
     def _mark(self) -> None:
         self._allowance.left -= 3 * STEP
+        if len(self._outer) >= DEEPEST:
+            raise Damaged(f"it is nested more than {DEEPEST:,} deep")
         self._outer.append(self._stack)
         self._stack = []
 

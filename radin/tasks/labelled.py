@@ -219,11 +219,11 @@ def _described(transform: Transform | None) -> str:
     return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(transform))
 
 
-def scored_columns(logits: Float32[np.ndarray, "M C"], columns: Columns | None) -> Float32[np.ndarray, "M c"]:
+def scored_columns(logits: Float32[np.ndarray, "M ..."], columns: Columns | None) -> Float32[np.ndarray, "M ..."]:
     """The scores of a part of the classes: for each of them the largest of its columns of the logits.
 
     Arguments:
-        logits: of a network, for all classes that it knows.
+        logits: of a network, for all classes that it knows, `[M, C]`; without columns, outputs of any kind.
         columns: for each class of the part its columns; None for all classes as they are.
 
     Raises:

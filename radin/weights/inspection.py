@@ -36,7 +36,7 @@ class Inspected:
     same_as: str | None
     origin: dict[str, Any]
     not_finite: tuple[NotFinite, ...]
-    training: Mapping[str, float] = field(default_factory=dict)
+    training: Mapping[str, int | float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Everything above as JSON holds it."""

@@ -11,7 +11,6 @@ from typing import Any
 
 from radin import __version__
 from radin.checkpoints import ModelFolder
-from radin.common.wording import counted
 from radin.recipe import Recipe
 from radin.weights.pool import Pool
 
@@ -51,18 +50,21 @@ def card(pool: Pool, recipe: Recipe, donor: ModelFolder, about: Mapping[str, str
         donor: the folder that config and tokenizer come from.
         about: `radin.metric` and `radin.score`, where the soup was evaluated.
     """
-    front = "".join(f"{name}: {_yaml(value)}\n" for name, value in front_matter(pool, recipe, donor).items())
+    front = "".join(f"{name}:{_yaml(value)}\n" for name, value in front_matter(pool, recipe, donor).items())
     rows = "".join(f"| {pool.names[i]} | {recipe.weights[i]:.6g} |\n" for i in recipe.members)
     score = ""
     if "radin.score" in about:
         metric = about.get("radin.metric", "score")
         score = f"\nIts {metric} on the data that selected it: {float(about['radin.score']):.6f}.\n"
-    models, is_member = counted(recipe.size, "fine-tuned model"), donor.path in pool.paths
+    is_member = donor.path in pool.paths
     home = pool.names[pool.folders.index(donor)] if is_member else "the base"
     for_mergekit = ", and `mergekit_config.yml` the same for mergekit" if is_member else ""
+    weights = f"The weights of this model are the average of those of {recipe.size} fine-tuned models."
+    if recipe.size == 1:
+        weights = f"The weights of this model are those of {recipe.member_names[0]}."
     return (
         f"---\n{front}---\n\n# A model soup\n\n"
-        f"The weights of this model are the average of those of {models}, made by radin {__version__}.\n{score}\n"
+        f"{weights} Made by radin {__version__}.\n{score}\n"
         f"| model | weight |\n|---|---|\n{rows}\n"
         f"Config and tokenizer are those of {home}. `radin_recipe.json` holds the recipe{for_mergekit}.\n"
     )
@@ -123,7 +125,7 @@ def mergekit_config(pool: Pool, recipe: Recipe) -> str:
     """The recipe as mergekit's `linear` method takes it; models are named relative to the folder that holds all."""
     home = Path(os.path.commonpath([path.absolute().parent for path in pool.paths]))
     models = "".join(
-        f"  - model: {_yaml(_relative(pool.paths[i], home))}\n    parameters:\n      weight: {recipe.weights[i]!r}\n"
+        f"  - model:{_yaml(_relative(pool.paths[i], home))}\n    parameters:\n      weight: {recipe.weights[i]!r}\n"
         for i in recipe.members
     )
     kinds = {info.dtype for info in pool.tensors.values() if info.kind.family == "float"}
@@ -137,13 +139,8 @@ def _relative(path: Path, home: Path) -> str:
 
 
 def _yaml(value: Any) -> str:
-    """A value as YAML, of which JSON is a part; lists of texts one a line."""
+    """What follows a colon in YAML, of which JSON is a part; lists of texts one a line."""
     if isinstance(value, Sequence) and not isinstance(value, str) and all(isinstance(one, str) for one in value):
-        return "".join(f"\n- {_yaml(one)}" for one in value)
-    if (
-        isinstance(value, str)
-        and re.fullmatch(r"[A-Za-z][\w./ -]*", value)
-        and value.lower() not in ("null", "true", "false", "yes", "no", "on", "off")
-    ):
-        return value
-    return json.dumps(value, ensure_ascii=False)
+        return "".join(f"\n-{_yaml(one)}" for one in value)
+    plain = isinstance(value, str) and PLAIN.fullmatch(value) and value.lower() not in WORDS
+    return f" {value if plain else json.dumps(value, ensure_ascii=False)}"

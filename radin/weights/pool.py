@@ -58,8 +58,8 @@ class Pool(metaclass=_Kinds):
         paths: files (`.safetensors`, or `.pt`, `.pth`, `.ckpt`, `.bin`, `.pth.tar`, `.tar` from PyTorch), indices of
             sharded ones (`model.safetensors.index.json`), folders of models as Hugging Face's libraries save them (with
             a `config.json`), other folders, or globs. What is given keeps its order; what a folder or glob gives comes
-            sorted, `checkpoint-2` before `checkpoint-10`. A folder of runs stands for the model or the one checkpoint
-            in each; a model's folder with checkpoints of `Trainer` in it, if it alone is given, for all of them.
+            in natural order, `checkpoint-2` before `checkpoint-10`. A folder of runs stands for the model or the one
+            checkpoint in each; a model's folder with checkpoints of `Trainer` in it, if it alone is given, for all.
         names: what to call the ingredients; default: the files' stems, with as many parent folders in front as it takes
             to tell them apart, or the folders, without the parts that all of them share. A model's folder that holds
             the same weights as another is left out, unless names are given.
@@ -253,8 +253,8 @@ class Pool(metaclass=_Kinds):
 
     @property
     def is_folders(self) -> bool:
-        """Whether all ingredients are models' folders, so that a soup can be one, too."""
-        return all(checkpoint.folder is not None for checkpoint in self._checkpoints)
+        """Whether all ingredients are whole models' folders, so that a soup can be one, too."""
+        return all(checkpoint.folder is not None and not checkpoint.prefix for checkpoint in self._checkpoints)
 
     @property
     def settings(self) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 STATE = "trainer_state.json"
 
 
-def training_metrics(folder: Path) -> dict[str, float]:
+def training_metrics(folder: Path) -> dict[str, int | float]:
     """The step, and the last evaluation that is no later, of a model's folder.
 
     Returns:

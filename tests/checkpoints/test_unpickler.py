@@ -126,7 +126,6 @@ VIEW = b"K\x00K\x14\x85K\x01\x85\x89" + call("collections.OrderedDict", b")")
 TENSOR = call("torch._utils._rebuild_tensor_v2", b"(" + STORAGE + VIEW + b"t")
 GREEDY = {
     "numbers": b"](" + b"K\x01" * 10_000,
-    "marks": b"(" * 10_000,
     "lists": b"](" + b"]" * 10_000,
     "dicts": b"](" + b"}" * 10_000,
     "tuples": b"N" + b"\x85" * 10_000,
@@ -157,6 +156,12 @@ def test_an_allowance_bounds_the_work_and_the_memory_of_a_pickle(pickled: bytes)
     tracemalloc.stop()
     assert file.reads <= 3 * given / STEP
     assert taken <= given + (64 << 10)
+
+
+def test_marks_within_marks_are_bounded() -> None:
+    with pytest.raises(Damaged, match="1,000 deep"):
+        Unpickler(io.BytesIO(b"(" * 1_001), 1_001, Allowance(0), lambda pid: pid).value()
+    assert Unpickler(io.BytesIO(b"(" * 900 + b"t" * 900 + b"."), 1_801, Allowance(0), lambda pid: pid).value()
 
 
 def test_whole_numbers_of_one_hash_are_no_keys() -> None:

@@ -1,5 +1,7 @@
 """Options and writings that several commands share."""
 
+from pathlib import Path
+
 import click
 import pytest
 from click.testing import CliRunner
@@ -88,12 +90,30 @@ def test_a_task_takes_its_arguments_the_split_and_changes() -> None:
 def test_options_are_listed_in_their_order() -> None:
     @click.command()
     @pool_options
-    def command(checkpoints: tuple, weights: str | None, prefix: str | None, keep: tuple) -> None:
+    def command(checkpoints: tuple, weights: str | None, prefix: str | None, keep: tuple, **others: object) -> None:
         click.echo(repr((checkpoints, weights, prefix, keep)))
 
-    assert [one.name for one in command.params] == ["checkpoints", "weights", "prefix", "keep"]
+    names = ["checkpoints", "weights", "prefix", "keep", "reorder_classes", "rank", "merge", "base"]
+    assert [one.name for one in command.params] == names
     printed = CliRunner().invoke(command, ["a", "b", "--weights", "ema", "--prefix", "x.", "--keep", "n"]).output
     assert printed == "(('a', 'b'), 'ema', 'x.', ('n',))\n"
+
+
+def test_a_task_of_folders_takes_the_first_ones_network_unless_another_is_named(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    from tests.helpers import tiny_models
+
+    paths = tiny_models.save_pool(tmp_path / "runs", tiny_models.bert(), 2)
+    data = tiny_models.write_lines(tmp_path / "val.jsonl", [{"text": "good film", "label": 1}] * 4)
+    pool = radin.Pool(tmp_path / "runs")
+    task = task_from("transformers", [f"data={data}"], None, {"batch_size": 2}, pool)
+    assert task.settings["model"] == str(paths[0])
+    assert task.batch_size == 2
+    assert len(task.rows) == 4
+    named = task_from("transformers", [f"data={data}", f"model={paths[1]}"], None, {}, pool)
+    assert named.settings["model"] == str(paths[1])
+    with pytest.raises(InputError, match=r"model=\.\.\."):
+        task_from("transformers", [f"data={data}"], None, {})
 
 
 def test_help_names_every_metric_and_kind() -> None:

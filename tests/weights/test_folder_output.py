@@ -161,3 +161,11 @@ def test_a_file_can_be_written_of_folders_too(tmp_path: Path) -> None:
     pool = Pool(two(tmp_path / "runs"))
     file = average(pool, Recipe.uniform(pool.names), tmp_path / "soup.safetensors")
     assert same(load_file(file), mean(model_folders.tensors(0), model_folders.tensors(1)))
+
+
+def test_a_part_of_a_model_is_no_folder(tmp_path: Path) -> None:
+    pool = Pool(two(tmp_path / "runs"), prefix="bert.")
+    assert set(pool.tensors) == {"embeddings.weight"}
+    assert not pool.is_folders
+    with pytest.raises(InputError, match=r"\.safetensors"):
+        average(pool, [0.5, 0.5], tmp_path / "soup")

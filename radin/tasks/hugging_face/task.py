@@ -153,9 +153,8 @@ def _tests(test: TestSpec | None, encode: Encoder) -> Any:
 def _task(
     builder: Builder, forward: Any, kind: str, data: Any, test: Any, metric: str | None, settings: dict[str, Any]
 ) -> Task:
-    given = {"outputs": None if kind == "classes" else kind, "metric": metric}
-    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    return Task(builder, data=data, test=test, forward=forward, load=load_through_library, **settings, **chosen)
+    settings = settings | {"outputs": kind, "metric": metric, "load": load_through_library}
+    return Task(builder, data=data, test=test, forward=forward, **settings)
 
 
 def _on_pixels(network: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
