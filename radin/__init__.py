@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from radin.evaluation.planning import plan as plan
     from radin.evaluation.racing import RaceSettings as RaceSettings
     from radin.evaluation.verifier import Verifier as Verifier
+    from radin.evaluation.workers import Workers as Workers
     from radin.procedure import make_soup as make_soup
     from radin.recipe import Recipe as Recipe
     from radin.report.diagnosis import Diagnosis as Diagnosis
@@ -77,6 +78,7 @@ _HOME = {
     "Surrogate": "radin.scoring.surrogate",
     "Task": "radin.tasks.task",
     "Verifier": "radin.evaluation.verifier",
+    "Workers": "radin.evaluation.workers",
     "average": "radin.weights.averaging",
     "collect_logits": "radin.evaluation.collecting",
     "diagnose": "radin.report.diagnosis",

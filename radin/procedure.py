@@ -19,6 +19,7 @@ from radin.evaluation.settings import check_baselines, check_settings
 from radin.evaluation.stages import race_settings
 from radin.evaluation.verification import verify_best, without
 from radin.evaluation.verifier import Verifier
+from radin.evaluation.workers import Workers
 from radin.recipe import Recipe
 from radin.report.about import about_run
 from radin.report.baseline import Baseline, assess_baseline, tested
@@ -60,6 +61,7 @@ def make_soup(
     batchnorm: str = "recompute",
     race: bool | RaceSettings = RACE,
     baselines: Sequence[str] = ("uniform",),
+    workers: int | str | Workers | None = None,
     progress: Progress = SILENT,
 ) -> Result:
     """Finds the best soup of a pool with a budget of real evaluations (RADIN, arXiv 2401.17790).
@@ -109,6 +111,8 @@ def make_soup(
             real soup; `greedy`, the greedy soup, and `last-k`, the best of the last k ingredients, up to N - 1 real
             soups each, and the passes that a race saved. They compete like the ingredients. Soups that were evaluated
             before cost nothing, and a recipe that a baseline will run takes none of B.
+        workers: processes that run the networks side by side: a number, `auto` for one a GPU (or CPU core), or
+            `radin.Workers` for a Ray cluster. By default this process runs them. The answer is the same.
         progress: watches the stages.
 
     Returns:
@@ -132,7 +136,8 @@ def make_soup(
     settings: dict[str, Any] = {"lam": float(lam), "seed": int(seed)}  # numpy's numbers are none that JSON can hold
     learns, rule, shown = calibrate and soups > 1, race_settings(race), check_baselines(baselines, len(pool))
     check_soup(Path(run_dir) / soup_place(pool), pool.files, is_folder=pool.is_folders)
-    with Verifier(pool, task, run_dir, batchnorm=batchnorm, race=rule or False, progress=progress) as verifier:
+    how: dict[str, Any] = {"batchnorm": batchnorm, "workers": Workers.of(workers), "progress": progress}
+    with Verifier(pool, task, run_dir, race=rule or False, **how) as verifier:
         judge = criterion_of(criterion, task.scored_by, verifier.bank.kind)
         surrogate = Surrogate(verifier.bank, judge, settings["lam"])
         chosen_by = criterion_name(judge, task.scored_by)

@@ -82,7 +82,7 @@ def parser() -> argparse.ArgumentParser:
     say("--limit", type=int, metavar="M", help="at most so many samples of each set")
     say("--device", choices=["auto", "cpu", "cuda"], help="where the networks run")
     say("--batch-size", type=int, help="samples per forward pass")
-    say("--workers", type=int, help="processes that load images")
+    say("--loaders", type=int, help="processes that load images")
     say("--out", type=Path, default=Path("results/paper"), help="folder of rows and logits (results/paper)")
     return made
 
@@ -118,7 +118,7 @@ def open_task(given: argparse.Namespace) -> radin.Task:
         given.data
     ](given.folder)
     named = {"data": data, "split": given.split, "test": ",".join(f"{name}={spec}" for name, spec in tests.items())}
-    changes = {name: getattr(given, name) for name in ("limit", "device", "batch_size", "workers")}
+    changes = {name: getattr(given, name) for name in ("limit", "device", "batch_size", "loaders")}
     return load_task("open_clip", named | pairs(tuple(given.task_arg), "--task-arg"), **changes)
 
 

@@ -13,6 +13,7 @@ from radin.errors import InputError
 from radin.scoring.criterion_default import CRITERIA, CRITERION
 
 if TYPE_CHECKING:
+    from radin.evaluation.workers import Workers
     from radin.tasks.task import Task
     from radin.weights.pool import Pool
 
@@ -167,7 +168,7 @@ task_options = _with(
         "--autocast", type=click.Choice(["bfloat16", "float16"]), help="Run forward passes in this lower precision."
     ),
     click.option("--batch-size", type=int, help="Samples in a batch; halved when memory runs out."),
-    click.option("--workers", type=int, help="Number of processes that load the data."),
+    click.option("--loaders", type=int, help="Number of processes that load the data."),
     click.option(
         "--limit",
         type=int,
@@ -194,6 +195,45 @@ task_options = _with(
 
 #: Ready tasks that read the folder of a model.
 OF_MODELS = ("transformers",)
+
+#: Options of every command that can share its passes out.
+worker_options = _with(
+    click.option(
+        "--workers",
+        metavar="[N|auto]",
+        help="Run networks in this many processes of a local Ray, or in one for each GPU (auto). The answer is the "
+        "same. Needs radin[ray].",
+    ),
+    click.option(
+        "--ray", "address", metavar="ADDRESS", help="Run them on an existing Ray cluster: auto, or ray://HOST:10001."
+    ),
+    click.option(
+        "--threads",
+        type=click.IntRange(min=1),
+        help="Threads of PyTorch in each process, or in this one without workers. Default with workers: 1.",
+    ),
+)
+
+
+def workers_from(workers: str | None, address: str | None, threads: int | None) -> Workers | None:
+    """The workers that `worker_options` describe; None for none. Sets this process's threads where they are given.
+
+    Raises:
+        InputError: a number of workers that is none.
+    """
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+    if workers is None and address is None:
+        return None
+    from dataclasses import replace
+
+    from radin.evaluation.workers import Workers
+
+    chosen = Workers.of(workers or "auto")
+    assert chosen is not None  # of a given number
+    return replace(chosen, address=address, threads=threads or chosen.threads)
 
 
 def check_several(pool: Pool) -> None:

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from radin.cli.console import check_several, json_option, pool_options, print_json, show_notes, task_from, task_options
+from radin.cli.console import (
+    check_several,
+    json_option,
+    pool_options,
+    print_json,
+    show_notes,
+    task_from,
+    task_options,
+    worker_options,
+    workers_from,
+)
 from radin.cli.screen import print_table
 from radin.common.bars import Bars
 
@@ -38,6 +48,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="File to draw the diagnosis to. Default: diagnosis.png in the run folder, if there is a task.",
 )
+@worker_options
 @json_option
 def command(
     checkpoints: tuple[str, ...],
@@ -56,6 +67,9 @@ def command(
     run_dir: str,
     picture: str | None,
     split: str | None,
+    workers: str | None,
+    address: str | None,
+    threads: int | None,
     as_json: bool,
     **changes: Any,
 ) -> None:
@@ -80,9 +94,11 @@ def command(
     from radin.report.diagnosis import diagnose
     from radin.report.picture import draw_diagnosis
 
+    crew = workers_from(workers, address, threads)
     task = task_from(spec, arguments, split, changes, pool) if spec else None
     with Bars() as bars:
         how: dict[str, Any] = {"run_dir": run_dir, "pretrained": start, "soups": soups, "batchnorm": batchnorm}
+        how["workers"] = crew
         found = diagnose(pool, task, **how, progress=bars)
     drawn = picture or (str(Path(run_dir) / "diagnosis.png") if task is not None else None)
     if drawn:

@@ -17,6 +17,8 @@ from radin.cli.console import (
     show_notes,
     task_from,
     task_options,
+    worker_options,
+    workers_from,
 )
 from radin.cli.planned import show_plan
 from radin.cli.summary import show_record
@@ -81,6 +83,7 @@ if TYPE_CHECKING:
     "--plan", "only_plan", is_flag=True, help="Print passes, memory, disk and time that the run will take, and stop."
 )
 @click.option("--logits-only", is_flag=True, help="Run every checkpoint, store its logits for `radin rank`, and stop.")
+@worker_options
 @json_option
 def command(
     checkpoints: tuple[str, ...],
@@ -110,6 +113,9 @@ def command(
     target: str | None,
     only_plan: bool,
     logits_only: bool,
+    workers: str | None,
+    address: str | None,
+    threads: int | None,
     as_json: bool,
     **changes: Any,
 ) -> None:
@@ -149,6 +155,7 @@ def command(
     from radin.evaluation.planning import plan
     from radin.procedure import make_soup
 
+    crew = workers_from(workers, address, threads)
     task = task_from(spec, arguments, split, changes, pool)
     if only_plan:
         with Bars() as bars:
@@ -157,7 +164,7 @@ def command(
         print_json(planned.to_json()) if as_json else show_plan(planned)
     elif logits_only:
         with Bars() as bars:
-            collected = collect_logits(pool, task, run_dir=run_dir, progress=bars)
+            collected = collect_logits(pool, task, run_dir=run_dir, workers=crew, progress=bars)
         print_json(collected.to_json()) if as_json else show_collected(collected)
     else:
         with Bars() as bars:
@@ -168,6 +175,7 @@ def command(
                 "batchnorm": batchnorm,
                 "race": race,
                 "baselines": shown,
+                "workers": crew,
                 "run_dir": run_dir,
                 "progress": bars,
             }

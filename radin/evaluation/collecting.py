@@ -9,6 +9,7 @@ from typing import Any
 
 from radin.common.progress import SILENT, Progress
 from radin.evaluation.verifier import Verifier
+from radin.evaluation.workers import Workers
 from radin.scoring.logit_bank import LogitBank
 from radin.tasks.task import Task
 from radin.weights.pool import Pool
@@ -34,7 +35,12 @@ class Collected:
 
 
 def collect_logits(
-    pool: Pool, task: Task, *, run_dir: str | os.PathLike[str] = "radin-run", progress: Progress = SILENT
+    pool: Pool,
+    task: Task,
+    *,
+    run_dir: str | os.PathLike[str] = "radin-run",
+    workers: int | str | Workers | None = None,
+    progress: Progress = SILENT,
 ) -> Collected:
     """Runs the ingredients that have no logits in the run folder yet. No soup is built.
 
@@ -42,6 +48,7 @@ def collect_logits(
         pool: the ingredients.
         task: the network and the data that they are run on.
         run_dir: the run folder; `radin.make_soup` goes on from there, with nothing to run twice.
+        workers: processes that run the networks, as for `radin.make_soup`.
         progress: watches the passes.
 
     Raises:
@@ -49,5 +56,5 @@ def collect_logits(
         IncompatibleError, DataError, TaskError: see `radin.Verifier`.
         StorageError: the disk is full; what was completed is kept.
     """
-    with Verifier(pool, task, run_dir, progress=progress) as verifier:
+    with Verifier(pool, task, run_dir, workers=Workers.of(workers), progress=progress) as verifier:
         return Collected(Path(run_dir) / "logits", verifier.bank, verifier.ledger.count("pass"))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,11 +18,11 @@ from radin.evaluation.batch_size import BatchSize
 from radin.evaluation.batchnorm import (
     check_sizes,
     keeps_statistics,
-    recompute_statistics,
     statistics_of,
     statistics_rows,
 )
 from radin.evaluation.evaluation import Evaluation, Statistics
+from radin.evaluation.executor import Batches, Executor, InProcess, Pass, Started
 from radin.evaluation.fingerprints import fingerprints_of, survey_data
 from radin.evaluation.inputs import Inputs, task_inputs
 from radin.evaluation.keys import Keys
@@ -29,6 +31,7 @@ from radin.evaluation.loading import Networks
 from radin.evaluation.run_folder import RunFolder
 from radin.evaluation.stored_logits import StoredLogits
 from radin.evaluation.unchanged import check_unchanged
+from radin.evaluation.workers import Workers
 from radin.recipe import Recipe
 from radin.scoring.logit_bank import LogitBank, check_finite
 from radin.searching.budget import Kind
@@ -36,6 +39,9 @@ from radin.tasks.data import Rows, check_classes
 from radin.tasks.task import Task
 from radin.weights.merge_plan import check_policy, has_statistics
 from radin.weights.pool import Pool
+
+if TYPE_CHECKING:
+    from radin.evaluation.on_ray.jobs import Job
 
 #: What one and the same evaluation may have been charged as.
 _ONE_PASS: tuple[Kind, ...] = ("pass", "soup", "baseline")
@@ -51,22 +57,58 @@ class Evaluator:
         task: what they are run on.
         folder: holds logits and statistics, and is charged with every evaluation.
         batchnorm: policy for BatchNorm statistics of soups, see `radin.make_soup`.
+        workers: other processes that run the networks; None runs them in this one.
         progress: watches the passes.
     """
 
     def __init__(
-        self, pool: Pool, task: Task, folder: RunFolder, *, batchnorm: str = "recompute", progress: Progress = SILENT
+        self,
+        pool: Pool,
+        task: Task,
+        folder: RunFolder,
+        *,
+        batchnorm: str = "recompute",
+        workers: Workers | None = None,
+        progress: Progress = SILENT,
     ) -> None:
         check_policy(batchnorm)
         self.pool, self.task, self.folder, self.progress = pool, task, folder, progress
         self.batchnorm = batchnorm if has_statistics(pool) else "average"  # one name for what makes no difference
         self._batch = BatchSize(task.batch_size, folder)
-        self.networks = Networks(task, pool, batchnorm=self.batchnorm, batch=self._batch, ledger=folder.ledger)
+        self.networks = Networks(task, pool, batchnorm=self.batchnorm, batch=self._batch, facts=folder.ledger)
+        self._local = InProcess(task, self.networks)
+        self._workers = workers
 
     @property
     def batch_size(self) -> int:
         """Samples per forward pass, at most those of the task."""
         return self._batch.value
+
+    @cached_property
+    def executor(self) -> Executor:
+        """Where passes run."""
+        if self._workers is None:
+            return self._local
+        from radin.evaluation.on_ray.executor import OnRay
+
+        return OnRay(
+            self._workers,
+            self.task,
+            self.pool,
+            batchnorm=self.batchnorm,
+            in_place=self.networks.in_place,
+            lost=self._lose_job,
+        )
+
+    def close(self) -> None:
+        """Lets go of workers, if there are any."""
+        if "executor" in vars(self):
+            self.executor.close()
+
+    def _lose_job(self, job: Job) -> None:
+        """Records a part of a pass that died with its worker."""
+        kind: Kind = "statistics" if job.what == "statistics" else job.work.kind
+        self.folder.ledger.record_loss(kind, job.work.key, job.work.label, job.rows)
 
     @cached_property
     def keys(self) -> Keys:
@@ -119,7 +161,32 @@ class Evaluator:
         """The logits of some ingredients on the selecting rows."""
         missing = sum(len(self.missing(single)) for single in singles)
         with self.progress.stage("ingredients", missing, "sample") as advance:
+            todo = [single for single in singles if not self.is_stored(single)]
+            self._run_all([partial(self._begin, single, advance=advance) for single in todo])
             return [self.logits(single, advance=advance) for single in singles]
+
+    def _run_all(self, evaluations: Sequence[Callable[[ExitStack], Callable[[], None]]]) -> None:
+        """Runs evaluations in order, as many at once as the executor takes.
+
+        Arguments:
+            evaluations: each begins one: charges it until the stack is closed, starts its jobs, and returns what waits
+                for them and stores the result.
+        """
+        with ExitStack() as undo:
+            waiting: deque[tuple[ExitStack, Callable[[], None]]] = deque()
+
+            def end() -> None:
+                stack, finish = waiting.popleft()
+                with stack:
+                    finish()
+
+            for begin in evaluations:
+                stack = undo.enter_context(ExitStack())
+                waiting.append((stack, begin(stack)))
+                if len(waiting) >= self.executor.at_once:
+                    end()
+            while waiting:
+                end()
 
     def open(self) -> list[Evaluation]:
         """Ties the folder to the inputs and checks what it holds; returns the ingredients' evaluations on the data.
@@ -192,18 +259,34 @@ class Evaluator:
         key, stored = self.key(evaluation), self._stored(evaluation)
         if stored is not None:
             return stored
-        kind: Kind = "baseline" if baseline and evaluation.kind in ("pass", "soup") else evaluation.kind
-        missing = len(self.missing(evaluation))
-        if missing:
-            with self._charged(kind, self._stored_key(evaluation), evaluation, missing, baseline, advance) as told:
-                self._run(evaluation, key, told)
+        if self.is_stored(evaluation):  # in parts
+            self._write(evaluation, key, None, lambda done: None)
         else:
-            self._run(evaluation, key, lambda done: None)
+            self._run_all([partial(self._begin, evaluation, advance=advance, baseline=baseline)])
         if self.key(evaluation) != key:  # memory ran out on the way, and statistics are those of smaller batches now
             return self.logits(evaluation, advance=advance, baseline=baseline)
         stored = self._stored(evaluation)
         assert stored is not None  # written just now
         return stored
+
+    def _begin(
+        self, evaluation: Evaluation, charged: ExitStack, *, advance: Advance | None = None, baseline: bool = False
+    ) -> Callable[[], None]:
+        """Charges an evaluation and starts its pass; what is returned waits for the logits and stores them.
+
+        Arguments:
+            evaluation: what is run; its logits are not on disk.
+            charged: closes the charge, as done or as lost.
+            advance: told the samples that are done; by default a forward pass is a stage of its own.
+            baseline: see `logits`.
+        """
+        kind: Kind = "baseline" if baseline and evaluation.kind in ("pass", "soup") else evaluation.kind
+        key, missing = self.key(evaluation), self.missing(evaluation)
+        charge = self._charged(kind, self._stored_key(evaluation), evaluation, len(missing), baseline, advance)
+        told = charged.enter_context(charge)
+        can_choose = evaluation.test is None and self.task.rows.can_choose
+        only = missing if can_choose and len(missing) < len(self.task.rows) else None
+        return partial(self._write, evaluation, key, self._start(evaluation, kind, only), told)
 
     def held_back(self, evaluation: Evaluation, *, baseline: bool = False) -> Float32[np.ndarray, "h ..."]:
         """Logits on the rows that are held back, from disk if they are there, else from a charged pass over these."""
@@ -231,26 +314,57 @@ class Evaluator:
         Raises:
             NonFiniteError: the logits are not finite.
         """
-        known, key = self.known(evaluation), self.key(evaluation)
-        missing, parts, name = known.missing(rows), self._kept.parts, evaluation.stored_as(key)
-        if len(missing):
-            with self._charged(kind, parts.key(key, rows), evaluation, len(missing), baseline, advance) as told:
-                only = missing if self.task.rows.can_choose else None
-                run = partial(self._forward, name, self.task.rows, only, told)
-                fresh = self._batch.halving(name, lambda size: self.task.kind.join(list(run(size))))
-                fresh = fresh if only is not None else fresh[missing]
-                known = KnownRows(known.n_rows, [*known.parts, Part(missing, fresh)])
-                parts.store(name, key, Part(rows, known.read(rows)))
+        key = self.key(evaluation)
+        if len(self.known(evaluation).missing(rows)):
+            self._run_all([partial(self._begin_part, evaluation, rows, kind, advance=advance, baseline=baseline)])
             if self.key(evaluation) != key:  # as above
                 return self.part(evaluation, rows, kind, advance=advance, baseline=baseline)
-            known = self.known(evaluation)
-        return known.read(rows)
+        return self.known(evaluation).read(rows)
+
+    def beginnings(
+        self, singles: Sequence[Evaluation], rows: Int64[np.ndarray, " k"], advance: Advance
+    ) -> list[Float32[np.ndarray, "k ..."]]:
+        """Logits of several ingredients on some rows, as a stage of a race needs them."""
+        todo = [single for single in singles if len(self.known(single).missing(rows))]
+        self._run_all([partial(self._begin_part, single, rows, "stage", advance=advance) for single in todo])
+        return [self.part(single, rows, "stage", advance=advance) for single in singles]
+
+    def _begin_part(
+        self,
+        evaluation: Evaluation,
+        rows: Int64[np.ndarray, " k"],
+        kind: Kind,
+        charged: ExitStack,
+        *,
+        advance: Advance | None,
+        baseline: bool = False,
+    ) -> Callable[[], None]:
+        """Charges the rows of `part` that are missing, and starts their pass; what is returned stores them."""
+        known, key, parts = self.known(evaluation), self.key(evaluation), self._kept.parts
+        missing, name = known.missing(rows), evaluation.stored_as(key)
+        charge = self._charged(kind, parts.key(key, rows), evaluation, len(missing), baseline, advance)
+        told = charged.enter_context(charge)
+        only = missing if self.task.rows.can_choose else None
+        started = self._start(evaluation, kind, only)
+
+        def finish() -> None:
+            fresh = self._batch.halving(
+                name,
+                lambda size: self.task.kind.join(
+                    list(self._checked(started.batches(size), name, self.task.rows, only, told))
+                ),
+            )
+            fresh = fresh if only is not None else fresh[missing]
+            grown = KnownRows(known.n_rows, [*known.parts, Part(missing, fresh)])
+            parts.store(name, key, Part(rows, grown.read(rows)))
+
+        return finish
 
     @contextmanager
     def _charged(
         self, kind: Kind, key: str, evaluation: Evaluation, rows: int, baseline: bool, advance: Advance | None
     ) -> Iterator[Advance]:
-        """Fills the network for a block that runs it on some rows, and charges it.
+        """Charges a block that runs a network on some rows.
 
         That a baseline's logits are not finite is its result, and the charge stands.
         """
@@ -260,7 +374,6 @@ class Evaluator:
             also = self.keys_of(evaluation) if key == self._stored_key(evaluation) else ()
             with self._charge(kind, key, str(evaluation.recipe), rows, also):
                 try:
-                    self.fill(evaluation)
                     with self._stage(f"{evaluation}", rows, advance) as told:
                         yield told
                     return
@@ -321,20 +434,32 @@ class Evaluator:
         return self.folder.place_of(evaluation).get(evaluation.stored_as(key), self._stored_key(evaluation))
 
     def fill(self, evaluation: Evaluation) -> torch.nn.Module:
-        """The task's one network, with the weights and the statistics of an evaluation."""
-        network = self.networks.filled(evaluation.recipe)
-        return network if evaluation.statistics == "own" else self._recompute(evaluation, network)
+        """This process's network, with the weights and the statistics of an evaluation."""
+        return self._local.network(self._pass(evaluation))
 
-    def _recompute(self, evaluation: Evaluation, network: torch.nn.Module) -> torch.nn.Module:
+    def _start(self, evaluation: Evaluation, kind: Kind, only: Int64[np.ndarray, " s"] | None) -> Started:
+        """Starts the pass of an evaluation over some rows, or over all of them."""
+        return Started(self.executor, self._pass(evaluation, kind, only), self.batch_size)
+
+    def _pass(
+        self, evaluation: Evaluation, kind: Kind | None = None, only: Int64[np.ndarray, " s"] | None = None
+    ) -> Pass:
+        """The pass of an evaluation; statistics that it needs are computed, charged apart."""
+        recipe, key = evaluation.recipe, self.key(evaluation)
+        statistics = None if evaluation.statistics == "own" else self._statistics(evaluation)
+        return Pass(recipe, key, str(recipe), kind or evaluation.kind, evaluation.test, only, statistics)
+
+    def _statistics(self, evaluation: Evaluation) -> dict[str, np.ndarray]:
+        """The recomputed BatchNorm statistics of an evaluation's network, by the network's names."""
         key, label = self.keys.statistics(evaluation, self.batch_size), str(evaluation.recipe)
         known = self.folder.statistics.get_several(key, key)
         if known is None:
+            job = Pass(evaluation.recipe, self.key(evaluation), label, "statistics")
             with self._charge("statistics", key, label, len(statistics_rows(self.task))):
-                self._batch.halving(label, lambda size: recompute_statistics(network, self.task, size))
-                known = statistics_of(network)
+                known = self._batch.halving(label, lambda size: self.executor.statistics(job, size))
                 key = self.keys.statistics(evaluation, self.batch_size)  # of smaller batches, if memory ran out
                 self.folder.statistics.store_several(key, key, known)
-        return self.networks.with_statistics(evaluation.recipe, known)
+        return known
 
     def recomputed(self, recipe: Recipe) -> dict[str, np.ndarray]:
         """BatchNorm statistics that a soup has beside the average of its members; empty unless they are recomputed."""
@@ -344,7 +469,7 @@ class Evaluator:
         key = self.keys.statistics(evaluation, self.batch_size)
         known = self.folder.statistics.get_several(key, key)
         if known is None:
-            known = statistics_of(self.fill(evaluation))
+            known = self._statistics(evaluation)
         return self.networks.by_pool_names(known)
 
     def first_batch(self, only: Int64[np.ndarray, " k"] | None = None) -> Float32[np.ndarray, "b ..."]:
@@ -376,28 +501,34 @@ class Evaluator:
             )
         return self.folder.ledger.charge(kind, key, label, rows)
 
-    def _run(self, evaluation: Evaluation, key: str, advance: Advance) -> None:
-        """One pass over the rows that are not known, written with those that are; started over if memory runs out."""
-        place, name, recipe = self.folder.place_of(evaluation), evaluation.stored_as(key), evaluation.recipe
-        kind = self._rows(evaluation).kind
-        if evaluation.test is not None:
+    def _write(self, evaluation: Evaluation, key: str, started: Started | None, advance: Advance) -> None:
+        """Writes the logits of a pass with those that are known; the pass starts over if memory runs out.
 
-            def write(size: int) -> None:
-                rows = self._rows(evaluation)
-                with place.writing(name, key, len(rows), {"recipe": recipe.to_json()}) as append:
-                    for batch in kind.batches(self._forward(name, rows, None, advance, size)):
-                        append(batch)
-        else:
+        Arguments:
+            evaluation: what was run.
+            key: of its logits.
+            started: the pass over the rows that are not known; None where all are.
+            advance: told the samples that are done.
+        """
+        place, name, recipe = self.folder.place_of(evaluation), evaluation.stored_as(key), evaluation.recipe
+        rows = self._rows(evaluation)
+        if evaluation.test is None:
             self._kept.keep_others(place, name, key)
 
-            def write(size: int) -> None:
-                selected = kind.batches(self._selected(evaluation, key, advance, size))
+        def write(size: int) -> None:
+            batches = iter(()) if started is None else started.batches(size)
+            if evaluation.test is None:
+                selected = rows.kind.batches(self._selected(evaluation, key, batches, advance))
                 self._kept.write(place, name, key, recipe.to_json(), selected)
+                return
+            with place.writing(name, key, len(rows), {"recipe": recipe.to_json()}) as append:
+                for batch in rows.kind.batches(self._checked(batches, name, rows, None, advance)):
+                    append(batch)
 
         self._batch.halving(name, write)
 
-    def _selected(self, evaluation: Evaluation, key: str, advance: Advance, size: int) -> Iterator[Batch]:
-        """Logits on the selecting rows: known ones, and fresh ones of the network as it is filled now.
+    def _selected(self, evaluation: Evaluation, key: str, batches: Batches, advance: Advance) -> Iterator[Batch]:
+        """Logits on the selecting rows: known ones, and fresh ones.
 
         Data that cannot be read in a chosen order are run in full; the rows that are held back are kept, too.
         """
@@ -407,7 +538,7 @@ class Evaluator:
             yield known.read(self._kept.selecting)
         elif rows.can_choose:
             only = None if len(missing) == len(rows) else missing
-            yield from known.completed(self._forward(name, rows, only, advance, size), self._kept.selecting)
+            yield from known.completed(self._checked(batches, name, rows, only, advance), self._kept.selecting)
         else:
             others, parts = self.task.split[1], self._kept.parts
             kind: Kind = "control" if evaluation.kind == "control" else "held-back"
@@ -417,15 +548,15 @@ class Evaluator:
                     with self._charge(kind, parts.key(key, others), str(evaluation.recipe), len(others)):
                         parts.store(name, key, Part(others, self.task.kind.join(batches)))
 
-            yield from self._kept.divided(self._forward(name, rows, None, advance, size), keep)
+            yield from self._kept.divided(self._checked(batches, name, rows, None, advance), keep)
 
-    def _forward(
-        self, name: str, rows: Rows, only: Int64[np.ndarray, " s"] | None, advance: Advance, size: int
+    def _checked(
+        self, batches: Batches, name: str, rows: Rows, only: Int64[np.ndarray, " s"] | None, advance: Advance
     ) -> Iterator[Float32[np.ndarray, "b ..."]]:
-        """Logits of the network, as it is filled now, batch by batch, each checked."""
+        """Batches of logits, each checked and counted."""
         kind, labels, done = rows.kind, rows.labels if only is None else rows.labels[only], 0
         try:
-            for batch in self.task.logits(self.networks.network, rows, size, only):
+            for batch in batches:
                 if rows.columns is None:
                     kind.check_labels(labels[done : done + len(batch)], batch.shape[1:], name)
                 self.task.scored_by.check_classes(batch.shape[-1])

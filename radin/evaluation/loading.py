@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -19,10 +19,8 @@ from torch import nn
 from radin.adapters.network import AdapterFiller, with_adapter
 from radin.adapters.pool import AdapterPool
 from radin.errors import IncompatibleError, TaskError
-from radin.evaluation.batch_size import BatchSize
 from radin.evaluation.batchnorm import restore_statistics
 from radin.recipe import Recipe
-from radin.searching.budget import Ledger
 from radin.tasks.data import Batch
 from radin.tasks.outputs import Fetch
 from radin.tasks.task import Task
@@ -42,6 +40,8 @@ ALLOWANCE = 4.0
 #: The ledger's fact: `{task code: whether networks of it may be filled in place}`.
 FACT = "filled in place"
 
+T = TypeVar("T")
+
 EMPTY: Mapping[str, np.ndarray] = MappingProxyType({})
 
 #: The remark on a run whose networks are loaded one by one.
@@ -49,6 +49,25 @@ AFRESH = (
     "this network gives other outputs when its weights are replaced in place than when it is built and loaded anew, so "
     "each model is built and loaded anew, which takes longer"
 )
+
+
+@runtime_checkable
+class Facts(Protocol):
+    """Single values that outlive a process, by name."""
+
+    def fact(self, name: str, default: Any = None) -> Any:
+        """A recorded value, or the default."""
+
+    def set_fact(self, name: str, value: Any) -> None:
+        """Records a value."""
+
+
+@runtime_checkable
+class Halving(Protocol):
+    """Finds the batch size that fits in memory, see `radin.evaluation.batch_size.BatchSize`."""
+
+    def halving(self, what: str, run: Callable[[int], T]) -> T:
+        """Calls a function with a batch size, again with a smaller one where memory runs out."""
 
 
 class Networks:
@@ -63,12 +82,12 @@ class Networks:
         pool: the ingredients.
         batchnorm: policy for BatchNorm statistics of soups, see `radin.weights.averaging.average`.
         batch: finds the batch size that fits in memory.
-        ledger: remembers the proof for later processes.
+        facts: remember the proof for later processes: a ledger.
     """
 
-    def __init__(self, task: Task, pool: Pool, *, batchnorm: str, batch: BatchSize, ledger: Ledger) -> None:
+    def __init__(self, task: Task, pool: Pool, *, batchnorm: str, batch: Halving, facts: Facts) -> None:
         self.task, self.pool, self.batchnorm = task, pool, batchnorm
-        self._batch, self._ledger = batch, ledger
+        self._batch, self._facts = batch, facts
         self._network: nn.Module | None = None
         self._handed_out: nn.Module | None = None
         self._built = False
@@ -93,6 +112,12 @@ class Networks:
             IncompatibleError: the network does not take the pool's tensors.
         """
         _ = self.network
+
+    @property
+    def in_place(self) -> bool:
+        """Whether networks are filled in place; decided by `prove`."""
+        self.prove()
+        return bool(self._proven)
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -138,13 +163,13 @@ class Networks:
         """
         if self._proven is not None:
             return
-        known = self._ledger.fact(FACT, {})
+        known = self._facts.fact(FACT, {})
         proven = known.get(self.task.code)
         if len(self.pool) == 1:
             proven = self._tried()
         elif proven is None:
             proven = self._tried()
-            self._ledger.set_fact(FACT, known | {self.task.code: proven})
+            self._facts.set_fact(FACT, known | {self.task.code: proven})
         if proven:
             self._filler = self._as_filler()
         self._proven = self._filler is not None

@@ -174,7 +174,7 @@ def _beginnings(
     missing = sum(len(evaluator.known(single).missing(rows)) for single in singles)
     what = f"ingredients, {len(rows)} of {selecting} samples"
     with _stage(evaluator, what, missing) as advance:
-        return [evaluator.part(single, rows, "stage", advance=advance) for single in singles]
+        return list(evaluator.beginnings(singles, rows, advance))
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from radin.evaluation.keys import Keys
 from radin.evaluation.racing import RaceSettings
 from radin.evaluation.run_folder import RunFolder
 from radin.evaluation.stages import collect, common_bank, race_settings, recorded_race
+from radin.evaluation.workers import Workers
 from radin.recipe import Recipe, as_proposals
 from radin.scoring.kinds import Kind
 from radin.scoring.logit_bank import LogitBank, row_groups
@@ -46,6 +47,7 @@ class Verifier:
         race: runs the ingredients in stages and drops those that can no longer matter, see
             `radin.evaluation.racing`: `pool` and `names` are then those that ran in full. By default all do: a search
             on real soups needs them all. `recorded` races by the rule of the last run in the folder, if that raced.
+        workers: processes that run the networks, see `radin.Workers`; by default this one does.
         progress: watches the passes.
 
     Attributes:
@@ -68,14 +70,18 @@ class Verifier:
         *,
         batchnorm: str = "recompute",
         race: bool | RaceSettings | Literal["recorded"] = False,
+        workers: Workers | None = None,
         progress: Progress = SILENT,
     ) -> None:
         self.task, self.progress = task, progress
         settings = None if race == "recorded" else race_settings(race)
         self.folder = RunFolder(run_dir)
+        self._made: Evaluator | None = None
         try:
             settings = recorded_race(self.folder) if race == "recorded" else settings
-            self._evaluator = Evaluator(pool, task, self.folder, batchnorm=batchnorm, progress=progress)
+            self._made = self._evaluator = Evaluator(
+                pool, task, self.folder, batchnorm=batchnorm, workers=workers, progress=progress
+            )
             self.collection = collect(self._evaluator, settings)
         except BaseException:
             self.close()
@@ -92,8 +98,12 @@ class Verifier:
         self.close()
 
     def close(self) -> None:
-        """Lets go of the run folder."""
-        self.folder.close()
+        """Lets go of the run folder, and of workers."""
+        try:
+            if self._made is not None:
+                self._made.close()
+        finally:
+            self.folder.close()
 
     @property
     def ledger(self) -> Ledger:

@@ -14,6 +14,7 @@ from radin.common.progress import SILENT, Progress
 from radin.common.wording import counted, enumerated
 from radin.errors import InputError
 from radin.evaluation.gram import Gram, logit_gram, stored_logit_gram, stored_weight_gram, weight_gram
+from radin.evaluation.workers import Workers
 from radin.recipe import Recipe
 from radin.report.class_order import described, reordering
 from radin.report.findings import (
@@ -182,6 +183,7 @@ def diagnose(
     pretrained: Pool | None = None,
     soups: int = 0,
     batchnorm: str = "recompute",
+    workers: int | str | Workers | None = None,
     progress: Progress = SILENT,
 ) -> Diagnosis:
     """Diagnoses whether a pool soups at all, and which ingredients do not belong in it.
@@ -201,6 +203,7 @@ def diagnose(
         soups: real soups that may be evaluated in addition, each charged: all that nothing speaks against in equal
             parts, then midpoints of the central ingredient with the others, the most distant first.
         batchnorm: policy for BatchNorm statistics of soups: `average`, `recompute` or `keep`.
+        workers: processes that run the networks, as for `radin.make_soup`.
         progress: watches the stages.
 
     Raises:
@@ -220,7 +223,8 @@ def diagnose(
     from radin.evaluation.verifier import Verifier
     from radin.scoring.surrogate import Surrogate
 
-    with Verifier(pool, task, run_dir, batchnorm=batchnorm, race="recorded", progress=progress) as verifier:
+    how: dict[str, Any] = {"batchnorm": batchnorm, "workers": Workers.of(workers), "progress": progress}
+    with Verifier(pool, task, run_dir, race="recorded", **how) as verifier:
         surrogate = Surrogate(verifier.bank, task.metric)
         findings += _logit_findings(verifier, verifier.common)
         recipes, before = verifier.evaluated(), verifier.ledger.count("soup")

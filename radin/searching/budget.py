@@ -180,6 +180,11 @@ class Ledger:
             if self._open:
                 self._execute("UPDATE evaluations SET state = ?, seconds = ? WHERE id = ?", state, seconds, row)
 
+    def record_loss(self, kind: Kind, key: str, label: str, rows: int) -> None:
+        """Records work that was lost inside of an evaluation that goes on: a part of it died with its worker."""
+        insert = "INSERT INTO evaluations (kind, key, label, state, rows, started) VALUES (?, ?, ?, 'lost', ?, ?)"
+        self._execute(insert, kind, key, label, rows, time.time())
+
     def lose(self, kind: Kind, key: str) -> bool:
         """Counts a completed evaluation as lost, since its result is gone; returns whether there was one."""
         update = "UPDATE evaluations SET state = 'lost' WHERE kind = ? AND key = ? AND state = 'done'"

@@ -66,7 +66,7 @@ class Rows:
             tuple of tensors with the same first dimension); or a `DataLoader` that repeats itself. Samples, batches and
             all data together may also be dicts, with the labels as `labels` or `label`.
         batch_size: samples loaded together from a dataset; a DataLoader keeps its own.
-        workers: processes that load a dataset; 0 loads in this one.
+        loaders: processes that load a dataset; 0 loads in this one.
         what: how error messages call this data.
         limit: use at most so many samples, see `radin.tasks.limit`.
         pinned: whether batches of a dataset lie in pinned memory, from which they reach a CUDA device faster.
@@ -84,7 +84,7 @@ class Rows:
         data: Any,
         *,
         batch_size: int,
-        workers: int = 0,
+        loaders: int = 0,
         what: str = "data",
         limit: int | None = None,
         pinned: bool = False,
@@ -100,7 +100,7 @@ class Rows:
         self._given = data
         data = data if limit is None else limited(data, limit, what)
         self._source = data
-        self._loading: dict[str, Any] = {"batch_size": batch_size, "num_workers": workers, "pin_memory": pinned}
+        self._loading: dict[str, Any] = {"batch_size": batch_size, "num_workers": loaders, "pin_memory": pinned}
         self._loading |= {} if collate is None else {"collate_fn": collate}
         self._asked, self._like, self._groups = asked or Asked(), like, groups
         self._read = _batch_reader(data, self._loading, what)

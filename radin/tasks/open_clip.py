@@ -51,7 +51,7 @@ def classification(
     image_size: int | None = None,
     corrupt: Corrupt = "stop",
     metric: str = "accuracy",
-    workers: int = 0,
+    loaders: int = 0,
 ) -> Task:
     """Image classification with a CLIP of open_clip: `--task open_clip` on the command line.
 
@@ -83,7 +83,7 @@ def classification(
         image_size: of square images in pixels, where the checkpoints were fine-tuned at another than the config's.
         corrupt: `stop` at an image that cannot be read, or `skip` it for all models.
         metric: see `Task`.
-        workers: processes that load images.
+        loaders: processes that load images.
 
     Returns:
         the task. The keys of its network are exactly those of the checkpoints.
@@ -100,7 +100,7 @@ def classification(
     text = _text_tower(architecture, head, layout, pretrained)
     listed = read_lines(classes, "class folders") if classes else None
     sets = open_sets(data, test, architecture.transform(), split=split, classes=listed, corrupt=corrupt)
-    settings: dict[str, Any] = {"metric": metric, "workers": workers, "load": load_weights}
+    settings: dict[str, Any] = {"metric": metric, "loaders": loaders, "load": load_weights}
     if head == "zero-shot":
         made = ZeroShot(architecture, _classnames(classnames, sets), read_templates(templates or "photo"), text)
         settings |= {"build_model": made.network, "prepare": made.set_head, "forward": made.logits}

@@ -88,7 +88,7 @@ class Watched(Iterator[Any]):
             remedy = "perhaps memory ran out in it, or shared memory (/dev/shm) is too small"
             return DataError(
                 f"{self._what}: a process that loads the data ended while it read {where}; {remedy}"
-            ).mended_by(workers=0)
+            ).mended_by(loaders=0)
         return DataError(f"{self._what}: reading {where} raised {_said(error)}{place_of_error(error)}")
 
 

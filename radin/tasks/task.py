@@ -65,7 +65,7 @@ class Task:
         device: `auto` (CUDA where there is one, else the CPU), or any device that PyTorch takes: `cpu`, `cuda:1`,
             `mps`, ...
         autocast: `"bfloat16"` or `"float16"` runs the forward pass in `torch.autocast`; None leaves it as it is.
-        workers: processes that load a dataset.
+        loaders: processes that load a dataset.
         limit: use at most so many samples of `data`, and of each test set, drawn once and for all: each class in
             proportion where the labels are known beforehand, at random elsewhere. None uses all.
         origin: options of the command line that the task was made of, with their values; where a run folder was made
@@ -97,7 +97,7 @@ class Task:
     batch_size: int = 256
     device: str | torch.device = "auto"
     autocast: str | None = None
-    workers: int = 0
+    loaders: int = 0
     limit: int | None = None
     origin: Mapping[str, str] = field(default_factory=dict, repr=False)
     source: str | None = None
@@ -112,7 +112,7 @@ class Task:
             raise InputError(f"build_model must be a function that returns the network, got {self.build_model!r}")
         if not 0 <= self.holdback < 1:
             raise InputError(f"holdback must be at least 0 and below 1, got {self.holdback!r}")
-        for name, least in (("batch_size", 1), ("split_seed", 0), ("workers", 0)):
+        for name, least in (("batch_size", 1), ("split_seed", 0), ("loaders", 0)):
             if getattr(self, name) < least:
                 raise InputError(f"{name} must be at least {least}, got {getattr(self, name)!r}")
         if self.autocast not in (None, "bfloat16", "float16"):
@@ -190,7 +190,7 @@ class Task:
         return Rows(
             data,
             batch_size=self.batch_size,
-            workers=self.workers,
+            loaders=self.loaders,
             what=what,
             limit=self.limit,
             pinned=self.torch_device.type == "cuda",  # not before: pinned memory makes a CUDA context

@@ -45,7 +45,7 @@ def timm_classification(
     classes: str | None = None,
     corrupt: Corrupt = "stop",
     metric: str = "accuracy",
-    workers: int = 0,
+    loaders: int = 0,
 ) -> Task:
     """Image classification with a model of timm: `--task timm` on the command line.
 
@@ -67,7 +67,7 @@ def timm_classification(
         classes: a file with the names of the class folders, one a line, in the order of the head's outputs.
         corrupt: `stop` at an image that cannot be read, or `skip` it for all models.
         metric: see `Task`.
-        workers: processes that load images.
+        loaders: processes that load images.
 
     Returns:
         the task. The keys of its network are those of `timm.create_model(arch, num_classes=...)`.
@@ -96,7 +96,7 @@ def timm_classification(
         module.create_transform(**config, is_training=False),
         ["timm", timm.__version__, arch, arguments],
         {"data": data, "test": test, "split": split, "classes": classes, "corrupt": corrupt},
-        {"metric": metric, "workers": workers},
+        {"metric": metric, "loaders": loaders},
         num_classes,
     )
 
@@ -117,7 +117,7 @@ def torchvision_classification(
     classes: str | None = None,
     corrupt: Corrupt = "stop",
     metric: str = "accuracy",
-    workers: int = 0,
+    loaders: int = 0,
 ) -> Task:
     """Image classification with a model of torchvision: `--task torchvision` on the command line.
 
@@ -133,7 +133,7 @@ def torchvision_classification(
         mean, std: of the channels, where they are not those of `weights`: `0.5` or `0.5,0.5,0.5`.
         num_classes: outputs of the head; by default as many as the data have classes.
         model_args: more arguments of `torchvision.models.get_model`, as JSON: `{"aux_logits": false}`.
-        split, classes, corrupt, metric, workers: see `timm_classification`.
+        split, classes, corrupt, metric, loaders: see `timm_classification`.
 
     Returns:
         the task. The keys of its network are those of `torchvision.models.get_model(arch, num_classes=...)`.
@@ -160,7 +160,7 @@ def torchvision_classification(
         _torchvision_transform(models.get_model_weights(arch), arch, weights, image_size, resize_size, channels),
         ["torchvision", library.__version__, arch, arguments],
         {"data": data, "test": test, "split": split, "classes": classes, "corrupt": corrupt},
-        {"metric": metric, "workers": workers},
+        {"metric": metric, "loaders": loaders},
         num_classes,
     )
 

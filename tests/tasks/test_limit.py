@@ -98,7 +98,7 @@ def test_workers_name_an_unreadable_image_or_leave_it_out(tmp_path, corrupt: str
     for i in range(4):
         paint(tmp_path / "a" / f"{i}.png", i)
     (tmp_path / "a" / "2.png").write_text("no image")
-    rows = Rows(ImageFolder(tmp_path, corrupt=corrupt), batch_size=2, workers=1)
+    rows = Rows(ImageFolder(tmp_path, corrupt=corrupt), batch_size=2, loaders=1)
     if corrupt == "skip":
         assert sum(len(batch) for batch in rows.batches()) == 3
         return

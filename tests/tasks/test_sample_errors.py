@@ -78,7 +78,7 @@ def test_images_without_a_transform_are_called_images() -> None:
 
 def test_errors_of_worker_processes_name_the_sample() -> None:
     with pytest.raises(DataError, match=r"sample 27 raised KeyError: 'images/27\.png'"):
-        _ = Rows(Data(Missing()), batch_size=16, workers=1).labels
+        _ = Rows(Data(Missing()), batch_size=16, loaders=1).labels
 
 
 def test_a_collate_function_that_raises_is_named_with_its_samples() -> None:

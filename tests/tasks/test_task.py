@@ -106,7 +106,7 @@ def test_a_forward_pass_that_fails_says_where_and_on_what() -> None:
         {"holdback": 1.0},
         {"holdback": -0.1},
         {"split_seed": -1},
-        {"workers": -1},
+        {"loaders": -1},
         {"batch_size": 0},
         {"autocast": "float8"},
         {"device": "tpu"},

@@ -59,7 +59,7 @@ def transformers_task(
     metric: str | None = None,
     attn_implementation: str | None = None,
     trust_remote_code: bool = False,
-    workers: int = 0,
+    loaders: int = 0,
 ) -> Task:
     """Classification and regression of texts, tagging, multiple choice, and image classification with transformers.
 
@@ -84,7 +84,7 @@ def transformers_task(
         metric: see `Task`; by default that of the kind of outputs.
         attn_implementation: how attention is computed: `eager`, `sdpa`, `flash_attention_2`, ...
         trust_remote_code: run code that lies beside the model, which may do anything.
-        workers: processes that load the data.
+        loaders: processes that load the data.
 
     Returns:
         the task.
@@ -102,7 +102,7 @@ def transformers_task(
     )
     about = [FINGERPRINT, import_transformers().__version__, architecture(config, model), _essence(config)]
     source = digest_of(*about, kind, attn_implementation, str(builder.dtype))
-    settings: dict[str, Any] = {"workers": workers, "source": source}
+    settings: dict[str, Any] = {"loaders": loaders, "source": source}
     if kind == "images":
         prepare = Preparation.of(model, trust_remote_code=trust_remote_code)
         classes = class_folders_of(data, config)

@@ -1,0 +1,1 @@
+"""Runs passes on the workers of a Ray cluster, local or not; needs the extra `radin[ray]`."""

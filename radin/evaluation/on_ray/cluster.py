@@ -1,0 +1,62 @@
+"""A connection to Ray: an existing cluster, or one that lives on this machine as long as the run."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from radin.errors import InputError
+from radin.evaluation.workers import Workers
+
+
+def import_ray() -> Any:
+    """Ray, if it is installed.
+
+    Raises:
+        InputError: it is not; says how to install it.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere unless the user says so
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # of a machine that is busy; Ray waits 30 seconds
+    try:
+        import ray
+    except ImportError as error:
+        raise InputError(f"workers need Ray: pip install 'radin[ray]' ({error})") from error
+    return ray
+
+
+@contextmanager
+def connected(workers: Workers) -> Iterator[Any]:
+    """Ray, connected to a cluster. A cluster that is started here ends with the block; another one goes on.
+
+    Raises:
+        InputError: Ray is not installed, or there is no cluster at the address.
+    """
+    ray = import_ray()
+    if ray.is_initialized():
+        yield ray
+        return
+    settings: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "runtime_env": _like_here()}
+    if workers.address is None:
+        cores = workers.count if isinstance(workers.count, int) else None
+        settings |= {"num_cpus": cores, "include_dashboard": False}
+    try:
+        ray.init(address=workers.address or "local", **settings)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"no Ray cluster could be reached at {workers.address!r}: {error}; start one with `ray start --head`, or "
+            "leave the address out to use this machine"
+        ) from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _like_here() -> dict[str, Any]:
+    """Workers import what this process can import, such as the file that a task comes from."""
+    places = [os.path.abspath(place) for place in sys.path if place]  # noqa: PTH100 -- no need for it to be there
+    return {"env_vars": {"PYTHONPATH": os.pathsep.join(dict.fromkeys(places))}}

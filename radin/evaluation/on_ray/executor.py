@@ -1,0 +1,120 @@
+"""The executor that shares passes out over the workers of a Ray cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from radin.errors import InputError
+from radin.evaluation.executor import Batches, Pass
+from radin.evaluation.on_ray.cluster import connected
+from radin.evaluation.on_ray.crew import Crew, Member
+from radin.evaluation.on_ray.jobs import Job, parts_of
+from radin.evaluation.on_ray.worker import About, Worker
+from radin.evaluation.workers import Workers
+from radin.tasks.task import Task
+from radin.weights.pool import Pool
+
+#: Seconds that a cluster has to start the workers that were asked for.
+PATIENCE = 180.0
+
+
+class OnRay:
+    """Runs passes on workers. What comes back is the same, bit for bit, as from one process with as many threads.
+
+    Each pass is cut into jobs where its batches are cut, so a worker runs the batches that one process would. A worker
+    that dies is started again by Ray; the job that it had begun is recorded as lost and sent again.
+
+    Arguments:
+        workers: how many, and where.
+        task: sent to each worker once.
+        pool: the ingredients, whose files the workers read.
+        batchnorm: policy for BatchNorm statistics of soups.
+        in_place: whether networks may be filled in place.
+        lost: told of each job that died with its worker.
+
+    Raises:
+        InputError: Ray is missing, the cluster has no place for the workers, their device is another than this
+            process's, or one cannot read a file of the pool.
+    """
+
+    def __init__(
+        self, workers: Workers, task: Task, pool: Pool, *, batchnorm: str, in_place: bool, lost: Callable[[Job], None]
+    ) -> None:
+        self._task = task
+        with ExitStack() as undo:
+            ray = undo.enter_context(connected(workers))
+            on_gpus = task.torch_device.type == "cuda"
+            there = ray.cluster_resources()
+            number = workers.number(there.get("GPU", 0.0), there.get("CPU", 0.0), on_gpus)
+            needs: dict[str, Any] = {"num_gpus": workers.gpus, "num_cpus": 0} if on_gpus else {"num_cpus": 1}
+            actor = ray.remote(max_restarts=-1, max_task_retries=0, **needs)(Worker)
+            sent = task if task.torch_device.index is None else replace(task, device=task.torch_device.type)
+            arguments = ray.put(sent), ray.put(pool), batchnorm, in_place, workers.threads
+            actors = [actor.remote(*arguments) for _ in range(number)]
+            undo.callback(lambda: [ray.kill(one) for one in actors])
+            members = [
+                Member(i, one, about) for i, (one, about) in enumerate(zip(actors, _started(ray, actors), strict=True))
+            ]
+            _check(members, task, pool)
+            self.crew = Crew(ray, members, lost)
+            self._undo = undo.pop_all()
+        self.at_once = number + 1
+
+    def logits(self, job: Pass, size: int) -> Batches:
+        """Queues the jobs of a pass, and returns their logits in the order of its rows."""
+        rows = self._task.rows if job.test is None else self._task.tests[job.test]
+        jobs = list(parts_of(job, len(rows), size, len(self.crew.members), divisible=rows.can_choose))
+        self.crew.add(jobs)
+        return self._results(jobs)
+
+    def _results(self, jobs: list[Job]) -> Iterator[np.ndarray]:
+        try:
+            for job in jobs:
+                yield self.crew.result(job)
+                job.value = job.work = None  # type: ignore[assignment]  # lets go of the memory
+        finally:
+            self.crew.drop(jobs)
+
+    def statistics(self, job: Pass, size: int) -> dict[str, np.ndarray]:
+        """BatchNorm statistics of a recipe's network, recomputed by one worker."""
+        one = Job("statistics", job, size, 0)
+        self.crew.add([one])
+        return dict(self.crew.result(one))
+
+    def close(self) -> None:
+        """Ends the workers, and Ray if it was started for this run."""
+        self._undo.close()
+
+
+def _started(ray: Any, actors: list[Any]) -> list[About]:
+    """What each worker says of itself, once it runs."""
+    signs = [actor.about.remote() for actor in actors]
+    ready, late = ray.wait(signs, num_returns=len(signs), timeout=PATIENCE)
+    if late:
+        raise InputError(
+            f"asked for {len(actors)} workers, but the cluster has started {len(ready)} within {PATIENCE:.0f} seconds; "
+            "ask for fewer, or add nodes"
+        )
+    return list(ray.get(signs))
+
+
+def _check(members: list[Member], task: Task, pool: Pool) -> None:
+    """Refuses workers that cannot give this run's results, before anything is charged."""
+    for member in members:
+        about = member.about
+        if about.unseen:
+            raise InputError(
+                f"the worker on node {about.node} cannot read {about.unseen[0]}"
+                f"{f' and {len(about.unseen) - 1} more files' if len(about.unseen) > 1 else ''}: every node has to see "
+                "the checkpoints under the same path, on a shared file system, say"
+            )
+        if about.kind != task.torch_device.type:
+            raise InputError(
+                f"the worker on node {about.node} runs networks on {about.kind}, this process on "
+                f"{task.torch_device.type}, and their logits differ; name the device for both."
+            ).mended_by(device="cpu")
