@@ -38,13 +38,19 @@ SPLIT = "split.json"
 )
 @click.option(
     "--logits",
-    "folders",
+    "paths",
     required=True,
     multiple=True,
-    metavar="DIR",
-    help="Folder with one .npy file of shape [samples, classes] per model; repeat for models of other architectures.",
+    metavar="PATH",
+    help="A run's folder; a folder with one .npy or .pt file of shape [samples, classes] per model; or one file: .npz, "
+    ".pt or .safetensors with an array per model, .npy of shape [models, samples, classes]. Repeat for models of other "
+    "architectures.",
 )
-@click.option("--labels", metavar="FILE", help="The .npy file of labels. Default: labels.npy in each folder.")
+@click.option(
+    "--labels",
+    metavar="FILE",
+    help="Labels as .npy, .csv, .json or .txt. Default: the array or the file beside it that is called labels.",
+)
 @click.option(
     "--samples",
     type=click.Choice(["selection", "all"]),
@@ -70,7 +76,7 @@ SPLIT = "split.json"
 @click.option("--seconds", type=float, help="End the search after this many seconds.")
 @json_option
 def command(
-    folders: tuple[str, ...],
+    paths: tuple[str, ...],
     labels: str | None,
     samples: Any,
     searcher: str,
@@ -92,6 +98,7 @@ def command(
     """
     from radin.report.ranking import rank
     from radin.scoring.logit_bank import LogitBank
+    from radin.scoring.logit_files import folder_of_logits, open_bank
     from radin.scoring.logit_folder import absent_from
     from radin.searching.budget import Budget
     from radin.tasks.load import load_metric
@@ -99,13 +106,12 @@ def command(
     budget = Budget(candidates=candidates, seconds=seconds)
     measure = load_metric(metric) if metric else None
     banks = {
-        _title(folder): LogitBank.from_folder(
-            folder, labels, samples=samples, probabilities=probabilities, outputs=outputs
-        )
-        for folder in folders
+        _title(path): open_bank(path, labels, samples=samples, probabilities=probabilities, outputs=outputs)
+        for path in paths
     }
-    if len(banks) < len(folders):
-        raise InputError(f"--logits was given folders of one name: {', '.join(folders)}; rename one")
+    if len(banks) < len(paths):
+        raise InputError(f"--logits was given folders or files of one name: {', '.join(paths)}; rename one")
+    folders = [folder_of_logits(path) for path in paths]
     how: dict[str, Any] = {
         "metric": measure,
         "criterion": criterion,
@@ -115,13 +121,13 @@ def command(
     }
     with Bars() as bars:
         ranking = rank(LogitBank.join(banks), searcher, **how, seed=seed, top=top, progress=bars)
-    absent = [name for folder in folders for name in absent_from(Path(folder))]
+    absent = [name for folder in folders for name in absent_from(folder)]
     print_json(ranking.to_json() | {"absent": absent}) if as_json else show(ranking, folders, samples)
     if absent and not as_json:
         say(f"Not ranked, since a race dropped them before their logits were complete: {enumerated(absent)}.")
 
 
-def show(ranking: Ranking, folders: Sequence[str], samples: str) -> None:
+def show(ranking: Ranking, folders: Sequence[Path], samples: str) -> None:
     """Prints the recipes, the best ingredient, and what speaks against the labels."""
     own = ranking.criterion == "metric"
     sign = -1 if own and not ranking.higher_is_better else 1
@@ -143,14 +149,14 @@ def show(ranking: Ranking, folders: Sequence[str], samples: str) -> None:
     show_warnings(ranking.findings, command)
     if ranking.note:
         say(f"Note: {ranking.note}.")
-    held_back = any((Path(folder) / SPLIT).exists() for folder in folders)
+    held_back = any((folder / SPLIT).exists() for folder in folders)
     if held_back and samples == "all":
         say(f"Note: ranked on all {ranking.n_samples:,} samples of a run, those held back included.")
     elif held_back:
         say(f"Ranked on the {ranking.n_samples:,} samples that select in that run.")
 
 
-def _title(folder: str) -> str:
+def _title(given: str) -> str:
     """The name that is put before those of a folder's models where others have the same: that of the run."""
-    path = Path(folder).resolve()
-    return path.parent.name if path.name == "logits" else path.name
+    path = Path(given).resolve()
+    return path.parent.name if path.name == "logits" else path.stem if path.is_file() else path.name

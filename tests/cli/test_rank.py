@@ -124,3 +124,17 @@ def test_the_table_fits_and_has_no_column_without_a_prior(
         assert max(map(len, out.splitlines())) <= width
         assert ("prior" in out) == bool(lam)
         assert "…" in out and f"{names[0]} +" not in out
+
+
+def test_rank_takes_files_and_runs(capsys: pytest.CaptureFixture, tmp_path: Path, finished: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(4, size=200)
+    logits = {f"run{i}": np.eye(4)[labels] + rng.normal(size=(200, 4)) for i in range(4)}
+    np.savez(tmp_path / "vits.npz", **logits)
+    np.save(tmp_path / "all.npy", np.stack([*logits.values()]))
+    (tmp_path / "labels.csv").write_text("label\n" + "\n".join(map(str, labels)))
+    first = json.loads(run(capsys, "rank", "--logits", tmp_path / "vits.npz", "--json")[1])
+    other = json.loads(run(capsys, "rank", "--logits", tmp_path / "all.npy", "--json")[1])
+    assert [one["accuracy"] for one in first["shortlist"]] == [one["accuracy"] for one in other["shortlist"]]
+    whole = json.loads(run(capsys, "rank", "--logits", finished, "--json")[1])
+    assert whole == json.loads(run(capsys, "rank", "--logits", finished / "logits", "--json")[1])
