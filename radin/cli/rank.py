@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +20,12 @@ from radin.cli.console import (
 from radin.cli.screen import print_table, say, show_warnings
 from radin.cli.summary import SHORT_NAME, weights_text
 from radin.common.bars import Bars
-from radin.common.wording import DASH, counted, enumerated, shortened
+from radin.common.wording import DASH, counted, enumerated, shortened, signed
 from radin.errors import InputError
 from radin.scoring.criterion_default import CRITERIA
 
 if TYPE_CHECKING:
+    from radin.report.comparison import Comparison
     from radin.report.ranking import Ranking
 
 #: The file beside a run's logits that says which samples select.
@@ -74,6 +75,21 @@ SPLIT = "split.json"
 @criterion_option
 @click.option("--top", default=10, show_default=True, help="Number of recipes to list.")
 @click.option("--seconds", type=float, help="End the search after this many seconds.")
+@click.option(
+    "--holdback",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Share of the samples that ranks nothing; the first recipe is compared with the best ingredient on them.",
+)
+@click.option("--split-seed", default=0, show_default=True, help="Seed that draws the held-back share.")
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    metavar="FILE",
+    help="Write the first recipe here as JSON, for `radin average --recipe FILE`.",
+)
 @json_option
 def command(
     paths: tuple[str, ...],
@@ -90,12 +106,16 @@ def command(
     criterion: str,
     top: int,
     seconds: float | None,
+    holdback: float,
+    split_seed: int,
+    path: str | None,
     as_json: bool,
 ) -> None:
     """Rank recipes by the score of their averaged logits. No network is run.
 
     Models of different architectures can be ranked, too: their recipes are ensembles of outputs, and no soups.
     """
+    from radin.common.files import check_place, write_json
     from radin.report.ranking import rank
     from radin.scoring.logit_bank import LogitBank
     from radin.scoring.logit_files import folder_of_logits, open_bank
@@ -103,6 +123,8 @@ def command(
     from radin.searching.budget import Budget
     from radin.tasks.load import load_metric
 
+    if path is not None:
+        check_place(path)
     budget = Budget(candidates=candidates, seconds=seconds)
     measure = load_metric(metric) if metric else None
     banks = {
@@ -118,6 +140,8 @@ def command(
         "options": pairs(parameters, "-p"),
         "budget": budget,
         "lam": lam,
+        "holdback": holdback,
+        "split_seed": split_seed,
     }
     with Bars() as bars:
         ranking = rank(LogitBank.join(banks), searcher, **how, seed=seed, top=top, progress=bars)
@@ -125,6 +149,10 @@ def command(
     print_json(ranking.to_json() | {"absent": absent}) if as_json else show(ranking, folders, samples)
     if absent and not as_json:
         say(f"Not ranked, since a race dropped them before their logits were complete: {enumerated(absent)}.")
+    if path is not None:
+        if not ranking.recipes:
+            raise InputError(f"{path}: expected a recipe to write, got none: {ranking.note}")
+        write_json(path, ranking.recipes[0].recipe.to_json())
 
 
 def show(ranking: Ranking, folders: Sequence[Path], samples: str) -> None:
@@ -149,11 +177,27 @@ def show(ranking: Ranking, folders: Sequence[Path], samples: str) -> None:
     show_warnings(ranking.findings, command)
     if ranking.note:
         say(f"Note: {ranking.note}.")
+    if ranking.report is not None:
+        _show_report(ranking.report, ranking.metric, short)
     held_back = any((folder / SPLIT).exists() for folder in folders)
     if held_back and samples == "all":
         say(f"Note: ranked on all {ranking.n_samples:,} samples of a run, those held back included.")
     elif held_back:
         say(f"Ranked on the {ranking.n_samples:,} samples that select in that run.")
+
+
+def _show_report(report: Comparison, metric: str, short: Mapping[str, str]) -> None:
+    """Prints the first recipe and the best ingredient on the samples that were held back."""
+    ingredient = f"best ingredient, {short.get(report.ingredient, report.ingredient)}"
+    rows = [
+        [name, f"{one.value:.4f}", f"{one.low:.4f} to {one.high:.4f}"]
+        for name, one in (("recipe 1", report.winner), (ingredient, report.best_ingredient))
+    ]
+    title = f"averaged logits on the held-back data, {counted(report.n_samples, report.unit)}"
+    print_table(title, ["", metric, "95 % interval"], rows, numbers=(1,))
+    say(f"Difference {signed(report.difference)}, p = {report.p_value:.3g} ({report.test}).")
+    for remark in report.remarks:
+        say(f"Note: {remark}.")
 
 
 def _title(given: str) -> str:

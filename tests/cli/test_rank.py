@@ -138,3 +138,36 @@ def test_rank_takes_files_and_runs(capsys: pytest.CaptureFixture, tmp_path: Path
     assert [one["accuracy"] for one in first["shortlist"]] == [one["accuracy"] for one in other["shortlist"]]
     whole = json.loads(run(capsys, "rank", "--logits", finished, "--json")[1])
     assert whole == json.loads(run(capsys, "rank", "--logits", finished / "logits", "--json")[1])
+
+
+def test_the_first_recipe_is_reported_on_held_back_samples_and_averaged(
+    capsys: pytest.CaptureFixture, tmp_path: Path, finished: Path, checkpoints: list[Path]
+) -> None:
+    recipe = tmp_path / "recipe.json"
+    given = ["rank", "--logits", finished, "--searcher", "exhaustive", "--holdback", 0.5, "--output", recipe]
+    document = json.loads(run(capsys, *given, "--json")[1])
+    assert document["report"]["data"] == "held-back"
+    assert json.loads(recipe.read_text()) == document["shortlist"][0]["recipe"]
+    out = " ".join(run(capsys, *given)[1].split())
+    assert f"on the held-back data, {document['report']['n_samples']} samples" in out
+    assert "exact McNemar test" in out
+    code, out, _ = run(capsys, "average", *checkpoints, "--recipe", recipe, "-o", tmp_path / "a.safetensors", "--json")
+    assert (code, json.loads(out)["recipe"]) == (0, document["shortlist"][0]["recipe"])
+
+
+def test_a_recipe_that_cannot_be_read_or_written(
+    capsys: pytest.CaptureFixture, tmp_path: Path, checkpoints: list[Path]
+) -> None:
+    recipe = tmp_path / "recipe.json"
+    given = ["average", *checkpoints, "--recipe", recipe, "-o", tmp_path / "a.safetensors"]
+    assert "no such file" in refused(capsys, *given)
+    for text in ("{", "[1]", "{}", '{"run0": "much"}'):
+        recipe.write_text(text)
+        assert "recipe.json: expected" in refused(capsys, *given)
+    recipe.write_text('{"nobody": 1.0}')
+    assert "no ingredient is called 'nobody'" in refused(capsys, *given)
+    assert "got both" in refused(capsys, *given, "--mix", "1")
+    np.savez(tmp_path / "one.npz", a=np.eye(3), labels=np.arange(3))
+    told = refused(capsys, "rank", "--logits", tmp_path / "one.npz", "-o", tmp_path / "none.json")
+    assert "expected a recipe to write, got none" in told
+    assert "is a folder" in refused(capsys, "rank", "--logits", tmp_path / "one.npz", "-o", tmp_path)
