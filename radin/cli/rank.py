@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 #: The file beside a run's logits that says which samples select.
 SPLIT = "split.json"
 
+#: Names of lm-eval's metrics: both are accuracies, of other scores.
+HARNESS = {"acc": "accuracy", "acc_norm": "accuracy"}
+
 
 @click.command(
     "rank",
@@ -44,8 +47,8 @@ SPLIT = "split.json"
     multiple=True,
     metavar="PATH",
     help="A run's folder; a folder with one .npy or .pt file of shape [samples, classes] per model; or one file: .npz, "
-    ".pt or .safetensors with an array per model, .npy of shape [models, samples, classes]. Repeat for models of other "
-    "architectures.",
+    ".pt or .safetensors with an array per model, .npy of shape [models, samples, classes]; or the folder of lm-eval's "
+    "samples_*.jsonl. Repeat for models of other architectures.",
 )
 @click.option(
     "--labels",
@@ -62,7 +65,8 @@ SPLIT = "split.json"
 @searcher_options
 @click.option(
     "--metric",
-    help=f"Metric to rank by: {METRICS}. Default: that of the kind of outputs, accuracy for classes.",
+    help=f"Metric to rank by: {METRICS}; of lm-eval's samples also acc and acc_norm. Default: that of the kind of "
+    "outputs, accuracy for classes.",
 )
 @outputs_option
 @click.option(
@@ -126,11 +130,10 @@ def command(
     if path is not None:
         check_place(path)
     budget = Budget(candidates=candidates, seconds=seconds)
-    measure = load_metric(metric) if metric else None
-    banks = {
-        _title(path): open_bank(path, labels, samples=samples, probabilities=probabilities, outputs=outputs)
-        for path in paths
-    }
+    measure = load_metric(HARNESS.get(metric, metric)) if metric else None
+    normalised = metric == "acc_norm"
+    reading: dict[str, Any] = {"samples": samples, "probabilities": probabilities, "outputs": outputs}
+    banks = {_title(path): open_bank(path, labels, **reading, length_normalised=normalised) for path in paths}
     if len(banks) < len(paths):
         raise InputError(f"--logits was given folders or files of one name: {', '.join(paths)}; rename one")
     folders = [folder_of_logits(path) for path in paths]

@@ -297,6 +297,12 @@ class LogitBank:
         """The logits of ingredient `i` on all samples in view, as `read` gives them."""
         return self.read(i, 0, self.n_samples)
 
+    def placed(self, places: Int64[np.ndarray, " M"]) -> LogitBank:
+        """The same bank, told which rows of the data its own are, as numbers: banks of other rows are not joined."""
+        told = self.take(np.arange(self.n_samples))
+        told._places = places
+        return told
+
     def take(self, rows: Int64[np.ndarray, " m"]) -> LogitBank:
         """A view of some rows, given by their indices in this bank; nothing is copied."""
         chosen = rows if self._rows is None else self._rows[rows]

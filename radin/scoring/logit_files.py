@@ -13,7 +13,8 @@ from radin.checkpoints.arrays import SUFFIXES as TENSORS
 from radin.checkpoints.arrays import read_tensors
 from radin.common.natural_order import natural
 from radin.common.wording import enumerated, shown, shown_shape
-from radin.errors import DataError, MissingFileError
+from radin.errors import DataError, InputError, MissingFileError
+from radin.scoring.harness_samples import read_samples, sample_files
 from radin.scoring.label_files import NAMES, labels_beside, load_array, read_labels
 from radin.scoring.logit_bank import LogitBank, Probabilities
 
@@ -31,6 +32,7 @@ def open_bank(
     samples: Literal["selection", "all"] = "selection",
     probabilities: Probabilities = "refuse",
     outputs: str | None = None,
+    length_normalised: bool = False,
 ) -> LogitBank:
     """A bank of outputs in files, whatever wrote them.
 
@@ -38,14 +40,17 @@ def open_bank(
         source: a run's folder; a folder of files with the outputs of one ingredient each; or one file: `.npz`, `.pt` or
             `.safetensors` with an array `[M, C]` by ingredient, or `.npy` (or one array in those) of shape `[N, M, C]`,
             whose ingredients are `model0`, `model1`, ... Labels may stand in the file, too, under `labels`. PyTorch's
-            files are read as data: none of their code is run.
+            files are read as data: none of their code is run. Or samples of lm-eval (`samples_*.jsonl`): a file, a
+            model's folder, or one with a folder for each model, see `radin.scoring.harness_samples.read_samples`.
         labels: the file of labels, see `radin.scoring.label_files.read_labels`; by default the array `labels` of the
             file, else `labels.npy`, `.csv`, `.json` or `.txt` in the folder.
         samples: see `LogitBank.from_folder`.
         probabilities: see `LogitBank.from_arrays`.
         outputs: the kind of outputs, where neither the folder nor the labels decide it.
+        length_normalised: of samples of lm-eval, divides log-likelihoods by the lengths of the choices: `acc_norm`.
 
     Raises:
+        InputError: `length_normalised`, and outputs of another source.
         MissingFileError: no such file or folder, or no outputs or labels in it.
         CheckpointError: a file of tensors is damaged, or would run code.
         DataError: as for `LogitBank.from_arrays`, or files of another form.
@@ -54,6 +59,10 @@ def open_bank(
     how: dict[str, Any] = {"probabilities": probabilities, "outputs": outputs}
     if not path.exists():
         raise MissingFileError(f"{path}: no such file or folder; expected outputs, as {_forms()}")
+    if not any(path.glob("*.npy")) and sample_files(path):
+        return read_samples(path, length_normalised=length_normalised)
+    if length_normalised:
+        raise InputError(f"{path}: expected samples of lm-eval (samples_*.jsonl), as acc_norm needs the choices' texts")
     if path.is_dir():
         files = _one_for_each(path, labels)
         if not files:

@@ -171,3 +171,25 @@ def test_a_recipe_that_cannot_be_read_or_written(
     told = refused(capsys, "rank", "--logits", tmp_path / "one.npz", "-o", tmp_path / "none.json")
     assert "expected a recipe to write, got none" in told
     assert "is a folder" in refused(capsys, "rank", "--logits", tmp_path / "one.npz", "-o", tmp_path)
+
+
+def test_samples_of_lm_eval_are_ranked_by_its_metrics(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+        lines = []
+        for i in range(40):
+            scores = rng.normal(size=2) - 5 + np.array([1.0, 0.0])
+            requests = [["Q", f" {'short' if j else 'a long answer'}"] for j in range(2)]
+            row = {"doc_id": i, "doc_hash": str(i), "prompt_hash": "p", "target": "0", "arguments": requests}
+            lines.append(json.dumps(row | {"filtered_resps": [[score, False] for score in scores.tolist()]}))
+        (tmp_path / name / "samples_quiz.jsonl").write_text("\n".join(lines))
+    found = {}
+    for metric in ("acc", "acc_norm"):
+        document = json.loads(run(capsys, "rank", "--logits", tmp_path, "--metric", metric, "--json")[1])
+        assert (document["models"], document["samples"]) == (3, 40)
+        found[metric] = document["best_ingredient"]["accuracy"]
+    assert found["acc"] < found["acc_norm"]  # the longer answer is right
+    np.savez(tmp_path / "other.npz", a=np.eye(3), labels=np.arange(3))
+    told = refused(capsys, "rank", "--logits", tmp_path / "other.npz", "--metric", "acc_norm")
+    assert "expected samples of lm-eval" in told
