@@ -1,6 +1,7 @@
 """Banks from files of every form are the same bank."""
 
 import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -110,6 +111,20 @@ def test_code_in_a_file_is_refused_and_not_run(tmp_path, capsys):
     with pytest.raises(DataError, match=re.escape("arrays by name (.npz)")):
         open_bank(tmp_path / "all.npz")
     assert "run" not in capsys.readouterr().out
+
+
+def test_an_archive_that_is_damaged_or_claims_too_much_is_refused(tmp_path):
+    file = tmp_path / "all.npz"
+    np.savez_compressed(file, **by_name(), labels=LABELS)
+    content = bytearray(file.read_bytes())
+    content[150:160] = bytes(10)
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=r"all\.npz: expected arrays by name"):
+        open_bank(file)
+    with zipfile.ZipFile(file, "w") as archive, archive.open("a.npy", "w") as entry:
+        np.lib.format.write_array_header_1_0(entry, {"descr": "<f8", "fortran_order": False, "shape": (10**16, 4)})
+    with pytest.raises(DataError, match=r"all\.npz: expected arrays by name"):
+        open_bank(file)
 
 
 def test_what_is_no_bank_is_refused(tmp_path):
