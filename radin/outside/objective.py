@@ -66,6 +66,7 @@ class OutsideObjective:
     ) -> None:
         self.pool, self.scorer, self.batchnorm = pool, scorer, batchnorm
         self.asked: dict[Recipe, Outcome] = {}
+        self._calls = 0
         self.folder = RunFolder(run_dir)
         try:
             self.scores = ScoreFolder(self.folder.path / "scores")
@@ -146,6 +147,7 @@ class OutsideObjective:
         known = self.scores.read(key)
         if known is not None and (known.limit is None or (by.seconds is not None and by.seconds <= known.limit)):
             return known
+        self._calls += scorer is None
         ledger.lose(kind, key)  # its file is gone or damaged, or the call may now take longer
         with self._written(recipe) as checkpoint, ledger.charge(kind, key, str(recipe), 0):
             try:
@@ -172,13 +174,13 @@ class OutsideObjective:
                 place.unlink(missing_ok=True)
 
     def _give_up_on_failures(self) -> None:
-        """Ends the run where the first calls all failed, and forgets them, so that they are made again.
+        """Ends the run where the first calls of this process all failed, and forgets them, so that they are made again.
 
         Raises:
             TaskError: says why the last one failed.
         """
         failed = [one for one in self.asked.values() if one.value is None]
-        if len(failed) == len(self.asked) >= min(FAILURES, len(self.names)):
+        if len(failed) == len(self.asked) and self._calls >= min(FAILURES, len(self.names)):
             for recipe, one in self.asked.items():
                 self.scores.forget(one.key)
                 self.folder.ledger.lose("pass" if recipe.size == 1 else "soup", one.key)

@@ -77,6 +77,14 @@ def test_a_scorer_that_never_works_ends_the_run_and_its_failures_are_not_kept(tm
         assert made.folder.ledger.count("pass") == 0
 
 
+def test_failures_that_were_known_before_end_no_other_search(tmp_path: Path) -> None:
+    text = READ + "assert weight > 2, 'bad'\nprint(weight)"
+    for order in ([4, 0, 1, 2], [0, 1, 2, 4]):
+        with objective(tmp_path, text) as made:
+            assert made.own_scores(np.array(order)).tolist() == [4.0 if i == 4 else -np.inf for i in order]
+    assert calls(tmp_path) == [4, 0, 1, 2]
+
+
 def test_the_folder_of_a_task_is_refused(tmp_path: Path) -> None:
     with RunFolder(tmp_path / "run") as folder:
         folder.bind(Inputs(task={"data": "rows", "task code": "code"}, ingredients={}, settings={}))
