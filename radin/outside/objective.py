@@ -46,6 +46,7 @@ class OutsideObjective:
         progress: watches the reading of checkpoints.
 
     Attributes:
+        fingerprints: of the ingredients' contents, by name.
         asked: outcomes of this process, by recipe, in the order in which they were asked for.
 
     Raises:
@@ -75,8 +76,8 @@ class OutsideObjective:
             self.folder.ledger.recover(lambda key: key in finished)
             self.folder.settle()
             self._fingerprints = fingerprints_of(pool, self.folder, progress)
-            ingredients = dict(zip(pool.names, self._fingerprints, strict=True))
-            self.folder.bind(Inputs(task={"data": "scores from outside"}, ingredients=ingredients, settings={}))
+            self.fingerprints = dict(zip(pool.names, self._fingerprints, strict=True))
+            self.folder.bind(Inputs(task={"data": "scores from outside"}, ingredients=self.fingerprints, settings={}))
         except BaseException:
             self.close()
             raise

@@ -99,7 +99,12 @@ def soup_by_score(
             ingredients=len(pool),
             batchnorm=batchnorm,
             settings={"searcher": chosen.name, "options": dict(found.options), "seed": int(seed)} | asdict(budget),
-            about={"versions": versions(), "command": command_line(), "scorer": getattr(scorer, "command", "")},
+            about={
+                "ingredients": objective.fingerprints,
+                "versions": versions(),
+                "command": command_line(),
+                "scorer": getattr(scorer, "command", ""),
+            },
             run_dir=objective.folder.path,
             is_folder=pool.is_folders,
         )

@@ -34,6 +34,9 @@ def test_soup_prints_verdict_leaderboard_and_cost(capsys: pytest.CaptureFixture,
     code, again, _ = run(capsys, "show", "run")
     assert (code, again.split("Soup:")[0]) == (0, out.split("Soup:")[0])
     assert "no page is made" in refused(capsys, "report", "run")
+    assert "to MLflow go runs of a task" in refused(capsys, "export", "run", "--mlflow", "runs.db")
+    assert run(capsys, "export", "run", "--mergekit", "recipe.yaml")[0] == 0
+    assert "pool/run4.safetensors" in (tmp_path / "recipe.yaml").read_text()
     assert len(calls(tmp_path)) == 4
 
 
