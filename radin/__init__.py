@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from radin.evaluation.racing import RaceSettings as RaceSettings
     from radin.evaluation.verifier import Verifier as Verifier
     from radin.evaluation.workers import Workers as Workers
+    from radin.outside.command import CommandScorer as CommandScorer
+    from radin.outside.procedure import soup_by_score as soup_by_score
+    from radin.outside.result import OutsideResult as OutsideResult
+    from radin.outside.scorer import ScoredTask as ScoredTask
+    from radin.outside.scorer import Scorer as Scorer
     from radin.procedure import make_soup as make_soup
     from radin.recipe import Recipe as Recipe
     from radin.report.diagnosis import Diagnosis as Diagnosis
@@ -56,6 +61,7 @@ _HOME = {
     "Bars": "radin.common.bars",
     "Budget": "radin.searching.budget",
     "Candidate": "radin.searching.driver",
+    "CommandScorer": "radin.outside.command",
     "Diagnosis": "radin.report.diagnosis",
     "Finding": "radin.report.findings",
     "Inspection": "radin.weights.inspection",
@@ -63,6 +69,7 @@ _HOME = {
     "LogitBank": "radin.scoring.logit_bank",
     "Metric": "radin.scoring.metrics",
     "Objective": "radin.scoring.objective",
+    "OutsideResult": "radin.outside.result",
     "Pool": "radin.adapters",
     "Problem": "radin.searching.problem",
     "Progress": "radin.common.progress",
@@ -73,6 +80,8 @@ _HOME = {
     "Recipe": "radin.recipe",
     "Register": "radin.searching.plugins",
     "Result": "radin.report.result",
+    "ScoredTask": "radin.outside.scorer",
+    "Scorer": "radin.outside.scorer",
     "Searcher": "radin.searching.plugins",
     "Shortlist": "radin.searching.driver",
     "Surrogate": "radin.scoring.surrogate",
@@ -89,6 +98,7 @@ _HOME = {
     "rank": "radin.report.ranking",
     "search": "radin.searching.driver",
     "searchers": "radin.searching.plugins",
+    "soup_by_score": "radin.outside.procedure",
 }
 
 #: Public modules.

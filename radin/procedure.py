@@ -129,7 +129,7 @@ def make_soup(
     if not isinstance(pool, Pool) or not isinstance(task, Task):
         raise InputError(
             f"expected a radin.Pool and a radin.Task, got {type(pool).__name__} and {type(task).__name__}; "
-            "a pool of files is radin.Pool(files)"
+            "a pool of files is radin.Pool(files), and a scorer from outside goes to radin.soup_by_score"
         )
     budget = budget or Budget()
     chosen, soups = check_settings(searcher, options, budget, lam, seed, criterion)

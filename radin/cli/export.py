@@ -34,6 +34,11 @@ def command(run: str, study: str | None, recipe: str | None, uri: str | None) ->
     if recipe and Path(recipe).suffix not in (".yaml", ".yml"):
         raise InputError(f"{recipe}: a recipe of mergekit is written as .yaml; give the file that ending")
     record = Record.read(run)
+    if uri and record.scored_outside:
+        raise InputError(
+            f"{record.folder} holds one number for each network, from a scorer; to MLflow go runs of a task, whose "
+            "scores have intervals. Give --optuna or --mergekit"
+        )
     if recipe:
         check_place(recipe)
         from radin.report.export.mergekit import write_mergekit

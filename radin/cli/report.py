@@ -30,6 +30,11 @@ def command(runs: tuple[str, ...], target: str | None) -> None:
     if target and Path(target).suffix not in (".html", ".htm"):
         raise InputError(f"{target}: a page is written as .html; give the file that ending")
     records = [Record.read(run) for run in runs]
+    if outside := next((one for one in records if one.scored_outside), None):
+        raise InputError(
+            f"{outside.folder} holds one number for each network, from a scorer, and no page is made of these; "
+            "radin show prints them"
+        )
     from radin.report.page.comparison import write_comparison
     from radin.report.page.document import write_page
 

@@ -9,6 +9,7 @@ import sys
 import click
 
 from radin.cli.console import json_option, print_json
+from radin.cli.outside import show_outside
 from radin.cli.summary import show_record
 from radin.errors import InputError
 from radin.report.record import Record
@@ -33,6 +34,8 @@ def command(run: str, as_json: bool, as_csv: bool) -> None:
         print_json(record.document)
     elif as_csv:
         print_csv(record)
+    elif record.scored_outside:
+        show_outside(record)
     else:
         show_record(record, command)
 

@@ -20,6 +20,7 @@ from radin.cli.console import (
     worker_options,
     workers_from,
 )
+from radin.cli.outside import check_way, scorer_options, soup_outside
 from radin.cli.planned import show_plan
 from radin.cli.summary import show_record
 from radin.common.bars import Bars
@@ -42,11 +43,11 @@ if TYPE_CHECKING:
 @click.option(
     "--task",
     "spec",
-    required=True,
     metavar="TASK",
     help="Function that makes the task, as FILE.py:FUNC or MODULE:FUNC, or a ready one: open_clip, timm, torchvision, "
     "transformers.",
 )
+@scorer_options
 @task_options
 @searcher_options
 @click.option("--soups", default=4, show_default=True, help="B: the most real soups to build and evaluate.")
@@ -87,7 +88,12 @@ if TYPE_CHECKING:
 @json_option
 def command(
     checkpoints: tuple[str, ...],
-    spec: str,
+    spec: str | None,
+    scorer: str | None,
+    scorer_files: tuple[str, ...],
+    scorer_seconds: float | None,
+    lower_is_better: bool,
+    report_scorer: str | None,
     arguments: tuple[str, ...],
     weights: str | None,
     prefix: str | None,
@@ -121,9 +127,9 @@ def command(
 ) -> None:
     """Find the best soup of checkpoints (files, folders or globs) with a budget of B real soups.
 
-    Every checkpoint is run once. Recipes are ranked by the averaged logits of their checkpoints. The B most promising
-    soups are built and evaluated. The best of them, or the best checkpoint, is written to the run folder. After an
-    interruption the same command continues.
+    With --task every checkpoint is run once. Recipes are ranked by the averaged logits of their checkpoints. The B
+    most promising soups are built and evaluated. With --scorer the searcher works on real soups alone. The best soup,
+    or the best checkpoint, is written to the run folder. After an interruption the same command continues.
     """
     from radin.adapters import Pool
     from radin.evaluation.settings import check_baselines, check_run_dir, check_settings
@@ -131,6 +137,7 @@ def command(
     from radin.searching.budget import Budget
     from radin.tasks.adapters import parse_task
 
+    check_way(click.get_current_context(), spec, scorer)
     if logits_only and (only_plan or target):
         raise InputError("--logits-only builds no soup, so --plan and --output do not go with it; leave them out")
     if soups < 1:
@@ -139,9 +146,11 @@ def command(
     options = pairs(parameters, "-p")
     check_settings(searcher, options, budget, lam, seed)
     shown = check_baselines([] if baselines == "none" else [name.strip() for name in baselines.split(",")])
-    parse_task(spec)
+    if spec is not None:
+        parse_task(spec)
     if not only_plan:
         check_run_dir(run_dir)
+    how: dict[str, Any]
     chosen: dict[str, Any] = {"weights": weights, "prefix": prefix, "keep": keep, "reorder_classes": reorder_classes}
     pool = Pool(checkpoints, **chosen, rank=rank, merge=merge, base=base)
     show_notes(pool)
@@ -149,6 +158,14 @@ def command(
         check_several(pool)
     if target:
         check_soup(target, pool.files, is_folder=pool.is_folders)
+
+    if scorer is not None:
+        outside: dict[str, Any] = {"scorer": scorer, "report_scorer": report_scorer, "scorer_files": scorer_files}
+        outside |= {"scorer_seconds": scorer_seconds, "lower_is_better": lower_is_better, "batchnorm": batchnorm}
+        how = {"searcher": searcher, "options": options, "budget": budget, "seed": seed, "run_dir": run_dir}
+        soup_outside(pool, how, target=target, as_json=as_json, **outside)
+        return
+    assert spec is not None  # checked above
 
     # These bring torch along, which takes seconds: what is wrong above is said at once.
     from radin.evaluation.collecting import collect_logits
@@ -168,7 +185,7 @@ def command(
         print_json(collected.to_json()) if as_json else show_collected(collected)
     else:
         with Bars() as bars:
-            how: dict[str, Any] = {"searcher": searcher, "options": options, "budget": budget, "lam": lam, "seed": seed}
+            how = {"searcher": searcher, "options": options, "budget": budget, "lam": lam, "seed": seed}
             how |= {
                 "criterion": criterion,
                 "calibrate": calibrate,

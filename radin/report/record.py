@@ -210,7 +210,9 @@ class Record:
         if missing := [name for name in NEEDED if name not in self.document]:
             raise RunDirError(f"{self.file} is no leaderboard of radin's: it has no {missing[0]!r}")
         try:
-            _ = self.leaderboard, self.verified, self.unseen, self.best_ingredient
+            _ = self.verified, next(iter(self.leaderboard))
+            if not self.scored_outside:
+                _ = self.unseen, self.best_ingredient
         except (KeyError, TypeError, AttributeError, StopIteration) as error:
             raise RunDirError(f"{self.file} is no leaderboard of radin's: {_said(error)}") from error
 
@@ -255,6 +257,11 @@ class Record:
     def metric(self) -> str:
         """The metric's name."""
         return str(self.document["metric"])
+
+    @property
+    def scored_outside(self) -> bool:
+        """Whether a scorer gave one number for each network, so that there are no rows, intervals or tests."""
+        return bool(self.document.get("scored_outside"))
 
     @property
     def higher_is_better(self) -> bool:

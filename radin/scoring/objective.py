@@ -25,6 +25,8 @@ class Objective(Protocol):
       recipes that may belong to the shortlist, within twice the bound, are scored again by `refined`;
     - `neighbours(mask)`, `swaps(mask)`, `additions(counts)`, `subset_range(start, stop)`: the answers to the methods of
       `radin.Problem` with these names, computed together. Without them each recipe is scored by a call;
+    - `own_scores(members)`: scores `float64[k]` of the ingredients with these indices. Without it a search that needs
+      one of them asks for `solo`, that is, for all;
     - `loss_and_gradient(weights)`: a smooth loss of one recipe and its gradient in the mixing weights;
     - `settings`: a mapping of values on which scores depend beside pool and data, such as the metric. Searches that
       differ in them are kept apart in the ledger.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -57,7 +57,6 @@ class Account:
         report: Callable[[Account], None],
     ) -> None:
         self.names = tuple(objective.names)
-        self.solo = np.array(objective.solo, dtype=np.float64)
         self.board = Scoreboard(len(self.names))
         self.charged = self.proposed = 0
         self.stopped: StopReason | None = None
@@ -75,6 +74,11 @@ class Account:
     def n(self) -> int:
         """Size of the pool."""
         return len(self.names)
+
+    @cached_property
+    def solo(self) -> Float64[np.ndarray, " n"]:
+        """Each ingredient's own score. It is asked for when it is needed first: outside scores cost a call each."""
+        return self._ask(lambda: np.array(self._objective.solo, dtype=np.float64))
 
     @property
     def seconds(self) -> float:
@@ -193,7 +197,7 @@ class Account:
             payable = int(np.searchsorted(self.charged + np.cumsum(~free), self._cap, side="right"))
         if together is not None and payable == len(fresh):
             scores = self._checked(self._ask(together), len(batch))[new]
-            scores[free] = self.solo[fresh[free].argmax(axis=1)]
+            scores[free] = self._own(fresh[free].argmax(axis=1))
             self.board.record(scores)
             self._charge(int((~free).sum()))
         else:
@@ -207,12 +211,17 @@ class Account:
             paid = ~free[start : start + self._chunk]
             scores = np.empty(len(chunk))
             if not paid.all():
-                scores[~paid] = self.solo[chunk[~paid].argmax(axis=1)]
+                scores[~paid] = self._own(chunk[~paid].argmax(axis=1))
             if paid.any():
                 rows = chunk[paid]
                 scores[paid] = self._checked(self._ask(partial(self._objective, rows)), len(rows))
             self.board.record(scores)
             self._charge(int(paid.sum()))
+
+    def _own(self, members: Int64[np.ndarray, " k"]) -> Float64[np.ndarray, " k"]:
+        """Own scores of some ingredients."""
+        fast = self._fast("own_scores")
+        return self.solo[members] if fast is None else self._checked(self._ask(partial(fast, members)), len(members))
 
     def _charge(self, evaluations: int) -> None:
         self.charged += evaluations

@@ -159,7 +159,7 @@ def search(
     with progress.stage(f"search: {chosen.name}", cap, objective.unit) as advance:
         report = _Report(advance, ledger, key)
         account = Account(objective, cap, limit, past.seconds if past and not past.stopped else 0.0, report)
-        problem = Problem(account.names, account.solo, np.random.default_rng(seed), account)
+        problem = Problem(account.names, lambda: account.solo, np.random.default_rng(seed), account)
         stopped: Stopped | None = None
         try:
             stopped = _drive(chosen, problem, settings, account)

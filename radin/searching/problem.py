@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from functools import cached_property
 from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -47,7 +48,8 @@ class Problem:
 
     Arguments:
         names: the ingredients' names, in pool order, `n` of them.
-        solo: each ingredient's own score, `float64[n]`, without the prior; free, since the logits give it.
+        solo: each ingredient's own score, `float64[n]`, without the prior, or a function that gives it when it is
+            needed. It is outside the budget: the logits give it, or one call for each ingredient.
         rng: the only source of randomness that a searcher may use.
         scorer: answers `neighbours`, `swaps`, `additions`, `subset_range` and `loss_and_gradient`.
     """
@@ -55,14 +57,13 @@ class Problem:
     def __init__(
         self,
         names: tuple[str, ...],
-        solo: Float64[np.ndarray, " n"],
+        solo: Float64[np.ndarray, " n"] | Callable[[], Float64[np.ndarray, " n"]],
         rng: np.random.Generator,
         scorer: Scorer,
     ) -> None:
         self.names = names
         self.rng = rng
-        self.solo = np.array(solo, dtype=np.float64)
-        self.solo.flags.writeable = False
+        self._solo = solo
         self._scorer = scorer
         self._reported: dict[str, float] = {}
 
@@ -70,6 +71,13 @@ class Problem:
     def n(self) -> int:
         """Number of ingredients in the pool."""
         return len(self.names)
+
+    @cached_property
+    def solo(self) -> Float64[np.ndarray, " n"]:
+        """Each ingredient's own score, without the prior; read-only."""
+        own = np.array(self._solo() if callable(self._solo) else self._solo, dtype=np.float64)
+        own.flags.writeable = False
+        return own
 
     @property
     def has_gradient(self) -> bool:

@@ -2,6 +2,8 @@
 
 import copy
 import re
+import shlex
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers.command_line import run as run_command
 from safetensors.torch import load_file, save_file
 from sklearn import metrics as sk
 from torch import nn
 
 import radin
+from radin.report.record import Record
 
 PAGE = Path(__file__).parents[2] / "docs" / "tasks.md"
 EXAMPLES = dict(re.findall(r"^## (.+?)\n\n```python\n(.+?)```", PAGE.read_text(encoding="utf-8"), re.M | re.S))
@@ -230,3 +234,65 @@ def test_choices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     x[absent] = 99
     found = run("Choices", Scorer, lambda net: F.cross_entropy(net(x), y), (x, y), tmp_path, monkeypatch)
     check(*found, lambda net, i: float((no_grad(net, x[i]).argmax(1) == y[i].numpy()).mean()))
+
+
+def test_scores_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    """The command of the page and its Python form, on a pool of two, since each call starts a process."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    labels = Z.argmax(1)
+    files = pool(lambda: Network(4), lambda network: F.cross_entropy(network(X), labels), tmp_path / "runs")
+    for one in (files.pop(0), files.pop(0)):
+        one.unlink()
+    torch.save((X, labels), "val.pt")
+    section = PAGE.read_text(encoding="utf-8").split("## Scores from outside")[1]
+    script, search = re.findall(r"```python\n(.+?)```", section, re.S)
+    (command,) = re.findall(r"```sh\nradin (.+?)\n```", section, re.S)
+    assert len(script.splitlines()) <= 12 >= len(search.splitlines())
+    (tmp_path / "mymodel.py").write_text(MYMODEL)
+    (tmp_path / "eval.py").write_text(script)
+    words = [word.replace("python eval", f"{sys.executable} eval") for word in shlex.split(command)]
+    code, _, _ = run_command(capsys, *words)
+    record = Record.read("runs/soup")
+    assert (code, record.spent["soups"], record.spent["passes"]) == (0, 1, 1)
+
+    def rate(*files: Path) -> float:
+        states = [load_file(file) for file in files]
+        network = Network(4)
+        network.load_state_dict({name: torch.stack([one[name] for one in states]).mean(0) for name in states[0]})
+        return float((network(X).argmax(1) != labels).double().mean())
+
+    truth = {tuple(one.stem for one in files[k:]): rate(*files[k:]) for k in range(2)}
+    found = {tuple(one.recipe): one.value for one in record.leaderboard}
+    assert found == pytest.approx(truth)
+    assert record.winner.value == pytest.approx(min(truth.values()))
+
+    module = ModuleType("mymodel")
+    exec(MYMODEL, vars(module))
+    monkeypatch.setitem(sys.modules, "mymodel", module)
+    shutil.move("runs/soup", "soup")
+    names: dict[str, Any] = {"__name__": "example"}
+    exec(compile(search, "search.py", "exec"), names)
+    again = names["result"]
+    assert {one.recipe.member_names: one.value for one in again.leaderboard} == pytest.approx(truth)
+
+
+#: The user's own code, in a file that the scorer of the page imports.
+MYMODEL = """
+import torch
+from torch import nn
+
+
+class Network(nn.Module):
+    def __init__(self, outputs):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(6, 12), nn.Tanh(), nn.Linear(12, outputs))
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+def error_rate(network):
+    x, y = torch.load("val.pt")
+    return float((network(x).argmax(1) != y).double().mean())
+"""

@@ -1,0 +1,174 @@
+"""`radin soup --scorer`: its options, its run, and what it prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from radin.cli.console import Command, duration, print_json
+from radin.cli.screen import print_table, say
+from radin.cli.summary import SHORT_NAME, SHOWN, weights_text
+from radin.common.bars import Bars
+from radin.common.wording import counted, shortened
+from radin.errors import InputError
+from radin.report.record import Record
+
+if TYPE_CHECKING:
+    from radin.weights.pool import Pool
+
+#: Parameters of `radin soup` that are about rows and logits, which a scorer does not give.
+OF_TASKS = [
+    *("arguments", "metric", "outputs", "holdback", "split_seed", "device", "autocast", "batch_size", "loaders"),
+    *("limit", "split", "candidates", "lam", "criterion", "calibrate", "race", "baselines"),
+    *("only_plan", "logits_only", "workers", "address", "threads"),
+]
+
+#: Parameters that go with a scorer alone.
+OF_SCORERS = ("scorer_files", "scorer_seconds", "lower_is_better", "report_scorer")
+
+
+def scorer_options(command: Command) -> Command:
+    """The options of scores from outside, as a decorator."""
+    options = [
+        click.option(
+            "--scorer",
+            metavar="COMMAND",
+            help="Instead of a task: a command that scores a checkpoint, such as 'python eval.py {checkpoint}'. The "
+            "last line of its output is the number, or JSON with `score`. Every call is a real soup, at most B, and a "
+            "single checkpoint outside B.",
+        ),
+        click.option("--lower-is-better", is_flag=True, help="The scorer's number is better when lower."),
+        click.option(
+            "--scorer-seconds", type=float, metavar="S", help="Kill a call of the scorer that takes longer; it failed."
+        ),
+        click.option(
+            "--scorer-file",
+            "scorer_files",
+            multiple=True,
+            metavar="FILE",
+            help="File that the scorer's numbers depend on: if it changes, they are made anew. Scripts that the "
+            "command names need no mention; repeat for several.",
+        ),
+        click.option(
+            "--report-scorer",
+            metavar="COMMAND",
+            help="Command that scores the winner and the best checkpoint after the choice, on data that chose nothing.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def check_way(context: click.Context, spec: str | None, scorer: str | None) -> None:
+    """Checks that there is a task or a scorer, and only options that go with it.
+
+    Raises:
+        InputError: neither or both, or an option of the other.
+    """
+    if (spec is None) == (scorer is None):
+        said = "both are given" if spec else "neither is given"
+        raise InputError(f"radin soup needs --task or --scorer, one of the two, and {said}; see radin soup -h")
+    away, kept = (OF_SCORERS, "--task") if scorer is None else (OF_TASKS, "--scorer")
+    given = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+    for option in context.command.params:
+        if option.name in away and context.get_parameter_source(option.name) in given:
+            raise InputError(f"{option.opts[0]} does not go with {kept}; leave it out")
+
+
+def soup_outside(
+    pool: Pool,
+    how: dict[str, Any],
+    *,
+    scorer: str,
+    report_scorer: str | None,
+    scorer_files: Sequence[str],
+    scorer_seconds: float | None,
+    lower_is_better: bool,
+    batchnorm: str,
+    target: str | None,
+    as_json: bool,
+) -> None:
+    """Runs a search by a scorer, and prints what it found.
+
+    Arguments:
+        pool: the ingredients.
+        how: arguments of `radin.soup_by_score`.
+        target: another place for the soup.
+    """
+    from radin.outside.command import CommandScorer
+    from radin.outside.procedure import soup_by_score
+    from radin.weights.averaging import average
+
+    context = click.get_current_context()
+    if context.get_parameter_source("batchnorm") is ParameterSource.DEFAULT:
+        batchnorm = "average"
+    settings: dict[str, Any] = {"higher_is_better": not lower_is_better, "seconds": scorer_seconds}
+    settings["files"] = scorer_files
+    by = CommandScorer(scorer, **settings)
+    report = None if report_scorer is None else CommandScorer(report_scorer, **settings)
+    with Bars() as bars:
+        result = soup_by_score(pool, by, report=report, batchnorm=batchnorm, progress=bars, **how)
+    if target:
+        about = {"radin.metric": result.metric, "radin.score": repr(result.best.value)}
+        average(pool, result.best.recipe, target, batchnorm=batchnorm, metadata=about)
+    if as_json:
+        print_json(result.to_json())
+    else:
+        show_outside(Record(result.to_json(), result.run_dir), target)
+
+
+def show_outside(record: Record, target: str | None = None) -> None:
+    """Prints a finished run whose scores came from outside.
+
+    Arguments:
+        record: of the run.
+        target: another place that the soup was written to.
+    """
+    say(record.verdict, bold=True)
+    shown = record.leaderboard[:SHOWN]
+    names = shortened([name for one in record.leaderboard for name in one.recipe], SHORT_NAME)
+    rows = [[str(place), f"{one.value:.6g}", str(one.size)] for place, one in enumerate(shown, start=1)]
+    title = f"leaderboard, by the {record.metric} that chose the winner"
+    if len(record.leaderboard) > SHOWN:
+        title += f": {SHOWN} of {len(record.leaderboard)} shown"
+    click.echo()
+    recipes = [weights_text(one.recipe, names) for one in shown]
+    print_table(title, ["", record.metric, "size"], rows, numbers=range(3), recipes=recipes)
+    click.echo()
+    show_report(record)
+    for warning in record.document.get("warnings", ()):
+        say(f"Warning: {warning}.", fg="yellow")
+    say(outside_cost(record))
+    label = "Soup" if record.winner.is_soup else "The best ingredient, copied"
+    click.echo(f"{label}: {Path(target) if target else record.soup}")
+    click.echo(f"Leaderboard: {record.file}")
+
+
+def show_report(record: Record) -> None:
+    """Prints the numbers of the scorer that selected nothing, if there was one."""
+    report = record.document.get("report")
+    if report is None:
+        return
+    numbers = {"winner": report["winner"], "best checkpoint alone": report["best_ingredient"]}
+    known = [f"{who} {value:.6g}" for who, value in numbers.items() if value is not None]
+    failed = [f"no number: {failure}" for failure in report["failures"]]
+    say(f"Reported by a scorer that chose nothing: {'; '.join([*known, *failed])}.")
+
+
+def outside_cost(record: Record) -> str:
+    """What the search cost, in words."""
+    spent = record.spent
+    parts = [
+        f"{counted(spent['passes'], 'call', 'calls')} for single checkpoints ({duration(spent['seconds_passes'])})",
+        f"{counted(spent['soups'], 'real soup')} ({duration(spent['seconds_soups'])})",
+    ]
+    if spent["tests"]:
+        parts.append(f"{counted(spent['tests'], 'call')} to report")
+    if spent["lost"]:
+        parts.append(f"{counted(spent['lost'], 'call')} lost to interruptions or repeated")
+    return f"Spent: {', '.join(parts)}."

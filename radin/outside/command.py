@@ -1,0 +1,134 @@
+"""A scorer that is a command: it gets the path of a checkpoint, and its last line of output is the number."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from radin.common.files import digest_of, file_digest
+from radin.errors import InputError, MissingFileError
+from radin.outside.scorer import ScorerFailure, parsed
+
+#: The word of a command that stands for the path of the checkpoint.
+PLACE = "{checkpoint}"
+
+#: Bytes at the end of the output that are searched for the last line; and characters of a line that are repeated.
+TAIL, LONGEST = 65_536, 300
+
+#: Files of these kinds in a command are its code, so they belong to its key without being named.
+CODE = (".py", ".sh")
+
+
+@dataclass(frozen=True)
+class CommandScorer:
+    """A command that prints the score of a checkpoint as its last line: a number, or JSON with `score`.
+
+        radin.CommandScorer("python eval.py {checkpoint}", files=["eval.py", "val.json"], seconds=600)
+
+    The command runs without a shell, in the working folder. Its standard output and error are kept in the run folder.
+
+    Arguments:
+        command: with `{checkpoint}` where the path of the checkpoint belongs.
+        higher_is_better: whether a larger number is better.
+        seconds: that one call may take; it is killed then, with its children, and has failed. None for no limit.
+        files: whatever the number depends on beside the checkpoint. If one changes, all scores are made anew. Scripts
+            that the command names (`.py`, `.sh`) belong to these anyway.
+        name: of the number, for people.
+
+    Raises:
+        InputError: a command without `{checkpoint}`, a program that is not there, or seconds that are not above 0.
+        MissingFileError: one of the files is not there.
+    """
+
+    command: str
+    higher_is_better: bool = True
+    seconds: float | None = None
+    files: Sequence[str | os.PathLike[str]] = ()
+    name: str = "score"
+
+    def __post_init__(self) -> None:
+        if PLACE not in self.command:
+            raise InputError(f"the command {self.command!r} has no {PLACE}, where the path of each soup belongs")
+        if self.seconds is not None and not self.seconds > 0:
+            raise InputError(f"expected seconds above 0 for one call of the scorer, got {self.seconds!r}")
+        if shutil.which(self._words[0]) is None:
+            raise InputError(f"the scorer's program {self._words[0]!r} is not there; give its path, or install it")
+        if (absent := next((one for one in self.files if not Path(one).is_file()), None)) is not None:
+            raise MissingFileError(f"{absent} is no file; the scorer's key needs the contents of what it reads")
+
+    @property
+    def _words(self) -> list[str]:
+        try:
+            return shlex.split(self.command)
+        except ValueError as error:
+            raise InputError(f"the command {self.command!r} cannot be read: {error}") from error
+
+    @cached_property
+    def key(self) -> str:
+        """Fingerprint of the command and the contents of its files."""
+        scripts = [word for word in self._words if word.endswith(CODE) and Path(word).is_file()]
+        return digest_of("command", self._words, sorted({file_digest(one) for one in (*scripts, *self.files)}))
+
+    def __call__(self, checkpoint: Path, output: Path) -> float:
+        """The number for one checkpoint.
+
+        Raises:
+            ScorerFailure: the command failed, took too long, or printed no number.
+        """
+        words = [word.replace(PLACE, str(checkpoint.absolute())) for word in self._words]
+        printed, complaints = output.with_suffix(".out"), output.with_suffix(".err")
+        with printed.open("wb") as out, complaints.open("wb") as err:
+            status = self._run(words, out.fileno(), err.fileno())
+        if status:
+            how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
+            last = _last_line(complaints) or _last_line(printed)
+            raise ScorerFailure(f"it {how}" + (f": {last}" if last else ", and printed nothing"))
+        line = _last_line(printed)
+        if not line:
+            raise ScorerFailure("it printed nothing, expected a number, or JSON with `score`, as its last line")
+        return parsed(line)
+
+    def _run(self, words: list[str], out: int, err: int) -> int:
+        """The exit status of the command. It leaves nothing running, however it ends."""
+        try:
+            process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=sys.platform != "win32"
+            )
+        except OSError as error:
+            raise ScorerFailure(f"it could not be started: {error.strerror}") from error
+        try:
+            return process.wait(self.seconds)
+        except subprocess.TimeoutExpired as error:
+            raise ScorerFailure(f"it took longer than {self.seconds:g} seconds", self.seconds) from error
+        finally:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kills a command and its children, unless it has ended by itself."""
+    if process.poll() is not None:
+        return
+    with suppress(ProcessLookupError):
+        if sys.platform == "win32":
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _last_line(file: Path) -> str:
+    """The last line of a file that is not blank, shortened; empty if there is none."""
+    with file.open("rb") as stream:
+        stream.seek(max(0, file.stat().st_size - TAIL))
+        lines = stream.read().decode(errors="replace").splitlines()
+    line = next((one.strip() for one in reversed(lines) if one.strip()), "")
+    return line if len(line) <= LONGEST or line.startswith("{") else line[:LONGEST] + " ..."

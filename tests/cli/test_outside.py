@@ -1,0 +1,76 @@
+"""`radin soup --scorer` on the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+from helpers.command_line import SMALL, refused, run
+from helpers.outside import SCRIPT, calls, make_pool, script
+
+
+@pytest.fixture
+def soup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """A whole command that searches by a scorer."""
+    monkeypatch.chdir(tmp_path)
+    return [
+        "soup",
+        *make_pool(tmp_path / "pool"),
+        "--scorer",
+        script(tmp_path),
+        "--searcher",
+        "last-k",
+        "--run-dir",
+        "run",
+    ]
+
+
+def test_soup_prints_verdict_leaderboard_and_cost(capsys: pytest.CaptureFixture, soup: list, tmp_path: Path) -> None:
+    code, out, _ = run(capsys, *soup, "--soups", 3, "-o", "mine.safetensors")
+    assert code == 0
+    for text in ("by the score that chose the winner", "1 call for single checkpoints", "3 real soups", "Soup: mine"):
+        assert text in out
+    assert "95 %" not in out
+    assert (tmp_path / "mine.safetensors").exists()
+    code, again, _ = run(capsys, "show", "run")
+    assert (code, again.split("Soup:")[0]) == (0, out.split("Soup:")[0])
+    assert "no page is made" in refused(capsys, "report", "run")
+    assert "to MLflow go runs of a task" in refused(capsys, "export", "run", "--mlflow", "runs.db")
+    assert run(capsys, "export", "run", "--mergekit", "recipe.yaml")[0] == 0
+    assert "pool/run4.safetensors" in (tmp_path / "recipe.yaml").read_text()
+    assert len(calls(tmp_path)) == 4
+
+
+def test_options_of_the_scorer_reach_it(capsys: pytest.CaptureFixture, soup: list, tmp_path: Path) -> None:
+    script(
+        tmp_path, SCRIPT + "\nif weight == 3.0: time.sleep(600)\nprint({True: '{\"score\": 3}'}.get(weight == 3.5, 9))"
+    )
+    more = ["--lower-is-better", "--scorer-seconds", 2, "--scorer-file", "eval.py", "--soups", 2, "--json"]
+    code, out, _ = run(capsys, *soup, *more, "--report-scorer", script(tmp_path, (tmp_path / "eval.py").read_text()))
+    document = json.loads(out)
+    assert (code, document["best"]["value"], document["higher_is_better"]) == (0, 3.0, False)
+    assert document["failed"][0]["failure"] == "it took longer than 2 seconds"
+    assert document["report"]["winner"] == 3.0
+    code, out, _ = run(capsys, "show", "run")
+    assert "Warning: the scorer gave no number for run2 + run3 + run4: it took longer" in " ".join(out.split())
+    assert "Reported by a scorer that chose nothing: winner 3; best checkpoint alone 9." in " ".join(out.split())
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--task", f"{SMALL}:task"], "needs --task or --scorer, one of the two, and both are given"),
+        (["--race"], "--race does not go with --scorer"),
+        (["--plan"], "--plan does not go with --scorer"),
+        (["--batchnorm", "recompute"], "expected batchnorm as one of average, keep"),
+    ],
+)
+def test_options_that_do_not_go_together(capsys: pytest.CaptureFixture, soup: list, more: list, said: str) -> None:
+    assert said in refused(capsys, *soup, *more)
+
+
+def test_a_task_takes_no_options_of_scorers(capsys: pytest.CaptureFixture, soup: list) -> None:
+    files = soup[:6]
+    assert "neither is given" in refused(capsys, *files)
+    assert "--lower-is-better does not go with --task" in refused(
+        capsys, *files, "--task", f"{SMALL}:task", "--lower-is-better"
+    )
