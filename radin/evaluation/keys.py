@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
+import numpy as np
+from jaxtyping import Int64
+
 from radin.common.files import digest_of
 from radin.evaluation.batchnorm import n_batches, statistics_rows
 from radin.evaluation.evaluation import Evaluation
@@ -64,6 +67,16 @@ class Keys:
     def logit_gram(self) -> str:
         """Name and key of the inner products of their logits on the selection data."""
         return f"logits-{self.scope}"[:40]
+
+
+def part_key(key: str, rows: Int64[np.ndarray, " k"]) -> str:
+    """Key of logits on some rows, from that of the logits on all rows."""
+    return digest_of("part", key, rows.tolist())
+
+
+def rows_key(rows: Int64[np.ndarray, " k"]) -> str:
+    """Name and key of some rows."""
+    return digest_of("rows", rows.tolist())[:32]
 
 
 def verification_scope(scope: str, listed: Sequence[str], lam: float | None, criterion: str = "metric") -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
 from radin.common.array_folder import ArrayFolder
-from radin.common.files import digest_of
+from radin.evaluation.keys import part_key, rows_key
 
 Batch = Float32[np.ndarray, "b ..."]
 
@@ -132,14 +132,14 @@ class PartialLogits:
 
     def store_rows(self, rows: Int64[np.ndarray, " k"]) -> str:
         """Stores rows, if they are not there yet; returns their digest."""
-        digest = digest_of("rows", rows.tolist())[:32]
+        digest = rows_key(rows)
         if self.rows(digest) is None:
             self._arrays.store(f"rows-{digest}", digest, rows)
         return digest
 
     def key(self, key: str, rows: Int64[np.ndarray, " k"]) -> str:
         """Key of a part, from that of the complete logits."""
-        return digest_of("part", key, rows.tolist())
+        return part_key(key, rows)
 
     def store(self, name: str, key: str, part: Part) -> None:
         """Stores a part.

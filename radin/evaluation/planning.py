@@ -129,7 +129,7 @@ def plan(
     with RunFolder.preview(run_dir) as folder:
         evaluator = Evaluator(pool, task, folder, batchnorm=batchnorm, progress=progress)
         evaluator.bind()
-        missing = sum(len(evaluator.missing(single)) > 0 for single in evaluator.singles())
+        missing = sum(len(evaluator.archive.missing(single)) > 0 for single in evaluator.singles())
         fill, per_sample, classes = _timed_batch(evaluator)
         recomputes, batch_size = evaluator.recomputes, evaluator.batch_size
         least, most, stages = _passes(evaluator, race_settings(race))
@@ -165,7 +165,7 @@ def plan(
 
 def _passes(evaluator: Evaluator, settings: RaceSettings | None) -> tuple[float, float, int]:
     """Least and most passes over the selecting rows, and how often each ingredient is read at most."""
-    task, known = evaluator.task, [evaluator.known(single) for single in evaluator.singles()]
+    task, known = evaluator.task, [evaluator.archive.known(single) for single in evaluator.singles()]
     selecting = task.split[0]
     whole = np.array([len(one.missing(selecting)) for one in known])
     most = float(whole.sum()) / len(selecting)

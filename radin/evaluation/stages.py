@@ -145,7 +145,7 @@ def collect(evaluator: Evaluator, settings: RaceSettings | None) -> Collection:
     found = race(len(singles), labels[selecting], task.scored_by, run, settings, task.split_seed, **how)
     members = tuple(int(i) for i in found.survivors)
     dropped = tuple(_dropped(evaluator, one, singles, selecting[found.order[: one.rows]]) for one in found.dropped)
-    lacking = [one for one in found.dropped if not evaluator.is_in_bank(singles[one.ingredient])]
+    lacking = [one for one in found.dropped if not evaluator.archive.is_in_bank(singles[one.ingredient])]
     evaluator.folder.write_absent([evaluator.pool.names[one.ingredient] for one in lacking])
     common = selecting[found.order[: int(found.rows.min())]] if dropped else None
     bank = evaluator.bank(evaluator.in_full([singles[i] for i in members]), members)
@@ -157,7 +157,7 @@ def common_bank(evaluator: Evaluator, collection: Collection) -> LogitBank:
     labels, rows = evaluator.task.rows.labels, collection.common
     if rows is None:
         return collection.bank
-    arrays = [evaluator.known(single).read(rows) for single in evaluator.singles()]
+    arrays = [evaluator.archive.known(single).read(rows) for single in evaluator.singles()]
     return LogitBank.of_samples(evaluator.pool.names, arrays, labels[rows], evaluator.task.kind)
 
 
@@ -171,7 +171,7 @@ def _remember(folder: RunFolder, settings: RaceSettings | None) -> None:
 def _beginnings(
     evaluator: Evaluator, singles: Sequence[Evaluation], rows: Int64[np.ndarray, " k"], selecting: int
 ) -> list[Outputs]:
-    missing = sum(len(evaluator.known(single).missing(rows)) for single in singles)
+    missing = sum(len(evaluator.archive.known(single).missing(rows)) for single in singles)
     what = f"ingredients, {len(rows)} of {selecting} samples"
     with _stage(evaluator, what, missing) as advance:
         return list(evaluator.beginnings(singles, rows, advance))
@@ -190,7 +190,7 @@ def _stage(evaluator: Evaluator, what: str, missing: int) -> Iterator[Advance]:
 def _dropped(
     evaluator: Evaluator, one: Standing, singles: Sequence[Evaluation], rows: Int64[np.ndarray, " k"]
 ) -> Dropped:
-    logits, task = evaluator.known(singles[one.ingredient]).read(rows), evaluator.task
+    logits, task = evaluator.archive.known(singles[one.ingredient]).read(rows), evaluator.task
     return Dropped(
         name=evaluator.pool.names[one.ingredient],
         rows=one.rows,

@@ -146,7 +146,7 @@ class Verifier:
     @property
     def in_full_before(self) -> int:
         """Ingredients of this pool that version 0.1 ran on all rows at once, those that are held back now included."""
-        full = {self._evaluator.key(single) for single in self._evaluator.singles()}
+        full = {self._evaluator.archive.key(single) for single in self._evaluator.singles()}
         return len(full & self.ledger.keys("pass")) if len(self.held_back_rows) else 0
 
     @cached_property
@@ -298,13 +298,13 @@ class Verifier:
             weights = about.get("recipe", {})
             if weights and weights.keys() <= set(self.names):
                 recipe = Recipe(self.names, tuple(weights.get(name, 0.0) for name in self.names))
-                if self._evaluator.is_stored(self._evaluation(recipe)):
+                if self._evaluator.archive.is_stored(self._evaluation(recipe)):
                     recipes.append(recipe)
         return recipes
 
     def seconds(self, recipes: Iterable[Recipe]) -> float:
         """Wall-clock seconds that the real soups of these recipes took when they were evaluated."""
-        keys = set[str]().union(*(self._evaluator.keys_of(self._evaluation(recipe)) for recipe in recipes))
+        keys = set[str]().union(*(self._evaluator.archive.keys_of(self._evaluation(recipe)) for recipe in recipes))
         return self.ledger.seconds("soup", keys)
 
 

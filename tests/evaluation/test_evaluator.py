@@ -266,7 +266,7 @@ def test_half_written_logits_do_not_count(checkpoints: list[Path], folder: RunFo
 def test_what_was_running_is_settled(checkpoints: list[Path], folder: RunFolder) -> None:
     one = evaluator(checkpoints, folder)
     one.collect()
-    finished = one.key(one.evaluation(radin.Recipe.subset(one.pool.names, [0])))
+    finished = one.archive.key(one.evaluation(radin.Recipe.subset(one.pool.names, [0])))
     with folder.ledger.charge("pass", finished, "", 1), folder.ledger.charge("pass", digest_of("cut short"), "", 1):
         assert folder.ledger.count("pass") == len(checkpoints)
         evaluator(checkpoints, folder).collect()
