@@ -29,7 +29,8 @@ from radin.report.comparison import Comparison, compare, control_value
 from radin.report.diagnosis import findings_of
 from radin.report.findings import search_facts, shortage_findings
 from radin.report.record import Record
-from radin.report.result import Result, check_soup, soup_place
+from radin.report.result import Result
+from radin.report.soup_place import check_soup, soup_place
 from radin.report.verdict import best_ingredient
 from radin.report.verified_soup import VerifiedSoup, assess, ranked
 from radin.scoring.criterion import criterion_name, criterion_of

@@ -133,7 +133,7 @@ def command(
     """
     from radin.adapters import Pool
     from radin.evaluation.settings import check_baselines, check_run_dir, check_settings
-    from radin.report.result import check_soup
+    from radin.report.soup_place import check_soup
     from radin.searching.budget import Budget
     from radin.tasks.adapters import parse_task
 

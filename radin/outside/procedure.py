@@ -17,7 +17,7 @@ from radin.outside.result import FailedScore, OutsideReport, OutsideResult, Outs
 from radin.outside.scorer import Scorer
 from radin.report.about import command_line, versions
 from radin.report.record import LEADERBOARD
-from radin.report.result import check_soup, soup_place
+from radin.report.soup_place import check_soup, soup_place
 from radin.searching.budget import Budget
 from radin.searching.driver import Shortlist, search
 from radin.searching.plugins import Searcher, SearchFunction

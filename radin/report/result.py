@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from radin.checkpoints import open_checkpoint
-from radin.common.files import check_place, written_aside
+from radin.common.files import written_aside
 from radin.common.folders import folder_aside
-from radin.errors import InputError, RunDirError
+from radin.errors import RunDirError
 from radin.evaluation.stages import Dropped
 from radin.recipe import Recipe
 from radin.report.baseline import Baseline
@@ -22,50 +22,9 @@ from radin.report.findings import Finding
 from radin.report.record import SOUP as SOUP
 from radin.report.record import SOUP_FOLDER as SOUP_FOLDER
 from radin.report.record import VERSION as VERSION
+from radin.report.soup_place import check_soup
 from radin.report.verdict import best_ingredient, verdict_of
 from radin.report.verified_soup import VerifiedSoup
-from radin.weights.averaging import refuse_ingredients
-from radin.weights.folder_output import check_target
-from radin.weights.pool import Pool
-
-
-def soup_place(pool: Pool) -> str:
-    """The name of a pool's soups in a run folder: a file, or a folder where the ingredients are models' folders."""
-    return SOUP_FOLDER if pool.is_folders else SOUP
-
-
-def check_soup_file(path: str | os.PathLike[str]) -> None:
-    """Validates the place of a file for a soup, before anything is spent on its contents.
-
-    Raises:
-        InputError: the name does not end in `.safetensors`.
-        StorageError: there can be no such file.
-    """
-    if Path(path).suffix != ".safetensors":
-        raise InputError(f"{path}: a soup is written as .safetensors; give the file that ending")
-    check_place(path)
-
-
-def check_soup(path: str | os.PathLike[str], ingredients: Sequence[Path], *, is_folder: bool) -> None:
-    """Validates the place for a soup of some ingredients, before anything is spent on its contents.
-
-    Arguments:
-        path: a file, or a folder for a soup of models' folders.
-        ingredients: all files of the pool.
-        is_folder: whether the soup is a folder.
-
-    Raises:
-        InputError: a file's name does not end in `.safetensors`, or a folder's does; an ingredient is there, or a
-            folder that holds no soup.
-        StorageError: nothing can be written there.
-    """
-    if not is_folder:
-        check_soup_file(path)
-        refuse_ingredients([Path(path)], ingredients)
-    elif Path(path).suffix == ".safetensors":
-        raise InputError(f"{path}: the soup of models' folders is such a folder; give a name without .safetensors")
-    else:
-        check_target(Path(path), ingredients)
 
 
 @dataclass(frozen=True)

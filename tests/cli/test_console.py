@@ -76,11 +76,11 @@ def test_a_pool_of_one_has_nothing_to_average(checkpoints: list) -> None:
 
 
 def test_a_task_takes_its_arguments_the_split_and_changes() -> None:
-    made = task_from(f"{SMALL}:task", ["samples=50"], None, {"metric": "nll", "workers": None})
-    assert (len(made.rows.labels), made.metric, made.workers) == (
+    made = task_from(f"{SMALL}:task", ["samples=50"], None, {"metric": "nll", "loaders": None})
+    assert (len(made.rows.labels), made.metric, made.loaders) == (
         50,
         "nll",
-        task_from(f"{SMALL}:task", [], None, {}).workers,
+        task_from(f"{SMALL}:task", [], None, {}).loaders,
     )
     assert len(task_from(f"{SMALL}:task", [], None, {}).rows.labels) == SAMPLES
     with pytest.raises(InputError, match="--task-arg split was given twice"):
