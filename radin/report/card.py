@@ -150,10 +150,11 @@ def how_found(record: Record) -> str:
     rows = f"{data['selecting']:,} selecting samples" if "selecting" in data else "the selection data"
     search = (
         f"Found by [radin](https://arxiv.org/abs/2401.17790): each of "
-        f"{counted(record.n_ingredients, 'ingredient')} was run on {rows}, recipes were ranked by the score of their "
-        f"averaged logits ({record.spent['candidates']:,} by the searcher `{made['searcher']}`, λ = {made['lam']:g}, "
-        f"seed {made['seed']}), and the best {record.spent['soups']} were built and evaluated. BatchNorm statistics of "
-        f"soups: {record.document.get('batchnorm', DASH)}."
+        f"{counted(record.n_ingredients, 'ingredient')} was run on {rows}, recipes were ranked by the "
+        f"{record.criterion or record.metric} of their averaged logits ({record.spent['candidates']:,} by the searcher "
+        f"`{made['searcher']}`, λ = {made['lam']:g}, seed {made['seed']}), and the best {record.spent['soups']} were "
+        "built and evaluated; the same chose the winner among "
+        f"them. BatchNorm statistics of soups: {record.document.get('batchnorm', DASH)}."
     )
     used = ", ".join(f"{name} {version}" for name, version in record.about.get("versions", {}).items())
     gap = record.document.get("surrogate_gap") or ""
@@ -162,7 +163,8 @@ def how_found(record: Record) -> str:
 
 def limits(record: Record) -> list[str]:
     """What these numbers do not say, a sentence each."""
-    said = ["Weights were chosen by their score on the selection data; other data may rank them otherwise."]
+    by = record.criterion or record.metric
+    said = [f"Weights were chosen by their {by} on the selection data; other data may rank them otherwise."]
     for one in record.unseen:
         if one.selected:
             said.append("No data are left that did not select, so the results above are a little too good.")

@@ -85,7 +85,7 @@ def _draw_selection(axes: Axes, record: Record, soups: list[Network]) -> None:
     _rows(axes, [*names, f"all {len(own)} ingredients"])
     asked = [one.value for one in soups if not record.title_of(one) or one == record.winner]
     _within(axes, [*own.values()], asked, [one.value for one in soups], record.higher_is_better)
-    axes.set_xlabel("on the selection data")
+    axes.set_xlabel("on the selection data" + (record.criterion and f"; best {record.criterion} first"))
 
 
 def _within(axes: Axes, own: list[float], asked: list[float], soups: list[float], higher: bool) -> None:

@@ -109,3 +109,11 @@ def test_a_readme_of_ones_own_is_left_alone(finished: Path, tmp_path: Path) -> N
     (tmp_path / CARD).write_text(mine)
     assert write_card(record, tmp_path) is None
     assert (tmp_path / CARD).read_text() == mine
+
+
+def test_by_what_the_winner_was_chosen_is_said(document: dict[str, Any]) -> None:
+    text = card(document | {"criterion": "tempered"})
+    assert "ranked by the tempered log-likelihood of their averaged logits" in text
+    assert "Weights were chosen by their tempered log-likelihood on the selection data" in text
+    text = card(document | {"criterion": "metric"})
+    assert "ranked by the accuracy of their averaged logits" in text and "likelihood" not in text.split("## Limits")[1]
