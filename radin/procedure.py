@@ -89,7 +89,8 @@ def make_soup(
             `docs/results.md` no λ is better on all pools, and those above 0 are worse where ingredients are unequal.
         seed: of the searcher's randomness.
         run_dir: holds logits, BatchNorm statistics, ledger, `soup.safetensors` (of models' folders the folder `soup`),
-            `leaderboard.json`, `report.html`, a model card (`README.md`) and a picture.
+            `leaderboard.json`, `report.html`, a model card (`README.md`, in the folder `soup` where there is one) and a
+            picture.
         criterion: by what candidates are ranked and the winner is chosen: `metric` for the task's metric, `likelihood`
             for the mean log-likelihood of the labels, `tempered` for the same after one temperature is fitted to each
             candidate. The default, `tempered`, is better than the metric on the mean of the pools of `docs/results.md`

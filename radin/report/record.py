@@ -12,6 +12,7 @@ from typing import Any
 
 from radin.errors import MissingFileError, RunDirError
 from radin.scoring.criterion_default import CRITERIA
+from radin.weights.card_parts import CARD
 
 #: The file that a finished run leaves in its folder.
 LEADERBOARD = "leaderboard.json"
@@ -219,6 +220,11 @@ class Record:
     def soup(self) -> Path:
         """The winner's weights in the run folder: a file, or a folder where the ingredients are folders."""
         return self.folder / str(self.document.get("soup", SOUP))
+
+    @property
+    def card(self) -> Path:
+        """The place of the model card: in the soup's folder, or beside the soup's file in the run folder."""
+        return (self.soup if self.soup.is_dir() else self.folder) / CARD
 
     @classmethod
     def read(cls, folder: str | os.PathLike[str]) -> Record:
