@@ -18,7 +18,7 @@ from radin.evaluation.race_default import RACE
 from radin.evaluation.racing import RaceSettings
 from radin.evaluation.settings import check_baselines, check_settings
 from radin.evaluation.stages import race_settings
-from radin.evaluation.verification import verify_best, without
+from radin.evaluation.verification import trimmed, verify_best, without
 from radin.evaluation.verifier import Verifier
 from radin.evaluation.workers import Workers
 from radin.recipe import Recipe
@@ -160,7 +160,7 @@ def make_soup(
             scope=verifier.scope,
             progress=watch,
         )
-        listed = without(shortlist, taken, top)
+        listed = without(trimmed(shortlist), taken, top)
         found = verify_best(listed, verifier, surrogate, budget, learns=learns, progress=watch)
         beside = [assess_baseline(name, verifier, surrogate) for name in shown]
         verified, leaderboard = rank(found, beside, verifier, surrogate)
