@@ -1,6 +1,7 @@
 # Two commands do everything on a machine that has Python >= 3.11, make and git:
 #   make demo    sets up, then runs the main job on a small real pool
 #   make test    sets up, then runs the tests
+# Two more write documents: `make reference` the pages that are made from the program, `make docs` all pages as a site, in site/.
 # `make setup TORCH=torch==2.13.0` installs another build of PyTorch than the newest.
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ VENV   ?= .venv
 TORCH  ?=
 BIN    := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
-.PHONY: setup check format test demo docs clean
+.PHONY: setup check format test demo reference docs clean
 
 setup: $(VENV)/.ready
 
@@ -35,8 +36,12 @@ test: setup
 demo: setup
 	$(BIN)/radin demo
 
-docs: setup
+reference: setup
 	$(BIN)/python docs/generate.py
 
+docs: reference
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable ".[docs]"
+	$(BIN)/zensical build --clean --strict
+
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache radin-demo
+	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache radin-demo

@@ -76,18 +76,20 @@ class PickledCheckpoint(Checkpoint):
     Arguments:
         path: the file.
         weights: which weights to take of a file that holds several, see `radin.checkpoints.contents.choose`.
+        unnamed: takes a tensor that stands alone under an empty name, and a list of tensors under their places.
 
     Raises:
         CheckpointError: the file would run code, is damaged, holds no tensors, not those that were asked for, or
             several sets of weights while `weights` is None.
     """
 
-    def __init__(self, path: Path, weights: str | None = None) -> None:
+    def __init__(self, path: Path, weights: str | None = None, *, unnamed: bool = False) -> None:
         self.path = path
         self._signature = Signature(path)
         with path.open("rb") as file:
             self._file = _read(file, path)
         content, self._file.content = self._file.content, None  # of training checkpoints it is large
+        content = _by_name(content) if unnamed else content
         try:
             chosen = choose(path, content, weights, _tensor_of, self._file.allowance)
         except Damaged as error:
@@ -349,6 +351,13 @@ def _tensor_of(value: Any) -> Any:
     if isinstance(value, NumpyArray):
         return value.tensor
     return value if isinstance(value, Tensor) else None
+
+
+def _by_name(content: Any) -> Any:
+    """A tensor alone as a dict with an empty name, and a list or tuple as a dict of places."""
+    if isinstance(content, list | tuple):
+        return {str(i): one for i, one in enumerate(content)}
+    return content if _tensor_of(content) is None else {"": content}
 
 
 def _usable(path: Path, name: str, tensor: Tensor) -> StoredTensor | ArrayTensor:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import click
 
 from radin.cli.console import json_option, parse_size, pool_options, print_json, show_notes
-from radin.errors import InputError
+from radin.errors import InputError, MissingFileError
 
 
 @click.command(
@@ -16,6 +18,12 @@ from radin.errors import InputError
 )
 @pool_options
 @click.option("--mix", metavar="W,...", help="Mixing weights in the order of the files; equal parts by default.")
+@click.option(
+    "--recipe",
+    "recipe_file",
+    metavar="FILE",
+    help="Mixing weights by the files' names, as JSON: what `radin rank -o FILE` writes. Other files are left out.",
+)
 @click.option(
     "-o",
     "--output",
@@ -38,6 +46,7 @@ from radin.errors import InputError
 def command(
     checkpoints: tuple[str, ...],
     mix: str | None,
+    recipe_file: str | None,
     path: str,
     batchnorm: str,
     shard: str | None,
@@ -61,11 +70,17 @@ def command(
             "--batchnorm recompute runs the soup on data, and `radin average` has none: use `radin soup --task ...`, "
             "which recomputes by default, or --batchnorm average or keep"
         )
+    if mix is not None and recipe_file is not None:
+        raise InputError("expected --mix or --recipe, got both: either says how much of each file to take")
+    by_name = None if recipe_file is None else _recipe_in(Path(recipe_file))
     most = parse_size(shard) if shard is not None else None
     chosen: dict[str, Any] = {"weights": weights, "prefix": prefix, "keep": keep, "reorder_classes": reorder_classes}
     pool = Pool(checkpoints, **chosen, rank=rank, merge=merge, base=base)
     show_notes(pool)
-    recipe = Recipe.uniform(pool.names) if mix is None else Recipe.of(pool.names, _numbers(mix, len(pool)))
+    if by_name is not None:
+        recipe = Recipe.of(pool.names, by_name)
+    else:
+        recipe = Recipe.uniform(pool.names) if mix is None else Recipe.of(pool.names, _numbers(mix, len(pool)))
     written = average(pool, recipe, path, batchnorm=batchnorm, max_shard_size=most)
     lost = share_lost(written)
     if as_json:
@@ -74,6 +89,19 @@ def command(
         click.echo(f"{written}: {recipe}")
         if lost is not None:
             click.echo(f"rank {rank}: {lost:.3%} of the energy of the exact average is lost")
+
+
+def _recipe_in(file: Path) -> dict[str, float]:
+    """The mixing weights by name in a file."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise MissingFileError(f"--recipe {file}: no such file") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"--recipe {file}: expected mixing weights as JSON, could not read it: {error}") from error
+    if not isinstance(content, dict) or not content or any(type(one) not in (int, float) for one in content.values()):
+        raise InputError(f'--recipe {file}: expected {{"name": weight, ...}}, as `radin rank -o` writes it')
+    return content
 
 
 def _numbers(text: str, n: int) -> list[float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,15 +20,19 @@ from radin.cli.console import (
 from radin.cli.screen import print_table, say, show_warnings
 from radin.cli.summary import SHORT_NAME, weights_text
 from radin.common.bars import Bars
-from radin.common.wording import DASH, counted, enumerated, shortened
+from radin.common.wording import DASH, counted, enumerated, shortened, signed
 from radin.errors import InputError
 from radin.scoring.criterion_default import CRITERIA
 
 if TYPE_CHECKING:
+    from radin.report.comparison import Comparison
     from radin.report.ranking import Ranking
 
 #: The file beside a run's logits that says which samples select.
 SPLIT = "split.json"
+
+#: Names of lm-eval's metrics: both are accuracies, of other scores.
+HARNESS = {"acc": "accuracy", "acc_norm": "accuracy"}
 
 
 @click.command(
@@ -38,13 +42,19 @@ SPLIT = "split.json"
 )
 @click.option(
     "--logits",
-    "folders",
+    "paths",
     required=True,
     multiple=True,
-    metavar="DIR",
-    help="Folder with one .npy file of shape [samples, classes] per model; repeat for models of other architectures.",
+    metavar="PATH",
+    help="A run's folder; a folder with one .npy or .pt file of shape [samples, classes] per model; or one file: .npz, "
+    ".pt or .safetensors with an array per model, .npy of shape [models, samples, classes]; or the folder of lm-eval's "
+    "samples_*.jsonl. Repeat for models of other architectures.",
 )
-@click.option("--labels", metavar="FILE", help="The .npy file of labels. Default: labels.npy in each folder.")
+@click.option(
+    "--labels",
+    metavar="FILE",
+    help="Labels as .npy, .csv, .json or .txt. Default: the array or the file beside it that is called labels.",
+)
 @click.option(
     "--samples",
     type=click.Choice(["selection", "all"]),
@@ -55,7 +65,8 @@ SPLIT = "split.json"
 @searcher_options
 @click.option(
     "--metric",
-    help=f"Metric to rank by: {METRICS}. Default: that of the kind of outputs, accuracy for classes.",
+    help=f"Metric to rank by: {METRICS}; of lm-eval's samples also acc and acc_norm. Default: that of the kind of "
+    "outputs, accuracy for classes.",
 )
 @outputs_option
 @click.option(
@@ -68,9 +79,24 @@ SPLIT = "split.json"
 @criterion_option
 @click.option("--top", default=10, show_default=True, help="Number of recipes to list.")
 @click.option("--seconds", type=float, help="End the search after this many seconds.")
+@click.option(
+    "--holdback",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Share of the samples that ranks nothing; the first recipe is compared with the best ingredient on them.",
+)
+@click.option("--split-seed", default=0, show_default=True, help="Seed that draws the held-back share.")
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    metavar="FILE",
+    help="Write the first recipe here as JSON, for `radin average --recipe FILE`.",
+)
 @json_option
 def command(
-    folders: tuple[str, ...],
+    paths: tuple[str, ...],
     labels: str | None,
     samples: Any,
     searcher: str,
@@ -84,44 +110,55 @@ def command(
     criterion: str,
     top: int,
     seconds: float | None,
+    holdback: float,
+    split_seed: int,
+    path: str | None,
     as_json: bool,
 ) -> None:
     """Rank recipes by the score of their averaged logits. No network is run.
 
     Models of different architectures can be ranked, too: their recipes are ensembles of outputs, and no soups.
     """
+    from radin.common.files import check_place, write_json
     from radin.report.ranking import rank
     from radin.scoring.logit_bank import LogitBank
+    from radin.scoring.logit_files import folder_of_logits, open_bank
     from radin.scoring.logit_folder import absent_from
     from radin.searching.budget import Budget
     from radin.tasks.load import load_metric
 
+    if path is not None:
+        check_place(path)
     budget = Budget(candidates=candidates, seconds=seconds)
-    measure = load_metric(metric) if metric else None
-    banks = {
-        _title(folder): LogitBank.from_folder(
-            folder, labels, samples=samples, probabilities=probabilities, outputs=outputs
-        )
-        for folder in folders
-    }
-    if len(banks) < len(folders):
-        raise InputError(f"--logits was given folders of one name: {', '.join(folders)}; rename one")
+    measure = load_metric(HARNESS.get(metric, metric)) if metric else None
+    normalised = metric == "acc_norm"
+    reading: dict[str, Any] = {"samples": samples, "probabilities": probabilities, "outputs": outputs}
+    banks = {_title(path): open_bank(path, labels, **reading, length_normalised=normalised) for path in paths}
+    if len(banks) < len(paths):
+        raise InputError(f"--logits was given folders or files of one name: {', '.join(paths)}; rename one")
+    folders = [folder_of_logits(path) for path in paths]
     how: dict[str, Any] = {
         "metric": measure,
         "criterion": criterion,
         "options": pairs(parameters, "-p"),
         "budget": budget,
         "lam": lam,
+        "holdback": holdback,
+        "split_seed": split_seed,
     }
     with Bars() as bars:
         ranking = rank(LogitBank.join(banks), searcher, **how, seed=seed, top=top, progress=bars)
-    absent = [name for folder in folders for name in absent_from(Path(folder))]
+    absent = [name for folder in folders for name in absent_from(folder)]
     print_json(ranking.to_json() | {"absent": absent}) if as_json else show(ranking, folders, samples)
     if absent and not as_json:
         say(f"Not ranked, since a race dropped them before their logits were complete: {enumerated(absent)}.")
+    if path is not None:
+        if not ranking.recipes:
+            raise InputError(f"{path}: expected a recipe to write, got none: {ranking.note}")
+        write_json(path, ranking.recipes[0].recipe.to_json())
 
 
-def show(ranking: Ranking, folders: Sequence[str], samples: str) -> None:
+def show(ranking: Ranking, folders: Sequence[Path], samples: str) -> None:
     """Prints the recipes, the best ingredient, and what speaks against the labels."""
     own = ranking.criterion == "metric"
     sign = -1 if own and not ranking.higher_is_better else 1
@@ -143,14 +180,30 @@ def show(ranking: Ranking, folders: Sequence[str], samples: str) -> None:
     show_warnings(ranking.findings, command)
     if ranking.note:
         say(f"Note: {ranking.note}.")
-    held_back = any((Path(folder) / SPLIT).exists() for folder in folders)
+    if ranking.report is not None:
+        _show_report(ranking.report, ranking.metric, short)
+    held_back = any((folder / SPLIT).exists() for folder in folders)
     if held_back and samples == "all":
         say(f"Note: ranked on all {ranking.n_samples:,} samples of a run, those held back included.")
     elif held_back:
         say(f"Ranked on the {ranking.n_samples:,} samples that select in that run.")
 
 
-def _title(folder: str) -> str:
+def _show_report(report: Comparison, metric: str, short: Mapping[str, str]) -> None:
+    """Prints the first recipe and the best ingredient on the samples that were held back."""
+    ingredient = f"best ingredient, {short.get(report.ingredient, report.ingredient)}"
+    rows = [
+        [name, f"{one.value:.4f}", f"{one.low:.4f} to {one.high:.4f}"]
+        for name, one in (("recipe 1", report.winner), (ingredient, report.best_ingredient))
+    ]
+    title = f"averaged logits on the held-back data, {counted(report.n_samples, report.unit)}"
+    print_table(title, ["", metric, "95 % interval"], rows, numbers=(1,))
+    say(f"Difference {signed(report.difference)}, p = {report.p_value:.3g} ({report.test}).")
+    for remark in report.remarks:
+        say(f"Note: {remark}.")
+
+
+def _title(given: str) -> str:
     """The name that is put before those of a folder's models where others have the same: that of the run."""
-    path = Path(folder).resolve()
-    return path.parent.name if path.name == "logits" else path.name
+    path = Path(given).resolve()
+    return path.parent.name if path.name == "logits" else path.stem if path.is_file() else path.name

@@ -9,8 +9,10 @@ from typing import Any
 from radin.common.progress import SILENT, Progress
 from radin.errors import InputError
 from radin.recipe import Recipe
+from radin.report.comparison import Comparison
 from radin.report.diagnosis import logit_findings
 from radin.report.findings import Finding
+from radin.report.ranked_comparison import compare_averages, split_bank
 from radin.scoring.criterion import criterion_name, criterion_of
 from radin.scoring.criterion_default import CRITERION
 from radin.scoring.logit_bank import LogitBank
@@ -47,9 +49,11 @@ class Ranking:
         criterion: by what the recipes are ranked; `metric` for the metric.
         higher_is_better: whether a larger value of it is better.
         findings: evidence against the logits or the labels.
-        n_samples: number of samples.
+        n_samples: number of samples that the recipes are ranked on.
         n_ingredients: number of ingredients.
         shortlist: the search: charges, time, and the reason for its end.
+        report: the first recipe against the best ingredient on the samples that were held back; None where none were,
+            or where there is no recipe.
     """
 
     recipes: tuple[RankedRecipe, ...]
@@ -61,6 +65,7 @@ class Ranking:
     n_ingredients: int
     shortlist: Shortlist
     criterion: str = "metric"
+    report: Comparison | None = None
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -94,6 +99,7 @@ class Ranking:
             "stopped": self.shortlist.stopped,
             "samples": self.n_samples,
             "models": self.n_ingredients,
+            "report": None if self.report is None else self.report.to_json(),
         }
 
 
@@ -108,6 +114,8 @@ def rank(
     lam: float = 0.0,
     seed: int = 0,
     top: int = 10,
+    holdback: float = 0.0,
+    split_seed: int = 0,
     progress: Progress = SILENT,
 ) -> Ranking:
     """Ranks recipes by the score of their averaged logits.
@@ -125,6 +133,9 @@ def rank(
         lam: strength of the prior for larger subsets, see `radin.make_soup`.
         seed: seed of the searcher's randomness.
         top: number of recipes to list, at least 1.
+        holdback: share of the samples that ranks nothing, in `[0, 1)`; the first recipe is compared with the best
+            ingredient on them, with an interval and a paired test. By default all samples rank.
+        split_seed: draws the samples that are held back.
         progress: receives the progress of the search.
 
     Raises:
@@ -134,6 +145,9 @@ def rank(
     """
     if not isinstance(bank, LogitBank):
         raise InputError(f"expected a radin.LogitBank, got {type(bank).__name__}")
+    held_back = None
+    if holdback != 0:
+        bank, held_back = split_bank(bank, holdback, split_seed)
     shown = get_metric(metric, bank.kind)
     surrogate = Surrogate(bank, criterion_of(criterion, shown, bank.kind), lam)
     by = criterion_name(surrogate.metric, shown)
@@ -143,9 +157,10 @@ def rank(
     values = [sign * float(plain.metric_scores(one.recipe.row[None])[0]) for one in found]
     best = int(plain.solo.argmax())
     solo = float(plain.solo[best])
+    single, winner = Recipe.subset(bank.names, [best]), next((one.recipe for one in found), None)
     return Ranking(
         recipes=tuple(RankedRecipe(one.recipe, value, one.score) for one, value in zip(found, values, strict=True)),
-        best_ingredient=RankedRecipe(Recipe.subset(bank.names, [best]), sign * solo, float(surrogate.solo[best])),
+        best_ingredient=RankedRecipe(single, sign * solo, float(surrogate.solo[best])),
         metric=shown.name,
         higher_is_better=shown.higher_is_better,
         findings=tuple(logit_findings(bank, shown)),
@@ -153,4 +168,5 @@ def rank(
         n_ingredients=len(bank),
         shortlist=found,
         criterion=by,
+        report=None if held_back is None or winner is None else compare_averages(winner, single, held_back, shown),
     )

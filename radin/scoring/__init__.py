@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from radin.common.lazy import lazy
 
 if TYPE_CHECKING:
+    from radin.scoring.logit_files import open_bank as open_bank
     from radin.scoring.metrics import Metric as Metric
     from radin.scoring.metrics import get_metric as get_metric
     from radin.scoring.metrics import lower_is_better as lower_is_better
@@ -22,6 +23,7 @@ _HOME = {
     "get_metric": "radin.scoring.metrics",
     "interval": "radin.scoring.significance",
     "lower_is_better": "radin.scoring.metrics",
+    "open_bank": "radin.scoring.logit_files",
     "paired_p_value": "radin.scoring.significance",
 }
 

@@ -19,7 +19,8 @@ from radin.common.wording import counted
 from radin.errors import DataError, MissingFileError, NonFiniteError
 from radin.scoring.kinds import CLASSES, Asked, Choices, Kind, Positions, SeveralLabels, Values
 from radin.scoring.kinds.choices import ABSENT, filled_up
-from radin.scoring.logit_folder import SPLIT, check_whole, kind_and_groups, load_array, selecting_rows
+from radin.scoring.label_files import labels_beside, load_array, read_labels
+from radin.scoring.logit_folder import SPLIT, check_whole, kind_and_groups, selecting_rows
 
 #: Samples read at a time where a whole `[M, C]` array is checked or copied; chosen by hand.
 BLOCK = 8192
@@ -178,7 +179,7 @@ class LogitBank:
 
         Arguments:
             folder: the folder, such as the `logits` folder of a run.
-            labels: the labels' `.npy` file; `labels.npy` in the folder by default.
+            labels: the file of labels; `labels.npy`, `.csv`, `.json` or `.txt` in the folder by default.
             samples: `selection` leaves out the samples that the run held back, as `split.json` in the folder says, so
                 that they stay unseen; without that file, and with `all`, the bank has every sample.
             probabilities: see `from_arrays`.
@@ -189,7 +190,7 @@ class LogitBank:
             DataError: as for `from_arrays`, and for a file that is no array or a split of other samples.
         """
         root = Path(folder)
-        labels_file = Path(labels) if labels is not None else root / "labels.npy"
+        labels_file = Path(labels) if labels is not None else labels_beside(root)
         if not root.is_dir():
             raise MissingFileError(f"{root}: no such folder; expected one with a .npy file of logits per model")
         # A folder's own labels are no model, also where others are named.
@@ -201,12 +202,9 @@ class LogitBank:
             raise MissingFileError(
                 f"{root}: expected one .npy file of logits [samples, classes] per model, found none{inside}"
             )
-        if not labels_file.exists():
-            raise MissingFileError(
-                f"{labels_file}: expected the labels, an int array [samples]; name the file that holds them."
-            ).mended_by(labels="FILE")
+        given = read_labels(labels_file)
         check_whole(root, [*files, labels_file])
-        arrays, given = [load_array(file) for file in files], load_array(labels_file)
+        arrays = [load_array(file) for file in files]
         names = [unquote(file.stem) for file in files]
         kind, groups = kind_and_groups(root / SPLIT)
         how: dict[str, Any] = {"probabilities": probabilities, "outputs": outputs or kind}
@@ -298,6 +296,12 @@ class LogitBank:
     def logits(self, i: int) -> Float[np.ndarray, "M C"]:
         """The logits of ingredient `i` on all samples in view, as `read` gives them."""
         return self.read(i, 0, self.n_samples)
+
+    def placed(self, places: Int64[np.ndarray, " M"]) -> LogitBank:
+        """The same bank, told which rows of the data its own are, as numbers: banks of other rows are not joined."""
+        told = self.take(np.arange(self.n_samples))
+        told._places = places
+        return told
 
     def take(self, rows: Int64[np.ndarray, " m"]) -> LogitBank:
         """A view of some rows, given by their indices in this bank; nothing is copied."""

@@ -14,7 +14,6 @@ from jaxtyping import Int64, Shaped
 
 from radin.common.array_folder import file_checksums
 from radin.common.files import digest_of, write_json, written_aside
-from radin.common.mapped import MappedArray
 from radin.errors import DataError
 from radin.scoring.kinds import CLASSES, Kind
 
@@ -123,14 +122,6 @@ def check_whole(folder: Path, files: Iterable[Path]) -> None:
                 found = hashlib.file_digest(opened, "sha256").hexdigest()
             if found != known[file.name]:
                 raise DataError(f"{file} is damaged: it is not what the run wrote; make the run again, which mends it")
-
-
-def load_array(file: Path) -> np.ndarray:
-    """The array in a `.npy` file, memory-mapped."""
-    try:
-        return MappedArray.load(file)
-    except (ValueError, EOFError, OSError) as error:
-        raise DataError(f"{file}: expected a numpy array (.npy), could not read it: {error}") from error
 
 
 def _fingerprint(split: Mapping[str, Any]) -> str:

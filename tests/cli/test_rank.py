@@ -124,3 +124,72 @@ def test_the_table_fits_and_has_no_column_without_a_prior(
         assert max(map(len, out.splitlines())) <= width
         assert ("prior" in out) == bool(lam)
         assert "…" in out and f"{names[0]} +" not in out
+
+
+def test_rank_takes_files_and_runs(capsys: pytest.CaptureFixture, tmp_path: Path, finished: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(4, size=200)
+    logits = {f"run{i}": np.eye(4)[labels] + rng.normal(size=(200, 4)) for i in range(4)}
+    np.savez(tmp_path / "vits.npz", **logits)
+    np.save(tmp_path / "all.npy", np.stack([*logits.values()]))
+    (tmp_path / "labels.csv").write_text("label\n" + "\n".join(map(str, labels)))
+    first = json.loads(run(capsys, "rank", "--logits", tmp_path / "vits.npz", "--json")[1])
+    other = json.loads(run(capsys, "rank", "--logits", tmp_path / "all.npy", "--json")[1])
+    assert [one["accuracy"] for one in first["shortlist"]] == [one["accuracy"] for one in other["shortlist"]]
+    whole = json.loads(run(capsys, "rank", "--logits", finished, "--json")[1])
+    assert whole == json.loads(run(capsys, "rank", "--logits", finished / "logits", "--json")[1])
+
+
+def test_the_first_recipe_is_reported_on_held_back_samples_and_averaged(
+    capsys: pytest.CaptureFixture, tmp_path: Path, finished: Path, checkpoints: list[Path]
+) -> None:
+    recipe = tmp_path / "recipe.json"
+    given = ["rank", "--logits", finished, "--searcher", "exhaustive", "--holdback", 0.5, "--output", recipe]
+    document = json.loads(run(capsys, *given, "--json")[1])
+    assert document["report"]["data"] == "held-back"
+    assert json.loads(recipe.read_text()) == document["shortlist"][0]["recipe"]
+    out = " ".join(run(capsys, *given)[1].split())
+    assert f"on the held-back data, {document['report']['n_samples']} samples" in out
+    assert "exact McNemar test" in out
+    code, out, _ = run(capsys, "average", *checkpoints, "--recipe", recipe, "-o", tmp_path / "a.safetensors", "--json")
+    assert (code, json.loads(out)["recipe"]) == (0, document["shortlist"][0]["recipe"])
+
+
+def test_a_recipe_that_cannot_be_read_or_written(
+    capsys: pytest.CaptureFixture, tmp_path: Path, checkpoints: list[Path]
+) -> None:
+    recipe = tmp_path / "recipe.json"
+    given = ["average", *checkpoints, "--recipe", recipe, "-o", tmp_path / "a.safetensors"]
+    assert "no such file" in refused(capsys, *given)
+    for text in ("{", "[1]", "{}", '{"run0": "much"}'):
+        recipe.write_text(text)
+        assert "recipe.json: expected" in refused(capsys, *given)
+    recipe.write_text('{"nobody": 1.0}')
+    assert "no ingredient is called 'nobody'" in refused(capsys, *given)
+    assert "got both" in refused(capsys, *given, "--mix", "1")
+    np.savez(tmp_path / "one.npz", a=np.eye(3), labels=np.arange(3))
+    told = refused(capsys, "rank", "--logits", tmp_path / "one.npz", "-o", tmp_path / "none.json")
+    assert "expected a recipe to write, got none" in told
+    assert "is a folder" in refused(capsys, "rank", "--logits", tmp_path / "one.npz", "-o", tmp_path)
+
+
+def test_samples_of_lm_eval_are_ranked_by_its_metrics(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+        lines = []
+        for i in range(40):
+            scores = rng.normal(size=2) - 5 + np.array([1.0, 0.0])
+            requests = [["Q", f" {'short' if j else 'a long answer'}"] for j in range(2)]
+            row = {"doc_id": i, "doc_hash": str(i), "prompt_hash": "p", "target": "0", "arguments": requests}
+            lines.append(json.dumps(row | {"filtered_resps": [[score, False] for score in scores.tolist()]}))
+        (tmp_path / name / "samples_quiz.jsonl").write_text("\n".join(lines))
+    found = {}
+    for metric in ("acc", "acc_norm"):
+        document = json.loads(run(capsys, "rank", "--logits", tmp_path, "--metric", metric, "--json")[1])
+        assert (document["models"], document["samples"]) == (3, 40)
+        found[metric] = document["best_ingredient"]["accuracy"]
+    assert found["acc"] < found["acc_norm"]  # the longer answer is right
+    np.savez(tmp_path / "other.npz", a=np.eye(3), labels=np.arange(3))
+    told = refused(capsys, "rank", "--logits", tmp_path / "other.npz", "--metric", "acc_norm")
+    assert "expected samples of lm-eval" in told

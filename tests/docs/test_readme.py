@@ -36,5 +36,6 @@ def test_the_generated_pages_are_up_to_date() -> None:
     assert spec.loader is not None
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
-    assert generate.TARGET.read_text() == generate.commands(), "run `make docs`"
-    assert generate.REFERENCE.read_text() == generate.reference(), "run `make docs`"
+    assert generate.TARGET.read_text() == generate.commands(), "run `make reference`"
+    assert generate.REFERENCE.read_text() == generate.reference(), "run `make reference`"
+    assert generate.API.read_text() == generate.api(), "run `make reference`"
