@@ -9,15 +9,16 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from radin.common.bars import watched
 from radin.common.files import write_json
-from radin.common.progress import SILENT, Progress
+from radin.common.progress import Progress
 from radin.errors import InputError
 from radin.evaluation.baselines import foreseen
 from radin.evaluation.race_default import RACE
 from radin.evaluation.racing import RaceSettings
 from radin.evaluation.settings import check_baselines, check_settings
 from radin.evaluation.stages import race_settings
-from radin.evaluation.verification import verify_best, without
+from radin.evaluation.verification import trimmed, verify_best, without
 from radin.evaluation.verifier import Verifier
 from radin.evaluation.workers import Workers
 from radin.recipe import Recipe
@@ -63,7 +64,7 @@ def make_soup(
     race: bool | RaceSettings = RACE,
     baselines: Sequence[str] = ("uniform",),
     workers: int | str | Workers | None = None,
-    progress: Progress = SILENT,
+    progress: Progress | bool = True,
 ) -> Result:
     """Finds the best soup of a pool with a budget of real evaluations (RADIN, arXiv 2401.17790).
 
@@ -90,7 +91,8 @@ def make_soup(
             `docs/results.md` no λ is better on all pools, and those above 0 are worse where ingredients are unequal.
         seed: of the searcher's randomness.
         run_dir: holds logits, BatchNorm statistics, ledger, `soup.safetensors` (of models' folders the folder `soup`),
-            `leaderboard.json`, `report.html`, a model card (`README.md`) and a picture.
+            `leaderboard.json`, `report.html`, a model card (`README.md`, in the folder `soup` where there is one) and a
+            picture.
         criterion: by what candidates are ranked and the winner is chosen: `metric` for the task's metric, `likelihood`
             for the mean log-likelihood of the labels, `tempered` for the same after one temperature is fitted to each
             candidate. The default, `tempered`, is better than the metric on the mean of the pools of `docs/results.md`
@@ -114,7 +116,8 @@ def make_soup(
             before cost nothing, and a recipe that a baseline will run takes none of B.
         workers: processes that run the networks side by side: a number, `auto` for one a GPU (or CPU core), or
             `radin.Workers` for a Ray cluster. By default this process runs them. The answer is the same.
-        progress: watches the stages.
+        progress: watches the stages. The default, True, shows `radin.Bars` in a terminal and a notebook and nothing
+            elsewhere; False shows nothing. A `radin.Progress` of your own is left open.
 
     Returns:
         the winner, the leaderboard, and the winner's score on data that selected nothing.
@@ -137,8 +140,11 @@ def make_soup(
     settings: dict[str, Any] = {"lam": float(lam), "seed": int(seed)}  # numpy's numbers are none that JSON can hold
     learns, rule, shown = calibrate and soups > 1, race_settings(race), check_baselines(baselines, len(pool))
     check_soup(Path(run_dir) / soup_place(pool), pool.files, is_folder=pool.is_folders)
-    how: dict[str, Any] = {"batchnorm": batchnorm, "workers": Workers.of(workers), "progress": progress}
-    with Verifier(pool, task, run_dir, race=rule or False, **how) as verifier:
+    how: dict[str, Any] = {"batchnorm": batchnorm, "workers": Workers.of(workers)}
+    with (
+        watched(progress) as watch,
+        Verifier(pool, task, run_dir, race=rule or False, progress=watch, **how) as verifier,
+    ):
         judge = criterion_of(criterion, task.scored_by, verifier.bank.kind)
         surrogate = Surrogate(verifier.bank, judge, settings["lam"])
         chosen_by = criterion_name(judge, task.scored_by)
@@ -153,10 +159,10 @@ def make_soup(
             options=options,
             ledger=verifier.ledger,
             scope=verifier.scope,
-            progress=progress,
+            progress=watch,
         )
-        listed = without(shortlist, taken, top)
-        found = verify_best(listed, verifier, surrogate, budget, learns=learns, progress=progress)
+        listed = without(trimmed(shortlist), taken, top)
+        found = verify_best(listed, verifier, surrogate, budget, learns=learns, progress=watch)
         beside = [assess_baseline(name, verifier, surrogate) for name in shown]
         verified, leaderboard = rank(found, beside, verifier, surrogate)
         tests, control = compare_on_all(leaderboard, verifier)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections import Counter
@@ -21,8 +20,9 @@ from radin.common.wording import counted
 from radin.errors import IncompatibleError, InputError
 from radin.recipe import Recipe
 from radin.weights.averaging import average
+from radin.weights.card_parts import CARD, TAGS, front_matter, hub_names, joined, plain, section, table
 from radin.weights.folder_output import LARGEST, PASSED_OVER, RECIPE, check_target
-from radin.weights.model_card import HUB
+from radin.weights.model_card import NOTES, selected
 
 #: Settings that say which modules are adapted.
 TARGETS = ("target_modules", "exclude_modules", "layers_to_transform", "layers_pattern")
@@ -110,7 +110,7 @@ def write_adapter(
         account = {"version": __version__, "recipe": recipe.to_json(), "rank": pool.rank}
         account |= {key.removeprefix("radin."): value for key, value in (about | _of_rank(notes)).items()}
         write_json(made / RECIPE, account)
-        (made / "README.md").write_text(_card(pool, recipe, about | _of_rank(notes)), encoding="utf-8")
+        (made / CARD).write_text(_card(pool, recipe, about | _of_rank(notes)), encoding="utf-8")
     return target
 
 
@@ -144,19 +144,22 @@ def _of_rank(notes: Mapping[str, str]) -> dict[str, str]:
 
 
 def _card(pool: AdapterPool, recipe: Recipe, about: Mapping[str, str]) -> str:
-    """The text of `README.md`, with the front matter that the Hugging Face Hub reads."""
-    base = pool.base.name
-    known = f"base_model: {json.dumps(base)}\n" if HUB.fullmatch(base) and not Path(base).exists() else ""
-    rows = "".join(f"| {pool.names[i]} | {recipe.weights[i]:.6g} |\n" for i in recipe.members)
-    said = ""
-    if "radin.score" in about:
-        said += f"\nIts {about.get('radin.metric', 'score')} on the data that selected it: {about['radin.score']}.\n"
+    """The text of the card, with the front matter that the Hugging Face Hub reads."""
+    bases = hub_names([pool.base.name])
+    front = ({"base_model": bases[0]} if bases else {}) | {"library_name": "peft", "tags": [*TAGS, "lora"]}
+    rows = [[plain(pool.names[i]), f"{recipe.weights[i]:.6g}"] for i in recipe.members]
+    notes = ""
     if "radin.lost" in about:
         lost = float(about["radin.lost"])
-        said += f"\nIts rank was cut to {pool.rank}, which lost {lost:.4%} of the energy of the exact average.\n"
-    return (
-        f"---\n{known}library_name: peft\ntags:\n- merge\n- radin\n- model-soup\n- lora\n---\n\n"
-        "# A soup of adapters\n\n"
-        f"The update of this adapter is the average of those of {counted(recipe.size, 'adapter')}, made by radin "
-        f"{__version__}.\n{said}\n| adapter | weight |\n|---|---|\n{rows}"
+        notes = f"Its rank was cut to {pool.rank}, which lost {lost:.4%} of the energy of the exact average."
+    return joined(
+        [
+            front_matter(front),
+            "# A soup of adapters",
+            f"The update of this adapter is the average of those of {counted(recipe.size, 'adapter')}, made by radin "
+            f"{__version__}.",
+            selected(about),
+            section("Recipe", table(["adapter", "weight"], rows)),
+            notes and section(NOTES, notes),
+        ]
     )

@@ -79,6 +79,7 @@ def print_table(
             below the table, by the cells of the first column.
     """
     console, below = output(), []
+    title = folded(title, console.width, indent="")
     columns, rows, numbers = _telling(columns, rows, numbers)
     whole = [[*row, recipe] for row, recipe in zip(rows, recipes, strict=True)] if recipes else rows
     beside = recipes and _fits_beside(console, _table(title, columns, rows, numbers), recipes)

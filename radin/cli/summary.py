@@ -18,8 +18,8 @@ from radin.scoring.criterion_default import CRITERIA
 #: Rows of the leaderboard on the screen; `leaderboard.json` has them all.
 SHOWN = 10
 
-#: Documents of the run folder beside the leaderboard.
-FILES = {"report.html": "Report", "soups.png": "Picture", "README.md": "Model card"}
+#: Documents of the run folder beside the leaderboard; the model card stands beside the soup or in its folder.
+FILES = {"report.html": "Report", "soups.png": "Picture"}
 
 #: Characters of a name that a table need not shorten.
 SHORT_NAME = 24
@@ -214,4 +214,6 @@ def show_files(record: Record, target: str | None) -> None:
     for name, words in FILES.items():
         if (record.folder / name).exists():
             click.echo(f"{words}: {record.folder / name}")
+    if record.card.exists():
+        click.echo(f"Model card: {record.card}")
     click.echo(f"Leaderboard: {record.file}")

@@ -6,12 +6,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from radin.common.progress import Advance
+from radin.common.progress import SILENT, Advance, Progress
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, ProgressColumn
+    from rich.progress import Progress as RichProgress
+    from rich.progress import ProgressColumn
 
 #: Terminals that are narrower get bars with less around them.
 WIDE = 100
@@ -23,12 +25,13 @@ class Bars:
         with radin.Bars() as bars:
             result = radin.make_soup(pool, task, progress=bars)
 
-    Shows nothing where standard error is closed or is no terminal, or where no thread can be started that draws.
+    Shows nothing where standard error is closed or is no terminal and no notebook that has `ipywidgets`, or where no
+    thread can be started that draws.
     """
 
     def __init__(self) -> None:
         self._depth = 0
-        self._progress = _drawn() if _is_terminal() and _threads_start() else None
+        self._progress = _drawn() if (_is_terminal() or is_notebook()) and _threads_start() else None
 
     def __enter__(self) -> Bars:
         if self._progress is not None:
@@ -65,6 +68,26 @@ class Bars:
                 progress.update(bar, total=done)
 
 
+@contextmanager
+def watched(progress: Progress | bool) -> Iterator[Progress]:
+    """The progress that a caller asked for.
+
+    Arguments:
+        progress: one of the caller's own, which the caller opens and closes; True for `Bars`, False for none.
+    """
+    if progress is True:
+        with Bars() as bars:
+            yield bars
+    else:
+        yield SILENT if progress is False else progress
+
+
+def is_notebook() -> bool:
+    """Whether this is a notebook's kernel that can draw: a shell that says so, and widgets, which rich draws with."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return type(shell).__name__ == "ZMQInteractiveShell" and find_spec("ipywidgets") is not None
+
+
 def _is_terminal() -> bool:
     try:
         return sys.stderr is not None and sys.stderr.isatty()
@@ -82,17 +105,17 @@ def _threads_start() -> bool:
     return True
 
 
-def _drawn() -> Progress:
+def _drawn() -> RichProgress:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
-        Progress,
         TaskProgressColumn,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
+    from rich.progress import Progress as RichProgress
 
     console = Console(stderr=True)
     columns: list[ProgressColumn] = [TextColumn("{task.description}"), BarColumn()]
@@ -100,4 +123,4 @@ def _drawn() -> Progress:
         columns = [TextColumn("{task.description}"), BarColumn(bar_width=20), TaskProgressColumn()]
     else:
         columns += [MofNCompleteColumn(), TextColumn("{task.fields[unit]}"), TimeElapsedColumn()]
-    return Progress(*columns, TimeRemainingColumn(), console=console)
+    return RichProgress(*columns, TimeRemainingColumn(), console=console)

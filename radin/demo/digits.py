@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
+from radin.common.files import file_digest
 from radin.common.progress import SILENT, Progress
-from radin.demo.sweep import Ranges, Sweep
+from radin.demo.sweep import Ranges, Sweep, fine_tune, is_finished, pretrain, publish
 from radin.demo.sweep import train_pool as _train_pool
 from radin.demo.training import Images, Settings
 from radin.errors import InputError
@@ -45,6 +46,10 @@ SWEEP = Sweep(
     batch_size=16,
 )
 
+#: Trainings that do not belong in a soup, as sweeps have them: learning rates that are too high, and another start.
+#: Of each its name, learning rate, and whether it starts from the pretrained network of the others.
+STRAYS = (("rate-0.1", 0.1, True), ("rate-0.5", 0.5, True), ("other-start", 4e-3, False))
+
 
 def images() -> tuple[Images, Images]:
     """Training and validation images, `uint8[500, 8, 8]` and `uint8[1297, 8, 8]`; the split is always the same.
@@ -80,6 +85,37 @@ def train_pool(folder: str | Path, n: int = 13, seed: int = 0, progress: Progres
         StorageError: a file could not be written.
     """
     return _train_pool(SWEEP, Path(folder), images()[0], n, seed=seed, progress=progress)
+
+
+def train_mixed_pool(folder: str | Path, seed: int = 0, progress: Progress = SILENT) -> list[Path]:
+    """Trains the missing networks of the demo's pool: those of `train_pool`, and three that do not belong among them.
+
+    Two have a learning rate that is too high, one diverges; the third starts from a network of its own. With them
+    a selection matters, which it does not where all ingredients are equally good.
+
+    Arguments:
+        folder, seed, progress: as for `train_pool`.
+
+    Returns:
+        the files, in pool order.
+
+    Raises:
+        InputError, StorageError: as `train_pool` raises them.
+    """
+    paths, root, samples = train_pool(folder, seed=seed, progress=progress), Path(folder), images()[0]
+    first = pretrain(SWEEP, root, samples, seed=seed)
+    other = pretrain(SWEEP, root / "other-start", samples, seed=seed + 1)
+    with progress.stage("fine-tuning of strays", len(STRAYS), "network") as advance:
+        for i, (name, rate, belongs) in enumerate(STRAYS, start=len(paths)):
+            start = first if belongs else other
+            settings = Settings(learning_rate=rate, weight_decay=1e-2, epochs=10, part=0.5)
+            path = root / f"run-{i:02d}-{name}.safetensors"
+            record = SWEEP.record(settings, seed, run=i, pretrained=file_digest(start)[:16])
+            if not is_finished(path, record):
+                publish(fine_tune(SWEEP, start, samples, settings, seed, i).state_dict(), path, record)
+            paths.append(path)
+            advance(1)
+    return paths
 
 
 def task(metric: str = "accuracy", holdback: float = 0.4, split_seed: int = 0) -> Task:

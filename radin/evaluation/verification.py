@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from radin.common.progress import SILENT, Progress
 from radin.evaluation.calibration import calibrated, dispersions, gap_of
 from radin.evaluation.keys import verification_scope
@@ -14,9 +16,13 @@ from radin.recipe import Recipe
 from radin.scoring.criterion import criterion_name
 from radin.scoring.surrogate import Surrogate
 from radin.searching.budget import Budget
-from radin.searching.driver import Shortlist, search
+from radin.searching.driver import Candidate, Shortlist, search
 from radin.searching.plugins import SearchFunction
 from radin.searching.problem import Problem, Proposals
+
+#: Smaller weights of a mixing recipe are dropped before it is verified: they change no score that can be seen, and
+#: would be counted among the members. Chosen by hand.
+LEAST = 1e-4
 
 
 def verify_best(
@@ -44,6 +50,23 @@ def verify_best(
     scope = verification_scope(verifier.scope, listed, surrogate.lam if learns else None, by)
     recorded: dict[str, Any] = {"ledger": verifier.ledger, "scope": scope, "progress": progress}
     return search(verification, verifier, _left(budget, shortlist), top=budget.soups or len(shortlist), **recorded)
+
+
+def trimmed(shortlist: Shortlist) -> Shortlist:
+    """A shortlist whose recipes have no weight below `LEAST`; the other weights are scaled up to sum 1.
+
+    Recipes that become equal are listed once, and those that become a single ingredient not at all, since all of these
+    compete in any case. Recipes without such weights stay as they are. Scores stay those of the untrimmed recipes.
+    """
+    kept: dict[Recipe, Candidate] = {}
+    for candidate in shortlist:
+        recipe = candidate.recipe
+        if any(0 < weight < LEAST for weight in recipe.weights) and max(recipe.weights) >= LEAST:
+            left = np.array([weight if weight >= LEAST else 0.0 for weight in recipe.weights])
+            recipe = Recipe(recipe.names, tuple((left / left.sum()).tolist()))
+        if recipe.size > 1:
+            kept.setdefault(recipe, replace(candidate, recipe=recipe))
+    return replace(shortlist, candidates=tuple(kept.values()))
 
 
 def without(shortlist: Shortlist, recipes: Sequence[Recipe], top: int) -> Shortlist:

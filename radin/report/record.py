@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from radin.errors import MissingFileError, RunDirError
+from radin.scoring.criterion_default import CRITERIA
+from radin.weights.card_parts import CARD
 
 #: The file that a finished run leaves in its folder.
 LEADERBOARD = "leaderboard.json"
@@ -221,6 +223,11 @@ class Record:
         """The winner's weights in the run folder: a file, or a folder where the ingredients are folders."""
         return self.folder / str(self.document.get("soup", SOUP))
 
+    @property
+    def card(self) -> Path:
+        """The place of the model card: in the soup's folder, or beside the soup's file in the run folder."""
+        return (self.soup if self.soup.is_dir() else self.folder) / CARD
+
     @classmethod
     def read(cls, folder: str | os.PathLike[str]) -> Record:
         """Reads the record of a run folder.
@@ -270,6 +277,22 @@ class Record:
         return self.metric != "nll" if known is None else bool(known)
 
     @property
+    def criterion(self) -> str:
+        """What chose the winner, in words, where that is not the metric itself; else empty."""
+        name = str(self.document.get("criterion", "metric"))
+        return "" if name == "metric" else CRITERIA.get(name, name)
+
+    @property
+    def order(self) -> str:
+        """By what the leaderboard is in order, in a sentence; empty where that is the metric."""
+        if not self.criterion:
+            return ""
+        return (
+            f"The winner was chosen by {self.criterion}, which has less noise than {self.metric}; so the leaderboard "
+            f"stands in the order of {self.criterion}, and not of {self.metric}."
+        )
+
+    @property
     def verdict(self) -> str:
         """A sentence or two: whether a soup won, against what, by how much, and whether that is more than noise."""
         return str(self.document["verdict"])
@@ -286,8 +309,9 @@ class Record:
 
     @property
     def ingredients(self) -> list[Network]:
-        """The ingredients that ran in full, best first."""
-        return [one for one in self.leaderboard if not one.is_soup]
+        """The ingredients that ran in full, the best value first, whatever the criterion."""
+        sign = -1.0 if self.higher_is_better else 1.0
+        return sorted((one for one in self.leaderboard if not one.is_soup), key=lambda one: sign * one.value)
 
     @property
     def winner(self) -> Network:
@@ -296,8 +320,8 @@ class Record:
 
     @property
     def best_ingredient(self) -> Network:
-        """The best ingredient that ran in full."""
-        return next(one for one in self.leaderboard if not one.is_soup)
+        """The ingredient with the best value; of equal ones the first on the leaderboard."""
+        return next(iter(self.ingredients))
 
     @cached_property
     def unseen(self) -> list[Unseen]:

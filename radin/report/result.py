@@ -12,6 +12,7 @@ from typing import Any
 from radin.checkpoints import open_checkpoint
 from radin.common.files import written_aside
 from radin.common.folders import folder_aside
+from radin.common.frames import frame
 from radin.errors import RunDirError
 from radin.evaluation.stages import Dropped
 from radin.recipe import Recipe
@@ -163,6 +164,14 @@ class Result:
             f"Real soups minus averaged logits, over {len(gaps)} verified: mean {mean:+.4f}, largest {worst:+.4f} "
             f"({self.metric}{sign})."
         )
+
+    def to_frame(self) -> Any:
+        """The leaderboard as a `pandas.DataFrame`, best first, with a column for each entry of `VerifiedSoup.to_json`.
+
+        Raises:
+            InputError: pandas is not installed.
+        """
+        return frame([entry.to_json() for entry in self.leaderboard])
 
     def to_json(self) -> dict[str, Any]:
         """The whole result as JSON holds it; `leaderboard.json` in the run folder."""

@@ -85,7 +85,7 @@ def _draw_selection(axes: Axes, record: Record, soups: list[Network]) -> None:
     _rows(axes, [*names, f"all {len(own)} ingredients"])
     asked = [one.value for one in soups if not record.title_of(one) or one == record.winner]
     _within(axes, [*own.values()], asked, [one.value for one in soups], record.higher_is_better)
-    axes.set_xlabel("on the selection data")
+    axes.set_xlabel("on the selection data" + (record.criterion and f"; best {record.criterion} first"))
 
 
 def _within(axes: Axes, own: list[float], asked: list[float], soups: list[float], higher: bool) -> None:
@@ -95,7 +95,7 @@ def _within(axes: Axes, own: list[float], asked: list[float], soups: list[float]
     near = [value for value in ordered if middle == 0 or abs(ordered[0] - value) <= 4 * middle]
     low, high = min(near + asked), max(near + asked)
     if len(near) < len(own) or any(not low <= value <= high for value in soups):
-        room = 0.05 * (high - low)
+        room = 0.05 * ((high - low) or abs(high) or 1.0)  # equal networks, and soups that are far worse
         axes.set_xlim(low - room, high + room)
 
 

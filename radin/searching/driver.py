@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from radin.common.code_location import place_of_error, place_of_yield
+from radin.common.frames import frame
 from radin.common.progress import SILENT, Advance, Progress
 from radin.common.wording import counted
 from radin.errors import AbilityError, InputError, PluginError
@@ -92,6 +93,14 @@ class Shortlist(Sequence[Candidate]):
 
     def __len__(self) -> int:
         return len(self.candidates)
+
+    def to_frame(self) -> Any:
+        """The shortlist as a `pandas.DataFrame`, best first: score, size, and the recipe as a dictionary.
+
+        Raises:
+            InputError: pandas is not installed.
+        """
+        return frame([{"score": c.score, "size": c.recipe.size, "recipe": c.recipe.to_json()} for c in self])
 
     @property
     def note(self) -> str:

@@ -25,6 +25,7 @@ from radin.common.files import fault_of_place, remove_parts_of_the_dead
 from radin.common.folders import folder_aside
 from radin.errors import InputError, StorageError
 from radin.recipe import Recipe
+from radin.weights.card_parts import CARD
 from radin.weights.model_card import card, mergekit_config
 from radin.weights.pool import Pool
 from radin.weights.soup_files import soup_notes, write_soup_files
@@ -95,7 +96,7 @@ def write_folder(
         _write(made / RECIPE, json.dumps(_account(pool, recipe, notes, metadata), indent=2, ensure_ascii=False) + "\n")
         if donor.path in pool.paths:  # else the ingredients are no models by themselves
             _write(made / "mergekit_config.yml", mergekit_config(pool, recipe))
-        _write(made / "README.md", card(pool, recipe, donor, metadata))
+        _write(made / CARD, card(pool, recipe, donor, metadata))
     return target
 
 

@@ -169,7 +169,7 @@ def test_what_lies_beside_the_weights_is_copied_and_a_card_is_added(tmp_path: Pa
     written = {"adapter_config.json", "adapter_model.safetensors", "README.md", "radin_recipe.json"}
     assert held == written | {"tokenizer.json"}
     card = (tmp_path / "soup" / "README.md").read_text()
-    assert 'base_model: "someone/base"' in card and "| run1 | 0.75 |" in card and "% of the energy" in card
+    assert "base_model: someone/base\n" in card and "| run1 | 0.75 |" in card and "% of the energy" in card
     account = json.loads((tmp_path / "soup" / "radin_recipe.json").read_text())
     assert account["recipe"] == {"run0": 0.25, "run1": 0.75} and account["rank"] == 1 and 0 < float(account["lost"]) < 1
 

@@ -51,6 +51,6 @@ def test_help_needs_no_heavy_library(tmp_path: Path) -> None:
 
 
 def test_an_unknown_command_or_option(capsys: pytest.CaptureFixture) -> None:
-    assert "No such command 'xylophone'; known are: demo, soup" in refused(capsys, "xylophone")
+    assert "No such command 'xylophone'; " in refused(capsys, "xylophone")
     assert "did you mean soup?" in refused(capsys, "sup")
     assert "--task" in refused(capsys, "soup", "x.safetensors")

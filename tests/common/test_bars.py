@@ -2,12 +2,15 @@
 
 import io
 import re
+import sys
 import threading
+import types
 
 import pytest
 
 import radin
-from radin.common.bars import WIDE, Bars
+from radin.common.bars import WIDE, Bars, is_notebook, watched
+from radin.common.progress import Silent
 
 
 class Terminal(io.StringIO):
@@ -52,3 +55,27 @@ def test_bars_are_quiet_where_no_thread_starts(monkeypatch: pytest.MonkeyPatch) 
     with Bars() as bars, bars.stage("passes", 3, "pass") as advance:
         advance(3)
     assert shown.getvalue() == ""
+
+
+def test_a_run_shows_bars_where_they_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Terminal()
+    monkeypatch.setattr("sys.stderr", shown)
+    monkeypatch.setenv("TERM", "xterm")
+    with watched(True) as progress, progress.stage("passes", 3, "pass") as advance:
+        advance(3)
+    assert isinstance(progress, Bars) and "passes" in shown.getvalue()
+    with watched(False) as progress:
+        assert isinstance(progress, Silent)
+    with watched(bars := Bars()) as progress:
+        assert progress is bars
+
+
+@pytest.mark.parametrize("kernel", ["ZMQInteractiveShell", "TerminalInteractiveShell"])
+def test_a_notebook_that_has_widgets_shows_bars(kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell = types.ModuleType("IPython")
+    shell.get_ipython = lambda: type(kernel, (), {})()  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "IPython", shell)
+    monkeypatch.setattr("radin.common.bars.find_spec", lambda name: object())
+    assert is_notebook() == (kernel == "ZMQInteractiveShell")
+    monkeypatch.setattr("radin.common.bars.find_spec", lambda name: None)
+    assert not is_notebook()

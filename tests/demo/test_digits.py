@@ -4,6 +4,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import radin
 from radin.demo import digits
 from radin.errors import InputError
 
@@ -29,3 +30,22 @@ def test_without_scikit_learn_the_error_says_what_to_install(tmp_path, monkeypat
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     with pytest.raises(InputError, match=r"pip install 'radin\[demo\]'"):
         digits.train_pool(tmp_path)
+
+
+def test_the_mixed_pool_has_three_that_do_not_belong(tmp_path, monkeypatch):
+    train = digits.train_pool
+    monkeypatch.setattr(digits, "train_pool", lambda folder, **settings: train(folder, 1, **settings))
+    good, *strays = digits.train_mixed_pool(tmp_path)
+    assert [path.name for path in strays] == [
+        "run-01-rate-0.1.safetensors",
+        "run-02-rate-0.5.safetensors",
+        "run-03-other-start.safetensors",
+    ]
+    assert [*radin.Pool(tmp_path / "*.safetensors").paths] == [good, *strays], "a glob finds the same pool"
+    inputs, labels = digits.task().data
+    network = digits.network()
+    network.load_state_dict(load_file(strays[1]))
+    assert (network(inputs).argmax(1) == labels).double().mean() < 0.5, "it diverged"
+    before = strays[1].stat().st_mtime_ns
+    assert digits.train_mixed_pool(tmp_path) == [good, *strays]
+    assert strays[1].stat().st_mtime_ns == before, "finished files are not trained again"

@@ -7,7 +7,7 @@ import pytest
 from helpers.small import task
 
 import radin
-from radin.evaluation.verification import in_order, verify_best, without
+from radin.evaluation.verification import LEAST, in_order, trimmed, verify_best, without
 from radin.testing import ToyObjective
 
 
@@ -27,6 +27,23 @@ def test_recipes_that_are_left_out_make_room_for_the_next(shortlist: radin.Short
     kept = without(shortlist, [best[0], best[2]], 3)
     assert [one.recipe for one in kept] == [best[1], best[3], best[4]]
     assert (kept.charged, kept.searcher) == (shortlist.charged, shortlist.searcher)
+
+
+def test_weights_that_do_nothing_are_dropped(shortlist: radin.Shortlist) -> None:
+    names, first = shortlist[0].recipe.names, shortlist[0]
+    given = [
+        (0.5, 0.5 - LEAST / 2, LEAST / 2, 0.0, 0.0),
+        (0.5, 0.5 - LEAST / 4, LEAST / 4, 0.0, 0.0),  # another one that nearly is the same
+        (1.0 - LEAST / 2, LEAST / 2, 0.0, 0.0, 0.0),  # an ingredient
+        (0.6, 0.4 - 2 * LEAST, 2 * LEAST, 0.0, 0.0),
+    ]
+    candidates = tuple(replace(first, recipe=radin.Recipe(names, one)) for one in given)
+    kept = [one.recipe for one in trimmed(replace(shortlist, candidates=candidates))]
+    assert kept[0].size == 2 and kept[-1] == candidates[3].recipe and len(kept) < len(given)
+    assert all(weight == 0 or weight >= LEAST for one in kept for weight in one.weights)
+    assert kept[0].weights == pytest.approx((0.5, 0.5, 0, 0, 0), abs=LEAST)
+    assert all(one.size > 1 for one in kept)
+    assert trimmed(shortlist) == shortlist
 
 
 @pytest.mark.parametrize("learns", [False, True])

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from radin.report.card import CARD, HUB_ID, MARK, model_card, write_card
+from radin.report.card import MARK, loading_of, model_card, write_card
 from radin.report.record import Record
+from radin.weights.card_parts import CARD, HUB_ID
 
 
 @pytest.fixture
@@ -109,3 +110,36 @@ def test_a_readme_of_ones_own_is_left_alone(finished: Path, tmp_path: Path) -> N
     (tmp_path / CARD).write_text(mine)
     assert write_card(record, tmp_path) is None
     assert (tmp_path / CARD).read_text() == mine
+
+
+def test_by_what_the_winner_was_chosen_is_said(document: dict[str, Any]) -> None:
+    text = card(document | {"criterion": "tempered"})
+    assert "ranked by the tempered log-likelihood of their averaged logits" in text
+    assert "Weights were chosen by their tempered log-likelihood on the selection data" in text
+    text = card(document | {"criterion": "metric"})
+    assert "ranked by the accuracy of their averaged logits" in text and "likelihood" not in text.split("## Limits")[1]
+
+
+def test_a_soup_that_is_a_folder_has_the_full_card_inside(document: dict[str, Any], tmp_path: Path) -> None:
+    soup = tmp_path / "soup"
+    soup.mkdir()
+    (soup / "config.json").write_text('{"architectures": ["BertForSequenceClassification"]}')
+    short = "---\nbase_model: google/bert\nlicense: mit\n---\n\n# A model soup\n\n## Notes\n\nConfig of run0.\n"
+    (soup / CARD).write_text(short)
+    assert write_card(Record(document | {"soup": "soup"}, tmp_path)) == soup / CARD
+    text = (soup / CARD).read_text()
+    assert front(text)["base_model"] == "google/bert" and front(text)["license"] == "mit"
+    assert front(text)["model-index"][0]["results"]
+    assert "## Notes\n\nConfig of run0.\n" in text and "## Results" in text and MARK not in text
+    assert 'BertForSequenceClassification.from_pretrained("soup")' in text
+    assert not (tmp_path / CARD).exists()
+
+
+def test_a_folder_is_loaded_by_the_library_that_it_is_of(tmp_path: Path) -> None:
+    assert "AutoModel.from_pretrained" in loading_of(tmp_path)
+    (tmp_path / "config.json").write_text("[]")
+    assert "AutoModel.from_pretrained" in loading_of(tmp_path)
+    (tmp_path / "modules.json").touch()
+    assert "SentenceTransformer(" in loading_of(tmp_path)
+    (tmp_path / "adapter_config.json").touch()
+    assert "PeftModel.from_pretrained(base" in loading_of(tmp_path)

@@ -27,7 +27,8 @@ def changed(folder: Path, **values: object) -> Path:
 
 def test_the_record_is_the_leaderboard(copied: Path) -> None:
     record, document = Record.read(copied), json.loads((copied / LEADERBOARD).read_text())
-    assert record.winner.value == document["best"]["value"] == document["leaderboard"][0]["value"]
+    assert record.winner.value == document["best"]["value"]
+    assert record.winner.recipe == document["leaderboard"][0]["recipe"]
     assert [one.size for one in record.ingredients] == [1] * 5
     assert record.best_ingredient.value == max(one.value for one in record.ingredients)
     assert [one.recipe for one in record.verified] == [one["recipe"] for one in document["verified"]]
@@ -113,3 +114,21 @@ def test_neither_torch_nor_numpy_is_needed() -> None:
         "import sys, radin.cli.show, radin.cli.summary; sys.exit(bool({'torch', 'numpy', 'pydantic'} & {*sys.modules}))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_order_of_the_leaderboard_is_said_where_it_is_not_that_of_the_metric(copied: Path) -> None:
+    record = Record.read(changed(copied, criterion="tempered"))
+    assert record.criterion == "tempered log-likelihood"
+    assert "in the order of tempered log-likelihood, and not of accuracy" in record.order
+    record = Record.read(changed(copied, criterion="metric"))
+    assert (record.criterion, record.order) == ("", "")
+
+
+def test_the_best_ingredient_is_that_of_the_metric_in_every_order(copied: Path) -> None:
+    board = json.loads((copied / LEADERBOARD).read_text())["leaderboard"]
+    record = Record.read(changed(copied, leaderboard=sorted(board, key=lambda one: one["value"]), criterion="tempered"))
+    values = [one.value for one in record.leaderboard if not one.is_soup]
+    assert record.best_ingredient.value == max(values) > values[0]
+    assert [one.value for one in record.ingredients] == sorted(values, reverse=True)
+    record = Record.read(changed(copied, higher_is_better=False))
+    assert record.best_ingredient.value == min(values)

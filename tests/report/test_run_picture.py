@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
 from radin.report.record import Record
 from radin.report.run_picture import draw_run, networks
@@ -59,3 +59,11 @@ def test_baselines_stand_on_unseen_data_too(document: dict[str, Any], tmp_path: 
     assert [name for name, _, _ in networks(record, 0)][-1] == "greedy soup"
     assert record.title_of(record.verified[0]) == "greedy soup"
     assert record.title_of(record.verified[1]) == ""
+
+
+def test_the_criterion_stands_below_the_soups(document: dict[str, Any], tmp_path: Path) -> None:
+    for criterion in ("metric", "tempered"):
+        draw_run(Record(document | {"criterion": criterion}, tmp_path), tmp_path / f"{criterion}.png")
+    with Image.open(tmp_path / "metric.png") as plain, Image.open(tmp_path / "tempered.png") as said:
+        differ = ImageChops.difference(plain.convert("RGB"), said.convert("RGB")).getbbox()
+        assert differ is not None and differ[1] > plain.size[1] / 2, "words below the left axis"

@@ -9,8 +9,8 @@ from radin.errors import InputError
 from radin.report.cost import Bill
 from radin.report.record import LEADERBOARD, Record
 
-#: Documents of the run folder that become artifacts. Weights do not: they may be large, and have a place already.
-DOCUMENTS = (LEADERBOARD, "report.html", "README.md")
+#: Documents that become artifacts, beside the card. Weights do not: they may be large, and have a place already.
+DOCUMENTS = (LEADERBOARD, "report.html")
 
 
 def log_run(record: Record, uri: str, experiment: str = "radin") -> str:
@@ -42,9 +42,9 @@ def log_run(record: Record, uri: str, experiment: str = "radin") -> str:
         client.log_param(identifier, name, value)
     for name, number_ in metrics(record).items():
         client.log_metric(identifier, name, number_)
-    for name in DOCUMENTS:
-        if (record.folder / name).exists():
-            client.log_artifact(identifier, str(record.folder / name))
+    for path in (*(record.folder / name for name in DOCUMENTS), record.card):
+        if path.exists():
+            client.log_artifact(identifier, str(path))
     client.set_terminated(identifier)
     return identifier
 

@@ -68,6 +68,14 @@ def test_it_says_what_the_record_says(record: Record) -> None:
     assert "soup.safetensors" in text
 
 
+def test_an_order_that_is_not_that_of_the_metric_is_explained(record: Record) -> None:
+    def shown(criterion: str) -> str:
+        return outline(page(Record({**record.document, "criterion": criterion}, record.folder))).text
+
+    assert "chosen by tempered log-likelihood, which has less noise than accuracy" in shown("tempered")
+    assert "The winner was chosen by" not in shown("metric")
+
+
 def test_a_checkpoint_called_like_a_script_is_shown_as_text(hostile: Record) -> None:
     html = page(hostile, Distances((SCRIPT, "b"), np.array([[0.0, 1.0], [1.0, 0.0]])))
     made = outline(html)

@@ -49,6 +49,11 @@ def test_texts_from_folders_to_a_soup(tmp_path: Path) -> None:
     likelihood = float(torch.nn.functional.cross_entropy(torch.from_numpy(logits), torch.tensor(labels)[selecting]))
     assert result.best.nll == pytest.approx(likelihood, abs=1e-6)
 
+    card = (soup / "README.md").read_text()
+    assert "pipeline_tag: text-classification" in card and "model-index:" in card and "## Results" in card
+    assert "BertForSequenceClassification.from_pretrained" in card and "Config and tokenizer are those of" in card
+    assert not (tmp_path / "run" / "README.md").exists()
+
     saved = result.save(tmp_path / "mine")
     assert (saved / "model.safetensors").read_bytes() == (soup / "model.safetensors").read_bytes()
     with pytest.raises(InputError, match="without"):
