@@ -11,7 +11,8 @@ from safetensors import safe_open
 
 import radin
 from radin.errors import InputError, RunDirError, StorageError
-from radin.report.result import SOUP, VERSION, Result, check_soup_file
+from radin.report.result import SOUP, VERSION, Result
+from radin.report.soup_place import check_soup_file
 
 
 @pytest.fixture(scope="module")
