@@ -131,6 +131,7 @@ def measure(root: Path, arch: str, paths: Sequence[Path], images: int, soups: in
     task = {"arch": arch, "data": data, "classes": root / "classes.txt"}
     given = [part for name, value in task.items() for part in ("--task-arg", f"{name}={value}")]
     options = ["--soups", str(soups), "--holdback", "0", "--device", "cpu", "--run-dir", str(run), "--json"]
+    options += ["--baselines", "none"]
     try:
         averaging = processes.run([RADIN, "average", *files, "-o", str(everything)])
         begun = time.time()

@@ -164,7 +164,7 @@ def measure(setting: Setting, subsets: int, steps: int) -> list[dict[str, Any]]:
         rows = []
         for metric in setting.metrics:
             task = radin.Task(
-                setting.build, (x[half:], y[half:]), metric, outputs=setting.kind, holdback=0, device="cpu"
+                setting.build, (x[half:], y[half:]), metric, outputs=setting.kind, holdback=0.0, device="cpu"
             )
             with radin.Verifier(pool, task, Path(folder) / "run") as verifier:
                 surrogate, weights = radin.Surrogate(verifier.bank, metric), np.array([one.row for one in recipes])

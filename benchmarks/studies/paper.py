@@ -40,6 +40,8 @@ from radin.errors import MissingFileError, RadinError
 from radin.evaluation.verification import verify_best
 from radin.procedure import SHORTLIST
 from radin.report.verified_soup import assess, ranked
+from radin.scoring.criterion import criterion_of
+from radin.scoring.criterion_default import CRITERION
 from radin.tasks.load import load_task
 
 #: Folders of ImageNet's shifted test sets, by the kind that reads them.
@@ -220,21 +222,24 @@ def radin_at(verifier: radin.Verifier, given: argparse.Namespace, lam: float, ca
 
 
 def by_default(verifier: radin.Verifier, given: argparse.Namespace, caps: Sequence[int]) -> Iterator[Winner]:
-    """The winner of `radin.make_soup`, in which each verified soup helps to choose the next."""
+    """The winner of `radin.make_soup` without baselines, in which each verified soup helps to choose the next."""
     searcher, lam = DEFAULT[0].removeprefix("calibrated "), DEFAULT[1]
-    surrogate, most = radin.Surrogate(verifier.bank, verifier.task.metric, lam), max(caps)
+    judge = criterion_of(CRITERION, verifier.task.scored_by, verifier.bank.kind)
+    surrogate, most = radin.Surrogate(verifier.bank, judge, lam), max(caps)
     shortlist = radin.search(searcher, surrogate, radin.Budget(candidates=given.candidates, soups=None), top=SHORTLIST)
     budget = radin.Budget(soups=most)
     found = verify_best(shortlist, verifier, surrogate, budget, learns=True, progress=SILENT)
     in_turn = [one.recipe for one in sorted(found, key=attrgetter("number"))]
     for cap in caps:
-        yield Winner(cap, winner_of(verifier, in_turn[:cap]), len(in_turn[:cap]))
+        yield Winner(cap, winner_of(verifier, in_turn[:cap], surrogate), len(in_turn[:cap]))
 
 
-def winner_of(verifier: radin.Verifier, tried: Sequence[radin.Recipe]) -> radin.Recipe:
-    """The best of some soups and all ingredients, chosen as `radin.make_soup` chooses."""
+def winner_of(
+    verifier: radin.Verifier, tried: Sequence[radin.Recipe], surrogate: radin.Surrogate | None = None
+) -> radin.Recipe:
+    """The best of some soups and all ingredients, by the metric, or by the criterion of a surrogate."""
     singles = [radin.Recipe.subset(verifier.names, [i]) for i in range(len(verifier.names))]
-    surrogate = radin.Surrogate(verifier.bank, verifier.task.metric)
+    surrogate = surrogate or radin.Surrogate(verifier.bank, verifier.task.metric)
     return ranked(assess([*tried, *singles], verifier, surrogate))[0].recipe
 
 

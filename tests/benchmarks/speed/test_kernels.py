@@ -28,6 +28,8 @@ def test_likelihoods_can_be_measured_alone(tmp_path):
         "radin, nll",
         "radin, nll neighbours",
         "radin, nll refined",
+        "radin, tempered",
+        "radin, tempered neighbours",
         "dense torch, nll",
         "dense torch, nll float32",
     }

@@ -106,7 +106,8 @@ def test_the_defaults_are_those_of_make_soup(tmp_path: Path) -> None:
     task = load_task("open_clip", named, device="cpu")
     pool = radin.Pool(tmp_path / "soups")
     for soups, row in found.items():
-        result = radin.make_soup(pool, task, budget=radin.Budget(soups=soups), run_dir=tmp_path / f"run{soups}")
+        budget = radin.Budget(soups=soups)
+        result = radin.make_soup(pool, task, budget=budget, run_dir=tmp_path / f"run{soups}", baselines=())
         assert result.best.recipe.to_json() == row["recipe"]
         assert result.report.winner.value == row["mean"]
 
