@@ -67,3 +67,9 @@ def nursery() -> Iterator[Nursery]:
 def device(request: pytest.FixtureRequest) -> str:
     """Every device that this machine has."""
     return str(request.param)
+
+
+@pytest.fixture
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal on which no line of these tests folds, however long the paths of temporary files are."""
+    monkeypatch.setenv("COLUMNS", "400")

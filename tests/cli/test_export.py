@@ -6,6 +6,7 @@ import pytest
 from helpers.command_line import refused, run
 
 
+@pytest.mark.usefixtures("wide")
 def test_a_run_is_exported(capsys: pytest.CaptureFixture, finished: Path, tmp_path: Path) -> None:
     study, recipe = tmp_path / "study.db", tmp_path / "recipe.yaml"
     code, out, _ = run(capsys, "export", finished, "--optuna", study, "--mergekit", recipe)

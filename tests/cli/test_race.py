@@ -14,6 +14,7 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return make_unequal_pool(tmp_path_factory.mktemp("unequal"))
 
 
+@pytest.mark.usefixtures("wide")
 def test_what_was_dropped_is_named_and_the_bill_is_in_rows(
     capsys: pytest.CaptureFixture, paths: list[Path], tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 from helpers.command_line import refused, run
 
 
+@pytest.mark.usefixtures("wide")
 def test_a_page_of_an_older_folder_is_made(capsys: pytest.CaptureFixture, finished: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()

@@ -9,6 +9,7 @@ import pytest
 from helpers.command_line import refused, run
 
 
+@pytest.mark.usefixtures("wide")
 def test_everything_is_shown_again(capsys: pytest.CaptureFixture, finished: Path) -> None:
     code, out, _ = run(capsys, "show", finished)
     document = json.loads((finished / "leaderboard.json").read_text())

@@ -60,6 +60,7 @@ def test_each_set_is_a_column_and_their_mean_another(pool: radin.Pool, tmp_path:
     assert "near" in shown
 
 
+@pytest.mark.usefixtures("wide")
 def test_a_set_that_is_added_later_is_all_that_is_run(pool: radin.Pool, tmp_path: Path, capsys) -> None:
     settings = {"run_dir": tmp_path / "run", "budget": radin.Budget(soups=2)}
     first = radin.make_soup(pool, task(test={"near": clouds(90, 5)}), **settings)
