@@ -260,11 +260,7 @@ class Evaluator:
         evaluation = self.evaluation(recipe)
         if evaluation.statistics == "own":
             return {}
-        key = self.archive.keys.statistics(evaluation, self.batch_size)
-        known = self.folder.statistics.get_several(key, key)
-        if known is None:
-            known = self.runner.statistics_of(evaluation)
-        return self.networks.by_pool_names(known)
+        return self.networks.by_pool_names(self.runner.statistics_of(evaluation))
 
     def first_batch(self, only: Int64[np.ndarray, " k"] | None = None) -> Float32[np.ndarray, "b ..."]:
         """Logits of the network, as it is filled now, on the first batch of the data, or of some rows; not charged."""

@@ -92,7 +92,7 @@ class InProcess:
     def logits(self, job: Pass, size: int) -> Batches:
         """Fills the network when the first batch is asked for, then runs it."""
         rows = self._task.rows if job.test is None else self._task.tests[job.test]
-        yield from self._task.logits(self._filled(job), rows, size, job.only)
+        yield from self._task.logits(self.network(job), rows, size, job.only)
 
     def statistics(self, job: Pass, size: int) -> dict[str, np.ndarray]:
         """Statistics of the network of a recipe, which stays filled for the pass that follows."""
@@ -103,10 +103,7 @@ class InProcess:
         return statistics_of(network)
 
     def network(self, job: Pass) -> nn.Module:
-        """The network of a pass, which is this process's until the next one."""
-        return self._filled(job)
-
-    def _filled(self, job: Pass) -> nn.Module:
+        """The network of a pass, filled until the next one; not again where `statistics` has just filled it."""
         left, self._left = self._left, None
         if left == job.key and job.statistics is not None:
             return self._networks.with_statistics(job.recipe, job.statistics)

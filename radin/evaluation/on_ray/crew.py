@@ -29,8 +29,7 @@ class Member:
         about: the process.
         jobs: under way with the reference to each one's error, the one that has begun first.
         ping: the reference to a sign of life, while it restarts.
-        restarts: how often it was.
-        samples: rows that it has run.
+        holds: the key of the pass whose network it has.
     """
 
     number: int
@@ -38,8 +37,6 @@ class Member:
     about: About
     jobs: deque[tuple[Job, Any, Any]] = field(default_factory=deque)
     ping: Any = None
-    restarts: int = 0
-    samples: int = 0
     holds: str = ""
 
 
@@ -150,7 +147,6 @@ class Crew:
             return
         if raised is None:
             job.value = value
-            member.samples += job.rows
             return
         job.failed_on.add(member.number)
         able = [other for other in self.members if other.number not in job.failed_on]
@@ -162,7 +158,7 @@ class Crew:
     def _restart(self, member: Member, death: Exception) -> None:
         """Sends the jobs of a dead worker again; only the first had begun."""
         jobs, member.jobs = [job for job, _, _ in member.jobs], deque()
-        member.holds, member.restarts = "", member.restarts + 1
+        member.holds = ""
         member.ping = member.actor.about.remote()
         self._died_with(jobs[0], death)
         self._waiting[:0] = [job for job in jobs if not job.is_settled]
