@@ -20,6 +20,7 @@ from radin.evaluation.fingerprints import fingerprints_of, survey_data
 from radin.evaluation.inputs import Inputs, task_inputs
 from radin.evaluation.keys import Keys
 from radin.evaluation.loading import Networks
+from radin.evaluation.references import References
 from radin.evaluation.run_folder import RunFolder
 from radin.evaluation.runner import Runner
 from radin.evaluation.unchanged import check_unchanged
@@ -64,7 +65,8 @@ class Evaluator:
         self.networks = Networks(task, pool, batchnorm=self.batchnorm, batch=self._batch, facts=folder.ledger)
         self.archive = Archive(task, folder, self._keys, self._batch)
         charging = Charging(folder, self.archive, progress)
-        self.runner = Runner(task, folder, self.archive, charging, self.networks, self._batch, workers)
+        self.references = References(task, folder, pool.names, lambda: self.fingerprints)
+        self.runner = Runner(task, folder, self.archive, charging, self.networks, self._batch, self.references, workers)
 
     def close(self) -> None:
         """Lets go of workers, if there are any."""
@@ -76,7 +78,7 @@ class Evaluator:
         return self._batch.value
 
     def _keys(self) -> Keys:
-        return Keys(self.task, self.fingerprints, self.batchnorm)
+        return Keys(self.task, self.fingerprints, self.batchnorm, self.references.key)
 
     @cached_property
     def fingerprints(self) -> tuple[str, ...]:
@@ -138,6 +140,7 @@ class Evaluator:
             check_sizes(self.task)
             self.networks.by_pool_names(statistics_of(self.networks.network))
         self.networks.prove()
+        self.runner.choose(None)
         singles = self.singles()
         stored = next((single for single in singles if self.archive.known(single).parts), None)
         if stored is not None:
@@ -265,8 +268,10 @@ class Evaluator:
     def first_batch(self, only: Int64[np.ndarray, " k"] | None = None) -> Float32[np.ndarray, "b ..."]:
         """Logits of the network, as it is filled now, on the first batch of the data, or of some rows; not charged."""
 
+        kind = self.references.kind(None)
+
         def run(size: int) -> Float32[np.ndarray, "b ..."]:
-            with closing(self.task.logits(self.networks.network, self.task.rows, size, only)) as batches:
+            with closing(self.task.logits(self.networks.network, self.task.rows, size, only, kind=kind)) as batches:
                 return next(batches)
 
         return self._batch.halving("the first batch", run)
