@@ -49,7 +49,7 @@ class Store:
         self.pool = radin.Pool(zoo.build(progress=progress))
         self.task = gathered(zoo.task(), limit)
         folder = zoo.folder() / "compare"
-        self.key = digest_of(digests(self.pool.paths, folder / "digests.json"), self.task.key(self.task.rows))[:16]
+        self.key = digest_of(digests(self.pool.files, folder / "digests.json"), self.task.key(self.task.rows))[:16]
         self.folder = folder / self.key
         pretrained = sorted((zoo.folder() / "pretrained").glob("*"))
         self.anchor: Path | None = pretrained[0] if len(pretrained) == 1 else None
