@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from radin.common.files import digest_of
+from radin.common.files import fingerprint_of
 from radin.errors import InputError
 from radin.tasks.hugging_face.encoding import ByLength
 from radin.tasks.hugging_face.library import architecture, class_of, import_transformers, open_config
@@ -101,7 +101,7 @@ def transformers_task(
         class_of(config, model, trust_remote_code=trust_remote_code), config, stored_dtype(config), attn_implementation
     )
     about = [FINGERPRINT, import_transformers().__version__, architecture(config, model), _essence(config)]
-    source = digest_of(*about, kind, attn_implementation, str(builder.dtype))
+    source = fingerprint_of(*about, kind, attn_implementation, str(builder.dtype))
     settings: dict[str, Any] = {"loaders": loaders, "source": source}
     if kind == "images":
         prepare = Preparation.of(model, trust_remote_code=trust_remote_code)
