@@ -5,7 +5,6 @@ It holds nothing but what may be published: paths of this machine never get into
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any

@@ -47,7 +47,17 @@ WORSE = 0.5
 LATE = 0.1
 
 Kind = Literal[
-    "diverged", "elsewhere", "far", "classes", "chance", "worse", "barrier", "gap", "statistics", "search", "extra-state"
+    "diverged",
+    "elsewhere",
+    "far",
+    "classes",
+    "chance",
+    "worse",
+    "barrier",
+    "gap",
+    "statistics",
+    "search",
+    "extra-state",
 ]
 
 

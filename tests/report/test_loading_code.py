@@ -59,7 +59,9 @@ def test_plain_networks_are_loaded_by_safetensors(finished: Path) -> None:
 def test_a_folder_is_loaded_by_the_library_that_it_is_of(finished: Path, tmp_path: Path) -> None:
     soup = tmp_path / "soup"
     soup.mkdir()
-    assert "AutoModel.from_pretrained" in loading_code(Record({**Record.read(finished).document, "soup": "soup"}, tmp_path))
+    assert "AutoModel.from_pretrained" in loading_code(
+        Record({**Record.read(finished).document, "soup": "soup"}, tmp_path)
+    )
     (soup / "config.json").write_text("[]")
     assert "AutoModel.from_pretrained" in folder_loading_code(soup)
     (soup / "modules.json").touch()

@@ -168,7 +168,8 @@ def loading(record: Record) -> str:
     load = loading_code(record)
     if not record.winner.is_soup:
         return load
-    return f"{load}\n\n# The same from the ingredients:\nimport radin\n\nradin.average(pool, {recipe}, {record.soup.name!r})"
+    again = f"import radin\n\nradin.average(pool, {recipe}, {record.soup.name!r})"
+    return f"{load}\n\n# The same from the ingredients:\n{again}"
 
 
 def settings(record: Record) -> list[tuple[str, str]]:
