@@ -19,11 +19,11 @@ from radin.evaluation.batchnorm import statistics_rows
 from radin.evaluation.charging import Charging
 from radin.evaluation.evaluation import Evaluation
 from radin.evaluation.executor import Batches, Executor, InProcess, Pass, Started
+from radin.evaluation.finite_outputs import check_outputs
 from radin.evaluation.known_rows import Batch, KnownRows, Part
 from radin.evaluation.loading import Networks
 from radin.evaluation.run_folder import RunFolder
 from radin.evaluation.workers import Workers
-from radin.scoring.logit_bank import check_finite
 from radin.searching.budget import Kind
 from radin.tasks.data import Rows
 from radin.tasks.task import Task
@@ -249,13 +249,14 @@ class Runner:
         self, batches: Batches, name: str, rows: Rows, only: Int64[np.ndarray, " s"] | None, advance: Advance
     ) -> Iterator[Float32[np.ndarray, "b ..."]]:
         """Batches of logits, each checked and counted."""
-        kind, labels, done = rows.kind, rows.labels if only is None else rows.labels[only], 0
+        kind, places, done = rows.kind, np.arange(len(rows)) if only is None else only, 0
         try:
             for batch in batches:
+                here = places[done : done + len(batch)]
                 if rows.columns is None:
-                    kind.check_labels(labels[done : done + len(batch)], batch.shape[1:], name)
+                    kind.check_labels(rows.labels[here], batch.shape[1:], name)
                 self._task.scored_by.check_classes(batch.shape[-1])
-                check_finite(kind, batch, name, done)
+                check_outputs(kind, batch, rows, here, name)
                 yield batch
                 done += len(batch)
                 advance(len(batch))

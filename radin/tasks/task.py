@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float32, Int64
 
 from radin.common.code_location import place_of_error
-from radin.common.files import digest_of
+from radin.common.files import fingerprint_of
 from radin.errors import InputError, RadinError, TaskError
 from radin.scoring.kinds import Asked, Kind
 from radin.scoring.kinds.classes import IGNORED
@@ -22,9 +22,10 @@ from radin.scoring.metrics import Metric, get_metric
 from radin.tasks.batches import cut, map_tensors, n_samples
 from radin.tasks.calling import call
 from radin.tasks.code import source_of
-from radin.tasks.data import LABELS, Batch, Rows
+from radin.tasks.data import Batch, Rows
 from radin.tasks.device import is_out_of_memory, parse_device
 from radin.tasks.outputs import as_outputs, fetched
+from radin.tasks.source import LABELS
 from radin.tasks.split import split_rows
 
 #: Names that a test set may have: they are also names of folders.
@@ -215,7 +216,7 @@ class Task:
     def code(self) -> str:
         """Fingerprint of the code and arguments that define this task."""
         parts = [self.build_model, self.forward, self.prepare, *(one for one in (self.load, self.collate_fn) if one)]
-        return self.source or digest_of([source_of(part) for part in parts])
+        return self.source or fingerprint_of([source_of(part) for part in parts])
 
     @property
     def is_spread(self) -> bool:
@@ -226,11 +227,6 @@ class Task:
     def settings(self) -> dict[str, str]:
         """Settings that decide which samples and which network these are, by the name of their parameter."""
         return dict(self.origin) | ({} if self.limit is None else {"limit": str(self.limit)})
-
-    def key(self, rows: Rows) -> str:
-        """Fingerprint of everything but the weights that the logits on some rows depend on."""
-        device = self.torch_device.type
-        return digest_of("logits-1", rows.fingerprint, self.code, device, self.autocast, *rows.kind.key)
 
     def build(self) -> torch.nn.Module:
         """The network that `build_model` returns.

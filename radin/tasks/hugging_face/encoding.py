@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
-from radin.common.files import digest_of
+from radin.common.files import fingerprint_of
 
 #: Share of tokens in a forward pass that may be padding; chosen by hand: smaller batches cost more than some padding.
 PADDING = 0.15
@@ -57,12 +57,12 @@ class EncodedTexts(Dataset[Any]):
         self._most = 0 if choices is None else max(choices)
 
     def fingerprint(self) -> str:
-        """A digest of all encoded texts and their labels."""
+        """Fingerprint of all encoded texts and their labels."""
         parts = {name: hashlib.sha256(flat.tobytes()).hexdigest() for name, flat in self._flat.items()}
         known = hashlib.sha256(np.ascontiguousarray(self.labels).tobytes()).hexdigest()
         texts = None if self._texts is None else self._texts.tolist()
         about = [self._filling, self.left, str(self.labels.dtype), list(self.labels.shape), known]
-        return digest_of("texts-1", parts, self._ends.tolist(), texts, *about)
+        return fingerprint_of("texts-1", parts, self._ends.tolist(), texts, *about)
 
     def __len__(self) -> int:
         return len(self.labels)

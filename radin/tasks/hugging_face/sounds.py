@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float32
 from torch.utils.data import Dataset
 
-from radin.common.files import digest_of, file_digest
+from radin.common.files import fingerprint_of, file_fingerprint
 from radin.common.natural_order import natural
 from radin.errors import DataError, InputError, RadinError, TaskError
 from radin.tasks.hugging_face import answers
@@ -107,9 +107,9 @@ class Sounds(Dataset[Any]):
         self._length = max(len(hear(file)) for file in self.files) if self.are_waves else 0
 
     def fingerprint(self) -> str:
-        """A digest of the files, their labels and their preparation."""
-        digests = [file_digest(file) for file in self.files]
-        return digest_of("sounds-1", digests, self.labels.tolist(), self.hear.about, self.hear.seconds)
+        """A fingerprint of the files, their labels and their preparation."""
+        fingerprints = [file_fingerprint(file) for file in self.files]
+        return fingerprint_of("sounds-1", fingerprints, self.labels.tolist(), self.hear.about, self.hear.seconds)
 
     def __len__(self) -> int:
         return len(self.files)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from radin.common.files import digest_of
+from radin.common.files import fingerprint_of
 from radin.tasks.hugging_face.heads import essence, kind_of
 from radin.tasks.hugging_face.library import architecture, class_of, import_transformers, open_config
 from radin.tasks.hugging_face.networks import Builder, load_through_library, stored_dtype
@@ -88,7 +88,7 @@ def transformers_task(
     about = [FINGERPRINT, import_transformers().__version__, architecture(config, model), essence(config)]
     made: dict[str, Any] = {
         "load": load_through_library,
-        "source": digest_of(*about, kind, attn_implementation, str(builder.dtype)),
+        "source": fingerprint_of(*about, kind, attn_implementation, str(builder.dtype)),
         "loaders": loaders,
         "autocast": autocast,
         **sources.prepared(kind, config),
