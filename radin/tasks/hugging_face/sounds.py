@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float32
 from torch.utils.data import Dataset
 
-from radin.common.files import fingerprint_of, file_fingerprint
+from radin.common.files import file_fingerprint, fingerprint_of
 from radin.common.natural_order import natural
 from radin.errors import DataError, InputError, RadinError, TaskError
 from radin.tasks.hugging_face import answers
