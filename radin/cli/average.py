@@ -72,6 +72,11 @@ def command(
     else:
         recipe = Recipe.uniform(pool.names) if mix is None else Recipe.of(pool.names, _numbers(mix, len(pool)))
     written = average(pool, recipe, path, batchnorm=batchnorm, max_shard_size=most)
+    if pool.extra_state:
+        from radin.report.findings import state_findings
+
+        for finding in state_findings(pool.extra_state):
+            click.echo(f"Note: {finding.text}", err=True)
     lost = share_lost(written)
     if as_json:
         print_json({"path": str(written), "recipe": recipe.to_json(), **({} if lost is None else {"lost": lost})})

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from radin.common.progress import Advance
+from radin.errors import InputError
 from radin.evaluation.archive import Archive
 from radin.evaluation.batch_size import BatchSize
 from radin.evaluation.batchnorm import statistics_rows
@@ -58,6 +59,11 @@ class Runner:
         workers: Workers | None,
     ) -> None:
         self._task, self._folder, self._archive, self._charging = task, folder, archive, charging
+        if workers is not None and task.is_spread:
+            raise InputError(
+                "one network of this task takes all devices (device_map), and workers need one each; leave out one of "
+                "the two"
+            )
         self._networks, self._batch, self._workers = networks, batch, workers
         self.local = InProcess(task, networks)
 

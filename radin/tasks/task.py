@@ -219,6 +219,11 @@ class Task:
         return self.source or fingerprint_of([source_of(part) for part in parts])
 
     @property
+    def is_spread(self) -> bool:
+        """Whether one network takes several devices."""
+        return getattr(self.build_model, "device_map", None) is not None
+
+    @property
     def settings(self) -> dict[str, str]:
         """Settings that decide which samples and which network these are, by the name of their parameter."""
         return dict(self.origin) | ({} if self.limit is None else {"limit": str(self.limit)})
