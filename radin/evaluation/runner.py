@@ -12,17 +12,18 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from radin.common.progress import Advance
+from radin.errors import InputError
 from radin.evaluation.archive import Archive
 from radin.evaluation.batch_size import BatchSize
 from radin.evaluation.batchnorm import statistics_rows
 from radin.evaluation.charging import Charging
 from radin.evaluation.evaluation import Evaluation
 from radin.evaluation.executor import Batches, Executor, InProcess, Pass, Started
+from radin.evaluation.finite_outputs import check_outputs
 from radin.evaluation.known_rows import Batch, KnownRows, Part
 from radin.evaluation.loading import Networks
 from radin.evaluation.run_folder import RunFolder
 from radin.evaluation.workers import Workers
-from radin.scoring.logit_bank import check_finite
 from radin.searching.budget import Kind
 from radin.tasks.data import Rows
 from radin.tasks.task import Task
@@ -58,6 +59,11 @@ class Runner:
         workers: Workers | None,
     ) -> None:
         self._task, self._folder, self._archive, self._charging = task, folder, archive, charging
+        if workers is not None and task.is_spread:
+            raise InputError(
+                "one network of this task takes all devices (device_map), and workers need one each; leave out one of "
+                "the two"
+            )
         self._networks, self._batch, self._workers = networks, batch, workers
         self.local = InProcess(task, networks)
 
@@ -243,13 +249,14 @@ class Runner:
         self, batches: Batches, name: str, rows: Rows, only: Int64[np.ndarray, " s"] | None, advance: Advance
     ) -> Iterator[Float32[np.ndarray, "b ..."]]:
         """Batches of logits, each checked and counted."""
-        kind, labels, done = rows.kind, rows.labels if only is None else rows.labels[only], 0
+        kind, places, done = rows.kind, np.arange(len(rows)) if only is None else only, 0
         try:
             for batch in batches:
+                here = places[done : done + len(batch)]
                 if rows.columns is None:
-                    kind.check_labels(labels[done : done + len(batch)], batch.shape[1:], name)
+                    kind.check_labels(rows.labels[here], batch.shape[1:], name)
                 self._task.scored_by.check_classes(batch.shape[-1])
-                check_finite(kind, batch, name, done)
+                check_outputs(kind, batch, rows, here, name)
                 yield batch
                 done += len(batch)
                 advance(len(batch))
