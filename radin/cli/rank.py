@@ -8,16 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from radin.cli.console import (
-    METRICS,
-    criterion_option,
-    json_option,
-    outputs_option,
-    pairs,
-    print_json,
-    searcher_options,
-)
+from radin.cli.console import json_option, print_json
+from radin.cli.scoring_options import METRICS, criterion_option, outputs_option
 from radin.cli.screen import print_table, say, show_warnings
+from radin.cli.search_options import SearchOptions, searcher_options
 from radin.cli.summary import SHORT_NAME, weights_text
 from radin.common.bars import Bars
 from radin.common.wording import DASH, counted, enumerated, shortened, signed
@@ -99,11 +93,7 @@ def command(
     paths: tuple[str, ...],
     labels: str | None,
     samples: Any,
-    searcher: str,
-    parameters: tuple[str, ...],
-    candidates: int,
-    lam: float,
-    seed: int,
+    search: SearchOptions,
     metric: str | None,
     outputs: str | None,
     probabilities: Any,
@@ -129,7 +119,7 @@ def command(
 
     if path is not None:
         check_place(path)
-    budget = Budget(candidates=candidates, seconds=seconds)
+    budget = Budget(candidates=search.candidates, seconds=seconds)
     measure = load_metric(HARNESS.get(metric, metric)) if metric else None
     normalised = metric == "acc_norm"
     reading: dict[str, Any] = {"samples": samples, "probabilities": probabilities, "outputs": outputs}
@@ -140,14 +130,14 @@ def command(
     how: dict[str, Any] = {
         "metric": measure,
         "criterion": criterion,
-        "options": pairs(parameters, "-p"),
+        "options": search.options,
         "budget": budget,
-        "lam": lam,
+        "lam": search.lam,
         "holdback": holdback,
         "split_seed": split_seed,
     }
     with Bars() as bars:
-        ranking = rank(LogitBank.join(banks), searcher, **how, seed=seed, top=top, progress=bars)
+        ranking = rank(LogitBank.join(banks), search.searcher, **how, seed=search.seed, top=top, progress=bars)
     absent = [name for folder in folders for name in absent_from(folder)]
     print_json(ranking.to_json() | {"absent": absent}) if as_json else show(ranking, folders, samples)
     if absent and not as_json:

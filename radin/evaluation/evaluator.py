@@ -28,6 +28,7 @@ from radin.recipe import Recipe
 from radin.scoring.logit_bank import LogitBank
 from radin.searching.budget import Kind
 from radin.tasks.data import check_classes
+from radin.tasks.outputs import Fetch
 from radin.tasks.task import Task
 from radin.weights.merge_plan import check_policy, has_statistics
 from radin.weights.pool import Pool
@@ -266,7 +267,9 @@ class Evaluator:
         """Logits of the network, as it is filled now, on the first batch of the data, or of some rows; not charged."""
 
         def run(size: int) -> Float32[np.ndarray, "b ..."]:
-            with closing(self.task.logits(self.networks.network, self.task.rows, size, only)) as batches:
-                return next(batches)
+            with closing(self.task.rows.labelled(only)) as batches:
+                batch = next(batches)
+            self.task.prepare_network(self.networks.network)
+            return Fetch(self.task.outputs_of(self.networks.network, batch, 0, size)).wait()
 
         return self._batch.halving("the first batch", run)

@@ -12,6 +12,7 @@ from radin.common.files import fingerprint_of
 from radin.evaluation.batchnorm import n_batches, statistics_rows
 from radin.evaluation.evaluation import Evaluation
 from radin.tasks.data import Rows
+from radin.tasks.device import numerics_of
 from radin.tasks.task import Task
 
 
@@ -72,8 +73,8 @@ class Keys:
 
 def data_key(task: Task, rows: Rows) -> str:
     """Fingerprint of everything but the weights that the logits on some rows of a task depend on."""
-    device = task.torch_device.type
-    return fingerprint_of("logits-1", rows.fingerprint, task.code, device, task.autocast, *rows.kind.key)
+    numerics = numerics_of(task.torch_device)
+    return fingerprint_of("logits-1", rows.fingerprint, task.code, *numerics, task.autocast, *rows.kind.key)
 
 
 def part_key(key: str, rows: Int64[np.ndarray, " k"]) -> str:

@@ -15,6 +15,7 @@ from jaxtyping import Float32, Int64
 
 from radin.common.code_location import place_of_error
 from radin.common.files import fingerprint_of
+from radin.common.out_of_memory import is_out_of_memory
 from radin.errors import InputError, RadinError, TaskError
 from radin.scoring.kinds import Asked, Kind
 from radin.scoring.kinds.classes import IGNORED
@@ -23,7 +24,7 @@ from radin.tasks.batches import cut, map_tensors, n_samples
 from radin.tasks.calling import call
 from radin.tasks.code import source_of
 from radin.tasks.data import Batch, Rows
-from radin.tasks.device import is_out_of_memory, parse_device
+from radin.tasks.device import parse_device
 from radin.tasks.outputs import as_outputs, fetched
 from radin.tasks.source import LABELS
 from radin.tasks.split import split_rows
@@ -311,13 +312,16 @@ class Task:
     def forward_batch(self, network: torch.nn.Module, inputs: Any, start: int, stop: int) -> torch.Tensor:
         """What the network gives for the samples `[start, stop)` of one batch of inputs, on the task's device.
 
-        The network gets copies, so one that works in place never changes the data.
+        The network gets copies, so one that works in place never changes the data. On their way to CUDA they lie in
+        pinned memory, so that the bus carries them while the device works on the batch before.
         """
         with self._inference():
             part = cut(inputs, slice(start, stop))
             return self._forward(network, map_tensors(self._moved, part))
 
     def _moved(self, tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.device.type == "cpu" and self.torch_device.type == "cuda":
+            return tensor.pin_memory().to(self.torch_device, non_blocking=True)
         moved = tensor.to(self.torch_device, non_blocking=True)
         return moved.clone() if moved is tensor else moved
 
