@@ -19,7 +19,7 @@ from radin.adapters.pool import AdapterPool
 from radin.adapters.stacking import factors_of, soup_bias, soup_factors, values_of
 from radin.checkpoints import ModelFolder, Reader, TensorInfo
 from radin.checkpoints.dtypes import narrow, widen
-from radin.common.files import digest_of, file_digest
+from radin.common.files import file_fingerprint, fingerprint_of
 from radin.common.wording import shown, shown_shape
 from radin.errors import IncompatibleError
 from radin.recipe import Recipe
@@ -86,10 +86,10 @@ class MergedPool(AdapterPool):
         part.whole_pool = self.whole_pool.only(members)
         return part
 
-    def digest(self, i: int, memory: MutableMapping[str, str] | None = None) -> str:
+    def fingerprint(self, i: int, memory: MutableMapping[str, str] | None = None) -> str:
         """SHA-256 that tells ingredient `i`, merged into this base, from others."""
-        base = [file_digest(file, memory) for file in self.base_pool.files]
-        return digest_of(*self._digests(i, memory), "merged", *base, *self.keep)
+        base = [file_fingerprint(file, memory) for file in self.base_pool.files]
+        return fingerprint_of(*self._fingerprints(i, memory), "merged", *base, *self.keep)
 
     def header(self, recipe: Recipe) -> dict[str, TensorInfo]:
         """The tensors of a recipe's soup, which are the same for all."""

@@ -15,7 +15,7 @@ from radin.adapters.config import SHARED
 from radin.adapters.given import adapter_folders, names_adapters
 from radin.checkpoints import Reader, TensorInfo
 from radin.common.error_list import Complaints
-from radin.common.files import digest_of, file_digest
+from radin.common.files import file_fingerprint, fingerprint_of
 from radin.common.wording import counted, enumerated, shown
 from radin.errors import IncompatibleError, InputError
 from radin.recipe import Recipe
@@ -155,12 +155,12 @@ class AdapterPool(Pool):
         """What ingredient `i` stores, factors included."""
         return self.adapters[i].checkpoint.tensors
 
-    def digest(self, i: int, memory: MutableMapping[str, str] | None = None) -> str:
+    def fingerprint(self, i: int, memory: MutableMapping[str, str] | None = None) -> str:
         """SHA-256 that tells ingredient `i` from others: of its files, and of how soups are made of it."""
-        return digest_of(*self._digests(i, memory), "adapter", self.rank, *self.keep)
+        return fingerprint_of(*self._fingerprints(i, memory), "adapter", self.rank, *self.keep)
 
-    def _digests(self, i: int, memory: MutableMapping[str, str] | None) -> list[str]:
-        return [file_digest(file, memory) for file in self.adapters[i].files]
+    def _fingerprints(self, i: int, memory: MutableMapping[str, str] | None) -> list[str]:
+        return [file_fingerprint(file, memory) for file in self.adapters[i].files]
 
     def state_dict(self, i: int) -> dict[str, Any]:
         """Refused: an adapter alone is no network's state.

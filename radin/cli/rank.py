@@ -8,16 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from radin.cli.console import (
-    METRICS,
-    criterion_option,
-    json_option,
-    outputs_option,
-    pairs,
-    print_json,
-    searcher_options,
-)
+from radin.cli.console import json_option, print_json
+from radin.cli.scoring_options import METRICS, criterion_option, outputs_option
 from radin.cli.screen import print_table, say, show_warnings
+from radin.cli.search_options import SearchOptions, searcher_options
 from radin.cli.summary import SHORT_NAME, weights_text
 from radin.common.bars import Bars
 from radin.common.wording import DASH, counted, enumerated, shortened, signed
@@ -100,11 +94,7 @@ def command(
     paths: tuple[str, ...],
     labels: str | None,
     samples: Any,
-    searcher: str,
-    parameters: tuple[str, ...],
-    candidates: int,
-    lam: float,
-    seed: int,
+    search: SearchOptions,
     metric: str | None,
     outputs: str | None,
     probabilities: Any,
@@ -131,10 +121,10 @@ def command(
     how: dict[str, Any] = {
         "metric": load_metric(HARNESS.get(metric, metric)) if metric else None,
         "criterion": criterion,
-        "options": pairs(parameters, "-p"),
-        "budget": Budget(candidates=candidates, seconds=seconds),
-        "lam": lam,
-        "seed": seed,
+        "options": search.options,
+        "budget": Budget(candidates=search.candidates, seconds=seconds),
+        "lam": search.lam,
+        "seed": search.seed,
         "top": top,
         "holdback": holdback,
         "split_seed": split_seed,
@@ -142,7 +132,7 @@ def command(
     reading: dict[str, Any] = {"samples": samples, "probabilities": probabilities, "outputs": outputs}
     bank, folders = _opened(paths, labels, length_normalised=metric == "acc_norm", **reading)
     with Bars() as bars:
-        ranking = rank(bank, searcher, **how, progress=bars)
+        ranking = rank(bank, search.searcher, **how, progress=bars)
     absent = [name for folder in folders for name in absent_from(folder)]
     if as_json:
         print_json(ranking.to_json() | {"absent": absent})

@@ -29,6 +29,7 @@ from radin.recipe import Recipe
 from radin.scoring.logit_bank import LogitBank
 from radin.searching.budget import Kind
 from radin.tasks.data import check_classes
+from radin.tasks.outputs import Fetch
 from radin.tasks.task import Task
 from radin.weights.merge_plan import check_policy, has_statistics
 from radin.weights.pool import Pool
@@ -271,7 +272,9 @@ class Evaluator:
         kind = self.references.kind(None)
 
         def run(size: int) -> Float32[np.ndarray, "b ..."]:
-            with closing(self.task.logits(self.networks.network, self.task.rows, size, only, kind=kind)) as batches:
-                return next(batches)
+            with closing(self.task.rows.labelled(only)) as batches:
+                batch = next(batches)
+            self.task.prepare_network(self.networks.network)
+            return Fetch(self.task.outputs_of(self.networks.network, batch, 0, size, kind)).wait()
 
         return self._batch.halving("the first batch", run)

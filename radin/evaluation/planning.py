@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -22,6 +21,7 @@ from radin.evaluation.settings import check_baselines
 from radin.evaluation.stages import against_race, race_settings
 from radin.scoring.kinds import Tokens
 from radin.searching.budget import Budget
+from radin.tasks.device import clock
 from radin.tasks.task import Task
 from radin.weights.pool import Pool
 
@@ -215,16 +215,16 @@ def _about_race(task: Task, n: int, settings: RaceSettings | None, fill: float, 
 
 def _timed_batch(evaluator: Evaluator) -> tuple[float, float, int]:
     """Seconds to fill and prepare the network, seconds a sample, and classes; what comes first warms up."""
-    single = evaluator.singles()[0]
+    single, device = evaluator.singles()[0], evaluator.task.torch_device
     network = evaluator.fill(single)
     evaluator.first_batch()
-    begun = time.perf_counter()
+    begun = clock(device)
     evaluator.fill(single)
-    filled = time.perf_counter()
+    filled = clock(device)
     evaluator.task.prepare_network(network)
-    prepared = time.perf_counter()
+    prepared = clock(device)
     logits = evaluator.first_batch()  # prepares the network once more
-    batch = max(time.perf_counter() - prepared - (prepared - filled), 0.0)
+    batch = max(clock(device) - prepared - (prepared - filled), 0.0)
     return prepared - begun, batch / len(logits), int(np.prod(logits.shape[1:]))
 
 

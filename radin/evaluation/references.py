@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from radin.common.files import digest_of
+from radin.common.files import fingerprint_of
+from radin.evaluation.keys import data_key
 from radin.evaluation.run_folder import RunFolder
 from radin.recipe import Recipe
 from radin.scoring.kinds import Kind, Tokens
@@ -80,10 +81,10 @@ class References:
         return pool
 
     def _data_key(self, test: str | None) -> str:
-        return self._task.key(self._rows(test))
+        return data_key(self._task, self._rows(test))
 
     def _stored_key(self, members: list[str], test: str | None) -> str:
-        return digest_of("reference", self._data_key(test), members)
+        return fingerprint_of("reference", self._data_key(test), members)
 
 
 def _name(key: str) -> str:

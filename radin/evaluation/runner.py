@@ -12,20 +12,20 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from radin.common.progress import Advance
-from radin.errors import NonFiniteError
+from radin.errors import InputError, NonFiniteError
 from radin.evaluation.archive import Archive
 from radin.evaluation.batch_size import BatchSize
 from radin.evaluation.batchnorm import statistics_rows
 from radin.evaluation.charging import Charging
 from radin.evaluation.evaluation import Evaluation
 from radin.evaluation.executor import Batches, Executor, InProcess, Pass, Started
+from radin.evaluation.finite_outputs import check_outputs
 from radin.evaluation.known_rows import Batch, KnownRows, Part
 from radin.evaluation.loading import Networks
 from radin.evaluation.references import References
 from radin.evaluation.run_folder import RunFolder
 from radin.evaluation.workers import Workers
 from radin.scoring.kinds import Tokens
-from radin.scoring.stored_outputs import check_finite
 from radin.searching.budget import Kind
 from radin.tasks.data import Rows
 from radin.tasks.task import Task
@@ -63,6 +63,11 @@ class Runner:
         workers: Workers | None,
     ) -> None:
         self._task, self._folder, self._archive, self._charging = task, folder, archive, charging
+        if workers is not None and task.is_spread:
+            raise InputError(
+                "one network of this task takes all devices (device_map), and workers need one each; leave out one of "
+                "the two"
+            )
         self._networks, self._batch, self._workers = networks, batch, workers
         self._references = references
         self.local = InProcess(task, networks)
@@ -201,16 +206,19 @@ class Runner:
             def run(size: int) -> np.ndarray:
                 parts = list[np.ndarray]()
                 for batch in self.executor.logits(job, size):
-                    if np.isnan(batch).any():
-                        raise NonFiniteError(
-                            f"{recipe}, the soup of all ingredients that chooses which tokens are kept, has outputs "
-                            "that are NaN; an ingredient has diverged, so leave it out"
-                        )
+                    done = sum(map(len, parts))
+                    check_outputs(kind.ranking, batch, rows, np.arange(done, done + len(batch)), f"{recipe}")
                     parts.append(batch)
                     told(len(batch))
                 return kind.join(parts)
 
-            self._references.store(test, self._batch.halving(name, run))
+            try:
+                self._references.store(test, self._batch.halving(name, run))
+            except NonFiniteError as error:
+                raise NonFiniteError(
+                    f"{error}. This soup of all ingredients chooses which tokens are kept: one of them has diverged, "
+                    "so leave it out"
+                ) from error
 
     def statistics_of(self, evaluation: Evaluation) -> dict[str, np.ndarray]:
         """The recomputed BatchNorm statistics of an evaluation's network, by the network's names."""
@@ -279,13 +287,14 @@ class Runner:
         self, batches: Batches, name: str, rows: Rows, only: Int64[np.ndarray, " s"] | None, advance: Advance
     ) -> Iterator[Float32[np.ndarray, "b ..."]]:
         """Batches of logits, each checked and counted."""
-        kind, labels, done = rows.kind, rows.labels if only is None else rows.labels[only], 0
+        kind, places, done = rows.kind, np.arange(len(rows)) if only is None else only, 0
         try:
             for batch in batches:
+                here = places[done : done + len(batch)]
                 if rows.columns is None:
-                    kind.check_labels(labels[done : done + len(batch)], batch.shape[1:], name)
+                    kind.check_labels(rows.labels[here], batch.shape[1:], name)
                 self._task.scored_by.check_classes(batch.shape[-1])
-                check_finite(kind, batch, name, done)
+                check_outputs(kind, batch, rows, here, name)
                 yield batch
                 done += len(batch)
                 advance(len(batch))

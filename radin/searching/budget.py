@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS evaluations (
                                -- that select nothing, test: a network on the test set,
                                -- statistics: a soup's BatchNorm statistics computed anew, control: an ingredient with
                                -- such statistics, reference: a soup that chooses what is kept of outputs
-    key TEXT NOT NULL,         -- digest of everything the logits depend on
+    key TEXT NOT NULL,         -- fingerprint of everything the logits depend on
     label TEXT NOT NULL,       -- the ingredient's name, or the recipe
     state TEXT NOT NULL CHECK (state IN ('running', 'done', 'lost')),
     rows INTEGER NOT NULL,
@@ -39,7 +39,7 @@ CREATE TABLE IF NOT EXISTS evaluations (
     seconds REAL
 );
 CREATE TABLE IF NOT EXISTS searches (
-    key TEXT PRIMARY KEY,      -- digest of everything the search depends on
+    key TEXT PRIMARY KEY,      -- fingerprint of everything the search depends on
     searcher TEXT NOT NULL,
     options TEXT NOT NULL,
     seed INTEGER NOT NULL,
@@ -163,7 +163,7 @@ class Ledger:
                 `baseline` for either where only a baseline needs it, `held-back` for either on the rows that select
                 nothing, `test` for either on the test set, `statistics` for computing a soup's BatchNorm statistics
                 anew, `control` for an ingredient with such statistics.
-            key: digest of everything that the resulting logits depend on.
+            key: fingerprint of everything that the resulting logits depend on.
             label: a name for people to read.
             rows: samples evaluated; those of a pass without the ones that stages before it have run.
         """

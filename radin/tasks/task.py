@@ -14,7 +14,8 @@ import torch
 from jaxtyping import Float32, Int64
 
 from radin.common.code_location import place_of_error
-from radin.common.files import digest_of
+from radin.common.files import fingerprint_of
+from radin.common.out_of_memory import is_out_of_memory
 from radin.errors import InputError, RadinError, TaskError
 from radin.scoring.kinds import Asked, Kind
 from radin.scoring.kinds.classes import IGNORED
@@ -22,9 +23,10 @@ from radin.scoring.metrics import Metric, get_metric
 from radin.tasks.batches import cut, map_tensors, n_samples
 from radin.tasks.calling import call
 from radin.tasks.code import source_of
-from radin.tasks.data import LABELS, Batch, Rows
-from radin.tasks.device import is_out_of_memory, parse_device
+from radin.tasks.data import Batch, Rows
+from radin.tasks.device import parse_device
 from radin.tasks.outputs import as_outputs, fetched
+from radin.tasks.source import LABELS
 from radin.tasks.split import split_rows
 
 #: Names that a test set may have: they are also names of folders.
@@ -219,17 +221,17 @@ class Task:
     def code(self) -> str:
         """Fingerprint of the code and arguments that define this task."""
         parts = [self.build_model, self.forward, self.prepare, *(one for one in (self.load, self.collate_fn) if one)]
-        return self.source or digest_of([source_of(part) for part in parts])
+        return self.source or fingerprint_of([source_of(part) for part in parts])
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether one network takes several devices."""
+        return getattr(self.build_model, "device_map", None) is not None
 
     @property
     def settings(self) -> dict[str, str]:
         """Settings that decide which samples and which network these are, by the name of their parameter."""
         return dict(self.origin) | ({} if self.limit is None else {"limit": str(self.limit)})
-
-    def key(self, rows: Rows) -> str:
-        """Fingerprint of everything but the weights that the logits on some rows depend on."""
-        device = self.torch_device.type
-        return digest_of("logits-1", rows.fingerprint, self.code, device, self.autocast, *rows.kind.key)
 
     def build(self) -> torch.nn.Module:
         """The network that `build_model` returns.
@@ -317,13 +319,16 @@ class Task:
     def forward_batch(self, network: torch.nn.Module, inputs: Any, start: int, stop: int) -> torch.Tensor:
         """What the network gives for the samples `[start, stop)` of one batch of inputs, on the task's device.
 
-        The network gets copies, so one that works in place never changes the data.
+        The network gets copies, so one that works in place never changes the data. On their way to CUDA they lie in
+        pinned memory, so that the bus carries them while the device works on the batch before.
         """
         with self._inference():
             part = cut(inputs, slice(start, stop))
             return self._forward(network, map_tensors(self._moved, part))
 
     def _moved(self, tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.device.type == "cpu" and self.torch_device.type == "cuda":
+            return tensor.pin_memory().to(self.torch_device, non_blocking=True)
         moved = tensor.to(self.torch_device, non_blocking=True)
         return moved.clone() if moved is tensor else moved
 

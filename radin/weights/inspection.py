@@ -125,7 +125,7 @@ def inspect(
     ingredients = []
     surveys = []
     for i, (name, path) in enumerate(zip(pool.names, pool.paths, strict=True)):
-        fingerprint = pool.digest(i)
+        fingerprint = pool.fingerprint(i)
         same = first.setdefault(fingerprint, name)
         surveys.append(survey(pool, i))
         twin = None if same == name else same

@@ -15,7 +15,8 @@ from radin.checkpoints import ModelFolder, Reader, TensorInfo, open_checkpoint
 from radin.checkpoints.counters import CounterReader
 from radin.checkpoints.names import ties
 from radin.common.error_list import Complaints
-from radin.common.files import digest_of, file_digest
+from radin.common.files import file_fingerprint, fingerprint_of
+from radin.common.html import table
 from radin.common.wording import counted
 from radin.errors import InputError
 from radin.weights.class_rows import ReorderedCheckpoint, in_one_order
@@ -160,6 +161,9 @@ class Pool(metaclass=_Kinds):
         held = f"{counted(len(self), 'ingredient')}, {counted(len(self.tensors), 'tensor')}"
         return f"Pool({held}, {self.nbytes / 1e6:.1f} MB each)"
 
+    def _repr_html_(self) -> str:
+        return table(repr(self), ("ingredient", "file"), zip(self.names, map(str, self.paths), strict=True))
+
     @property
     def nbytes(self) -> int:
         """Bytes of one ingredient's tensors; a soup takes as many."""
@@ -263,20 +267,20 @@ class Pool(metaclass=_Kinds):
         chosen["reorder_classes"] = "True" if self._reorders else None
         return {name: value for name, value in chosen.items() if value is not None}
 
-    def digest(self, i: int, memory: MutableMapping[str, str] | None = None) -> str:
+    def fingerprint(self, i: int, memory: MutableMapping[str, str] | None = None) -> str:
         """SHA-256 that tells ingredient `i` from others: of its file, else of its shards and of what is taken of them.
 
         Arguments:
             i: index of the ingredient.
-            memory: digests of files that need not be read again, see `radin.common.files.file_digest`.
+            memory: fingerprints of files that need not be read again, see `radin.common.files.file_fingerprint`.
         """
         checkpoint = self._checkpoints[i]
-        digests = [file_digest(file, memory) for file in checkpoint.files]
+        fingerprints = [file_fingerprint(file, memory) for file in checkpoint.files]
         if isinstance(checkpoint, ReorderedCheckpoint):
-            digests.append(digest_of("rows", checkpoint.order))
-        if len(digests) == 1 and checkpoint.weights in (None, "model") and self._prefix is None and not self.keep:
-            return digests[0]
-        return digest_of(digests, checkpoint.weights, self._prefix, *self.keep)
+            fingerprints.append(fingerprint_of("rows", checkpoint.order))
+        if len(fingerprints) == 1 and checkpoint.weights in (None, "model") and self._prefix is None and not self.keep:
+            return fingerprints[0]
+        return fingerprint_of(fingerprints, checkpoint.weights, self._prefix, *self.keep)
 
     def state_dict(self, i: int) -> dict[str, Any]:
         """All tensors of ingredient `i`, in memory of their own; tied names share one tensor. Extra state comes along.

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 
 from radin.common.code_location import place_of_error
+from radin.common.out_of_memory import is_out_of_memory
 from radin.errors import RadinError, TaskError
 from radin.evaluation.batchnorm import recompute_statistics, statistics_of
 from radin.evaluation.executor import Pass
 from radin.evaluation.loading import FACT, Networks
-from radin.tasks.device import is_out_of_memory
 from radin.tasks.task import Task
 from radin.weights.pool import Pool
 
