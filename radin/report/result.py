@@ -13,6 +13,7 @@ from radin.checkpoints import open_checkpoint
 from radin.common.files import written_aside
 from radin.common.folders import folder_aside
 from radin.common.frames import frame
+from radin.common.html import table
 from radin.errors import RunDirError
 from radin.evaluation.stages import Dropped
 from radin.recipe import Recipe
@@ -80,6 +81,12 @@ class Result:
 
     def __repr__(self) -> str:
         return f"Result({self.verdict!r}, run_dir={str(self.run_dir)!r})"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (place, one.value, one.recipe.size, str(one.recipe)) for place, one in enumerate(self.leaderboard, start=1)
+        ]
+        return table(self.verdict, ("", self.metric, "size", "recipe"), rows, note=f"all of it: {self.run_dir}")
 
     @property
     def best(self) -> VerifiedSoup:

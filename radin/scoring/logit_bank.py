@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int64, Shaped
 from numpy.typing import ArrayLike
 
+from radin.common.html import table
 from radin.common.mapped import MappedArray
 from radin.common.natural_order import natural
 from radin.common.threads import Threads
@@ -286,6 +287,9 @@ class LogitBank:
         noun, plural = ("class", "classes") if self.kind.softmax else ("output", "outputs")
         columns = counted(self.n_classes, noun, plural)
         return f"LogitBank({counted(len(self), 'ingredient')}, {rows}, {columns})"
+
+    def _repr_html_(self) -> str:
+        return table(repr(self), ("ingredient",), [(name,) for name in self.names])
 
     def read(self, i: int, start: int, stop: int) -> Float[np.ndarray, "rows C"]:
         """Rows `[start, stop)` of ingredient `i`, in the stored dtype and this machine's byte order; bfloat16 comes as

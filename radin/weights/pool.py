@@ -16,6 +16,7 @@ from radin.checkpoints.counters import CounterReader
 from radin.checkpoints.names import ties
 from radin.common.error_list import Complaints
 from radin.common.files import file_fingerprint, fingerprint_of
+from radin.common.html import table
 from radin.common.wording import counted
 from radin.errors import InputError
 from radin.weights.class_rows import ReorderedCheckpoint, in_one_order
@@ -159,6 +160,9 @@ class Pool(metaclass=_Kinds):
     def __repr__(self) -> str:
         held = f"{counted(len(self), 'ingredient')}, {counted(len(self.tensors), 'tensor')}"
         return f"Pool({held}, {self.nbytes / 1e6:.1f} MB each)"
+
+    def _repr_html_(self) -> str:
+        return table(repr(self), ("ingredient", "file"), zip(self.names, map(str, self.paths), strict=True))
 
     @property
     def nbytes(self) -> int:
