@@ -70,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(stderr=True)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         setting = Setting(str(parse_device(given.device)), given.quick, given.folder or Path(scratch))
+        setting.folder.mkdir(parents=True, exist_ok=True)
         found: list[Outcome] = []
         here = given.quick or given.here
         make, side = (in_this_process, 1) if here else (in_its_own, given.side)

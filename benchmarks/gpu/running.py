@@ -61,7 +61,8 @@ def outcomes(checks: Sequence[Check], setting: Setting, make: Maker, seconds: fl
     """Makes checks within so many seconds; those that there is no time for are skipped.
 
     Arguments:
-        checks: are made in order, but those that have to be alone come last.
+        checks: are made in order where they are made one by one; beside others the longest come first, and those that
+            have to be alone last.
         setting: of all.
         make: makes one.
         seconds: for all together.
@@ -75,7 +76,7 @@ def outcomes(checks: Sequence[Check], setting: Setting, make: Maker, seconds: fl
             return Outcome(check.name, check.about, "skipped", 0.0, said="no time was left")
         return make(check, setting, min(float(check.seconds), left))
 
-    together = [] if side == 1 else [check for check in checks if not check.alone]
+    together = [] if side == 1 else sorted((one for one in checks if not one.alone), key=lambda one: -one.seconds)
     with ThreadPoolExecutor(side) as threads:
         for done in as_completed([threads.submit(made, check) for check in together]):
             yield done.result()
