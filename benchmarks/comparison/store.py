@@ -51,7 +51,7 @@ class Store:
         self.task = gathered(zoo.task(), limit)
         folder = zoo.folder() / "compare"
         self.key = fingerprint_of(
-            fingerprints(self.pool.paths, folder / "digests.json"), data_key(self.task, self.task.rows)
+            fingerprints(self.pool.files, folder / "digests.json"), data_key(self.task, self.task.rows)
         )[:16]
         self.folder = folder / self.key
         pretrained = sorted((zoo.folder() / "pretrained").glob("*"))
