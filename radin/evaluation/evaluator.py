@@ -20,6 +20,7 @@ from radin.evaluation.fingerprints import fingerprints_of, survey_data
 from radin.evaluation.inputs import Inputs, task_inputs
 from radin.evaluation.keys import Keys
 from radin.evaluation.loading import Networks
+from radin.evaluation.references import References
 from radin.evaluation.run_folder import RunFolder
 from radin.evaluation.runner import Runner
 from radin.evaluation.unchanged import check_unchanged
@@ -65,7 +66,8 @@ class Evaluator:
         self.networks = Networks(task, pool, batchnorm=self.batchnorm, batch=self._batch, facts=folder.ledger)
         self.archive = Archive(task, folder, self._keys, self._batch)
         charging = Charging(folder, self.archive, progress)
-        self.runner = Runner(task, folder, self.archive, charging, self.networks, self._batch, workers)
+        self.references = References(task, folder, pool.names, lambda: self.fingerprints)
+        self.runner = Runner(task, folder, self.archive, charging, self.networks, self._batch, self.references, workers)
 
     def close(self) -> None:
         """Lets go of workers, if there are any."""
@@ -77,7 +79,7 @@ class Evaluator:
         return self._batch.value
 
     def _keys(self) -> Keys:
-        return Keys(self.task, self.fingerprints, self.batchnorm)
+        return Keys(self.task, self.fingerprints, self.batchnorm, self.references.key)
 
     @cached_property
     def fingerprints(self) -> tuple[str, ...]:
@@ -139,6 +141,7 @@ class Evaluator:
             check_sizes(self.task)
             self.networks.by_pool_names(statistics_of(self.networks.network))
         self.networks.prove()
+        self.runner.choose(None)
         singles = self.singles()
         stored = next((single for single in singles if self.archive.known(single).parts), None)
         if stored is not None:
@@ -266,10 +269,12 @@ class Evaluator:
     def first_batch(self, only: Int64[np.ndarray, " k"] | None = None) -> Float32[np.ndarray, "b ..."]:
         """Logits of the network, as it is filled now, on the first batch of the data, or of some rows; not charged."""
 
+        kind = self.references.kind(None)
+
         def run(size: int) -> Float32[np.ndarray, "b ..."]:
             with closing(self.task.rows.labelled(only)) as batches:
                 batch = next(batches)
             self.task.prepare_network(self.networks.network)
-            return Fetch(self.task.outputs_of(self.networks.network, batch, 0, size)).wait()
+            return Fetch(self.task.outputs_of(self.networks.network, batch, 0, size, kind)).wait()
 
         return self._batch.halving("the first batch", run)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -23,10 +23,18 @@ class Keys:
         task: what networks are run on.
         fingerprints: of the ingredients, in pool order.
         batchnorm: policy for the BatchNorm statistics of soups.
+        reference: gives the key of what is kept of outputs on the data, or on a test set; None where all is kept.
     """
 
-    def __init__(self, task: Task, fingerprints: Sequence[str], batchnorm: str) -> None:
+    def __init__(
+        self,
+        task: Task,
+        fingerprints: Sequence[str],
+        batchnorm: str,
+        reference: Callable[[str | None], str | None] = lambda test: None,
+    ) -> None:
         self._task, self._fingerprints, self._batchnorm = task, tuple(fingerprints), batchnorm
+        self._reference = reference
 
     def logits(self, evaluation: Evaluation, batch_size: int) -> str:
         """Key of an evaluation's logits.
@@ -44,7 +52,8 @@ class Keys:
         elif recipe.size > 1:
             policy = [self._batchnorm]
         rows_of = task.rows if evaluation.test is None else task.tests[evaluation.test]
-        return fingerprint_of(data_key(task, rows_of), parts, policy)
+        reference = self._reference(evaluation.test)
+        return fingerprint_of(data_key(task, rows_of), parts, policy, *([] if reference is None else [reference]))
 
     def statistics(self, evaluation: Evaluation, batch_size: int) -> str:
         """Key of the recomputed statistics of a recipe, which are the same for all rows that it is run on."""
@@ -58,7 +67,9 @@ class Keys:
     @property
     def scope(self) -> str:
         """Fingerprint of pool, data and task code, and of the samples that select: of all that a search depends on."""
-        return fingerprint_of(self._fingerprints, data_key(self._task, self._task.rows), self._task.split[0].tolist())
+        reference = self._reference(None)
+        parts = [data_key(self._task, self._task.rows), *([] if reference is None else [reference])]
+        return fingerprint_of(self._fingerprints, *parts, self._task.split[0].tolist())
 
     @property
     def weight_gram(self) -> str:

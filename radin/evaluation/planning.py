@@ -19,6 +19,7 @@ from radin.evaluation.racing import RaceSettings, race_order
 from radin.evaluation.run_folder import RunFolder
 from radin.evaluation.settings import check_baselines
 from radin.evaluation.stages import against_race, race_settings
+from radin.scoring.kinds import Tokens
 from radin.searching.budget import Budget
 from radin.tasks.device import clock
 from radin.tasks.task import Task
@@ -54,7 +55,9 @@ class Plan:
         samples: samples in a pass, those that select.
         held_back: samples that are held back, and that the networks which are tested are run on after the choice; 0
             where there are test sets.
+        outputs: the kind of outputs.
         classes: numbers that are kept of the network's outputs for one sample; of classes their number.
+        references: passes of the uniform soup that choose which tokens are kept.
         class_names: the first few classes of the data, in label order, where the data name them.
         test_passes: passes over test sets, of each network that is tested.
         controls: passes of the best ingredient with recomputed BatchNorm statistics, over the data, those held back
@@ -82,7 +85,9 @@ class Plan:
     tested: int
     samples: int
     held_back: int
+    outputs: str
     classes: int
+    references: int
     class_names: tuple[str, ...]
     test_passes: int
     test_samples: int
@@ -133,8 +138,10 @@ def plan(
         fill, per_sample, classes = _timed_batch(evaluator)
         recomputes, batch_size = evaluator.recomputes, evaluator.batch_size
         least, most, stages = _passes(evaluator, race_settings(race))
+        chosen, reference_rows, chosen_bytes = _references(evaluator)
     (samples, held_back), test_samples = map(len, task.split), sum(map(len, task.tests.values()))
-    rows = (missing + soups + beside + recomputes) * samples + (tested + recomputes) * (test_samples + held_back)
+    kept = (missing + soups + beside + recomputes) * samples + (tested + recomputes) * (test_samples + held_back)
+    rows = kept + reference_rows
     # Statistics are computed once for each soup and for the control: the run folder keeps them.
     statistics = (soups + beside + 1) * len(statistics_rows(task)) if recomputes else 0
     return Plan(
@@ -148,7 +155,9 @@ def plan(
         tested=tested,
         samples=samples,
         held_back=held_back,
+        outputs=task.kind.name,
         classes=classes,
+        references=chosen,
         class_names=next(iter(task.rows.class_names), ())[:NAMED],
         test_passes=tested * len(task.tests),
         test_samples=test_samples,
@@ -158,7 +167,7 @@ def plan(
         seconds_per_sample=per_sample,
         seconds=missing * stages * fill + (soups + beside) * len(pool) * fill / 2 + (rows + statistics) * per_sample,
         memory_bytes=_peak_memory(task.torch_device) + samples * classes * LOGIT_BYTES,
-        disk_bytes=rows * classes * LOGIT_BYTES + pool.nbytes + len(pool) ** 2 * GRAM_BYTES,
+        disk_bytes=kept * classes * LOGIT_BYTES + chosen_bytes + pool.nbytes + len(pool) ** 2 * GRAM_BYTES,
         device=str(task.torch_device),
     )
 
@@ -175,6 +184,18 @@ def _passes(evaluator: Evaluator, settings: RaceSettings | None) -> tuple[float,
     beginning = selecting[race_order(task.rows.strata[selecting], task.split_seed)[: ends[0]]]
     first = np.array([len(one.missing(beginning)) for one in known])
     return float(first.sum() + (whole - first).min()) / len(selecting), most, len(ends)
+
+
+def _references(evaluator: Evaluator) -> tuple[int, int, int]:
+    """References that have to run, their samples, and the bytes of what they choose."""
+    task = evaluator.task
+    sets = [name for name in (None, *task.tests) if evaluator.references.is_missing(name)]
+    kinds = {name: evaluator.references.kind(name) for name in sets}
+    samples = {name: len(task.rows if name is None else task.tests[name]) for name in sets}
+    sizes = [
+        samples[name] * kind.entries * kind.alternatives for name, kind in kinds.items() if isinstance(kind, Tokens)
+    ]
+    return len(sets), sum(samples.values()), sum(sizes) * LOGIT_BYTES
 
 
 def _about_race(task: Task, n: int, settings: RaceSettings | None, fill: float, per_sample: float) -> str:

@@ -21,6 +21,7 @@ from radin.report.baseline import Baseline
 from radin.report.bill import Spent as Spent
 from radin.report.comparison import Comparison
 from radin.report.findings import Finding
+from radin.report.ranked_comparison import excess_text
 from radin.report.record import SOUP as SOUP
 from radin.report.record import SOUP_FOLDER as SOUP_FOLDER
 from radin.report.record import VERSION as VERSION
@@ -167,9 +168,10 @@ class Result:
         gaps = [soup.gap for soup in self.verified]
         mean, worst = sum(gaps) / len(gaps), max(gaps, key=abs)
         sign = "" if self.higher_is_better else ", above 0 where soups are better"
+        excess = max(soup.excess for soup in self.verified)
         return (
             f"Real soups minus averaged logits, over {len(gaps)} verified: mean {mean:+.4f}, largest {worst:+.4f} "
-            f"({self.metric}{sign})."
+            f"({self.metric}{sign}).{excess_text(excess)}"
         )
 
     def to_frame(self) -> Any:

@@ -51,8 +51,8 @@ class Task:
             follows common practice. With 0 the winner is reported on the data that selected it, and the report says so.
         split_seed: draws the held-back part. It is a seed of its own, so that searches with different seeds stay
             comparable.
-        outputs: the kind of outputs: `classes`, `one-logit`, `several-labels`, `values`, `positions` or `choices`. By
-            default it follows from the labels.
+        outputs: the kind of outputs: `classes`, `one-logit`, `several-labels`, `values`, `positions`, `choices` or
+            `tokens`. By default it follows from the labels.
         groups: for each sample of `data` the id of its group, such as a patient; a mapping with the name of a test set,
             and `data`, where these have groups, too. Groups are held back whole, and intervals and tests are about
             groups. The positions of a sample are a group without being told.
@@ -60,6 +60,9 @@ class Task:
         positions: positions of a sample at most, drawn once and for all; None takes all that are labelled.
         forward: `(network, inputs) -> outputs`. By default `network(inputs)`, or `network(**inputs)` where inputs are a
             dict whose names its signature takes.
+        alternatives: of tokens, those whose logits are kept of each position beside the label's, 64 by default. They
+            are the same for all networks: the largest of the uniform soup, which is run first. The loss of each network
+            is exact, and that of averaged logits is at most as much too high as the report says.
         collate_fn: makes a batch of a list of samples of a dataset, as that of a `DataLoader` does.
         prepare: called with the network each time its weights have changed, before the first batch.
         load: `(network, tensors) -> None` gives a new network the tensors of a checkpoint, `{name: tensor}` on the CPU,
@@ -93,6 +96,7 @@ class Task:
     groups: Any = field(default=None, repr=False)
     ignore_index: int = IGNORED
     positions: int | None = None
+    alternatives: int | None = None
     collate_fn: Callable[[list[Any]], Any] | None = None
     forward: Callable[[torch.nn.Module, Any], Any] | None = None
     prepare: Callable[[torch.nn.Module], Any] | None = None
@@ -198,7 +202,7 @@ class Task:
             limit=self.limit,
             pinned=self.torch_device.type == "cuda",  # not before: pinned memory makes a CUDA context
             collate=self.collate_fn,
-            asked=Asked(self.outputs, self.ignore_index, self.positions),
+            asked=Asked(self.outputs, self.ignore_index, self.positions, self.alternatives),
             like=like,
             groups=groups,
         )
@@ -263,6 +267,8 @@ class Task:
         rows: Rows,
         batch_size: int | None = None,
         only: Int64[np.ndarray, " s"] | None = None,
+        *,
+        kind: Kind | None = None,
     ) -> Generator[Float32[np.ndarray, "b ..."], None, None]:
         """Outputs of a network on some rows, batch by batch: the one primitive beneath ingredients and soups.
 
@@ -271,6 +277,7 @@ class Task:
             rows: the samples, in order.
             batch_size: samples per forward pass; the task's own by default.
             only: places of the samples to run, in ascending order, where `rows.can_choose`; by default all.
+            kind: by which outputs are kept; that of the rows by default.
 
         Yields:
             float32 outputs as the kind keeps them, of classes logits `[b, C]`, on the CPU, in memory of their own.
@@ -280,14 +287,14 @@ class Task:
             torch.OutOfMemoryError: memory ran out; a smaller batch may fit.
         """
         self.prepare_network(network)
-        yield from fetched(self._launched(network, rows, batch_size or self.batch_size, only))
+        yield from fetched(self._launched(network, rows, batch_size or self.batch_size, only, kind or rows.kind))
 
     def _launched(
-        self, network: torch.nn.Module, rows: Rows, size: int, only: Int64[np.ndarray, " s"] | None
+        self, network: torch.nn.Module, rows: Rows, size: int, only: Int64[np.ndarray, " s"] | None, kind: Kind
     ) -> Iterator[torch.Tensor]:
         for batch in rows.labelled(only):
             for start in range(0, len(batch.labels), size):
-                yield self.outputs_of(network, batch, start, start + size, rows.kind)
+                yield self.outputs_of(network, batch, start, start + size, kind)
 
     def outputs_of(
         self, network: torch.nn.Module, batch: Batch, start: int, stop: int, kind: Kind | None = None

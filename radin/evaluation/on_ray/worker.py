@@ -103,7 +103,8 @@ class Worker:
 
         def run() -> np.ndarray:
             rows = self._task.rows if job.test is None else self._task.tests[job.test]
-            return rows.kind.join(list(self._task.logits(self._network(job, size), rows, size, job.only)))
+            batches = self._task.logits(self._network(job, size), rows, size, job.only, kind=job.outputs)
+            return rows.kind.join(list(batches))
 
         return _answer(run)
 
