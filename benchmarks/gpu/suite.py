@@ -24,19 +24,6 @@ def cuda_tests(setting: Setting) -> Figures:
     shared = ("-n", str(min(8, os.cpu_count() or 1)))
     plugins = ("-p", "no:cacheprovider", "-p", "no:benchmark")  # the latter warns where several processes run tests
     command = [sys.executable, "-m", "pytest", "-q", *plugins, *shared, "-k", "cuda or gpu", *FOLDERS]
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:benchmark",
-        *shared,
-        "-k",
-        "cuda or gpu",
-        *FOLDERS,
-    ]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|skipped|error)", ended.stdout)}
     expect(ended.returncode == 0, f"{ended.stdout[-3000:]}{ended.stderr[-1000:]}")

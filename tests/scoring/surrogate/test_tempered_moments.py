@@ -86,7 +86,7 @@ def test_the_temperature_ends_where_it_ends_densely():
     """The labels win by so little that the likelihood would grow with inverse temperatures beyond the largest."""
     rng = np.random.default_rng(0)
     labels = rng.integers(20, size=500)
-    logits = 1e-4 * (rng.normal(size=(1, 500, 20)) + 0.3 * rng.normal(size=(6, 500, 20)))
+    logits = rng.normal(size=(1, 500, 20)) + 0.3 * rng.normal(size=(6, 500, 20))
     logits[:, np.arange(500), labels] = logits.max(axis=2) + 1e-6
     bank = LogitBank.from_arrays(logits.astype(np.float32), labels)
     dense, rows = TemperedKernel(bank), masks(np.random.default_rng(1), 20, 6)
