@@ -33,4 +33,4 @@ def _carried(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
 @cache
 def _bus(index: int) -> torch.cuda.Stream:
     """The stream on which inputs travel to a device; one for each, as each has its own memory for it."""
-    return torch.cuda.Stream(index)
+    return torch.cuda.Stream(index)  # type: ignore[no-untyped-call]  # torch leaves it without annotations
