@@ -215,17 +215,23 @@ worker_options = _with(
 )
 
 
-def workers_from(workers: str | None, address: str | None, threads: int | None) -> Workers | None:
+def workers_from(workers: str | None, address: str | None, threads: int | None, at_once: int = 1) -> Workers | None:
     """The workers that `worker_options` describe; None for none. Sets this process's threads where they are given.
 
+    Arguments:
+        workers, address, threads: as they are given.
+        at_once: soups that are verified side by side.
+
     Raises:
-        InputError: a number of workers that is none.
+        InputError: a number of workers that is none, or soups side by side without workers.
     """
     if threads is not None:
         import torch
 
         torch.set_num_threads(threads)
     if workers is None and address is None:
+        if at_once > 1:
+            raise InputError("--at-once verifies soups side by side on workers: give --workers, too")
         return None
     from dataclasses import replace
 
@@ -233,7 +239,7 @@ def workers_from(workers: str | None, address: str | None, threads: int | None) 
 
     chosen = Workers.of(workers or "auto")
     assert chosen is not None  # of a given number
-    return replace(chosen, address=address, threads=threads or chosen.threads)
+    return replace(chosen, address=address, threads=threads or chosen.threads, at_once=at_once)
 
 
 def check_several(pool: Pool) -> None:

@@ -85,6 +85,15 @@ if TYPE_CHECKING:
 )
 @click.option("--logits-only", is_flag=True, help="Run every checkpoint, store its logits for `radin rank`, and stop.")
 @worker_options
+@click.option(
+    "--at-once",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="Q",
+    help="With workers: verify this many soups side by side, for data whose rows keep the workers too short a time. "
+    "Those of a round are chosen before any is known.",
+)
 @json_option
 def command(
     checkpoints: tuple[str, ...],
@@ -122,6 +131,7 @@ def command(
     workers: str | None,
     address: str | None,
     threads: int | None,
+    at_once: int,
     as_json: bool,
     **changes: Any,
 ) -> None:
@@ -172,11 +182,12 @@ def command(
     from radin.evaluation.planning import plan
     from radin.procedure import make_soup
 
-    crew = workers_from(workers, address, threads)
+    crew = workers_from(workers, address, threads, at_once)
     task = task_from(spec, arguments, split, changes, pool)
     if only_plan:
         with Bars() as bars:
             cost: dict[str, Any] = {"budget": budget, "batchnorm": batchnorm, "race": race, "baselines": shown}
+            cost["workers"] = crew
             planned = plan(pool, task, run_dir=run_dir, **cost, progress=bars)
         print_json(planned.to_json()) if as_json else show_plan(planned)
     elif logits_only:

@@ -64,7 +64,7 @@ class Evaluator:
         self.networks = Networks(task, pool, batchnorm=self.batchnorm, batch=self._batch, facts=folder.ledger)
         self.archive = Archive(task, folder, self._keys, self._batch)
         charging = Charging(folder, self.archive, progress)
-        self.runner = Runner(task, folder, self.archive, charging, self.networks, self._batch, workers)
+        self.runner = Runner(task, folder, self.archive, charging, self.networks, self._batch, workers, progress)
 
     def close(self) -> None:
         """Lets go of workers, if there are any."""
@@ -206,6 +206,15 @@ class Evaluator:
         stored = self.archive.read(evaluation)
         assert stored is not None  # written just now
         return stored
+
+    def run(self, evaluations: Sequence[Evaluation]) -> None:
+        """Runs evaluations that are not on disk, side by side where several may be under way; then `logits` reads them.
+
+        Raises:
+            NonFiniteError: logits are not finite.
+        """
+        todo = [one for one in evaluations if not self.archive.is_stored(one)]
+        self.runner.run_all([partial(self.runner.begin, one) for one in todo])
 
     def held_back(self, evaluation: Evaluation, *, baseline: bool = False) -> Float32[np.ndarray, "h ..."]:
         """Logits on the rows that are held back, from disk if they are there, else from a charged pass over these."""

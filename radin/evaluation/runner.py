@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float32, Int64
+from torch import nn
 
-from radin.common.progress import Advance
+from radin.common.progress import SILENT, Advance, Progress
+from radin.errors import InputError
 from radin.evaluation.archive import Archive
 from radin.evaluation.batch_size import BatchSize
 from radin.evaluation.batchnorm import statistics_rows
@@ -42,6 +44,7 @@ class Runner:
         networks: loads and fills networks.
         batch: finds the batch size that fits in memory.
         workers: other processes that run the networks; None runs them in this one.
+        progress: shows a line for each worker.
 
     Attributes:
         local: runs networks in this process.
@@ -56,7 +59,9 @@ class Runner:
         networks: Networks,
         batch: BatchSize,
         workers: Workers | None,
+        progress: Progress = SILENT,
     ) -> None:
+        self._progress = progress
         self._task, self._folder, self._archive, self._charging = task, folder, archive, charging
         self._networks, self._batch, self._workers = networks, batch, workers
         self.local = InProcess(task, networks)
@@ -68,6 +73,7 @@ class Runner:
             return self.local
         from radin.evaluation.on_ray.executor import OnRay
 
+        _check_one_device(self._networks.network)
         return OnRay(
             self._workers,
             self._task,
@@ -75,6 +81,7 @@ class Runner:
             batchnorm=self._networks.batchnorm,
             in_place=self._networks.in_place,
             lost=self._lose_job,
+            progress=self._progress,
         )
 
     def close(self) -> None:
@@ -256,3 +263,13 @@ class Runner:
         except Exception:
             advance(-done)
             raise
+
+
+def _check_one_device(network: nn.Module) -> None:
+    """Refuses a network that is spread over several devices, as `device_map` spreads it: workers have one each."""
+    devices = {str(parameter.device) for parameter in network.parameters()}
+    if len(devices) > 1:
+        raise InputError(
+            f"the network lies on several devices ({', '.join(sorted(devices))}), and a worker runs one network on one "
+            "device; leave device_map out of the task, or run it without workers"
+        )
