@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from numpy.typing import ArrayLike
 
+from radin.common.html import table
 from radin.common.suggestions import nearest
 from radin.errors import InputError
 
@@ -112,6 +113,11 @@ class Recipe:
 
     def __repr__(self) -> str:
         return f"Recipe({self}, of {len(self.names)})"
+
+    def _repr_html_(self) -> str:
+        ordered = sorted(self.to_json().items(), key=lambda item: -item[1])
+        heading = f"Recipe of {self.size} of {len(self.names)} ingredients"
+        return table(heading, ("ingredient", "weight"), ordered)
 
     def __str__(self) -> str:
         if self.is_subset:

@@ -21,6 +21,7 @@ from benchmarks.comparison.store import Store
 from benchmarks.comparison.trial import Replicate, Trial
 from benchmarks.speed.processes import machine
 from radin.common.progress import SILENT, Progress
+from radin.scoring.criterion_default import CRITERION
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Plan:
         workers: processes that run the networks, see `radin.Workers`; None for this one. Replicates share each pool's
             run folder, in which nothing is evaluated twice, so they follow one another, and the rows of each network
             are what is shared out.
+        criterion: by what methods rank and choose, see `radin.make_soup`.
     """
 
     zoos: Sequence[str]
@@ -46,6 +48,7 @@ class Plan:
     limit: int | None = None
     batchnorm: str = "recompute"
     workers: int | None = None
+    criterion: str = CRITERION
 
 
 def carry_out(plan: Plan, rows: Rows, progress: Progress = SILENT) -> int:
@@ -78,7 +81,7 @@ def _on_pool(plan: Plan, store: Store, zoo: str, rows: Rows, progress: Progress)
     failed = 0
     with progress.stage(f"{zoo}: runs", len(missing), "run") as advance:
         for replicate, group in groupby(missing, key=lambda pair: pair[0]):
-            trial = Trial(store, replicate)
+            trial = Trial(store, replicate, plan.criterion)
             for _, method in group:
                 headings = [row for row in _headings(plan, store, zoo, replicate, method) if not rows.has(row)]
                 for row in _run(trial, method, plan.soups, headings):
@@ -98,6 +101,7 @@ def _headings(plan: Plan, store: Store, zoo: str, replicate: Replicate, method: 
             "replicate": replicate.number,
             "part": replicate.part,
             "held_out_share": replicate.held_out,
+            "criterion": plan.criterion,
             "method": method.name,
             "kind": method.kind,
             **{name: method.settings.get(name) for name in ("lam", "candidates", "options")},

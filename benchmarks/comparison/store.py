@@ -18,10 +18,11 @@ from jaxtyping import Float32, Int64
 import radin
 from benchmarks.zoos import Zoo
 from radin.common.array_folder import ArrayFolder
-from radin.common.files import digest_of, file_digest, write_json
+from radin.common.files import file_fingerprint, fingerprint_of, write_json
 from radin.common.progress import SILENT, Progress
 from radin.errors import InputError
 from radin.evaluation.gram import Gram, weight_gram
+from radin.evaluation.keys import data_key
 from radin.tasks.batches import concatenate, map_tensors, n_samples
 from radin.weights.filler import Filler
 
@@ -57,7 +58,9 @@ class Store:
         self.pool = radin.Pool(zoo.build(progress=progress))
         self.task = gathered(zoo.task(), limit)
         folder = zoo.folder() / "compare"
-        self.key = digest_of(digests(self.pool.paths, folder / "digests.json"), self.task.key(self.task.rows))[:16]
+        self.key = fingerprint_of(
+            fingerprints(self.pool.files, folder / "digests.json"), data_key(self.task, self.task.rows)
+        )[:16]
         self.folder = folder / self.key
         pretrained = sorted((zoo.folder() / "pretrained").glob("*"))
         self.anchor: Path | None = pretrained[0] if len(pretrained) == 1 else None
@@ -95,7 +98,7 @@ class Store:
             name: of the weights; the same name is the same weights.
             write: writes the checkpoint, as `.safetensors`; called if the logits are not stored.
         """
-        key, ledger = digest_of("file", name, self.key), self.verifier.ledger
+        key, ledger = fingerprint_of("file", name, self.key), self.verifier.ledger
         folder = ArrayFolder(self.folder / "files")
         folder.adopt()  # what was stored before arrays had checksums
         if folder.get(key[:16], key) is None:
@@ -133,10 +136,10 @@ def gathered(task: radin.Task, limit: int | None) -> radin.Task:
     )
 
 
-def digests(paths: Iterable[Path], file: Path) -> list[str]:
-    """Digests of files; those that are remembered in `file`, unchanged, are not read again."""
+def fingerprints(paths: Iterable[Path], file: Path) -> list[str]:
+    """Fingerprints of files; those that are remembered in `file`, unchanged, are not read again."""
     memory = json.loads(file.read_text()) if file.exists() else {}
-    found = [file_digest(path, memory) for path in paths]
+    found = [file_fingerprint(path, memory) for path in paths]
     write_json(file, memory)
     return found
 

@@ -131,7 +131,7 @@ def _faults_at_the_end(kitchen: Kitchen, layout: str, recipe: str, parts: list[i
 
 
 def read_soup(folder: Path) -> str:
-    """Digest of the tensors that a user reads under the soup's name: empty where there is none, else `broken: ...`."""
+    """Fingerprint of the tensors that a user reads under the soup's name; empty without one, or `broken: ...`."""
     index, single = folder / "soup.safetensors.index.json", folder / "soup.safetensors"
     if not index.exists() and not single.exists():
         return ""

@@ -65,7 +65,7 @@ class Taken:
 
     Attributes:
         said: what it printed, without times and without what interruptions cost.
-        files: digest of every file in the run folder but the ledger, by relative path.
+        files: fingerprint of every file in the run folder but the ledger, by relative path.
         done: completed evaluations of the ledger: kind, key and number of rows.
         lost: how many evaluations the ledger shows as lost.
         running: how many it shows as still running.
@@ -134,7 +134,7 @@ class Lab:
         marks = self.witness.read_text().split() if self.witness.exists() else []
         return Taken(
             said=without_costs(json.loads(ended.output)),
-            files=dict(_digests(run_dir)),
+            files=dict(_fingerprints(run_dir)),
             done=done,
             lost=others.count("lost"),
             running=others.count("running"),
@@ -184,7 +184,7 @@ def without_costs(document: Any) -> Any:
     return [without_costs(one) for one in document] if isinstance(document, list) else document
 
 
-def _digests(run_dir: Path) -> Iterable[tuple[str, str]]:
+def _fingerprints(run_dir: Path) -> Iterable[tuple[str, str]]:
     for file in sorted(run_dir.rglob("*")):
         if not file.is_file() or file.name.startswith("ledger.db") or file.name == "report.html":
             continue  # the page shows the command; all else in it is of the leaderboard

@@ -83,6 +83,8 @@ def mangled_opcodes(rng: random.Random, pickle: bytes) -> tuple[bytes, str]:
     pieces = opcodes(pickle)
     ways = []
     for _ in range(rng.choice([1, 1, 1, 2, 4])):
+        if len(pieces) < 2:  # an earlier change has left nothing to change
+            break
         way = rng.choice(list(OPCODE_CHANGES))
         OPCODE_CHANGES[way](rng, pieces)
         ways.append(way)

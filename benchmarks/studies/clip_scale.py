@@ -160,14 +160,14 @@ def stages(run: Path, begun: float, seconds: float) -> dict[str, float]:
         ((search,),) = ledger.execute("SELECT sum(seconds) FROM searches WHERE unit = 'candidate'")
     passes, soups = kinds["pass"], kinds["soup"]
     spent = {
-        "start and digests": passes[2] - begun,
+        "start and fingerprints": passes[2] - begun,
         "passes": passes[1],
         "each pass": passes[1] / passes[0],
         "search": search,
         "soups": soups[1],
         "each soup": soups[1] / soups[0],
     }
-    rest = seconds - spent["start and digests"] - spent["passes"] - search - spent["soups"]
+    rest = seconds - spent["start and fingerprints"] - spent["passes"] - search - spent["soups"]
     return {name: round(value, 2) for name, value in (spent | {"writing and the rest": rest, "all": seconds}).items()}
 
 

@@ -34,7 +34,7 @@ from benchmarks.comparison.tables import DEFAULT
 from benchmarks.speed.processes import machine
 from benchmarks.terminal import pairs, print_table
 from radin.common.bars import Bars
-from radin.common.files import digest_of
+from radin.common.files import fingerprint_of
 from radin.common.progress import SILENT
 from radin.errors import MissingFileError, RadinError
 from radin.evaluation.settings import SHORTLIST
@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             pool = radin.Pool(given.checkpoints)
             with radin.Verifier(pool, task, given.out / given.data, progress=bars) as verifier:
                 tests = {name: part.fingerprint for name, part in task.tests.items()}
-                heading["store"] = digest_of(verifier.scope, tests)[:16]
+                heading["store"] = fingerprint_of(verifier.scope, tests)[:16]
                 failed = sum(row["error"] is not None for row in carry_out(given, verifier, rows, heading))
     except RadinError as error:
         rows.add(heading | {"error": described(error)})

@@ -16,7 +16,7 @@ from pathlib import Path
 from safetensors.torch import load_file
 from torch import nn
 
-from radin.common.files import file_digest
+from radin.common.files import file_fingerprint
 from radin.common.progress import SILENT, Progress
 from radin.demo import digits
 from radin.demo.digits import task
@@ -35,7 +35,7 @@ def build(out: Path, n: int = 13, *, seed: int = 0, progress: Progress = SILENT)
     """Trains the pool, or the missing part of it: `n` good fine-tunings, then the three broken ones."""
     images = digits.images()[0]
     paths = train_pool(SWEEP, out, images, n, seed=seed, progress=progress)
-    origin = file_digest(out / "pretrained" / "pretrained.safetensors")[:16]
+    origin = file_fingerprint(out / "pretrained" / "pretrained.safetensors")[:16]
     for kind, settings, make in _broken(out, paths, images, seed, progress):
         path = out / f"run-{len(paths):02d}-{kind}.safetensors"
         record = SWEEP.record(settings, seed, run=len(paths), pretrained=origin, broken=kind)

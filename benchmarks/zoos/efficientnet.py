@@ -17,7 +17,7 @@ from torch.nn.functional import interpolate
 from benchmarks.zoos import fashion_mnist
 from benchmarks.zoos.fashion_mnist import CLASSES, DATA, NAMES
 from benchmarks.zoos.packaged import packaged_file
-from radin.common.files import file_digest
+from radin.common.files import file_fingerprint
 from radin.common.progress import SILENT, Progress
 from radin.demo.sweep import Ranges, Sweep, is_finished, publish, train_pool, untouched_torch_state
 from radin.demo.training import Settings
@@ -104,7 +104,7 @@ def build(
     """
     weights = packaged_file(*WEIGHTS)
     start = out / "initial" / "imagenet.safetensors"
-    record = sweep.record(None, seed, weights=file_digest(weights)[:16])
+    record = sweep.record(None, seed, weights=file_fingerprint(weights)[:16])
     if not is_finished(start, record):
         with untouched_torch_state(seed):
             made = network()

@@ -22,7 +22,7 @@ from benchmarks import zoos
 from benchmarks.zoos import debian
 from benchmarks.zoos.bert import Encoder, Layer, WordPiece
 from benchmarks.zoos.packaged import packaged_file
-from radin.common.files import file_digest
+from radin.common.files import file_fingerprint
 from radin.common.progress import SILENT, Progress
 from radin.demo.sweep import Ranges, Sweep, is_finished, publish, train_pool, untouched_torch_state
 from radin.demo.training import Settings
@@ -109,7 +109,9 @@ def prepare(out: Path, seed: int = 0) -> Path:
     """
     path, weights = out / "data" / "lower.safetensors", packaged_file(PACKAGE, "model/model.safetensors")
     sentences = debian.descriptions(out / "data" / "debian.tsv")
-    record = SWEEP.record(None, seed, texts=file_digest(out / "data" / "debian.tsv")[:16], tokens=TOKENS, upper=UPPER)
+    record = SWEEP.record(
+        None, seed, texts=file_fingerprint(out / "data" / "debian.tsv")[:16], tokens=TOKENS, upper=UPPER
+    )
     if is_finished(path, record):
         return path
     tokens = WordPiece(packaged_file(PACKAGE, "model/vocab.txt")).encode([text for _, text in sentences], TOKENS)
@@ -148,7 +150,7 @@ def build(
     """
     prepared, start = prepare(out), out / "initial" / "encoder.safetensors"
     weights = packaged_file(PACKAGE, "model/model.safetensors")
-    record = sweep.record(None, seed, weights=file_digest(weights)[:16])
+    record = sweep.record(None, seed, weights=file_fingerprint(weights)[:16])
     if not is_finished(start, record):
         with untouched_torch_state(seed):
             network, encoder = sweep.build_network(), Encoder.from_file(weights)

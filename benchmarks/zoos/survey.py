@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name in given.names:
             zoo = zoos.get(name)
             pool = radin.Pool(zoo.build(given.out))
-            start = zoo.folder(given.out) / "pretrained" / "pretrained.safetensors"
+            start = next(zoo.folder(given.out).rglob("pretrained.safetensors"))  # of adapters it is their base's
             cells = survey(name, pool, zoo.task(), start, (given.run_dir or Path(scratch)) / name)
             print("| " + " | ".join(cells) + " |", flush=True)
 

@@ -18,7 +18,7 @@ from torch import nn
 
 from benchmarks import zoos
 from benchmarks.zoos import sections
-from radin.common.files import file_digest, write_json
+from radin.common.files import file_fingerprint, write_json
 from radin.common.folders import folder_aside
 from radin.common.progress import SILENT, Progress
 from radin.demo.sweep import Ranges, Sweep, pretrain, untouched_torch_state
@@ -74,7 +74,7 @@ def build(out: Path, n: int = 12, *, sweep: Sweep = SWEEP, seed: int = 0, progre
     """
     training = sections.parts(out / "data" / "sections.tsv")[0]
     base = pretrain(sweep, out / "base", training, seed=seed, progress=progress)
-    runs = [_Run(sweep, seed, i, base, file_digest(base)[:16], out / f"run-{i:02d}") for i in range(n)]
+    runs = [_Run(sweep, seed, i, base, file_fingerprint(base)[:16], out / f"run-{i:02d}") for i in range(n)]
     missing = [run for run in runs if not run.finished]
     with progress.stage("adapters", sum(run.settings.epochs for run in missing), "epoch") as advance:
         for run in missing:
@@ -142,4 +142,6 @@ def task(metric: str = "accuracy", folder: str | Path | None = None, sweep: Swee
     kept = Path(folder) if folder else zoos.get("text-adapters").folder()
     _, select, report = sections.parts(kept / "data" / "sections.tsv")
     base = kept / "base" / "pretrained" / "pretrained.safetensors"
-    return Task(loaded(sweep, base), select.tensors(), metric=metric, test=report.tensors(), source=file_digest(base))
+    return Task(
+        loaded(sweep, base), select.tensors(), metric=metric, test=report.tensors(), source=file_fingerprint(base)
+    )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radin.adapters.adapter import Adapter
-from radin.common.files import digest_of, file_digest
+from radin.common.files import file_fingerprint, fingerprint_of
 from radin.errors import CheckpointError, IncompatibleError, MissingFileError
 from radin.weights.pool import Pool
 
@@ -66,8 +66,8 @@ def common_base(adapters: Sequence[Adapter], given: str | os.PathLike[str] | Non
         return Base(names[0], place, said if len(names) > 1 else ())
     places = [_place(name) for name in names]
     if len(names) > 1:
-        digests = {None if place is None else contents(place) for place in places}
-        if None in digests or len(digests) > 1:
+        fingerprints = {None if place is None else contents(place) for place in places}
+        if None in fingerprints or len(fingerprints) > 1:
             other = next(one for one in adapters if one.config.base != names[0])
             raise IncompatibleError(
                 f"the base is {names[0]!r} in {adapters[0].config.path}, but {names[1]!r} in {other.config.path}. "
@@ -79,7 +79,7 @@ def common_base(adapters: Sequence[Adapter], given: str | os.PathLike[str] | Non
 def contents(place: Path) -> str:
     """Fingerprint of a base's weights, whatever they are called."""
     files = Base("", place).pool().files
-    return digest_of(sorted(file_digest(file) for file in files))
+    return fingerprint_of(sorted(file_fingerprint(file) for file in files))
 
 
 def _place(name: str) -> Path | None:

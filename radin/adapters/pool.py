@@ -15,12 +15,13 @@ from radin.adapters.config import SHARED
 from radin.adapters.given import adapter_folders, names_adapters
 from radin.checkpoints import Reader, TensorInfo
 from radin.common.error_list import Complaints
-from radin.common.files import digest_of, file_digest
+from radin.common.files import file_fingerprint, fingerprint_of
 from radin.common.wording import counted, enumerated, shown
 from radin.errors import IncompatibleError, InputError
 from radin.recipe import Recipe
 from radin.weights.finding import check_names, names_of
 from radin.weights.pool import KEEP_OPEN, Pool
+from radin.weights.training_state import in_order
 
 #: Modules and names that a message lists.
 NAMED = 4
@@ -36,6 +37,7 @@ class AdapterPool(Pool):
         paths: folders of adapters, folders that hold some, files of their weights, or globs.
         names: what to call the ingredients; the folders' names by default.
         keep: as for `radin.Pool`, of tensors that are no factors.
+        order: as for `radin.Pool`.
         complaints: as for `radin.Pool`.
         rank: of the soups' factors, at most; None stacks them.
         merge: soups are whole models: `radin.Pool` makes a `MergedPool` then.
@@ -59,6 +61,7 @@ class AdapterPool(Pool):
         prefix: str | None = None,
         keep: Sequence[str] = (),
         reorder_classes: bool = False,
+        order: str | None = None,
         complaints: Complaints | None = None,
         rank: int | None = None,
         merge: bool = False,
@@ -67,7 +70,7 @@ class AdapterPool(Pool):
         _check_options(weights, prefix, reorder_classes, rank, merge)
         noted = Complaints("adapters") if complaints is None else complaints
         adapters: list[Adapter] = []
-        for folder in adapter_folders(paths, noted):
+        for folder in in_order(adapter_folders(paths, noted), order, names):
             with noted.noting():
                 adapters.append(open_adapter(folder))
         fitting = _compatible(adapters, noted, merge)
@@ -155,12 +158,12 @@ class AdapterPool(Pool):
         """What ingredient `i` stores, factors included."""
         return self.adapters[i].checkpoint.tensors
 
-    def digest(self, i: int, memory: MutableMapping[str, str] | None = None) -> str:
+    def fingerprint(self, i: int, memory: MutableMapping[str, str] | None = None) -> str:
         """SHA-256 that tells ingredient `i` from others: of its files, and of how soups are made of it."""
-        return digest_of(*self._digests(i, memory), "adapter", self.rank, *self.keep)
+        return fingerprint_of(*self._fingerprints(i, memory), "adapter", self.rank, *self.keep)
 
-    def _digests(self, i: int, memory: MutableMapping[str, str] | None) -> list[str]:
-        return [file_digest(file, memory) for file in self.adapters[i].files]
+    def _fingerprints(self, i: int, memory: MutableMapping[str, str] | None) -> list[str]:
+        return [file_fingerprint(file, memory) for file in self.adapters[i].files]
 
     def state_dict(self, i: int) -> dict[str, Any]:
         """Refused: an adapter alone is no network's state.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 
-from radin.cli.console import json_option, parse_size, pool_options, print_json, show_notes
+from radin.cli.checkpoint_options import Checkpoints, checkpoint_options
+from radin.cli.console import json_option, parse_size, print_json
 from radin.errors import InputError, MissingFileError
 
 
@@ -16,7 +16,7 @@ from radin.errors import InputError, MissingFileError
     "average",
     epilog="Example: radin average run1.safetensors run2.safetensors --mix 0.25,0.75 -o soup.safetensors",
 )
-@pool_options
+@checkpoint_options
 @click.option("--mix", metavar="W,...", help="Mixing weights in the order of the files; equal parts by default.")
 @click.option(
     "--recipe",
@@ -44,23 +44,15 @@ from radin.errors import InputError, MissingFileError
 )
 @json_option
 def command(
-    checkpoints: tuple[str, ...],
+    given: Checkpoints,
     mix: str | None,
     recipe_file: str | None,
     path: str,
     batchnorm: str,
     shard: str | None,
-    weights: str | None,
-    prefix: str | None,
-    keep: tuple[str, ...],
-    reorder_classes: bool,
-    rank: int | None,
-    merge: bool,
-    base: str | None,
     as_json: bool,
 ) -> None:
     """Average checkpoints into one .safetensors file or folder, tensor by tensor, in little memory."""
-    from radin.adapters import Pool
     from radin.adapters.writing import share_lost
     from radin.recipe import Recipe
     from radin.weights.averaging import average
@@ -74,21 +66,24 @@ def command(
         raise InputError("expected --mix or --recipe, got both: either says how much of each file to take")
     by_name = None if recipe_file is None else _recipe_in(Path(recipe_file))
     most = parse_size(shard) if shard is not None else None
-    chosen: dict[str, Any] = {"weights": weights, "prefix": prefix, "keep": keep, "reorder_classes": reorder_classes}
-    pool = Pool(checkpoints, **chosen, rank=rank, merge=merge, base=base)
-    show_notes(pool)
+    pool = given.pool()
     if by_name is not None:
         recipe = Recipe.of(pool.names, by_name)
     else:
         recipe = Recipe.uniform(pool.names) if mix is None else Recipe.of(pool.names, _numbers(mix, len(pool)))
     written = average(pool, recipe, path, batchnorm=batchnorm, max_shard_size=most)
+    if pool.extra_state:
+        from radin.report.findings import state_findings
+
+        for finding in state_findings(pool.extra_state):
+            click.echo(f"Note: {finding.text}", err=True)
     lost = share_lost(written)
     if as_json:
         print_json({"path": str(written), "recipe": recipe.to_json(), **({} if lost is None else {"lost": lost})})
     else:
         click.echo(f"{written}: {recipe}")
         if lost is not None:
-            click.echo(f"rank {rank}: {lost:.3%} of the energy of the exact average is lost")
+            click.echo(f"rank {given.rank}: {lost:.3%} of the energy of the exact average is lost")
 
 
 def _recipe_in(file: Path) -> dict[str, float]:

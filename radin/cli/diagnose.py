@@ -7,17 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from radin.cli.console import (
-    check_several,
-    json_option,
-    pool_options,
-    print_json,
-    show_notes,
-    task_from,
-    task_options,
-    worker_options,
-    workers_from,
-)
+from radin.cli.checkpoint_options import Checkpoints, check_several, checkpoint_options
+from radin.cli.console import json_option, print_json
+from radin.cli.network_options import TaskOptions, WorkerOptions, task_options, worker_options
 from radin.cli.screen import print_table
 from radin.common.bars import Bars
 
@@ -30,7 +22,7 @@ if TYPE_CHECKING:
     epilog="Examples: radin diagnose runs/*.safetensors  |  "
     "radin diagnose runs/*.safetensors --task mytask.py:task --run-dir runs/soup --soups 4",
 )
-@pool_options
+@checkpoint_options
 @click.option(
     "--task", "spec", metavar="TASK", help="The task, as for `radin soup`. Without it only weights are compared."
 )
@@ -51,27 +43,16 @@ if TYPE_CHECKING:
 @worker_options
 @json_option
 def command(
-    checkpoints: tuple[str, ...],
-    weights: str | None,
-    prefix: str | None,
-    keep: tuple[str, ...],
-    reorder_classes: bool,
-    rank: int | None,
-    merge: bool,
-    base: str | None,
+    given: Checkpoints,
     spec: str | None,
-    arguments: tuple[str, ...],
+    wanted: TaskOptions,
+    crew: WorkerOptions,
     pretrained: str | None,
     soups: int,
     batchnorm: str,
     run_dir: str,
     picture: str | None,
-    split: str | None,
-    workers: str | None,
-    address: str | None,
-    threads: int | None,
     as_json: bool,
-    **changes: Any,
 ) -> None:
     """Say whether checkpoints soup at all, which of them do not belong, and why.
 
@@ -84,22 +65,19 @@ def command(
     if spec:
         parse_task(spec)
         check_run_dir(run_dir)
-    chosen: dict[str, Any] = {"weights": weights, "prefix": prefix, "keep": keep, "reorder_classes": reorder_classes}
-    pool = Pool(checkpoints, **chosen, rank=rank, merge=merge, base=base)
-    show_notes(pool)
+    pool = given.pool()
     check_several(pool)
-    start = Pool(pretrained, prefix=prefix) if pretrained else None
+    start = Pool(pretrained, prefix=given.prefix) if pretrained else None
 
     # This brings torch along, which takes seconds: what is wrong above is said at once.
     from radin.report.diagnosis import diagnose
     from radin.report.picture import draw_diagnosis
 
-    crew = workers_from(workers, address, threads)
-    task = task_from(spec, arguments, split, changes, pool) if spec else None
+    workers = crew.prepare()
+    task = wanted.task(spec, pool) if spec else None
+    how: dict[str, Any] = {"run_dir": run_dir, "pretrained": start, "soups": soups, "batchnorm": batchnorm}
     with Bars() as bars:
-        how: dict[str, Any] = {"run_dir": run_dir, "pretrained": start, "soups": soups, "batchnorm": batchnorm}
-        how["workers"] = crew
-        found = diagnose(pool, task, **how, progress=bars)
+        found = diagnose(pool, task, **how, workers=workers, progress=bars)
     drawn = picture or (str(Path(run_dir) / "diagnosis.png") if task is not None else None)
     if drawn:
         draw_diagnosis(found, Path(drawn))

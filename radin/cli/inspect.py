@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from radin.cli.console import json_option, pool_options, print_json, show_notes, size
+from radin.cli.checkpoint_options import Checkpoints, checkpoint_options, show_notes
+from radin.cli.console import json_option, print_json, size
 from radin.cli.screen import print_table
 from radin.common.wording import counted, shown
 
@@ -16,27 +17,16 @@ if TYPE_CHECKING:
 
 
 @click.command("inspect", epilog="Example: radin inspect runs/*.safetensors")
-@pool_options
+@checkpoint_options
 @json_option
-def command(
-    checkpoints: tuple[str, ...],
-    weights: str | None,
-    prefix: str | None,
-    keep: tuple[str, ...],
-    reorder_classes: bool,
-    rank: int | None,
-    merge: bool,
-    base: str | None,
-    as_json: bool,
-) -> None:
+def command(given: Checkpoints, as_json: bool) -> None:
     """Say whether checkpoints can be averaged with one another, and if not, why not.
 
     Exits with 2 if they cannot.
     """
     from radin.adapters import inspect
 
-    chosen: dict[str, Any] = {"weights": weights, "prefix": prefix, "keep": keep, "reorder_classes": reorder_classes}
-    found = inspect(checkpoints, **chosen, rank=rank, merge=merge, base=base)
+    found = inspect(given.checkpoints, **given.choices)
     show_notes(found.pool)
     print_json(found.to_json()) if as_json else show(found)
     if found.error is not None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from radin.cli.console import Command, duration, print_json
+from radin.cli.console import duration, print_json
+from radin.cli.gathered import gathered
 from radin.cli.screen import print_table, say
 from radin.cli.summary import SHORT_NAME, SHOWN, weights_text
 from radin.common.bars import Bars
@@ -31,37 +32,46 @@ OF_TASKS = [
 OF_SCORERS = ("scorer_files", "scorer_seconds", "lower_is_better", "report_scorer")
 
 
-def scorer_options(command: Command) -> Command:
-    """The options of scores from outside, as a decorator."""
-    options = [
-        click.option(
-            "--scorer",
-            metavar="COMMAND",
-            help="Instead of a task: a command that scores a checkpoint, such as 'python eval.py {checkpoint}'. The "
-            "last line of its output is the number, or JSON with `score`. Every call is a real soup, at most B, and a "
-            "single checkpoint outside B.",
-        ),
-        click.option("--lower-is-better", is_flag=True, help="The scorer's number is better when lower."),
-        click.option(
-            "--scorer-seconds", type=float, metavar="S", help="Kill a call of the scorer that takes longer; it failed."
-        ),
-        click.option(
-            "--scorer-file",
-            "scorer_files",
-            multiple=True,
-            metavar="FILE",
-            help="File that the scorer's numbers depend on: if it changes, they are made anew. Scripts that the "
-            "command names need no mention; repeat for several.",
-        ),
-        click.option(
-            "--report-scorer",
-            metavar="COMMAND",
-            help="Command that scores the winner and the best checkpoint after the choice, on data that chose nothing.",
-        ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+@dataclass(frozen=True)
+class ScorerOptions:
+    """The scores from outside that a call asks for; see `radin.CommandScorer` for each."""
+
+    scorer: str | None
+    lower_is_better: bool
+    scorer_seconds: float | None
+    scorer_files: tuple[str, ...]
+    report_scorer: str | None
+
+
+#: The options that describe `ScorerOptions`, which the command receives as `outside`.
+scorer_options = gathered(
+    "outside",
+    ScorerOptions,
+    click.option(
+        "--scorer",
+        metavar="COMMAND",
+        help="Instead of a task: a command that scores a checkpoint, such as 'python eval.py {checkpoint}'. The "
+        "last line of its output is the number, or JSON with `score`. Every call is a real soup, at most B, and a "
+        "single checkpoint outside B.",
+    ),
+    click.option("--lower-is-better", is_flag=True, help="The scorer's number is better when lower."),
+    click.option(
+        "--scorer-seconds", type=float, metavar="S", help="Kill a call of the scorer that takes longer; it failed."
+    ),
+    click.option(
+        "--scorer-file",
+        "scorer_files",
+        multiple=True,
+        metavar="FILE",
+        help="File that the scorer's numbers depend on: if it changes, they are made anew. Scripts that the "
+        "command names need no mention; repeat for several.",
+    ),
+    click.option(
+        "--report-scorer",
+        metavar="COMMAND",
+        help="Command that scores the winner and the best checkpoint after the choice, on data that chose nothing.",
+    ),
+)
 
 
 def check_way(context: click.Context, spec: str | None, scorer: str | None) -> None:
@@ -81,24 +91,17 @@ def check_way(context: click.Context, spec: str | None, scorer: str | None) -> N
 
 
 def soup_outside(
-    pool: Pool,
-    how: dict[str, Any],
-    *,
-    scorer: str,
-    report_scorer: str | None,
-    scorer_files: Sequence[str],
-    scorer_seconds: float | None,
-    lower_is_better: bool,
-    batchnorm: str,
-    target: str | None,
-    as_json: bool,
+    pool: Pool, outside: ScorerOptions, how: dict[str, Any], *, batchnorm: str, target: str | None, as_json: bool
 ) -> None:
     """Runs a search by a scorer, and prints what it found.
 
     Arguments:
         pool: the ingredients.
+        outside: the scorer.
         how: arguments of `radin.soup_by_score`.
+        batchnorm: policy for the BatchNorm statistics of soups; where it was not chosen, `average`.
         target: another place for the soup.
+        as_json: print a document instead of tables.
     """
     from radin.outside.command import CommandScorer
     from radin.outside.procedure import soup_by_score
@@ -107,10 +110,11 @@ def soup_outside(
     context = click.get_current_context()
     if context.get_parameter_source("batchnorm") is ParameterSource.DEFAULT:
         batchnorm = "average"
-    settings: dict[str, Any] = {"higher_is_better": not lower_is_better, "seconds": scorer_seconds}
-    settings["files"] = scorer_files
-    by = CommandScorer(scorer, **settings)
-    report = None if report_scorer is None else CommandScorer(report_scorer, **settings)
+    assert outside.scorer is not None  # checked by `check_way`
+    settings: dict[str, Any] = {"higher_is_better": not outside.lower_is_better, "seconds": outside.scorer_seconds}
+    settings["files"] = outside.scorer_files
+    by = CommandScorer(outside.scorer, **settings)
+    report = None if outside.report_scorer is None else CommandScorer(outside.report_scorer, **settings)
     with Bars() as bars:
         result = soup_by_score(pool, by, report=report, batchnorm=batchnorm, progress=bars, **how)
     if target:

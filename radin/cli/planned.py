@@ -24,7 +24,7 @@ def show_plan(planned: Plan) -> None:
         ["real soups", f"at most {planned.soups}"],
         *([["baselines", f"{counted(planned.baselines, 'soup')} at most"]] if planned.baselines else []),
         ["samples a pass", f"{planned.samples:,}"],
-        ["classes", _counted(planned.classes, planned.class_names)],
+        *_kept(planned),
         ["test passes", _test_passes(planned)],
         *(
             [["held-back samples", f"{planned.held_back:,}, run for {planned.tested} networks"]]
@@ -70,6 +70,16 @@ def _test_passes(planned: Plan) -> str:
     if sets < 2:
         return f"{tested} of {samples} each" if sets else "none"
     return f"{tested} over each of {sets} test sets, which hold {samples} together"
+
+
+def _kept(planned: Plan) -> list[list[str]]:
+    """What is kept of each sample's outputs; of tokens also how it is chosen."""
+    if planned.outputs in ("classes", "one-logit"):
+        return [["classes", _counted(planned.classes, planned.class_names)]]
+    kept = [["numbers kept of a sample", f"{planned.classes:,} ({planned.outputs})"]]
+    if planned.references:
+        kept.append(["passes of the uniform soup", f"{planned.references}, to choose which tokens are kept"])
+    return kept
 
 
 def _counted(count: int, names: Sequence[str]) -> str:

@@ -6,22 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from radin.cli.console import (
-    check_several,
-    criterion_option,
-    json_option,
-    pairs,
-    pool_options,
-    print_json,
-    searcher_options,
-    show_notes,
-    task_from,
-    task_options,
-    worker_options,
-    workers_from,
-)
-from radin.cli.outside import check_way, scorer_options, soup_outside
+from radin.cli.checkpoint_options import Checkpoints, check_several, checkpoint_options
+from radin.cli.console import json_option, print_json
+from radin.cli.network_options import TaskOptions, WorkerOptions, task_options, worker_options
+from radin.cli.outside import ScorerOptions, check_way, scorer_options, soup_outside
 from radin.cli.planned import show_plan
+from radin.cli.scoring_options import criterion_option
+from radin.cli.search_options import SearchOptions, searcher_options
 from radin.cli.summary import show_record
 from radin.common.bars import Bars
 from radin.common.wording import counted
@@ -32,6 +23,8 @@ from radin.report.record import Record
 if TYPE_CHECKING:
     from radin.evaluation.collecting import Collected
     from radin.report.result import Result
+    from radin.tasks.task import Task
+    from radin.weights.pool import Pool
 
 
 @click.command(
@@ -39,7 +32,7 @@ if TYPE_CHECKING:
     epilog="Examples: radin soup runs/*.safetensors --task mytask.py:task --soups 4 --run-dir runs/soup  |  "
     "radin soup runs/*.pt --task open_clip --task-arg arch=ViT-B-32 --task-arg data=val/ --plan",
 )
-@pool_options
+@checkpoint_options
 @click.option(
     "--task",
     "spec",
@@ -96,44 +89,25 @@ if TYPE_CHECKING:
 )
 @json_option
 def command(
-    checkpoints: tuple[str, ...],
+    given: Checkpoints,
     spec: str | None,
-    scorer: str | None,
-    scorer_files: tuple[str, ...],
-    scorer_seconds: float | None,
-    lower_is_better: bool,
-    report_scorer: str | None,
-    arguments: tuple[str, ...],
-    weights: str | None,
-    prefix: str | None,
-    keep: tuple[str, ...],
-    reorder_classes: bool,
-    rank: int | None,
-    merge: bool,
-    base: str | None,
-    searcher: str,
-    parameters: tuple[str, ...],
-    candidates: int,
-    lam: float,
-    seed: int,
+    outside: ScorerOptions,
+    wanted: TaskOptions,
+    search: SearchOptions,
+    crew: WorkerOptions,
     soups: int,
     seconds: float | None,
-    split: str | None,
-    batchnorm: Any,
     criterion: str,
     calibrate: bool,
     race: bool,
     baselines: str,
+    batchnorm: str,
     run_dir: str,
     target: str | None,
     only_plan: bool,
     logits_only: bool,
-    workers: str | None,
-    address: str | None,
-    threads: int | None,
     at_once: int,
     as_json: bool,
-    **changes: Any,
 ) -> None:
     """Find the best soup of checkpoints (files, folders or globs) with a budget of B real soups.
 
@@ -141,74 +115,76 @@ def command(
     most promising soups are built and evaluated. With --scorer the searcher works on real soups alone. The best soup,
     or the best checkpoint, is written to the run folder. After an interruption the same command continues.
     """
-    from radin.adapters import Pool
     from radin.evaluation.settings import check_baselines, check_run_dir, check_settings
-    from radin.report.soup_place import check_soup
     from radin.searching.budget import Budget
     from radin.tasks.adapters import parse_task
 
-    check_way(click.get_current_context(), spec, scorer)
+    check_way(click.get_current_context(), spec, outside.scorer)
     if logits_only and (only_plan or target):
         raise InputError("--logits-only builds no soup, so --plan and --output do not go with it; leave them out")
     if soups < 1:
         raise InputError(f"--soups must be at least 1, got {soups}; to build none, give --logits-only instead")
-    budget = Budget(candidates=candidates, soups=soups, seconds=seconds)
-    options = pairs(parameters, "-p")
-    check_settings(searcher, options, budget, lam, seed)
+    budget = Budget(candidates=search.candidates, soups=soups, seconds=seconds)
+    check_settings(search.searcher, search.options, budget, search.lam, search.seed)
     shown = check_baselines([] if baselines == "none" else [name.strip() for name in baselines.split(",")])
     if spec is not None:
         parse_task(spec)
     if not only_plan:
         check_run_dir(run_dir)
-    how: dict[str, Any]
-    chosen: dict[str, Any] = {"weights": weights, "prefix": prefix, "keep": keep, "reorder_classes": reorder_classes}
-    pool = Pool(checkpoints, **chosen, rank=rank, merge=merge, base=base)
-    show_notes(pool)
+    pool = given.pool()
     if not logits_only:
         check_several(pool)
     if target:
-        check_soup(target, pool.files, is_folder=pool.is_folders)
-
-    if scorer is not None:
-        outside: dict[str, Any] = {"scorer": scorer, "report_scorer": report_scorer, "scorer_files": scorer_files}
-        outside |= {"scorer_seconds": scorer_seconds, "lower_is_better": lower_is_better, "batchnorm": batchnorm}
-        how = {"searcher": searcher, "options": options, "budget": budget, "seed": seed, "run_dir": run_dir}
-        soup_outside(pool, how, target=target, as_json=as_json, **outside)
+        _check_target(target, pool)
+    how = {"searcher": search.searcher, "options": search.options, "budget": budget, "seed": search.seed}
+    if spec is None:
+        soup_outside(pool, outside, how | {"run_dir": run_dir}, batchnorm=batchnorm, target=target, as_json=as_json)
         return
-    assert spec is not None  # checked above
 
     # These bring torch along, which takes seconds: what is wrong above is said at once.
-    from radin.evaluation.collecting import collect_logits
+    workers, task = crew.prepare(at_once), wanted.task(spec, pool)
+    if only_plan:
+        cost: dict[str, Any] = {"budget": budget, "batchnorm": batchnorm, "race": race, "baselines": shown}
+        _plan(pool, task, as_json, **cost, workers=workers, run_dir=run_dir)
+    elif logits_only:
+        _collect(pool, task, as_json, workers=workers, run_dir=run_dir)
+    else:
+        how |= {"lam": search.lam, "criterion": criterion, "calibrate": calibrate, "race": race, "baselines": shown}
+        _run(pool, task, target, as_json, **how, batchnorm=batchnorm, workers=workers, run_dir=run_dir)
+
+
+def _check_target(target: str, pool: Pool) -> None:
+    """Checks that soups of a pool can be written to a place."""
+    from radin.report.soup_place import check_soup
+
+    check_soup(target, pool.files, is_folder=pool.is_folders)
+
+
+def _plan(pool: Pool, task: Task, as_json: bool, **how: Any) -> None:
+    """Prints what a run will cost."""
     from radin.evaluation.planning import plan
+
+    with Bars() as bars:
+        planned = plan(pool, task, **how, progress=bars)
+    print_json(planned.to_json()) if as_json else show_plan(planned)
+
+
+def _collect(pool: Pool, task: Task, as_json: bool, **how: Any) -> None:
+    """Stores the logits of all checkpoints, and prints where they lie."""
+    from radin.evaluation.collecting import collect_logits
+
+    with Bars() as bars:
+        collected = collect_logits(pool, task, **how, progress=bars)
+    print_json(collected.to_json()) if as_json else show_collected(collected)
+
+
+def _run(pool: Pool, task: Task, target: str | None, as_json: bool, **how: Any) -> None:
+    """Finds the best soup, and prints what was found."""
     from radin.procedure import make_soup
 
-    crew = workers_from(workers, address, threads, at_once)
-    task = task_from(spec, arguments, split, changes, pool)
-    if only_plan:
-        with Bars() as bars:
-            cost: dict[str, Any] = {"budget": budget, "batchnorm": batchnorm, "race": race, "baselines": shown}
-            cost["workers"] = crew
-            planned = plan(pool, task, run_dir=run_dir, **cost, progress=bars)
-        print_json(planned.to_json()) if as_json else show_plan(planned)
-    elif logits_only:
-        with Bars() as bars:
-            collected = collect_logits(pool, task, run_dir=run_dir, workers=crew, progress=bars)
-        print_json(collected.to_json()) if as_json else show_collected(collected)
-    else:
-        with Bars() as bars:
-            how = {"searcher": searcher, "options": options, "budget": budget, "lam": lam, "seed": seed}
-            how |= {
-                "criterion": criterion,
-                "calibrate": calibrate,
-                "batchnorm": batchnorm,
-                "race": race,
-                "baselines": shown,
-                "workers": crew,
-                "run_dir": run_dir,
-                "progress": bars,
-            }
-            result = make_soup(pool, task, **how)
-        deliver(result, target, as_json)
+    with Bars() as bars:
+        result = make_soup(pool, task, **how, progress=bars)
+    deliver(result, target, as_json)
 
 
 def deliver(result: Result, target: str | None, as_json: bool) -> None:

@@ -178,6 +178,9 @@ def spent_text(record: Record) -> str:
     ]
     if spent.get("baselines"):
         folder.append(f"{counted(spent['baselines'], 'pass', 'passes')} for baselines alone")
+    if spent.get("references"):
+        passes = counted(spent["references"], "pass", "passes")
+        folder.append(f"{passes} of the uniform soup to choose tokens")
     if spent.get("held_back_rows"):
         folder.append(f"{counted(spent['held_back_rows'], 'held-back row')} of networks that were compared")
     if spent["test_passes"]:

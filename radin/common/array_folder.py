@@ -17,7 +17,7 @@ from jaxtyping import Float
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from radin.common.files import digest_of, write_json, written_aside
+from radin.common.files import fingerprint_of, write_json, written_aside
 from radin.common.mapped import MappedArray
 
 #: Characters that file names hold as they are.
@@ -274,7 +274,7 @@ def _sealed(name: str, entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _seal(name: str, entry: Mapping[str, Any]) -> str:
-    return digest_of(name, {one: value for one, value in entry.items() if one != "seal"})[:16]
+    return fingerprint_of(name, {one: value for one, value in entry.items() if one != "seal"})[:16]
 
 
 def _is_whole(name: str, entry: Any) -> bool:

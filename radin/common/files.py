@@ -148,12 +148,12 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
         file.write(json.dumps(value, indent=1, ensure_ascii=False).encode() + b"\n")
 
 
-def digest_of(*parts: Any) -> str:
+def fingerprint_of(*parts: Any) -> str:
     """Fingerprint of values that JSON can hold: SHA-256 as hexadecimal text."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def file_digest(path: str | os.PathLike[str], memory: MutableMapping[str, str] | None = None) -> str:
+def file_fingerprint(path: str | os.PathLike[str], memory: MutableMapping[str, str] | None = None) -> str:
     """Fingerprint of a file's contents: SHA-256 as hexadecimal text.
 
     Arguments:
@@ -172,7 +172,7 @@ def file_digest(path: str | os.PathLike[str], memory: MutableMapping[str, str] |
     if memory is not None and known_as in memory:
         return memory[known_as]
     with resolved.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        fingerprint = hashlib.file_digest(file, "sha256").hexdigest()
     if memory is not None:
-        memory[known_as] = digest
-    return digest
+        memory[known_as] = fingerprint
+    return fingerprint

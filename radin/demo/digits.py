@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from radin.common.files import file_digest
+from radin.common.files import file_fingerprint
 from radin.common.progress import SILENT, Progress
 from radin.demo.sweep import Ranges, Sweep, fine_tune, is_finished, pretrain, publish
 from radin.demo.sweep import train_pool as _train_pool
@@ -19,8 +19,8 @@ from radin.tasks import Task
 TRAINING_IMAGES = 500
 
 
-#: Fingerprint of the task below: the digest of its file when first released, so that run folders of then still open. It
-#: changes only when the logits of the task would.
+#: Fingerprint of the task below: the SHA-256 of its file when first released, so that run folders of then still open.
+#: It changes only when the logits of the task would.
 FINGERPRINT = "95c9937eaa71fe9b777a3b8737df5707eac4298542a6f28c7c45123d4415c462"
 
 
@@ -110,7 +110,7 @@ def train_mixed_pool(folder: str | Path, seed: int = 0, progress: Progress = SIL
             start = first if belongs else other
             settings = Settings(learning_rate=rate, weight_decay=1e-2, epochs=10, part=0.5)
             path = root / f"run-{i:02d}-{name}.safetensors"
-            record = SWEEP.record(settings, seed, run=i, pretrained=file_digest(start)[:16])
+            record = SWEEP.record(settings, seed, run=i, pretrained=file_fingerprint(start)[:16])
             if not is_finished(path, record):
                 publish(fine_tune(SWEEP, start, samples, settings, seed, i).state_dict(), path, record)
             paths.append(path)

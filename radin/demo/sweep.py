@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from radin.common.files import file_digest, written_aside
+from radin.common.files import file_fingerprint, written_aside
 from radin.common.progress import SILENT, Progress
 from radin.demo.training import Samples, Settings, call, train
 from radin.errors import InputError
@@ -138,7 +138,7 @@ def train_pool(
     if n < 1 or jobs < 1:
         raise InputError(f"expected at least 1 model and 1 job, got n={n} and jobs={jobs}")
     start = pretrain(sweep, folder, samples, seed=seed, initial=initial, progress=progress)
-    origin = file_digest(start)[:16]
+    origin = file_fingerprint(start)[:16]
     runs = [_Run(sweep, sweep.ranges.draw(_rng(seed, 1, i)), seed, i, start, origin, folder) for i in range(n)]
     missing = [run for run in runs if not run.finished]
     if missing:
@@ -159,7 +159,7 @@ def pretrain(
 ) -> Path:
     """The file of the network that a pool's fine-tunings start from, trained if it is missing; see `train_pool`."""
     path = folder / "pretrained" / "pretrained.safetensors"
-    origin = {} if initial is None else {"initial": file_digest(initial)[:16]}
+    origin = {} if initial is None else {"initial": file_fingerprint(initial)[:16]}
     record = sweep.record(sweep.pretraining, seed, data=samples.fingerprint(), **origin)
     if is_finished(path, record):
         return path

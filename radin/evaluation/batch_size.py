@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from radin.common.out_of_memory import is_out_of_memory
 from radin.errors import TaskError
 from radin.evaluation.run_folder import RunFolder
-from radin.tasks.device import is_out_of_memory
 
 T = TypeVar("T")
 

@@ -20,6 +20,7 @@ from radin.evaluation.fingerprints import fingerprints_of, survey_data
 from radin.evaluation.inputs import Inputs, task_inputs
 from radin.evaluation.keys import Keys
 from radin.evaluation.loading import Networks
+from radin.evaluation.references import References
 from radin.evaluation.run_folder import RunFolder
 from radin.evaluation.runner import Runner
 from radin.evaluation.unchanged import check_unchanged
@@ -28,6 +29,7 @@ from radin.recipe import Recipe
 from radin.scoring.logit_bank import LogitBank
 from radin.searching.budget import Kind
 from radin.tasks.data import check_classes
+from radin.tasks.outputs import Fetch
 from radin.tasks.task import Task
 from radin.weights.merge_plan import check_policy, has_statistics
 from radin.weights.pool import Pool
@@ -64,7 +66,9 @@ class Evaluator:
         self.networks = Networks(task, pool, batchnorm=self.batchnorm, batch=self._batch, facts=folder.ledger)
         self.archive = Archive(task, folder, self._keys, self._batch)
         charging = Charging(folder, self.archive, progress)
-        self.runner = Runner(task, folder, self.archive, charging, self.networks, self._batch, workers, progress)
+        self.references = References(task, folder, pool.names, lambda: self.fingerprints)
+        tools = self.networks, self._batch, self.references
+        self.runner = Runner(task, folder, self.archive, charging, *tools, workers, progress)
 
     def close(self) -> None:
         """Lets go of workers, if there are any."""
@@ -76,7 +80,7 @@ class Evaluator:
         return self._batch.value
 
     def _keys(self) -> Keys:
-        return Keys(self.task, self.fingerprints, self.batchnorm)
+        return Keys(self.task, self.fingerprints, self.batchnorm, self.references.key)
 
     @cached_property
     def fingerprints(self) -> tuple[str, ...]:
@@ -138,6 +142,7 @@ class Evaluator:
             check_sizes(self.task)
             self.networks.by_pool_names(statistics_of(self.networks.network))
         self.networks.prove()
+        self.runner.choose(None)
         singles = self.singles()
         stored = next((single for single in singles if self.archive.known(single).parts), None)
         if stored is not None:
@@ -274,8 +279,12 @@ class Evaluator:
     def first_batch(self, only: Int64[np.ndarray, " k"] | None = None) -> Float32[np.ndarray, "b ..."]:
         """Logits of the network, as it is filled now, on the first batch of the data, or of some rows; not charged."""
 
+        kind = self.references.kind(None)
+
         def run(size: int) -> Float32[np.ndarray, "b ..."]:
-            with closing(self.task.logits(self.networks.network, self.task.rows, size, only)) as batches:
-                return next(batches)
+            with closing(self.task.rows.labelled(only)) as batches:
+                batch = next(batches)
+            self.task.prepare_network(self.networks.network)
+            return Fetch(self.task.outputs_of(self.networks.network, batch, 0, size, kind)).wait()
 
         return self._batch.halving("the first batch", run)

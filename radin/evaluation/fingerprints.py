@@ -27,7 +27,7 @@ def fingerprints_of(pool: Pool, folder: RunFolder, progress: Progress) -> tuple[
     with progress.stage("reading checkpoints", len(pool), "file") as advance:
         found, surveys = [], []
         for i in range(len(pool)):
-            found.append(pool.digest(i, memory))
+            found.append(pool.fingerprint(i, memory))
             surveys.append(surveyed(pool, i, found[-1], memory))
             advance(1)
     folder.fingerprints = memory  # also of sound files beside others: they need not be read again

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
 from jaxtyping import Int64
 
-from radin.common.files import digest_of
+from radin.common.files import fingerprint_of
 from radin.evaluation.batchnorm import n_batches, statistics_rows
 from radin.evaluation.evaluation import Evaluation
+from radin.tasks.data import Rows
+from radin.tasks.device import numerics_of
 from radin.tasks.task import Task
 
 
@@ -21,10 +23,18 @@ class Keys:
         task: what networks are run on.
         fingerprints: of the ingredients, in pool order.
         batchnorm: policy for the BatchNorm statistics of soups.
+        reference: gives the key of what is kept of outputs on the data, or on a test set; None where all is kept.
     """
 
-    def __init__(self, task: Task, fingerprints: Sequence[str], batchnorm: str) -> None:
+    def __init__(
+        self,
+        task: Task,
+        fingerprints: Sequence[str],
+        batchnorm: str,
+        reference: Callable[[str | None], str | None] = lambda test: None,
+    ) -> None:
         self._task, self._fingerprints, self._batchnorm = task, tuple(fingerprints), batchnorm
+        self._reference = reference
 
     def logits(self, evaluation: Evaluation, batch_size: int) -> str:
         """Key of an evaluation's logits.
@@ -42,12 +52,13 @@ class Keys:
         elif recipe.size > 1:
             policy = [self._batchnorm]
         rows_of = task.rows if evaluation.test is None else task.tests[evaluation.test]
-        return digest_of(task.key(rows_of), parts, policy)
+        reference = self._reference(evaluation.test)
+        return fingerprint_of(data_key(task, rows_of), parts, policy, *([] if reference is None else [reference]))
 
     def statistics(self, evaluation: Evaluation, batch_size: int) -> str:
         """Key of the recomputed statistics of a recipe, which are the same for all rows that it is run on."""
         on_data = Evaluation(evaluation.recipe, "recomputed")
-        return digest_of("statistics", self.logits(on_data, batch_size))
+        return fingerprint_of("statistics", self.logits(on_data, batch_size))
 
     @cached_property
     def _statistics_rows(self) -> list[int]:
@@ -56,12 +67,14 @@ class Keys:
     @property
     def scope(self) -> str:
         """Fingerprint of pool, data and task code, and of the samples that select: of all that a search depends on."""
-        return digest_of(self._fingerprints, self._task.key(self._task.rows), self._task.split[0].tolist())
+        reference = self._reference(None)
+        parts = [data_key(self._task, self._task.rows), *([] if reference is None else [reference])]
+        return fingerprint_of(self._fingerprints, *parts, self._task.split[0].tolist())
 
     @property
     def weight_gram(self) -> str:
         """Name and key of the inner products of the ingredients' weights."""
-        return f"weights-{digest_of(self._fingerprints)}"[:40]
+        return f"weights-{fingerprint_of(self._fingerprints)}"[:40]
 
     @property
     def logit_gram(self) -> str:
@@ -69,14 +82,20 @@ class Keys:
         return f"logits-{self.scope}"[:40]
 
 
+def data_key(task: Task, rows: Rows) -> str:
+    """Fingerprint of everything but the weights that the logits on some rows of a task depend on."""
+    numerics = numerics_of(task.torch_device)
+    return fingerprint_of("logits-1", rows.fingerprint, task.code, *numerics, task.autocast, *rows.kind.key)
+
+
 def part_key(key: str, rows: Int64[np.ndarray, " k"]) -> str:
     """Key of logits on some rows, from that of the logits on all rows."""
-    return digest_of("part", key, rows.tolist())
+    return fingerprint_of("part", key, rows.tolist())
 
 
 def rows_key(rows: Int64[np.ndarray, " k"]) -> str:
     """Name and key of some rows."""
-    return digest_of("rows", rows.tolist())[:32]
+    return fingerprint_of("rows", rows.tolist())[:32]
 
 
 def verification_scope(
@@ -93,4 +112,4 @@ def verification_scope(
     """
     order = [*([] if lam is None else [lam]), *([] if criterion == "metric" else [criterion])]
     order += [] if at_once == 1 else [f"{at_once} at once"]
-    return digest_of(scope, list(listed), *order)
+    return fingerprint_of(scope, list(listed), *order)

@@ -126,16 +126,16 @@ class PartialLogits:
                     parts.append(Part(rows, logits))
         return sorted(parts, key=lambda part: -len(part.rows))
 
-    def rows(self, digest: str) -> Int64[np.ndarray, " k"] | None:
-        """Rows that were stored, by their digest."""
-        return self._arrays.get(f"rows-{digest}", digest)
+    def rows(self, fingerprint: str) -> Int64[np.ndarray, " k"] | None:
+        """Rows that were stored, by their fingerprint."""
+        return self._arrays.get(f"rows-{fingerprint}", fingerprint)
 
     def store_rows(self, rows: Int64[np.ndarray, " k"]) -> str:
-        """Stores rows, if they are not there yet; returns their digest."""
-        digest = rows_key(rows)
-        if self.rows(digest) is None:
-            self._arrays.store(f"rows-{digest}", digest, rows)
-        return digest
+        """Stores rows, if they are not there yet; returns their fingerprint."""
+        fingerprint = rows_key(rows)
+        if self.rows(fingerprint) is None:
+            self._arrays.store(f"rows-{fingerprint}", fingerprint, rows)
+        return fingerprint
 
     def key(self, key: str, rows: Int64[np.ndarray, " k"]) -> str:
         """Key of a part, from that of the complete logits."""

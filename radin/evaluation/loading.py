@@ -18,6 +18,7 @@ from torch import nn
 
 from radin.adapters.network import AdapterFiller, with_adapter
 from radin.adapters.pool import AdapterPool
+from radin.common.out_of_memory import is_out_of_memory
 from radin.errors import IncompatibleError, TaskError
 from radin.evaluation.batchnorm import restore_statistics
 from radin.recipe import Recipe
@@ -214,7 +215,7 @@ class Networks:
                 self._network = filler.fill(other)
                 filled = self._run(self.network, inputs)
             except (RuntimeError, ValueError) as error:  # memory that cannot be written to in place
-                if isinstance(error, torch.OutOfMemoryError):
+                if is_out_of_memory(error):
                     raise
         del filler
         self._drop()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -21,7 +20,9 @@ from radin.evaluation.run_folder import RunFolder
 from radin.evaluation.settings import check_baselines
 from radin.evaluation.stages import against_race, race_settings
 from radin.evaluation.workers import Workers
+from radin.scoring.kinds import Tokens
 from radin.searching.budget import Budget
+from radin.tasks.device import clock
 from radin.tasks.task import Task
 from radin.weights.pool import Pool
 
@@ -55,7 +56,9 @@ class Plan:
         samples: samples in a pass, those that select.
         held_back: samples that are held back, and that the networks which are tested are run on after the choice; 0
             where there are test sets.
+        outputs: the kind of outputs.
         classes: numbers that are kept of the network's outputs for one sample; of classes their number.
+        references: passes of the uniform soup that choose which tokens are kept.
         class_names: the first few classes of the data, in label order, where the data name them.
         test_passes: passes over test sets, of each network that is tested.
         controls: passes of the best ingredient with recomputed BatchNorm statistics, over the data, those held back
@@ -86,7 +89,9 @@ class Plan:
     tested: int
     samples: int
     held_back: int
+    outputs: str
     classes: int
+    references: int
     class_names: tuple[str, ...]
     test_passes: int
     test_samples: int
@@ -144,8 +149,10 @@ def plan(
         of_worker = timed if crew is None else _timed_as_worker(evaluator, crew, timed)
         recomputes, batch_size = evaluator.recomputes, evaluator.batch_size
         least, most, stages = _passes(evaluator, rule)
+        chosen, reference_rows, chosen_bytes = _references(evaluator)
     (samples, held_back), test_samples = map(len, task.split), sum(map(len, task.tests.values()))
-    rows = (missing + soups + beside + recomputes) * samples + (tested + recomputes) * (test_samples + held_back)
+    kept = (missing + soups + beside + recomputes) * samples + (tested + recomputes) * (test_samples + held_back)
+    rows = kept + reference_rows
     # Statistics are computed once for each soup and for the control: the run folder keeps them.
     statistics = (soups + beside + 1) * len(statistics_rows(task)) if recomputes else 0
     work = _Work(float(missing * stages), (soups + beside) * len(pool) / 2, rows, statistics)
@@ -160,7 +167,9 @@ def plan(
         tested=tested,
         samples=samples,
         held_back=held_back,
+        outputs=task.kind.name,
         classes=timed.classes,
+        references=chosen,
         class_names=next(iter(task.rows.class_names), ())[:NAMED],
         test_passes=tested * len(task.tests),
         test_samples=test_samples,
@@ -170,7 +179,7 @@ def plan(
         seconds_per_sample=timed.per_sample,
         seconds=work.seconds(timed),
         memory_bytes=_peak_memory(task.torch_device) + samples * timed.classes * LOGIT_BYTES,
-        disk_bytes=rows * timed.classes * LOGIT_BYTES + pool.nbytes + len(pool) ** 2 * GRAM_BYTES,
+        disk_bytes=kept * timed.classes * LOGIT_BYTES + chosen_bytes + pool.nbytes + len(pool) ** 2 * GRAM_BYTES,
         device=str(task.torch_device),
         workers=number,
         seconds_workers=None if crew is None else work.seconds(of_worker, _side_by_side(crew, number, task)),
@@ -241,6 +250,18 @@ def _passes(evaluator: Evaluator, settings: RaceSettings | None) -> tuple[float,
     return float(first.sum() + (whole - first).min()) / len(selecting), most, len(ends)
 
 
+def _references(evaluator: Evaluator) -> tuple[int, int, int]:
+    """References that have to run, their samples, and the bytes of what they choose."""
+    task = evaluator.task
+    sets = [name for name in (None, *task.tests) if evaluator.references.is_missing(name)]
+    kinds = {name: evaluator.references.kind(name) for name in sets}
+    samples = {name: len(task.rows if name is None else task.tests[name]) for name in sets}
+    sizes = [
+        samples[name] * kind.entries * kind.alternatives for name, kind in kinds.items() if isinstance(kind, Tokens)
+    ]
+    return len(sets), sum(samples.values()), sum(sizes) * LOGIT_BYTES
+
+
 def _about_race(task: Task, n: int, settings: RaceSettings | None, timed: _Timed) -> str:
     """Whether ingredients race, in words; advises against a race that cannot pay for reading the files again."""
     if settings is None:
@@ -259,16 +280,16 @@ def _about_race(task: Task, n: int, settings: RaceSettings | None, timed: _Timed
 
 def _timed_batch(evaluator: Evaluator) -> _Timed:
     """The times of one ingredient; what comes first warms up."""
-    single = evaluator.singles()[0]
+    single, device = evaluator.singles()[0], evaluator.task.torch_device
     network = evaluator.fill(single)
     evaluator.first_batch()
-    begun = time.perf_counter()
+    begun = clock(device)
     evaluator.fill(single)
-    filled = time.perf_counter()
+    filled = clock(device)
     evaluator.task.prepare_network(network)
-    prepared = time.perf_counter()
+    prepared = clock(device)
     logits = evaluator.first_batch()  # prepares the network once more
-    batch = max(time.perf_counter() - prepared - (prepared - filled), 0.0)
+    batch = max(clock(device) - prepared - (prepared - filled), 0.0)
     return _Timed(prepared - begun, batch / len(logits), int(np.prod(logits.shape[1:])))
 
 

@@ -6,25 +6,26 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from jaxtyping import Float32, Int64
-from torch import nn
 
 from radin.common.progress import SILENT, Advance, Progress
-from radin.errors import InputError
+from radin.errors import InputError, NonFiniteError
 from radin.evaluation.archive import Archive
 from radin.evaluation.batch_size import BatchSize
 from radin.evaluation.batchnorm import statistics_rows
 from radin.evaluation.charging import Charging
 from radin.evaluation.evaluation import Evaluation
 from radin.evaluation.executor import Batches, Executor, InProcess, Pass, Started
+from radin.evaluation.finite_outputs import check_outputs
 from radin.evaluation.known_rows import Batch, KnownRows, Part
 from radin.evaluation.loading import Networks
+from radin.evaluation.references import References
 from radin.evaluation.run_folder import RunFolder
 from radin.evaluation.workers import Workers
-from radin.scoring.logit_bank import check_finite
+from radin.scoring.kinds import Tokens
 from radin.searching.budget import Kind
 from radin.tasks.data import Rows
 from radin.tasks.task import Task
@@ -43,6 +44,7 @@ class Runner:
         charging: charges what is run.
         networks: loads and fills networks.
         batch: finds the batch size that fits in memory.
+        references: what is kept of the outputs of tokens.
         workers: other processes that run the networks; None runs them in this one.
         progress: shows a line for each worker.
 
@@ -58,12 +60,19 @@ class Runner:
         charging: Charging,
         networks: Networks,
         batch: BatchSize,
+        references: References,
         workers: Workers | None,
         progress: Progress = SILENT,
     ) -> None:
         self._progress = progress
         self._task, self._folder, self._archive, self._charging = task, folder, archive, charging
+        if workers is not None and task.is_spread:
+            raise InputError(
+                "one network of this task takes all devices (device_map), and workers need one each; leave out one of "
+                "the two"
+            )
         self._networks, self._batch, self._workers = networks, batch, workers
+        self._references = references
         self.local = InProcess(task, networks)
 
     @cached_property
@@ -73,7 +82,6 @@ class Runner:
             return self.local
         from radin.evaluation.on_ray.executor import OnRay
 
-        _check_one_device(self._networks.network)
         return OnRay(
             self._workers,
             self._task,
@@ -130,6 +138,7 @@ class Runner:
         """
         kind: Kind = "baseline" if baseline and evaluation.kind in ("pass", "soup") else evaluation.kind
         self._networks.prove()  # before anything is charged: a network that does not fit costs nothing
+        self.choose(evaluation.test)
         key, missing = self._archive.key(evaluation), self._archive.missing(evaluation)
         charge = self._charging.charged(
             kind, self._archive.stored_key(evaluation), evaluation, len(missing), baseline, advance
@@ -151,6 +160,7 @@ class Runner:
     ) -> Callable[[], None]:
         """Charges the rows of `part` that are missing, and starts their pass; what is returned stores them."""
         self._networks.prove()
+        self.choose(evaluation.test)
         known, key, parts = self._archive.known(evaluation), self._archive.key(evaluation), self._archive.kept.parts
         missing, name = known.missing(rows), evaluation.stored_as(key)
         charge = self._charging.charged(kind, parts.key(key, rows), evaluation, len(missing), baseline, advance)
@@ -181,7 +191,38 @@ class Runner:
         """The pass of an evaluation; statistics that it needs are computed, charged apart."""
         recipe, key = evaluation.recipe, self._archive.key(evaluation)
         statistics = None if evaluation.statistics == "own" else self.statistics_of(evaluation)
-        return Pass(recipe, key, str(recipe), kind or evaluation.kind, evaluation.test, only, statistics)
+        outputs = self._references.kind(evaluation.test)
+        return Pass(recipe, key, str(recipe), kind or evaluation.kind, evaluation.test, only, statistics, outputs)
+
+    def choose(self, test: str | None) -> None:
+        """Runs the reference that chooses what is kept of outputs, if it has not run on these data; charged apart.
+
+        Raises:
+            NonFiniteError: its outputs are not finite.
+        """
+        if not self._references.is_missing(test):
+            return
+        rows, recipe = self._task.rows if test is None else self._task.tests[test], self._references.recipe(test)
+        kind, key, name = cast(Tokens, rows.kind), cast(str, self._references.key(test)), f"reference, {recipe}"
+        job = Pass(recipe, key, name, "reference", test, outputs=kind.ranking)
+        with self._charging.charged_alone("reference", key, name, len(rows)) as told:
+
+            def run(size: int) -> np.ndarray:
+                parts = list[np.ndarray]()
+                for batch in self.executor.logits(job, size):
+                    done = sum(map(len, parts))
+                    check_outputs(kind.ranking, batch, rows, np.arange(done, done + len(batch)), f"{recipe}")
+                    parts.append(batch)
+                    told(len(batch))
+                return kind.join(parts)
+
+            try:
+                self._references.store(test, self._batch.halving(name, run))
+            except NonFiniteError as error:
+                raise NonFiniteError(
+                    f"{error}. This soup of all ingredients chooses which tokens are kept: one of them has diverged, "
+                    "so leave it out"
+                ) from error
 
     def statistics_of(self, evaluation: Evaluation) -> dict[str, np.ndarray]:
         """The recomputed BatchNorm statistics of an evaluation's network, by the network's names."""
@@ -250,26 +291,17 @@ class Runner:
         self, batches: Batches, name: str, rows: Rows, only: Int64[np.ndarray, " s"] | None, advance: Advance
     ) -> Iterator[Float32[np.ndarray, "b ..."]]:
         """Batches of logits, each checked and counted."""
-        kind, labels, done = rows.kind, rows.labels if only is None else rows.labels[only], 0
+        kind, places, done = rows.kind, np.arange(len(rows)) if only is None else only, 0
         try:
             for batch in batches:
+                here = places[done : done + len(batch)]
                 if rows.columns is None:
-                    kind.check_labels(labels[done : done + len(batch)], batch.shape[1:], name)
+                    kind.check_labels(rows.labels[here], batch.shape[1:], name)
                 self._task.scored_by.check_classes(batch.shape[-1])
-                check_finite(kind, batch, name, done)
+                check_outputs(kind, batch, rows, here, name)
                 yield batch
                 done += len(batch)
                 advance(len(batch))
         except Exception:
             advance(-done)
             raise
-
-
-def _check_one_device(network: nn.Module) -> None:
-    """Refuses a network that is spread over several devices, as `device_map` spreads it: workers have one each."""
-    devices = {str(parameter.device) for parameter in network.parameters()}
-    if len(devices) > 1:
-        raise InputError(
-            f"the network lies on several devices ({', '.join(sorted(devices))}), and a worker runs one network on one "
-            "device; leave device_map out of the task, or run it without workers"
-        )

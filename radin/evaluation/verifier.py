@@ -160,7 +160,7 @@ class Verifier:
     def keys(self) -> Keys:
         """Makes the keys of what is stored in the run folder for the ingredients that ran in full."""
         fingerprints = [self._evaluator.fingerprints[i] for i in self.collection.members]
-        return Keys(self.task, fingerprints, self.batchnorm)
+        return Keys(self.task, fingerprints, self.batchnorm, self._evaluator.references.key)
 
     def _evaluation(self, recipe: Recipe, *, statistics: Statistics = "own", test: str | None = None) -> Evaluation:
         """The evaluation of a recipe, over the whole pool."""
@@ -317,7 +317,7 @@ def _labelled_rows(
     kind: Kind, labels: Shaped[np.ndarray, "M ..."], outputs: Float32[np.ndarray, "M ..."]
 ) -> tuple[Shaped[np.ndarray, "r ..."], Float32[np.ndarray, "r ..."]]:
     """Labels and outputs of some samples, row by row."""
-    rows = kind.rows(labels)
+    rows, labels = kind.rows(labels), kind.scored(labels)
     if rows is None:
         return labels, outputs
     return labels.reshape(-1)[rows], outputs.reshape(-1, outputs.shape[-1])[rows]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from radin.common.files import digest_of, file_digest
+from radin.common.files import file_fingerprint, fingerprint_of
 from radin.errors import InputError, MissingFileError
 from radin.outside.scorer import ScorerFailure, parsed
 
@@ -76,7 +76,9 @@ class CommandScorer:
     def key(self) -> str:
         """Fingerprint of the command and the contents of its files."""
         scripts = [word for word in self._words if word.endswith(CODE) and Path(word).is_file()]
-        return digest_of("command", self._words, sorted({file_digest(one) for one in (*scripts, *self.files)}))
+        return fingerprint_of(
+            "command", self._words, sorted({file_fingerprint(one) for one in (*scripts, *self.files)})
+        )
 
     def __call__(self, checkpoint: Path, output: Path) -> float:
         """The number for one checkpoint.

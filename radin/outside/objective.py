@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from radin.common.files import digest_of
+from radin.common.files import fingerprint_of
 from radin.common.progress import SILENT, Progress
 from radin.errors import TaskError
 from radin.evaluation.fingerprints import fingerprints_of
@@ -106,7 +106,7 @@ class OutsideObjective:
     @property
     def scope(self) -> str:
         """Fingerprint of the pool."""
-        return digest_of(self._fingerprints)
+        return fingerprint_of(self._fingerprints)
 
     @property
     def solo(self) -> Any:
@@ -160,7 +160,7 @@ class OutsideObjective:
 
     def _key(self, recipe: Recipe, scorer: Scorer) -> str:
         parts = [(self._fingerprints[i], recipe.weights[i]) for i in recipe.members]
-        return digest_of(scorer.key, parts, self.batchnorm if recipe.size > 1 else None)
+        return fingerprint_of(scorer.key, parts, self.batchnorm if recipe.size > 1 else None)
 
     @contextmanager
     def _written(self, recipe: Recipe) -> Iterator[Path]:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from radin.common.files import digest_of, remove_leftovers, write_json
+from radin.common.files import fingerprint_of, remove_leftovers, write_json
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,12 @@ class ScoreFolder:
             outcome = Outcome(**held)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
-        return outcome if checksum == digest_of(held) and outcome.key == key else None
+        return outcome if checksum == fingerprint_of(held) and outcome.key == key else None
 
     def write(self, outcome: Outcome) -> None:
         """Keeps an outcome."""
         held = asdict(outcome)
-        write_json(self.place(outcome.key), held | {"checksum": digest_of(held)})
+        write_json(self.place(outcome.key), held | {"checksum": fingerprint_of(held)})
 
     def forget(self, key: str) -> None:
         """Removes an outcome; what was printed stays."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from radin.common.code_location import place_of_error
-from radin.common.files import digest_of
+from radin.common.files import fingerprint_of
 from radin.errors import RadinError, TaskError
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class ScoredTask:
         """Fingerprint of the code of both functions; what they read elsewhere is not seen."""
         from radin.tasks.code import source_of
 
-        return digest_of("task", source_of(self.build_model), source_of(self.evaluate))
+        return fingerprint_of("task", source_of(self.build_model), source_of(self.evaluate))
 
     def __call__(self, checkpoint: Path, output: Path) -> float:
         """The number for one checkpoint.

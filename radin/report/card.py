@@ -5,7 +5,6 @@ It holds nothing but what may be published: paths of this machine never get into
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from radin.common.files import written_aside
 from radin.common.wording import DASH, counted, decimal
 from radin.report.cost import Bill
+from radin.report.loading_code import loading_code
 from radin.report.record import SOUP, Interval, Record, Unseen
 from radin.weights.card_parts import (
     CARD,
@@ -57,7 +57,7 @@ def write_card(record: Record, folder: Path | None = None, **about: Any) -> Path
     if there and not inside and MARK not in there:
         return None
     if inside:
-        about = {"short": there, "loading": loading_of(record.soup)} | about
+        about = {"short": there, "loading": loading_code(record)} | about
     with written_aside(path) as file:
         file.write(model_card(record, **about).encode())
     return path
@@ -99,7 +99,7 @@ def model_card(
             section("How it was found", how_found(record)),
             section("Limits", "\n".join(_listed(limits(record)))),
             notes and section(NOTES, notes),
-            section("Loading", f"```python\n{loading or _loading(file)}\n```"),
+            section("Loading", f"```python\n{loading or loading_code(record, file)}\n```"),
         ]
     )
 
@@ -191,26 +191,6 @@ def limits(record: Record) -> list[str]:
 def _about_results(record: Record) -> list[str]:
     said = ["Intervals have 95 % coverage for each model on its own; p is of a paired test, sample by sample."]
     return [*said, *(f"Test: {one}." for one in dict.fromkeys(one.test for one in record.unseen))]
-
-
-def _loading(file: str) -> str:
-    return f'from safetensors.torch import load_file\n\nnetwork.load_state_dict(load_file("{file}"))'
-
-
-def loading_of(soup: Path) -> str:
-    """Lines of Python that load a soup's folder, by what it holds: an adapter, a sentence encoder, or another model."""
-    where = json.dumps(soup.name)
-    if (soup / "adapter_config.json").is_file():
-        load = f"model = PeftModel.from_pretrained(base, {where})  # base: the model that the adapters were trained on"
-        return f"from peft import PeftModel\n\n{load}"
-    if (soup / "modules.json").is_file():
-        return f"from sentence_transformers import SentenceTransformer\n\nmodel = SentenceTransformer({where})"
-    try:
-        named = json.loads((soup / "config.json").read_bytes()).get("architectures") or ["AutoModel"]
-    except (OSError, ValueError, AttributeError):
-        named = ["AutoModel"]
-    name = str(named[0]) if str(named[0]).isidentifier() else "AutoModel"
-    return f"from transformers import {name}\n\nmodel = {name}.from_pretrained({where})"
 
 
 def _interval(one: Interval) -> str:

@@ -25,6 +25,7 @@ from radin.report.findings import (
     score_findings,
     search_findings,
     soup_findings,
+    state_findings,
     weight_findings,
 )
 from radin.report.probes import probes
@@ -271,7 +272,7 @@ def findings_of(verifier: Verifier, verified: Sequence[VerifiedSoup], search: Ma
     findings = weight_findings(stored_weight_gram(verifier))
     findings += _logit_findings(verifier, verifier.bank)
     findings += _soup_findings(verifier, verified, findings)
-    return (*findings, *search_findings(search))
+    return (*findings, *search_findings(search), *state_findings(verifier.pool.extra_state))
 
 
 def _suspects(findings: Sequence[Finding]) -> list[str]:

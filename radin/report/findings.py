@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from radin.common.wording import counted
+from radin.common.wording import counted, shown
 from radin.evaluation.gram import Gram
 from radin.report.verified_soup import SURE, AgainstChance, VerifiedSoup, against_chance, chance_samples
 from radin.scoring.kinds import CLASSES, Values
@@ -46,7 +46,19 @@ WORSE = 0.5
 #: undirected search that is going nowhere does so in one run of ten.
 LATE = 0.1
 
-Kind = Literal["diverged", "elsewhere", "far", "classes", "chance", "worse", "barrier", "gap", "statistics", "search"]
+Kind = Literal[
+    "diverged",
+    "elsewhere",
+    "far",
+    "classes",
+    "chance",
+    "worse",
+    "barrier",
+    "gap",
+    "statistics",
+    "search",
+    "extra-state",
+]
 
 
 @dataclass(frozen=True)
@@ -55,7 +67,7 @@ class Finding:
 
     Attributes:
         kind: `diverged`, `elsewhere`, `far`, `worse` and `barrier` are about one ingredient, `classes`, `gap`,
-            `statistics` and `search` about the pool; `chance` is about one, or about all.
+            `statistics`, `search` and `extra-state` about the pool; `chance` is about one, or about all.
         ingredient: its name, or None.
         message: the whole sentence, without the parameters that would mend it.
         mend: parameters with the values that would mend it; empty where there are none.
@@ -77,6 +89,21 @@ class Finding:
         """All of it as JSON holds it, and the text."""
         about = {"kind": self.kind, "ingredient": self.ingredient, "text": self.text}
         return about | {"message": self.message, "mend": dict(self.mend)}
+
+
+def state_findings(extra_state: Collection[str]) -> list[Finding]:
+    """Says that a soup's file, read as plain tensors, lacks the state that modules keep beside their tensors.
+
+    Arguments:
+        extra_state: its names, `radin.Pool.extra_state`.
+    """
+    if not extra_state:
+        return []
+    text = (
+        f"The networks keep state beside their tensors ({', '.join(map(shown, sorted(extra_state)[:3]))}), which "
+        "safetensors holds as metadata only: load the soup's file by radin.Pool(path).state_dict(0), not by load_file."
+    )
+    return [Finding("extra-state", None, text)]
 
 
 def weight_findings(gram: Gram) -> list[Finding]:

@@ -12,7 +12,7 @@ from radin.recipe import Recipe
 from radin.report.comparison import Comparison
 from radin.report.diagnosis import logit_findings
 from radin.report.findings import Finding
-from radin.report.ranked_comparison import compare_averages, split_bank
+from radin.report.ranked_comparison import compare_averages, loss_excess, split_bank
 from radin.scoring.criterion import criterion_name, criterion_of
 from radin.scoring.criterion_default import CRITERION
 from radin.scoring.logit_bank import LogitBank
@@ -52,6 +52,7 @@ class Ranking:
         n_samples: number of samples that the recipes are ranked on.
         n_ingredients: number of ingredients.
         shortlist: the search: charges, time, and the reason for its end.
+        excess: nats by which the mean loss of the first recipe may be too high, as of tokens not all outputs are kept.
         report: the first recipe against the best ingredient on the samples that were held back; None where none were,
             or where there is no recipe.
     """
@@ -66,6 +67,7 @@ class Ranking:
     shortlist: Shortlist
     criterion: str = "metric"
     report: Comparison | None = None
+    excess: float = 0.0
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -99,6 +101,7 @@ class Ranking:
             "stopped": self.shortlist.stopped,
             "samples": self.n_samples,
             "models": self.n_ingredients,
+            "excess": self.excess,
             "report": None if self.report is None else self.report.to_json(),
         }
 
@@ -169,4 +172,5 @@ def rank(
         shortlist=found,
         criterion=by,
         report=None if held_back is None or winner is None else compare_averages(winner, single, held_back, shown),
+        excess=0.0 if winner is None else loss_excess(bank, winner),
     )

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Int64, Shaped
 
 from radin.common.array_folder import file_checksums
-from radin.common.files import digest_of, write_json, written_aside
+from radin.common.files import fingerprint_of, write_json, written_aside
 from radin.errors import DataError
 from radin.scoring.kinds import CLASSES, Kind
 
@@ -125,7 +125,7 @@ def check_whole(folder: Path, files: Iterable[Path]) -> None:
 
 
 def _fingerprint(split: Mapping[str, Any]) -> str:
-    return digest_of({name: value for name, value in split.items() if name != "fingerprint"})
+    return fingerprint_of({name: value for name, value in split.items() if name != "fingerprint"})
 
 
 def _is_whole(split: Mapping[str, Any]) -> bool:

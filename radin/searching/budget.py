@@ -17,7 +17,7 @@ from typing import Any, Literal
 from radin.errors import InputError, RadinError, RunDirError, StorageError
 from radin.scoring.objective import Unit
 
-Kind = Literal["pass", "stage", "soup", "baseline", "held-back", "test", "statistics", "control"]
+Kind = Literal["pass", "stage", "soup", "baseline", "held-back", "test", "statistics", "control", "reference"]
 
 #: Tells SQLite files of radin from those of other programs: "RADN".
 APPLICATION_ID = 0x5241444E
@@ -30,8 +30,8 @@ CREATE TABLE IF NOT EXISTS evaluations (
                                -- baseline: a network that only a baseline needs, held-back: a network on the rows
                                -- that select nothing, test: a network on the test set,
                                -- statistics: a soup's BatchNorm statistics computed anew, control: an ingredient with
-                               -- such statistics
-    key TEXT NOT NULL,         -- digest of everything the logits depend on
+                               -- such statistics, reference: a soup that chooses what is kept of outputs
+    key TEXT NOT NULL,         -- fingerprint of everything the logits depend on
     label TEXT NOT NULL,       -- the ingredient's name, or the recipe
     state TEXT NOT NULL CHECK (state IN ('running', 'done', 'lost')),
     rows INTEGER NOT NULL,
@@ -39,7 +39,7 @@ CREATE TABLE IF NOT EXISTS evaluations (
     seconds REAL
 );
 CREATE TABLE IF NOT EXISTS searches (
-    key TEXT PRIMARY KEY,      -- digest of everything the search depends on
+    key TEXT PRIMARY KEY,      -- fingerprint of everything the search depends on
     searcher TEXT NOT NULL,
     options TEXT NOT NULL,
     seed INTEGER NOT NULL,
@@ -163,7 +163,7 @@ class Ledger:
                 `baseline` for either where only a baseline needs it, `held-back` for either on the rows that select
                 nothing, `test` for either on the test set, `statistics` for computing a soup's BatchNorm statistics
                 anew, `control` for an ingredient with such statistics.
-            key: digest of everything that the resulting logits depend on.
+            key: fingerprint of everything that the resulting logits depend on.
             label: a name for people to read.
             rows: samples evaluated; those of a pass without the ones that stages before it have run.
         """

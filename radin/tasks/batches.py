@@ -25,7 +25,7 @@ class Fingerprinted(Protocol):
         """The class of every sample."""
 
     def fingerprint(self) -> str:
-        """A digest of everything that the samples depend on."""
+        """Fingerprint of everything that the samples depend on."""
 
 
 class Column(list[Any]):

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from radin.common.files import file_digest
+from radin.common.files import file_fingerprint
 from radin.errors import InputError, MissingFileError, TaskError
 from radin.tasks.libraries import import_library, unknown_architecture
 
@@ -42,7 +42,7 @@ class Weights:
     @property
     def fingerprint(self) -> str:
         """The tag, or the fingerprint of the file."""
-        return self.source if self.arch else file_digest(self.source)
+        return self.source if self.arch else file_fingerprint(self.source)
 
     def load_into(self, model: nn.Module) -> None:
         """Fills a CLIP; the weights of a tag are fetched from the model hub unless they are in its cache already.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import pickle
 from collections.abc import Callable, Generator, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,35 +10,22 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Int64
-from torch.utils.data import (
-    DataLoader,
-    Dataset,
-    IterableDataset,
-    RandomSampler,
-    SequentialSampler,
-    Subset,
-    default_collate,
-)
 
-from radin.common.code_location import place_of_error
-from radin.common.files import digest_of
 from radin.common.progress import Progress
 from radin.errors import DataError
 from radin.scoring.kinds import Asked, Kind
-from radin.tasks.batches import CONSTANTS, Column, Fingerprinted, concatenate, cut, one_row_a_sample
+from radin.tasks.batches import Fingerprinted, concatenate, cut, one_row_a_sample
 from radin.tasks.classes import absent_classes, check_class_order
+from radin.tasks.content_fingerprint import ContentFingerprint
 from radin.tasks.groups import group_numbers
 from radin.tasks.labelled import Columns, Images
-from radin.tasks.labels import is_pair, raw_labels, refuse_listed_labels
+from radin.tasks.labels import raw_labels, refuse_listed_labels
 from radin.tasks.limit import limited
-from radin.tasks.sample_errors import Watched
+from radin.tasks.source import LABELS, Source, dataset_of, labels_apart
 
-#: Samples whose inputs are compared on every pass. Random augmentation changes each one; a digest of a whole batch of
-#: images would cost a few per cent of a forward pass on a GPU.
+#: Samples whose inputs are compared on every pass. Random augmentation changes each one; the fingerprint of a whole
+#: batch of images would cost a few per cent of a forward pass on a GPU.
 SAMPLES_COMPARED = 4
-
-#: Names that the labels may have in batches that are dicts.
-LABELS = ("labels", "label")
 
 
 @dataclass(frozen=True)
@@ -99,23 +84,20 @@ class Rows:
         refuse_listed_labels(data, what)
         self._given = data
         data = data if limit is None else limited(data, limit, what)
-        self._source = data
-        self._loading: dict[str, Any] = {"batch_size": batch_size, "num_workers": loaders, "pin_memory": pinned}
-        self._loading |= {} if collate is None else {"collate_fn": collate}
+        self._source = Source(data, what, batch_size=batch_size, loaders=loaders, pinned=pinned, collate=collate)
         self._asked, self._like, self._groups = asked or Asked(), like, groups
-        self._read = _batch_reader(data, self._loading, what)
         self._first_samples: dict[tuple[int, ...], str] = {}
 
     @cached_property
     def _survey(self) -> tuple[Kind, np.ndarray, str]:
         """Kind, labels and fingerprint; reads through the data once unless they say both of the latter themselves."""
-        dataset, digest = self.dataset, _Digest()
+        dataset, fingerprint = self.dataset, ContentFingerprint()
         if isinstance(dataset, Fingerprinted):
             parts = [raw_labels(dataset.labels, self.what)]
         else:
             parts = []
             for inputs, labels in self._batches():
-                digest.feed(inputs)
+                fingerprint.feed(inputs)
                 parts.append(labels)
         if not parts or not sum(map(len, parts)):
             raise DataError(f"{self.what}: expected at least one labelled sample, got none")
@@ -125,15 +107,15 @@ class Rows:
         kept = kind.join([kind.keep(part, self.what, own) for part, own in zip(parts, places, strict=True)])
         if isinstance(dataset, Fingerprinted):
             return kind, kept, dataset.fingerprint()
-        digest.feed(torch.from_numpy(kept), "labels")
-        self._sizes = digest.several_sizes
-        return kind, kept, digest.value()
+        fingerprint.feed(torch.from_numpy(kept), "labels")
+        self._sizes = fingerprint.several_sizes
+        return kind, kept, fingerprint.value()
 
     def _batches(self, only: Int64[np.ndarray, " s"] | None = None) -> Iterator[tuple[Any, np.ndarray]]:
         """Inputs and raw labels, of all samples or of some, batch by batch, checked to be one each for every sample."""
         done = 0
-        some = None if only is None else self._some(only)
-        for inputs, given in self._read() if some is None else some:
+        some = None if only is None else self._source.some(only)
+        for inputs, given in self._source.batches() if some is None else some:
             labels = raw_labels(given, self.what, done)
             if labels.ndim == 0:
                 raise DataError(
@@ -152,7 +134,7 @@ class Rows:
     @property
     def dataset(self) -> Any:
         """The source of the samples, without the loader around it, if there is one."""
-        return _dataset_of(self._source)
+        return self._source.dataset
 
     def survey(self, memory: MutableMapping[str, str], progress: Progress) -> None:
         """Reads the contents of images that lie in files, before the first pass, and decides which are left out.
@@ -167,12 +149,12 @@ class Rows:
     @property
     def columns(self) -> Columns | None:
         """For each class the columns of the logits that stand for it; None where class `i` is column `i`."""
-        return getattr(_dataset_of(self._given), "columns", None)
+        return getattr(dataset_of(self._given), "columns", None)
 
     @property
     def class_names(self) -> list[tuple[str, ...]]:
         """Lists of class names in label order: the folders' names and readable ones, as far as the dataset has them."""
-        named = [getattr(_dataset_of(self._given), kind, None) for kind in ("classes", "titles")]
+        named = [getattr(dataset_of(self._given), kind, None) for kind in ("classes", "titles")]
         return [tuple(map(str, names)) for names in named if isinstance(names, list | tuple)]
 
     @property
@@ -193,7 +175,7 @@ class Rows:
 
     @property
     def fingerprint(self) -> str:
-        """A digest of the contents of all inputs and labels."""
+        """Fingerprint of the contents of all inputs and labels."""
         return self._survey[2]
 
     @cached_property
@@ -216,7 +198,7 @@ class Rows:
     @cached_property
     def can_choose(self) -> bool:
         """Whether some samples can be read without the others, in batches that are cut anew."""
-        return self._some(np.arange(0)) is not None and self.several_sizes is None
+        return self._source.some(np.arange(0)) is not None and self.several_sizes is None
 
     def batches(self, only: Int64[np.ndarray, " s"] | None = None) -> Generator[Any, None, None]:
         """The inputs, batch by batch; labels and the first samples are compared with those of the pass before.
@@ -265,7 +247,7 @@ class Rows:
 
     def _parts(self, rows: Int64[np.ndarray, " s"]) -> Iterator[Any]:
         """The inputs of some samples, in batches as they are loaded."""
-        if self._some(rows[:0]) is not None:
+        if self._source.some(rows[:0]) is not None:
             yield from (inputs for inputs, _ in self._batches(rows))
             return
         done = 0
@@ -277,20 +259,10 @@ class Rows:
             if done > rows[-1]:
                 return
 
-    def _some(self, rows: Int64[np.ndarray, " s"]) -> Iterator[tuple[Any, Any]] | None:
-        """Inputs and labels of some samples alone, in batches; None where a loader makes these in a way of its own."""
-        if is_pair(self._source):
-            inputs, labels = self._source
-            return _tensor_batches(inputs, labels, self._loading["batch_size"], self.what, rows)
-        if "collate_fn" in self._loading:
-            return None
-        some = _loader_of_some(self._source, rows.tolist(), self._loading)
-        return None if some is None else _pairs(some, self.what)
-
     def _compare_first_samples(self, inputs: Any, places: Int64[np.ndarray, " b"]) -> None:
-        digest = _Digest()
-        digest.feed(cut(inputs, slice(SAMPLES_COMPARED)))
-        found = digest.value()
+        fingerprint = ContentFingerprint()
+        fingerprint.feed(cut(inputs, slice(SAMPLES_COMPARED)))
+        found = fingerprint.value()
         if self._first_samples.setdefault(tuple(places[:SAMPLES_COMPARED].tolist()), found) != found:
             raise DataError(
                 f"{self.what}: the first samples differ from those of the pass before; "
@@ -315,163 +287,3 @@ def check_classes(stated: Sequence[str] | None, data: Rows, tests: Mapping[str, 
             check_class_order(stated, rows.class_names, what=rows.what)
             for names in data.class_names:
                 check_class_order(names, rows.class_names, whose="the data that select", what=rows.what)
-
-
-def labels_apart(batch: Mapping[str, Any], what: str) -> tuple[dict[str, Any], Any]:
-    """Inputs and labels of a batch that is a dict, as those of Hugging Face are.
-
-    Raises:
-        DataError: it has no labels.
-    """
-    name = next((name for name in LABELS if name in batch), None)
-    if name is None:
-        raise DataError(
-            f"{what}: expected batches of (inputs, labels), or dicts with {' or '.join(map(repr, LABELS))}, got a dict "
-            f"with {', '.join(map(repr, batch))}. Rename what holds the labels, or give pairs: ({{name: tensor, ...}}, "
-            "label)"
-        )
-    return {key: value for key, value in batch.items() if key != name}, batch[name]
-
-
-def _dataset_of(data: Any) -> Any:
-    return data.dataset if isinstance(data, DataLoader) else data
-
-
-def _batch_reader(data: Any, loading: dict[str, Any], what: str) -> Callable[[], Iterator[tuple[Any, Any]]]:
-    if isinstance(data, DataLoader):
-        if isinstance(data.sampler, RandomSampler):
-            raise DataError(f"{what}: this DataLoader shuffles; make it with shuffle=False, or pass its dataset")
-        return lambda: _pairs(data, what)
-    if is_pair(data):
-        inputs, labels = data
-        return lambda: _tensor_batches(inputs, labels, loading["batch_size"], what)
-    if isinstance(data, tuple) and data and all(isinstance(one, torch.Tensor | np.ndarray) for one in data):
-        raise DataError(
-            f"{what}: expected a pair (inputs, labels), got a tuple of {len(data)}; several inputs are a tuple of "
-            "their own: ((a, b), labels)"
-        )
-    if isinstance(data, IterableDataset | str | Mapping) or not _is_map_style(data):
-        raise DataError(
-            f"{what}: expected a map-style dataset of (input, label), a pair (inputs, labels) of tensors, or a "
-            f"DataLoader that does not shuffle; got {type(data).__name__}"
-        )
-    if not isinstance(data, Images) and _length(data, what) == 0:  # images are counted when it is known what is read
-        raise DataError(f"{what}: expected at least one labelled sample, got an empty dataset")
-    # Made anew for each pass: only then is it known how many images can be read.
-    return lambda: _pairs(_loader(data, loading), what)
-
-
-def _is_map_style(data: Any) -> bool:
-    return hasattr(data, "__getitem__") and hasattr(data, "__len__")
-
-
-def _length(data: Any, what: str) -> int:
-    try:
-        return len(data)
-    except Exception as error:  # a dataset's own code
-        raise DataError(
-            f"{what}: the length of the dataset cannot be told: {type(error).__name__}: {error}{place_of_error(error)}"
-        ) from error
-
-
-def _loader(data: Any, loading: Mapping[str, Any]) -> DataLoader[Any]:
-    dataset: Dataset[Any] = data
-    return DataLoader(dataset, sampler=SequentialSampler(data), **loading)
-
-
-def _loader_of_some(data: Any, rows: list[int], loading: Mapping[str, Any]) -> DataLoader[Any] | None:
-    """A loader of some samples alone; None where batches are made by a loader in a way of its own."""
-    if not isinstance(data, DataLoader):
-        return _loader(Subset(data, rows), loading)
-    plain = isinstance(data.sampler, SequentialSampler) and data.collate_fn is default_collate
-    if not plain or data.batch_size is None:
-        return None
-    return _loader(Subset(data.dataset, rows), {"batch_size": data.batch_size, "num_workers": data.num_workers})
-
-
-def _pairs(loader: DataLoader[Any], what: str) -> Iterator[tuple[Any, Any]]:
-    for batch in Watched(loader, what):
-        if isinstance(batch, Mapping):
-            yield labels_apart(batch, what)
-            continue
-        if not isinstance(batch, tuple | list) or len(batch) != 2:
-            got = type(batch).__name__ + (f" of {len(batch)}" if isinstance(batch, tuple | list) else "")
-            raise DataError(
-                f"{what}: expected batches of (inputs, labels), got {got}; several inputs are a tuple of their own: "
-                "((a, b), label)"
-            )
-        yield batch[0], batch[1]
-
-
-def _tensor_batches(
-    inputs: Any, labels: Any, size: int, what: str, rows: Int64[np.ndarray, " s"] | None = None
-) -> Iterator[tuple[Any, Any]]:
-    array = raw_labels(labels, what)
-    whole = one_row_a_sample(inputs, len(array), what)
-    for start in range(0, len(array) if rows is None else len(rows), size):
-        if rows is None:
-            yield cut(whole, slice(start, start + size)), array[start : start + size]
-        else:
-            chosen = rows[start : start + size]
-            yield cut(whole, torch.from_numpy(chosen)), array[chosen]
-
-
-class _Digest:
-    """A digest of inputs that come in batches, whatever the size of these: each tensor in the structure has its own."""
-
-    def __init__(self) -> None:
-        self._parts: dict[str, Any] = {}
-        self._kinds: dict[str, str] = {}
-        self._sizes: dict[str, list[int]] = {}
-        self.several_sizes: tuple[list[int], list[int]] | None = None
-
-    def feed(self, inputs: Any, place: str = "inputs") -> None:
-        """Takes one more batch: tensors by dtype, shape and bytes, the rest by `repr`.
-
-        Arguments:
-            inputs: a tensor, a dict, list or tuple of them, or something else.
-            place: where in the structure they stand.
-        """
-        if isinstance(inputs, Mapping):
-            for name, value in inputs.items():
-                self.feed(value, f"{place}[{name!r}]")
-        elif isinstance(inputs, Column):
-            for entry in inputs:
-                self._part(place).update(_contents(entry))
-        elif isinstance(inputs, list | tuple):
-            for i, value in enumerate(inputs):
-                self.feed(value, f"{place}[{i}]")
-        elif isinstance(inputs, torch.Tensor):
-            tensor = inputs.detach().cpu().contiguous()
-            part, kind = self._part(place), repr((tensor.dtype, tuple(tensor.shape[1:])))
-            self._note_size(place, tensor)
-            if self._kinds.get(place) != kind:
-                part.update(kind.encode())
-            self._kinds[place] = kind
-            part.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-        else:
-            self._part(place).update(repr(inputs).encode())
-
-    def _note_size(self, place: str, tensor: torch.Tensor) -> None:
-        size = list(tensor.shape[1:])
-        if self._sizes.setdefault(place, size) != size:
-            self.several_sizes = self._sizes[place], size
-
-    def _part(self, place: str) -> Any:
-        return self._parts.setdefault(place, hashlib.sha256())
-
-    def value(self) -> str:
-        """The digest of all that was taken so far."""
-        return digest_of({place: part.hexdigest() for place, part in self._parts.items()})
-
-
-def _contents(entry: Any) -> bytes:
-    """A value that tells one entry of a `Column` from another."""
-    if isinstance(entry, torch.Tensor):
-        entry = entry.detach().cpu().contiguous()
-        return repr((entry.dtype, tuple(entry.shape))).encode() + entry.reshape(-1).view(torch.uint8).numpy().tobytes()
-    if isinstance(entry, Mapping):
-        return b"".join(repr(name).encode() + _contents(value) for name, value in entry.items())
-    if isinstance(entry, list | tuple):
-        return b"".join(_contents(value) for value in entry) + b"]"
-    return repr(entry).encode() if isinstance(entry, CONSTANTS) else pickle.dumps(entry)

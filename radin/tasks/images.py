@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radin.common.files import file_digest
+from radin.common.files import file_fingerprint
 from radin.errors import DataError, InputError, MissingFileError
 from radin.tasks.labelled import Images, Transform
 
@@ -64,10 +64,10 @@ class ImageFiles(Images):
         return image.crop((self.border, self.border, width - self.border, height - self.border))
 
     def contents(self, row: int, memory: MutableMapping[str, str]) -> str:
-        """The digest of a file."""
+        """Fingerprint of a file."""
         path = self.root / self.names[row]
         try:
-            return file_digest(path, memory)
+            return file_fingerprint(path, memory)
         except OSError as error:
             raise DataError(f"{path}: could not be read ({error.strerror or error})") from error
 

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float32, Int64
 from torch.utils.data import Dataset
 
-from radin.common.files import digest_of
+from radin.common.files import fingerprint_of
 from radin.common.progress import SILENT, Progress
 from radin.common.threads import Threads
 from radin.errors import DataError, InputError
@@ -71,7 +71,7 @@ class Images(Dataset[tuple[Any, int]], ABC):
         self._chosen: Int64[np.ndarray, " M"] = np.arange(len(labels))
         self._unread: tuple[str, ...] | None = None  # what `skip` left out, once that is known
         self._memory: MutableMapping[str, str] = {}
-        self._digests: list[str] | None = None  # of the samples, once they were surveyed
+        self._fingerprints: list[str] | None = None  # of the samples, once they were surveyed
 
     @abstractmethod
     def open(self, row: int) -> Image:
@@ -83,7 +83,7 @@ class Images(Dataset[tuple[Any, int]], ABC):
 
     @abstractmethod
     def contents(self, row: int, memory: MutableMapping[str, str]) -> str:
-        """A digest of the contents of the image listed at a place, from memory where that is still true."""
+        """Fingerprint of the contents of the image listed at a place, from memory where that is still true."""
 
     @abstractmethod
     def name(self, row: int) -> str:
@@ -99,32 +99,32 @@ class Images(Dataset[tuple[Any, int]], ABC):
 
     def _part(self, chosen: Int64[np.ndarray, " m"]) -> Images:
         part = copy.copy(self)
-        part._chosen, part._digests = chosen, None
+        part._chosen, part._fingerprints = chosen, None
         return part
 
     def survey(self, memory: MutableMapping[str, str], progress: Progress = SILENT) -> None:
         """Reads contents, and decides which images are left out, before the first pass.
 
         Arguments:
-            memory: digests that are known already, and gets those that are not; kept for `fingerprint`.
+            memory: fingerprints that are known already, and gets those that are not; kept for `fingerprint`.
             progress: watches.
         """
         self._memory = memory
         skipping = self.corrupt == "skip" and self._unread is None
-        look = self._complaint if skipping else self._digested
+        look = self._complaint if skipping else self._fingerprinted
         with progress.stage("reading data", len(self._chosen), "image") as advance, Threads() as threads:
             found = []
-            for digest, complaint in threads.map(look, self._chosen.tolist()):
-                found.append((digest, complaint))
+            for fingerprint, complaint in threads.map(look, self._chosen.tolist()):
+                found.append((fingerprint, complaint))
                 advance(1)
         if skipping:
             self._chosen = self._chosen[np.array([not complaint for _, complaint in found], dtype=bool)]
             self._unread = tuple(complaint for _, complaint in found if complaint)
             if not len(self._chosen):
                 raise DataError(f"none of {len(found)} images can be read; the first: {self._unread[0]}")
-        self._digests = [digest for digest, complaint in found if not complaint]
+        self._fingerprints = [fingerprint for fingerprint, complaint in found if not complaint]
 
-    def _digested(self, row: int) -> tuple[str, str]:
+    def _fingerprinted(self, row: int) -> tuple[str, str]:
         with self._saying_how_to_skip():
             return self.contents(row, self._memory), ""
 
@@ -141,13 +141,13 @@ class Images(Dataset[tuple[Any, int]], ABC):
     def _complaint(self, row: int) -> tuple[str, str]:
         """Contents of an image, and why it cannot be read, or nothing. What was tried before is not tried again."""
         try:
-            digest = self.contents(row, self._memory)
+            fingerprint = self.contents(row, self._memory)
         except DataError as error:
             return "", str(error)
-        known_as = f"image\0{self.name(row)}\0{digest}"
+        known_as = f"image\0{self.name(row)}\0{fingerprint}"
         if known_as not in self._memory:
             self._memory[known_as] = self._tried(row)
-        return digest, self._memory[known_as]
+        return fingerprint, self._memory[known_as]
 
     def _tried(self, row: int) -> str:
         try:
@@ -182,19 +182,21 @@ class Images(Dataset[tuple[Any, int]], ABC):
         return (*self._remarks, f"{self.skipped} of {tried} images cannot be read and are left out, such as {first}")
 
     def fingerprint(self) -> str:
-        """A digest of classes, names, contents, and the transform's `repr`.
+        """Fingerprint of classes, names, contents, and the transform's `repr`.
 
         Contents are those of the survey, if there was one. Without one, files that did not change since the last call
         are not read again. A transform whose `repr` does not say what it
         does, such as a lambda, is known by its name only.
         """
-        rows, digests = self.rows.tolist(), self._digests
-        if digests is None:
+        rows, fingerprints = self.rows.tolist(), self._fingerprints
+        if fingerprints is None:
             with Threads() as threads:
-                digests = list(threads.map(lambda row: self.contents(row, self._memory), rows))
+                fingerprints = list(threads.map(lambda row: self.contents(row, self._memory), rows))
         names = [self.name(row) for row in rows]
         described = _described(self.transform)
-        return digest_of("images-1", self.classes, self.columns, names, self.labels.tolist(), digests, described)
+        return fingerprint_of(
+            "images-1", self.classes, self.columns, names, self.labels.tolist(), fingerprints, described
+        )
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Int64
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from radin.common.files import digest_of
+from radin.common.files import fingerprint_of
 from radin.errors import InputError
 from radin.tasks.batches import Fingerprinted, cut, one_row_a_sample
 from radin.tasks.labelled import Images
@@ -33,8 +33,8 @@ class Part(Dataset[Any]):
         self.labels = np.asarray(dataset.labels, dtype=np.int64)[rows]
 
     def fingerprint(self) -> str:
-        """A digest of the dataset and of which samples these are."""
-        return digest_of("part-1", self.dataset.fingerprint(), self.rows.tolist())
+        """Fingerprint of the dataset and of which samples these are."""
+        return fingerprint_of("part-1", self.dataset.fingerprint(), self.rows.tolist())
 
     def __len__(self) -> int:
         return len(self.rows)

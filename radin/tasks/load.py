@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from radin.common.code_location import place_of_error
-from radin.common.files import digest_of, file_digest
+from radin.common.files import file_fingerprint, fingerprint_of
 from radin.common.suggestions import nearest
 from radin.errors import InputError, RadinError, TaskError
 from radin.searching.options import describe
@@ -37,7 +37,7 @@ def load_task(spec: str, arguments: Mapping[str, str] | None = None, **changes: 
         changes: fields of the task to replace, such as `metric` or `device`; those that are None are left alone.
 
     Returns:
-        the task, its `source` set to a digest of the file, the arguments, and the `source` that the function gave it.
+        the task, its `source` set to a fingerprint of the file, the arguments, and the `source` of the function's task.
 
     Raises:
         MissingFileError: no such file.
@@ -66,8 +66,8 @@ def load_task(spec: str, arguments: Mapping[str, str] | None = None, **changes: 
     # covers all that they decide. `test` names what reports, so another one leaves the logits on the data as they are.
     decisive = [] if spec in ADAPTERS else sorted((name, value) for name, value in given.items() if name != "test")
     own = str(module.__name__).startswith("radin.") and hasattr(module, "FINGERPRINT")
-    code = module.FINGERPRINT if own else file_digest(str(module.__file__))
-    source = digest_of(code, function_name, decisive, task.source)
+    code = module.FINGERPRINT if own else file_fingerprint(str(module.__file__))
+    source = fingerprint_of(code, function_name, decisive, task.source)
     origin = {"task": spec, **given}
     return replace(task, source=source, origin=origin, **kept)
 

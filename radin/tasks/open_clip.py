@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
-from radin.common.files import digest_of
+from radin.common.files import fingerprint_of
 from radin.errors import IncompatibleError, InputError
 from radin.tasks import zero_shot
 from radin.tasks.clip import Architecture, Tokenizer, Weights, import_open_clip, keep_image_tower
@@ -22,7 +22,7 @@ from radin.tasks.readers import Sets, open_sets
 from radin.tasks.task import Task
 from radin.tasks.zero_shot import ZeroShot, class_embeddings
 
-#: Fingerprint of the networks that this module makes: the digest of its file when first released. It changes only
+#: Fingerprint of the networks that this module makes: the SHA-256 of its file when first released. It changes only
 #: when the logits of a task would.
 FINGERPRINT = "375c3dd74df9b695e09be9ab0b5e2e1dbd9a6ac1e80336d4dca20c89487c3080"
 
@@ -109,7 +109,7 @@ def classification(
         built = layout or "model-soups", normalize is not False
         settings["build_model"] = partial(_classifier, architecture, len(sets.classes), *built)
         kind = [head, *built]
-    source = _digest(architecture, sets.classes, kind)
+    source = _source(architecture, sets.classes, kind)
     return Task(data=sets.data, test=sets.test, source=source, **settings)
 
 
@@ -260,7 +260,7 @@ def _refuse(head: Head, needed: Head, **options: Any) -> None:
         raise InputError(f"{given[0]}={options[given[0]]!r} goes with head={needed}, but head is {head!r}")
 
 
-def _digest(architecture: Architecture, classes: Sequence[str], kind: list[Any]) -> str:
+def _source(architecture: Architecture, classes: Sequence[str], kind: list[Any]) -> str:
     """Fingerprint of all that logits depend on beside weights and images: architecture, classes, prompts and code."""
     code = [FINGERPRINT, zero_shot.FINGERPRINT, import_open_clip().__version__]
-    return digest_of(code, architecture.config, architecture.preprocess, classes, kind)
+    return fingerprint_of(code, architecture.config, architecture.preprocess, classes, kind)

@@ -14,7 +14,8 @@ import torch
 from jaxtyping import Float32, Int64
 
 from radin.common.code_location import place_of_error
-from radin.common.files import digest_of
+from radin.common.files import fingerprint_of
+from radin.common.out_of_memory import is_out_of_memory
 from radin.errors import InputError, RadinError, TaskError
 from radin.scoring.kinds import Asked, Kind
 from radin.scoring.kinds.classes import IGNORED
@@ -22,9 +23,10 @@ from radin.scoring.metrics import Metric, get_metric
 from radin.tasks.batches import cut, map_tensors, n_samples
 from radin.tasks.calling import call
 from radin.tasks.code import source_of
-from radin.tasks.data import LABELS, Batch, Rows
-from radin.tasks.device import is_out_of_memory, parse_device
+from radin.tasks.data import Batch, Rows
+from radin.tasks.device import parse_device
 from radin.tasks.outputs import as_outputs, fetched
+from radin.tasks.source import LABELS
 from radin.tasks.split import split_rows
 
 #: Names that a test set may have: they are also names of folders.
@@ -48,8 +50,8 @@ class Task:
             follows common practice. With 0 the winner is reported on the data that selected it, and the report says so.
         split_seed: draws the held-back part. It is a seed of its own, so that searches with different seeds stay
             comparable.
-        outputs: the kind of outputs: `classes`, `one-logit`, `several-labels`, `values`, `positions` or `choices`. By
-            default it follows from the labels.
+        outputs: the kind of outputs: `classes`, `one-logit`, `several-labels`, `values`, `positions`, `choices` or
+            `tokens`. By default it follows from the labels.
         groups: for each sample of `data` the id of its group, such as a patient; a mapping with the name of a test set,
             and `data`, where these have groups, too. Groups are held back whole, and intervals and tests are about
             groups. The positions of a sample are a group without being told.
@@ -57,6 +59,9 @@ class Task:
         positions: positions of a sample at most, drawn once and for all; None takes all that are labelled.
         forward: `(network, inputs) -> outputs`. By default `network(inputs)`, or `network(**inputs)` where inputs are a
             dict whose names its signature takes.
+        alternatives: of tokens, those whose logits are kept of each position beside the label's, 64 by default. They
+            are the same for all networks: the largest of the uniform soup, which is run first. The loss of each network
+            is exact, and that of averaged logits is at most as much too high as the report says.
         collate_fn: makes a batch of a list of samples of a dataset, as that of a `DataLoader` does.
         prepare: called with the network each time its weights have changed, before the first batch.
         load: `(network, tensors) -> None` gives a new network the tensors of a checkpoint, `{name: tensor}` on the CPU,
@@ -90,6 +95,7 @@ class Task:
     groups: Any = field(default=None, repr=False)
     ignore_index: int = IGNORED
     positions: int | None = None
+    alternatives: int | None = None
     collate_fn: Callable[[list[Any]], Any] | None = None
     forward: Callable[[torch.nn.Module, Any], Any] | None = None
     prepare: Callable[[torch.nn.Module], Any] | None = None
@@ -195,7 +201,7 @@ class Task:
             limit=self.limit,
             pinned=self.torch_device.type == "cuda",  # not before: pinned memory makes a CUDA context
             collate=self.collate_fn,
-            asked=Asked(self.outputs, self.ignore_index, self.positions),
+            asked=Asked(self.outputs, self.ignore_index, self.positions, self.alternatives),
             like=like,
             groups=groups,
         )
@@ -215,17 +221,17 @@ class Task:
     def code(self) -> str:
         """Fingerprint of the code and arguments that define this task."""
         parts = [self.build_model, self.forward, self.prepare, *(one for one in (self.load, self.collate_fn) if one)]
-        return self.source or digest_of([source_of(part) for part in parts])
+        return self.source or fingerprint_of([source_of(part) for part in parts])
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether one network takes several devices."""
+        return getattr(self.build_model, "device_map", None) is not None
 
     @property
     def settings(self) -> dict[str, str]:
         """Settings that decide which samples and which network these are, by the name of their parameter."""
         return dict(self.origin) | ({} if self.limit is None else {"limit": str(self.limit)})
-
-    def key(self, rows: Rows) -> str:
-        """Fingerprint of everything but the weights that the logits on some rows depend on."""
-        device = self.torch_device.type
-        return digest_of("logits-1", rows.fingerprint, self.code, device, self.autocast, *rows.kind.key)
 
     def build(self) -> torch.nn.Module:
         """The network that `build_model` returns.
@@ -260,6 +266,8 @@ class Task:
         rows: Rows,
         batch_size: int | None = None,
         only: Int64[np.ndarray, " s"] | None = None,
+        *,
+        kind: Kind | None = None,
     ) -> Generator[Float32[np.ndarray, "b ..."], None, None]:
         """Outputs of a network on some rows, batch by batch: the one primitive beneath ingredients and soups.
 
@@ -268,6 +276,7 @@ class Task:
             rows: the samples, in order.
             batch_size: samples per forward pass; the task's own by default.
             only: places of the samples to run, in ascending order, where `rows.can_choose`; by default all.
+            kind: by which outputs are kept; that of the rows by default.
 
         Yields:
             float32 outputs as the kind keeps them, of classes logits `[b, C]`, on the CPU, in memory of their own.
@@ -277,14 +286,14 @@ class Task:
             torch.OutOfMemoryError: memory ran out; a smaller batch may fit.
         """
         self.prepare_network(network)
-        yield from fetched(self._launched(network, rows, batch_size or self.batch_size, only))
+        yield from fetched(self._launched(network, rows, batch_size or self.batch_size, only, kind or rows.kind))
 
     def _launched(
-        self, network: torch.nn.Module, rows: Rows, size: int, only: Int64[np.ndarray, " s"] | None
+        self, network: torch.nn.Module, rows: Rows, size: int, only: Int64[np.ndarray, " s"] | None, kind: Kind
     ) -> Iterator[torch.Tensor]:
         for batch in rows.labelled(only):
             for start in range(0, len(batch.labels), size):
-                yield self.outputs_of(network, batch, start, start + size, rows.kind)
+                yield self.outputs_of(network, batch, start, start + size, kind)
 
     def outputs_of(
         self, network: torch.nn.Module, batch: Batch, start: int, stop: int, kind: Kind | None = None
@@ -310,13 +319,16 @@ class Task:
     def forward_batch(self, network: torch.nn.Module, inputs: Any, start: int, stop: int) -> torch.Tensor:
         """What the network gives for the samples `[start, stop)` of one batch of inputs, on the task's device.
 
-        The network gets copies, so one that works in place never changes the data.
+        The network gets copies, so one that works in place never changes the data. On their way to CUDA they lie in
+        pinned memory, so that the bus carries them while the device works on the batch before.
         """
         with self._inference():
             part = cut(inputs, slice(start, stop))
             return self._forward(network, map_tensors(self._moved, part))
 
     def _moved(self, tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.device.type == "cpu" and self.torch_device.type == "cuda":
+            return tensor.pin_memory().to(self.torch_device, non_blocking=True)
         moved = tensor.to(self.torch_device, non_blocking=True)
         return moved.clone() if moved is tensor else moved
 

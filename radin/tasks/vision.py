@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from radin.common.files import digest_of
+from radin.common.files import fingerprint_of
 from radin.errors import InputError
 from radin.tasks.labelled import Corrupt
 from radin.tasks.libraries import import_library, unknown_architecture
@@ -18,7 +18,7 @@ from radin.tasks.prompts import read_lines
 from radin.tasks.readers import open_sets
 from radin.tasks.task import Task
 
-#: Fingerprint of the networks and preparations that this module makes: the digest of its file when first released. It
+#: Fingerprint of the networks and preparations that this module makes: the SHA-256 of its file when first released. It
 #: changes only when the logits of a task would.
 FINGERPRINT = "fac23b4fbc4af7e462eda1debe3ab4a2dc192dd796a86f100b8e505f4c2f72f7"
 
@@ -179,7 +179,7 @@ def _task(
     outputs = len(sets.classes) if num_classes is None else num_classes
     if outputs < len(sets.classes):
         raise InputError(f"num_classes={num_classes} are fewer than the {len(sets.classes)} classes of the data")
-    code = digest_of(FINGERPRINT, about, sets.classes, outputs)
+    code = fingerprint_of(FINGERPRINT, about, sets.classes, outputs)
     return Task(partial(build, num_classes=outputs), data=sets.data, test=sets.test, source=code, **settings)
 
 

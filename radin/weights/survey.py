@@ -13,7 +13,7 @@ import numpy as np
 
 from radin.checkpoints.dtypes import widen
 from radin.common.error_list import Complaints
-from radin.common.files import digest_of
+from radin.common.files import fingerprint_of
 from radin.common.wording import enumerated
 from radin.errors import IncompatibleError
 from radin.recipe import Recipe
@@ -104,10 +104,10 @@ def surveyed(pool: Pool, i: int, fingerprint: str, memory: MutableMapping[str, s
     Arguments:
         pool: the ingredients.
         i: index of the ingredient.
-        fingerprint: of its file, see `Pool.digest`.
+        fingerprint: of its file, see `Pool.fingerprint`.
         memory: surveys by fingerprint, which takes note of new ones.
     """
-    key = f"survey\0{fingerprint}\0{digest_of(sorted(pool.tensors_of(i)))}"
+    key = f"survey\0{fingerprint}\0{fingerprint_of(sorted(pool.tensors_of(i)))}"
     if key not in memory:
         memory[key] = survey(pool, i).dumps()
     return Survey.loads(memory[key])

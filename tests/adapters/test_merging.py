@@ -125,9 +125,9 @@ def test_the_base_is_found_where_the_settings_say(tmp_path: Path) -> None:
     folders = [write_adapter(tmp_path / f"run{i}", i, RANKS, base=base) for i in range(2)]
     pool = radin.Pool(folders, merge=True)
     assert isinstance(pool, MergedPool) and pool.base.place == base
-    before = pool.digest(0)
+    before = pool.fingerprint(0)
     write_base(base, torch.bfloat16)
-    assert radin.Pool(folders, merge=True).digest(0) != before
+    assert radin.Pool(folders, merge=True).fingerprint(0) != before
 
 
 def test_bases_that_take_no_update_are_refused(tmp_path: Path) -> None:

@@ -116,15 +116,17 @@ def test_ranks_of_soups_and_of_parts_of_the_pool(tmp_path: Path) -> None:
     assert ranks == {"first": 4, "head": 5}
     part = pool.only([0, 2])
     assert part.names == ("run-0", "other") and len(part.adapters) == 2 and len(part.files) == 4
-    assert part.digest(1) == pool.digest(2)
+    assert part.fingerprint(1) == pool.fingerprint(2)
 
 
-def test_digests_tell_settings_rank_and_merging_apart(tmp_path: Path) -> None:
+def testfingerprints_tell_settings_rank_and_merging_apart(tmp_path: Path) -> None:
     folders, base = folders_in(tmp_path), write_base(tmp_path / "base")
-    digests = {radin.Pool(folders, **options).digest(0) for options in ({}, {"rank": 2}, {"merge": True, "base": base})}
+    fingerprints = {
+        radin.Pool(folders, **options).fingerprint(0) for options in ({}, {"rank": 2}, {"merge": True, "base": base})
+    }
     config = folders[0] / "adapter_config.json"
     config.write_text(config.read_text().replace('"lora_alpha": 4', '"lora_alpha": 5'))
-    assert len({*digests, radin.Pool(folders).digest(0)}) == 4
+    assert len({*fingerprints, radin.Pool(folders).fingerprint(0)}) == 4
 
 
 def test_an_adapter_given_twice_in_other_files_is_refused(tmp_path: Path) -> None:

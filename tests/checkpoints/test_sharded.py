@@ -72,12 +72,12 @@ def test_pools_of_folders_take_their_names_from_them(tmp_path: Path) -> None:
     assert torch.equal(soup["b"], STATE["module.b"])
 
 
-def test_digests_cover_every_shard(tmp_path: Path) -> None:
+def test_fingerprints_cover_every_shard(tmp_path: Path) -> None:
     one, two = halves()
     pools = [Pool(save_sharded(tmp_path / "x", [one, two]))]
     pools.append(Pool(shutil.copytree(tmp_path / "x", tmp_path / "y")))
     pools.append(Pool(save_sharded(tmp_path / "z", [one, two | {"module.b": torch.ones(3)}])))
-    first, same, other = (pool.digest(0) for pool in pools)
+    first, same, other = (pool.fingerprint(0) for pool in pools)
     assert first == same != other
 
 

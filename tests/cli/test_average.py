@@ -37,6 +37,15 @@ def test_a_large_soup_comes_in_shards(capsys: pytest.CaptureFixture, checkpoints
     assert (code, "such as 5GB" in err) == (2, True)
 
 
+def test_extra_state_is_said_to_be_no_tensor(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
+    files = [tmp_path / f"run{i}.pt" for i in range(2)]
+    for i, file in enumerate(files):
+        torch.save({"w": torch.full((3,), float(i)), "scales._extra_state": {"amax": 2.0}}, file)
+    code, _, err = run(capsys, "average", *files, "-o", tmp_path / "soup.safetensors")
+    assert code == 0
+    assert "'scales._extra_state'" in err and "radin.Pool(path).state_dict(0)" in err
+
+
 def test_weights_that_are_no_recipe(capsys: pytest.CaptureFixture, pool: list[Path], tmp_path: Path) -> None:
     average = ["average", *pool[:2], "-o", tmp_path / "soup.safetensors", "--mix"]
     for weights, message in (

@@ -3,12 +3,18 @@
 import json
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from helpers.command_line import SMALL, run
 from helpers.small import Network
 from safetensors.torch import load_file
+
+import radin
+from radin.cli.checkpoint_options import Checkpoints, check_several, checkpoint_options
+from radin.errors import InputError
 
 
 @pytest.fixture
@@ -108,3 +114,21 @@ def test_probabilities_are_ranked_as_their_logarithms(capsys: pytest.CaptureFixt
     best = json.loads(out)["best_ingredient"]
     losses = [np.log(np.exp(one).sum(axis=1)) - one[np.arange(80), labels] for one in logits]
     assert best["nll"] == pytest.approx(min(loss.mean() for loss in losses), abs=1e-6)
+
+
+def test_a_pool_of_one_has_nothing_to_average(checkpoints: list) -> None:
+    check_several(radin.Pool(checkpoints[:2]))
+    with pytest.raises(InputError, match="is one checkpoint"):
+        check_several(radin.Pool(checkpoints[:1]))
+
+
+def test_a_call_is_opened_as_the_pool_of_its_options(checkpoints: list[Path], capsys: pytest.CaptureFixture) -> None:
+    @click.command()
+    @checkpoint_options
+    def command(given: Checkpoints) -> None:
+        click.echo(" ".join(given.pool().names))
+
+    names = ["checkpoints", "weights", "prefix", "keep", "reorder_classes", "rank", "merge", "base"]
+    assert [one.name for one in command.params] == names
+    printed = CliRunner().invoke(command, [*map(str, checkpoints[:2]), "--prefix", "layers."]).output
+    assert printed.split() == list(radin.Pool(checkpoints[:2]).names)

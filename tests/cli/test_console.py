@@ -1,15 +1,8 @@
-"""Options and writings that several commands share."""
+"""What several commands read and write: pairs, sizes, times and JSON."""
 
-from pathlib import Path
-
-import click
 import pytest
-from click.testing import CliRunner
-from helpers.command_line import SMALL
-from helpers.small import SAMPLES
 
-import radin
-from radin.cli.console import check_several, duration, pairs, parse_size, pool_options, print_json, size, task_from
+from radin.cli.console import duration, pairs, parse_size, print_json, size
 from radin.errors import InputError
 
 
@@ -67,60 +60,3 @@ def test_sizes_and_times_are_written_for_people() -> None:
 def test_json_keeps_letters_as_they_are(capsys: pytest.CaptureFixture) -> None:
     print_json({"λ": 1})
     assert capsys.readouterr().out == '{\n "λ": 1\n}\n'
-
-
-def test_a_pool_of_one_has_nothing_to_average(checkpoints: list) -> None:
-    check_several(radin.Pool(checkpoints[:2]))
-    with pytest.raises(InputError, match="is one checkpoint"):
-        check_several(radin.Pool(checkpoints[:1]))
-
-
-def test_a_task_takes_its_arguments_the_split_and_changes() -> None:
-    made = task_from(f"{SMALL}:task", ["samples=50"], None, {"metric": "nll", "loaders": None})
-    assert (len(made.rows.labels), made.metric, made.loaders) == (
-        50,
-        "nll",
-        task_from(f"{SMALL}:task", [], None, {}).loaders,
-    )
-    assert len(task_from(f"{SMALL}:task", [], None, {}).rows.labels) == SAMPLES
-    with pytest.raises(InputError, match="--task-arg split was given twice"):
-        task_from(f"{SMALL}:task", ["split=a"], "b", {})
-
-
-def test_options_are_listed_in_their_order() -> None:
-    @click.command()
-    @pool_options
-    def command(checkpoints: tuple, weights: str | None, prefix: str | None, keep: tuple, **others: object) -> None:
-        click.echo(repr((checkpoints, weights, prefix, keep)))
-
-    names = ["checkpoints", "weights", "prefix", "keep", "reorder_classes", "rank", "merge", "base"]
-    assert [one.name for one in command.params] == names
-    printed = CliRunner().invoke(command, ["a", "b", "--weights", "ema", "--prefix", "x.", "--keep", "n"]).output
-    assert printed == "(('a', 'b'), 'ema', 'x.', ('n',))\n"
-
-
-def test_a_task_of_folders_takes_the_first_ones_network_unless_another_is_named(tmp_path: Path) -> None:
-    pytest.importorskip("transformers")
-    from tests.helpers import tiny_models
-
-    paths = tiny_models.save_pool(tmp_path / "runs", tiny_models.bert(), 2)
-    data = tiny_models.write_lines(tmp_path / "val.jsonl", [{"text": "good film", "label": 1}] * 4)
-    pool = radin.Pool(tmp_path / "runs")
-    task = task_from("transformers", [f"data={data}"], None, {"batch_size": 2}, pool)
-    assert task.settings["model"] == str(paths[0])
-    assert task.batch_size == 2
-    assert len(task.rows) == 4
-    named = task_from("transformers", [f"data={data}", f"model={paths[1]}"], None, {}, pool)
-    assert named.settings["model"] == str(paths[1])
-    with pytest.raises(InputError, match=r"model=\.\.\."):
-        task_from("transformers", [f"data={data}"], None, {})
-
-
-def test_help_names_every_metric_and_kind() -> None:
-    from radin.cli.console import KINDS, METRICS
-    from radin.scoring.kinds import KINDS as ALL_KINDS
-    from radin.scoring.metrics import FAMILIES
-
-    listed = set(METRICS.replace(",", " ").replace(";", " ").split())
-    assert {name for family in FAMILIES.values() for name in family} <= listed
-    assert tuple(ALL_KINDS) == KINDS

@@ -12,7 +12,7 @@ import pytest
 
 import radin.common.array_folder
 from radin.common.array_folder import ArrayFolder
-from radin.common.files import file_digest
+from radin.common.files import file_fingerprint
 from radin.errors import DataError, StorageError
 from radin.scoring.logit_bank import LogitBank
 from radin.scoring.logit_folder import write_labels
@@ -41,7 +41,7 @@ def test_logits_written_in_batches_are_found_by_name_and_key(tmp_path):
         assert seen_by.keys() == {"key"}
     index = json.loads((tmp_path / "logits" / "index.json").read_text())
     assert (index["a"]["key"], index["a"]["recipe"]) == ("key", {"a": 1.0})
-    assert index["a"]["sha256"] == file_digest(tmp_path / "logits" / "a.npy")
+    assert index["a"]["sha256"] == file_fingerprint(tmp_path / "logits" / "a.npy")
 
 
 def test_the_folder_is_a_bank_whatever_the_ingredients_are_called(tmp_path):

@@ -1,4 +1,4 @@
-"""Files that are complete or absent, and digests that are remembered."""
+"""Files that are complete or absent, and fingerprints that are remembered."""
 
 import errno
 import hashlib
@@ -14,8 +14,8 @@ import pytest
 
 from radin.common.files import (
     check_place,
-    digest_of,
-    file_digest,
+    file_fingerprint,
+    fingerprint_of,
     remove_parts_of_the_dead,
     write_json,
     written_aside,
@@ -148,30 +148,42 @@ def test_json_is_readable_and_keeps_letters(tmp_path):
     assert text == '{\n "λ": 0.1\n}\n'
 
 
-def test_digests_tell_values_apart_but_not_the_order_of_keys():
-    assert digest_of({"a": 1, "b": 2}) == digest_of({"b": 2, "a": 1})
-    assert len({digest_of(), digest_of(None), digest_of("1"), digest_of(1), digest_of("a", "b"), digest_of("ab")}) == 6
+def test_fingerprints_tell_values_apart_but_not_the_order_of_keys():
+    assert fingerprint_of({"a": 1, "b": 2}) == fingerprint_of({"b": 2, "a": 1})
+    assert (
+        len(
+            {
+                fingerprint_of(),
+                fingerprint_of(None),
+                fingerprint_of("1"),
+                fingerprint_of(1),
+                fingerprint_of("a", "b"),
+                fingerprint_of("ab"),
+            }
+        )
+        == 6
+    )
 
 
 def test_a_file_is_read_again_only_if_it_changed(tmp_path):
     path, memory = tmp_path / "file.bin", {}
     path.write_bytes(b"one")
-    assert file_digest(path, memory) == hashlib.sha256(b"one").hexdigest()
+    assert file_fingerprint(path, memory) == hashlib.sha256(b"one").hexdigest()
     memory[next(iter(memory))] = "remembered"
-    assert file_digest(path, memory) == "remembered"
-    assert file_digest(path) == hashlib.sha256(b"one").hexdigest()
+    assert file_fingerprint(path, memory) == "remembered"
+    assert file_fingerprint(path) == hashlib.sha256(b"one").hexdigest()
     path.unlink()
     with pytest.raises(MissingFileError, match="is not there any more"):
-        file_digest(path, memory)
+        file_fingerprint(path, memory)
     write_json(path, 1)  # another inode
-    assert file_digest(path, memory) == hashlib.sha256(b"1\n").hexdigest()
+    assert file_fingerprint(path, memory) == hashlib.sha256(b"1\n").hexdigest()
 
 
 @pytest.mark.parametrize("change", ["size", "time", "inode"])
 def test_each_sign_of_a_change_is_seen(tmp_path, change):
     path, memory = tmp_path / "file.bin", {}
     path.write_bytes(b"one")
-    file_digest(path, memory)
+    file_fingerprint(path, memory)
     stat = path.stat()
     content = b"three" if change == "size" else b"two"
     target = tmp_path / "other.bin" if change == "inode" else path
@@ -179,7 +191,7 @@ def test_each_sign_of_a_change_is_seen(tmp_path, change):
     later = change == "time"
     os.utime(target, ns=(stat.st_atime_ns, stat.st_mtime_ns + later))
     target.replace(path)
-    assert file_digest(path, memory) == hashlib.sha256(content).hexdigest()
+    assert file_fingerprint(path, memory) == hashlib.sha256(content).hexdigest()
 
 
 def test_parts_of_killed_processes_are_removed_and_those_of_living_ones_are_not(tmp_path: Path) -> None:

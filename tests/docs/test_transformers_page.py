@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from radin.tasks.hugging_face.task import HEADS
+from radin.tasks.hugging_face.heads import HEADS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "transformers.md").read_text()
 

@@ -26,7 +26,7 @@ def archive_of(pool: radin.Pool, run: Path, folder: RunFolder, asked: list[str] 
     def make_keys() -> Keys:
         if asked is not None:
             asked.append("keys")
-        return Keys(chosen, [pool.digest(i) for i in range(len(pool))], "average")
+        return Keys(chosen, [pool.fingerprint(i) for i in range(len(pool))], "average")
 
     return Archive(chosen, folder, make_keys, BatchSize(chosen.batch_size, folder))
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 import radin
 from benchmarks.faults.nursery import Nursery, Stop
-from radin.common.files import digest_of
+from radin.common.files import fingerprint_of
 from radin.errors import DataError, IncompatibleError, RunDirError, TaskError
 from radin.evaluation.evaluator import Evaluator
 from radin.evaluation.run_folder import RunFolder
@@ -267,7 +267,10 @@ def test_what_was_running_is_settled(checkpoints: list[Path], folder: RunFolder)
     one = evaluator(checkpoints, folder)
     one.collect()
     finished = one.archive.key(one.evaluation(radin.Recipe.subset(one.pool.names, [0])))
-    with folder.ledger.charge("pass", finished, "", 1), folder.ledger.charge("pass", digest_of("cut short"), "", 1):
+    with (
+        folder.ledger.charge("pass", finished, "", 1),
+        folder.ledger.charge("pass", fingerprint_of("cut short"), "", 1),
+    ):
         assert folder.ledger.count("pass") == len(checkpoints)
         evaluator(checkpoints, folder).collect()
         assert (folder.ledger.count("pass"), folder.ledger.count("pass", "lost")) == (len(checkpoints) + 1, 1)

@@ -1,9 +1,9 @@
 """Keys change with everything that a stored result depends on, and with nothing else."""
 
-from helpers.small import task
+from helpers.small import clouds, task
 
 from radin.evaluation.evaluation import Evaluation
-from radin.evaluation.keys import Keys, verification_scope
+from radin.evaluation.keys import Keys, data_key, verification_scope
 from radin.recipe import Recipe
 
 NAMES, PRINTS = ("a", "b", "c"), ("1", "2", "3")
@@ -29,6 +29,18 @@ def test_logits_depend_on_members_data_code_and_for_soups_on_the_policy() -> Non
     assert len({known, *others}) == 1 + len(others)
     single = Evaluation(SINGLE)
     assert keys(batchnorm="keep").logits(single, 32) == keys().logits(single, 32)
+
+
+def test_the_key_of_data_changes_with_code_rows_and_precision() -> None:
+    one = task(source="code", test=clouds(40, 2))
+    keys_of = [
+        data_key(one, one.rows),
+        data_key(one, one.tests["test"]),
+        data_key(task(source="other code"), one.rows),
+        data_key(task(source="code", autocast="bfloat16"), one.rows),
+    ]
+    assert len(set(keys_of)) == len(keys_of)
+    assert data_key(task(source="code", batch_size=7), one.rows) == keys_of[0]
 
 
 def test_recomputed_statistics_depend_on_the_number_of_batches() -> None:

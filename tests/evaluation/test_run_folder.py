@@ -9,8 +9,9 @@ from helpers.old_folders import as_written_by_0_1
 from helpers.small import make_pool, task
 
 import radin
-from radin.common.files import digest_of
+from radin.common.files import fingerprint_of
 from radin.errors import RunDirError
+from radin.evaluation.keys import data_key
 from radin.evaluation.run_folder import RunFolder
 
 BUDGET = radin.Budget(soups=2, candidates=50)
@@ -112,17 +113,17 @@ def test_the_keys_of_0_1_are_kept(pool: radin.Pool, run: Path) -> None:
     """The formulas of version 0.1, written out; arrays hold the selecting rows, and tell of which logits."""
     one = task()
     with radin.Verifier(pool, one, run) as verifier:
-        recipe, key = radin.Recipe.uniform(pool.names), one.key(one.rows)
+        recipe, key = radin.Recipe.uniform(pool.names), data_key(one, one.rows)
         verifier.logits(recipe)
-        marks = [pool.digest(i, {}) for i in range(3)]
-        expected = digest_of(key, [(mark, 1 / 3) for mark in marks], ["average"])
+        marks = [pool.fingerprint(i, {}) for i in range(3)]
+        expected = fingerprint_of(key, [(mark, 1 / 3) for mark in marks], ["average"])
         assert {one["of"] for one in verifier.folder.soups.entries().values()} >= {expected}
-        assert verifier.folder.soups.keys() >= {digest_of("part", expected, one.split[0].tolist())}
-        singles = {digest_of(key, [(mark, 1.0)], None) for mark in marks}
+        assert verifier.folder.soups.keys() >= {fingerprint_of("part", expected, one.split[0].tolist())}
+        singles = {fingerprint_of(key, [(mark, 1.0)], None) for mark in marks}
         assert {one["of"] for one in verifier.folder.logits.entries().values()} == singles
-        scope = digest_of(marks, key, one.split[0].tolist())
+        scope = fingerprint_of(marks, key, one.split[0].tolist())
         assert verifier.scope == scope
-        assert verifier.keys.weight_gram == f"weights-{digest_of(marks)}"[:40]
+        assert verifier.keys.weight_gram == f"weights-{fingerprint_of(marks)}"[:40]
         assert verifier.keys.logit_gram == f"logits-{scope}"[:40]
 
 

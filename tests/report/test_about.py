@@ -15,7 +15,7 @@ from radin.report.about import changed_classes, command_line, versions
 def test_a_run_names_its_ingredients_data_and_versions(finished: Path, checkpoints: list[Path]) -> None:
     about = json.loads((finished / "leaderboard.json").read_text())["about"]
     pool = radin.Pool(checkpoints)
-    assert about["ingredients"] == {name: pool.digest(i) for i, name in enumerate(pool.names)}
+    assert about["ingredients"] == {name: pool.fingerprint(i) for i, name in enumerate(pool.names)}
     assert about["data"] | {"fingerprints": 0} == {
         "selecting": 300,
         "held_back": 0,

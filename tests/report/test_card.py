@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from radin.report.card import MARK, loading_of, model_card, write_card
+from radin.report.card import MARK, model_card, write_card
 from radin.report.record import Record
 from radin.weights.card_parts import CARD, HUB_ID
 
@@ -133,13 +133,3 @@ def test_a_soup_that_is_a_folder_has_the_full_card_inside(document: dict[str, An
     assert "## Notes\n\nConfig of run0.\n" in text and "## Results" in text and MARK not in text
     assert 'BertForSequenceClassification.from_pretrained("soup")' in text
     assert not (tmp_path / CARD).exists()
-
-
-def test_a_folder_is_loaded_by_the_library_that_it_is_of(tmp_path: Path) -> None:
-    assert "AutoModel.from_pretrained" in loading_of(tmp_path)
-    (tmp_path / "config.json").write_text("[]")
-    assert "AutoModel.from_pretrained" in loading_of(tmp_path)
-    (tmp_path / "modules.json").touch()
-    assert "SentenceTransformer(" in loading_of(tmp_path)
-    (tmp_path / "adapter_config.json").touch()
-    assert "PeftModel.from_pretrained(base" in loading_of(tmp_path)

@@ -1,11 +1,9 @@
-"""Data come in three forms and must repeat themselves."""
-
-import re
+"""Rows come in the same order on every pass, all of them or chosen ones."""
 
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset, default_collate
+from torch.utils.data import DataLoader, Dataset, TensorDataset, default_collate
 
 from radin.errors import DataError
 from radin.tasks.batches import n_samples
@@ -25,13 +23,6 @@ class Points(Dataset):
 
     def __getitem__(self, i: int) -> tuple[torch.Tensor, int]:
         return X[i] + self.noise * torch.rand(2), int(Y[i])
-
-
-class Endless(IterableDataset):
-    """A stream, which has no length."""
-
-    def __iter__(self):
-        return iter([])
 
 
 FORMS = {
@@ -61,32 +52,11 @@ def test_contents_and_nothing_else_make_the_fingerprint() -> None:
     assert Rows((X, (Y + 1) % 3), batch_size=6).fingerprint != same
 
 
-def test_the_size_of_batches_does_not_change_the_fingerprint() -> None:
-    several = {"ids": X, "more": [X > 3, X.long()]}
-    for data in ((X, Y), (several, Y), Points()):
-        assert len({Rows(data, batch_size=size).fingerprint for size in (1, 6, 7, 50)}) == 1
-    loaders = [DataLoader(TensorDataset(X, Y), batch_size=size) for size in (6, 7)]
-    assert len({Rows(loader, batch_size=8).fingerprint for loader in loaders}) == 1
-
-
-def test_what_stands_elsewhere_in_the_structure_is_other_data() -> None:
-    def fingerprint(inputs: object) -> str:
-        return Rows((inputs, Y), batch_size=6).fingerprint
-
-    structures = [X, {"a": X}, {"b": X}, [X, X], {"a": X, "b": X + 1}, {"a": X + 1, "b": X}, X.reshape(20, 1, -1)]
-    assert len({fingerprint(one) for one in structures}) == len(structures)
-
-
 def test_inputs_may_be_a_dict() -> None:
     rows = Rows(({"ids": X, "mask": X > 3}, Y), batch_size=8)
     batches = list(rows.batches())
     assert [n_samples(batch) for batch in batches] == [8, 8, 4]
     torch.testing.assert_close(torch.cat([batch["ids"] for batch in batches]), X)
-
-
-def test_a_loader_that_says_it_shuffles_is_refused() -> None:
-    with pytest.raises(DataError, match="shuffles"):
-        Rows(DataLoader(TensorDataset(X, Y), batch_size=5, shuffle=True), batch_size=5)
 
 
 def test_labels_in_another_order_are_refused() -> None:
@@ -119,30 +89,6 @@ def test_another_number_of_samples_is_refused() -> None:
         list(Rows.batches(rows))
 
 
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        ((X[:0], Y[:0]), "got none"),
-        (Points(n=0), "empty dataset"),
-        (TensorDataset(X, (Y > 0).float()), "may be classes or values"),
-        ((X, Y[:, None]), "one integer label"),
-        ((X, Y[:7]), "20 inputs but 7 labels"),
-        (TensorDataset(X, Y, Y), "(inputs, labels)"),
-        ("somewhere", "map-style dataset"),
-        (None, "map-style dataset"),
-        (Endless(), "map-style dataset"),
-    ],
-)
-def test_unusable_data_are_refused(data: object, message: str) -> None:
-    with pytest.raises(DataError, match=re.escape(message)):
-        _ = Rows(data, batch_size=5, what="validation data").labels
-
-
-def test_the_error_names_the_data() -> None:
-    with pytest.raises(DataError, match=r"^validation data: "):
-        Rows(Points(n=0), batch_size=5, what="validation data")
-
-
 @pytest.mark.parametrize("form", FORMS)
 def test_chosen_samples_are_read_in_batches_that_are_cut_anew(form: str) -> None:
     rows, chosen = Rows(FORMS[form], batch_size=6), np.array([0, 2, 3, 5, 8, 13, 14, 19])
@@ -169,41 +115,6 @@ def test_random_augmentation_is_refused_of_chosen_samples_too() -> None:
     list(rows.batches(chosen))
     with pytest.raises(DataError, match="augmentation"):
         list(rows.batches(chosen))
-
-
-def as_dicts(samples: list[dict[str, object]]) -> dict[str, torch.Tensor]:
-    return {name: torch.tensor([one[name] for one in samples]) for name in samples[0]}
-
-
-@pytest.mark.parametrize("name", ["labels", "label"])
-def test_batches_may_be_dicts_with_the_labels_among_them(name: str) -> None:
-    given = [{"a": i, name: i % 3, "b": -i} for i in range(20)]
-    forms = [given, as_dicts(given), DataLoader(given, batch_size=7)]
-    for rows in (Rows(form, batch_size=6) for form in forms):
-        assert rows.labels.tolist() == [i % 3 for i in range(20)] and rows.kind.name == "classes"
-        batch = next(rows.batches())
-        assert batch.keys() == {"a", "b"} and batch["b"][:3].tolist() == [0, -1, -2]
-
-
-def test_a_dict_without_labels_says_what_it_holds() -> None:
-    with pytest.raises(DataError, match=r"dicts with 'labels' or 'label', got a dict with 'a', 'y'. Rename"):
-        _ = Rows([{"a": 1, "y": 0}], batch_size=6).labels
-
-
-def test_samples_of_unequal_length_are_named_with_the_remedy_and_padded_by_a_collate_fn() -> None:
-    given = [{"ids": torch.arange(2 + i % 3), "labels": i % 2} for i in range(6)]
-    with pytest.raises(
-        DataError, match=r"sample 1: its entry 'ids' has shape \[3\], that of sample 0 \[2\].*collate_fn"
-    ):
-        _ = Rows(given, batch_size=6).labels
-
-    def pad(samples):
-        ids = torch.nn.utils.rnn.pad_sequence([one["ids"] for one in samples], batch_first=True)
-        return {"ids": ids, "labels": torch.tensor([one["labels"] for one in samples])}
-
-    rows = Rows(given, batch_size=2, collate=pad)
-    assert [list(batch["ids"].shape) for batch in rows.batches()] == [[2, 3], [2, 4], [2, 4]]
-    assert not rows.can_choose and len(rows) == 6
 
 
 def test_lists_beside_tensors_are_cut_with_them() -> None:

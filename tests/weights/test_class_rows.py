@@ -35,7 +35,7 @@ def test_rows_of_the_head_move_and_nothing_else_does(tmp_path: Path) -> None:
     assert torch.equal(state["bert.a"], torch.arange(9.0).reshape(3, 3))
     assert torch.equal(soup_tensors(pool, [0.5, 0.5])["score.weight"], head + 0.25)
     assert pool.class_names == tuple(NAMES)
-    assert pool.digest(1) != Pool([other]).digest(0)
+    assert pool.fingerprint(1) != Pool([other]).fingerprint(0)
     assert pool.settings == {"reorder_classes": "True"}
 
 

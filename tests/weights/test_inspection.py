@@ -16,7 +16,7 @@ def test_sound_checkpoints(checkpoints: list[Path]) -> None:
     assert (found.compatible, found.error, found.dtypes, found.infinities) == (True, None, ("float32",), {})
     assert [one.path for one in found.ingredients] == checkpoints
     assert len({one.fingerprint for one in found.ingredients}) == len(checkpoints)
-    assert found.to_json()["ingredients"][0]["sha256"] == found.pool.digest(0)
+    assert found.to_json()["ingredients"][0]["sha256"] == found.pool.fingerprint(0)
 
 
 def test_every_fault_is_named(checkpoints: list[Path], tmp_path: Path) -> None:

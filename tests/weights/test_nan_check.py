@@ -1,4 +1,4 @@
-"""NaN and infinities in checkpoints are found while they are read for their digests."""
+"""NaN and infinities in checkpoints are found while they are read for their fingerprints."""
 
 from pathlib import Path
 

@@ -250,15 +250,15 @@ def test_classes_that_the_files_state_must_agree(tmp_path: Path) -> None:
             Pool([cats, stating("d.pt", classes)])
 
 
-def test_the_digest_knows_what_is_taken(tmp_path: Path) -> None:
+def test_the_fingerprint_knows_what_is_taken(tmp_path: Path) -> None:
     path = tmp_path / "x.pt"
     torch.save({"model": {f"net.{n}": t for n, t in STATE.items()}, "model_ema": STATE | {"net.a": A}}, path)
-    digests = [
-        Pool(path, weights=weights, prefix=prefix).digest(0)
+    fingerprints = [
+        Pool(path, weights=weights, prefix=prefix).fingerprint(0)
         for weights, prefix in (("model", None), ("ema", None), ("model", "net"), ("ema", "net"))
     ]
-    assert len(set(digests)) == 4
-    assert digests[0] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert len(set(fingerprints)) == 4
+    assert fingerprints[0] == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_a_part_of_a_pool_has_its_ingredients_alone(tmp_path: Path) -> None:
@@ -268,4 +268,4 @@ def test_a_part_of_a_pool_has_its_ingredients_alone(tmp_path: Path) -> None:
     assert (part.names, len(part), len(pool)) == (("x", "z"), 2, 4)
     assert part.files == (pool.files[1], pool.files[3])
     assert part.state_dict(1)["a"].tolist() == [3.0, 3.0]
-    assert part.digest(0) == pool.digest(1)
+    assert part.fingerprint(0) == pool.fingerprint(1)

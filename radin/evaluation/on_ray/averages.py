@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from radin.common.files import digest_of
+from radin.common.files import fingerprint_of
 from radin.errors import CheckpointError, StorageError
 from radin.recipe import Recipe
 from radin.weights.averaging import average
@@ -64,7 +64,7 @@ class Averages:
         """
         if recipe.size == 1:
             return self._pool, recipe
-        file = self.folder / f"{digest_of(recipe.dumps())[:16]}.safetensors"
+        file = self.folder / f"{fingerprint_of(recipe.dumps())[:16]}.safetensors"
         with suppress(StorageError, OSError), _locked(file.with_suffix(".lock")):
             if not file.exists():
                 average(self._pool, recipe, file, batchnorm=self._batchnorm)

@@ -15,12 +15,12 @@ import torch
 
 from radin.adapters.pool import AdapterPool
 from radin.common.code_location import place_of_error
+from radin.common.out_of_memory import is_out_of_memory
 from radin.errors import RadinError, TaskError
 from radin.evaluation.batchnorm import recompute_statistics, statistics_of
 from radin.evaluation.executor import Pass
 from radin.evaluation.loading import FACT, Networks
 from radin.evaluation.on_ray.averages import Averages
-from radin.tasks.device import is_out_of_memory
 from radin.tasks.task import Task
 from radin.weights.pool import Pool
 
@@ -113,7 +113,8 @@ class Worker:
 
         def run() -> np.ndarray:
             rows = self._task.rows if job.test is None else self._task.tests[job.test]
-            return rows.kind.join(list(self._task.logits(self._network(job, size), rows, size, job.only)))
+            batches = self._task.logits(self._network(job, size), rows, size, job.only, kind=job.outputs)
+            return rows.kind.join(list(batches))
 
         return _answer(run)
 

@@ -14,10 +14,11 @@ from radin import __version__
 from radin.common.files import written_aside
 from radin.common.wording import DASH, counted, decimal, shortened, signed
 from radin.report.cost import Bill
+from radin.report.loading_code import loading_code
 from radin.report.page import charts, palette
 from radin.report.page.distances import NAMED, Distances, heat_map, stored_distances
 from radin.report.page.matrix import matrix
-from radin.report.record import SOUP, Record
+from radin.report.record import Record
 
 #: The page's file in the run folder.
 PAGE = "report.html"
@@ -164,10 +165,11 @@ def dropped_row(one: Mapping[str, Any]) -> dict[str, str]:
 def loading(record: Record) -> str:
     """Lines of Python that load the winner, and that make it again from the ingredients."""
     recipe = "{" + ", ".join(f"{name!r}: {weight:.6g}" for name, weight in record.winner.by_weight) + "}"
-    load = f"from safetensors.torch import load_file\n\nnetwork.load_state_dict(load_file({SOUP!r}))"
+    load = loading_code(record)
     if not record.winner.is_soup:
         return load
-    return f"{load}\n\n# The same from the ingredients:\nimport radin\n\nradin.average(pool, {recipe}, {SOUP!r})"
+    again = f"import radin\n\nradin.average(pool, {recipe}, {record.soup.name!r})"
+    return f"{load}\n\n# The same from the ingredients:\n{again}"
 
 
 def settings(record: Record) -> list[tuple[str, str]]:

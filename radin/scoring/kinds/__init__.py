@@ -10,6 +10,7 @@ from radin.scoring.kinds.classes import Classes as Classes
 from radin.scoring.kinds.classes import OneLogit as OneLogit
 from radin.scoring.kinds.positions import Positions as Positions
 from radin.scoring.kinds.several import SeveralLabels as SeveralLabels
+from radin.scoring.kinds.tokens import Tokens as Tokens
 from radin.scoring.kinds.values import Values as Values
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "OneLogit",
     "Positions",
     "SeveralLabels",
+    "Tokens",
     "Values",
     "named_kind",
 ]

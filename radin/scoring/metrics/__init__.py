@@ -9,6 +9,7 @@ from radin.scoring.metrics.base import RightSamplesMetric as RightSamplesMetric
 from radin.scoring.metrics.classification import Accuracy as Accuracy
 from radin.scoring.metrics.classification import BalancedAccuracy as BalancedAccuracy
 from radin.scoring.metrics.classification import NegativeLogLikelihood as NegativeLogLikelihood
+from radin.scoring.metrics.classification import Perplexity as Perplexity
 from radin.scoring.metrics.classification import TopK as TopK
 from radin.scoring.metrics.classification import losses as losses
 from radin.scoring.metrics.counts import Counts as Counts
@@ -38,6 +39,7 @@ __all__ = [
     "Metric",
     "MomentsMetric",
     "NegativeLogLikelihood",
+    "Perplexity",
     "PredictionMetric",
     "RightSamplesMetric",
     "TemperedLikelihood",

@@ -139,6 +139,32 @@ class NegativeLogLikelihood(Metric):
         return np.asarray(statistics).astype(np.float64)
 
 
+class Perplexity(NegativeLogLikelihood):
+    """The exponential of the mean negative log-likelihood of the tokens."""
+
+    name = "perplexity"
+    is_mean = False
+    by_sums = True
+
+    def value_of(self, statistics: Any, labels: Labels) -> float:
+        """The exponential of the mean loss."""
+        return float(np.exp(np.mean(statistics, dtype=np.float64)))
+
+    def numbers(self, statistics: Any, labels: Labels) -> None:  # type: ignore[override]  # the value is no mean
+        """None."""
+        return
+
+    def group_sums(
+        self, statistics: Any, labels: Labels, groups: Int64[np.ndarray, " m"], n: int
+    ) -> Float64[np.ndarray, "n s"]:
+        """Losses and numbers of tokens of each group."""
+        return np.stack([np.bincount(groups, one, n) for one in (statistics, np.ones(len(statistics)))], axis=1)
+
+    def of_sums(self, sums: Float64[np.ndarray, "*k s"]) -> Float64[np.ndarray, " *k"]:
+        """Perplexities, from sums over all groups."""
+        return np.asarray(np.exp(super().of_sums(sums)))
+
+
 class Brier(Metric):
     """The mean squared distance of the probabilities from the truth: of two classes that of the second alone."""
 

@@ -11,7 +11,14 @@ from radin.common.wording import enumerated
 from radin.errors import InputError
 from radin.scoring.kinds import CLASSES, KINDS, Kind
 from radin.scoring.metrics.base import Metric
-from radin.scoring.metrics.classification import Accuracy, BalancedAccuracy, Brier, NegativeLogLikelihood, TopK
+from radin.scoring.metrics.classification import (
+    Accuracy,
+    BalancedAccuracy,
+    Brier,
+    NegativeLogLikelihood,
+    Perplexity,
+    TopK,
+)
 from radin.scoring.metrics.counts import (
     BinaryF1,
     DecisionAccuracy,
@@ -56,7 +63,8 @@ FAMILIES: dict[str, dict[str, Metric]] = {
     "values": _table(
         MeanSquaredError(), RootMeanSquaredError(), MeanAbsoluteError(), ExplainedShare(), Pearson(), Spearman()
     ),
-    "positions": _table(*_OF_CLASSES, MeanIoU(), NegativeLogLikelihood()),
+    "positions": _table(*_OF_CLASSES, MeanIoU(), NegativeLogLikelihood(), Perplexity()),
+    "tokens": _table(NegativeLogLikelihood(), Perplexity()),
     "choices": _table(Accuracy(), TopK(5), Brier(), NegativeLogLikelihood()),
 }
 
@@ -91,8 +99,8 @@ MEANT = {
     "cross-entropy": ("nll",),
     "crossentropy": ("nll",),
     "bce": ("nll",),
-    "perplexity": ("nll",),
-    "ppl": ("nll",),
+    "ppl": ("perplexity",),
+    "bits-per-token": ("nll", "perplexity"),
     "l2": ("mse", "rmse"),
     "l1": ("mae",),
     "mean-squared-error": ("mse",),

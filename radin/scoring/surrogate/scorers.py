@@ -21,6 +21,7 @@ from radin.scoring.metrics import (
     Metric,
     MomentsMetric,
     NegativeLogLikelihood,
+    Perplexity,
     PredictionMetric,
     RightSamplesMetric,
     TemperedLikelihood,
@@ -247,6 +248,45 @@ class LikelihoodScorer(Scorer[NegativeLogLikelihood]):
         return -fast.moves(mask, steps_of(mask, moved), moved)
 
 
+class PerplexityScorer(Scorer[Perplexity]):
+    """Computes perplexities, from mean negative log-likelihoods.
+
+    Arguments:
+        metric: the metric.
+        kernels: the kernels of the bank.
+    """
+
+    def __init__(self, metric: Perplexity, kernels: Kernels) -> None:
+        super().__init__(metric, kernels)
+        self._likelihoods = LikelihoodScorer(metric, kernels)
+
+    @cached_property
+    def bound(self) -> float:
+        """Largest error of a score.
+
+        The loss is convex in the averaged logits, so no recipe has a larger one than the worst ingredient, and an error
+        b of a loss changes no perplexity by more than `(eᵇ − 1)` times that of this ingredient.
+        """
+        worst = -self._likelihoods.exact_scores(np.eye(len(self.kernels.bank), dtype=bool)).min()
+        return float(np.expm1(self._likelihoods.bound) * np.exp(worst))
+
+    def scores(self, proposals: Proposal) -> Float64[np.ndarray, " k"]:
+        """Scores of masks or mixing weights."""
+        return -np.exp(-self._likelihoods.scores(proposals))
+
+    def exact_scores(self, proposals: Proposal) -> Float64[np.ndarray, " k"]:
+        """Scores with the smallest available error."""
+        return -np.exp(-self._likelihoods.exact_scores(proposals))
+
+    def neighbours(self, mask: Bool[np.ndarray, " n"], moved: Bool[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
+        """Scores of all one-ingredient moves, from the sums of the subset that is moved from."""
+        return -np.exp(-self._likelihoods.neighbours(mask, moved))
+
+    def swaps(self, mask: Bool[np.ndarray, " n"], moved: Bool[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
+        """Scores of all exchanges, from the sums of the subset that is moved from."""
+        return -np.exp(-self._likelihoods.swaps(mask, moved))
+
+
 class TemperedScorer(Scorer[TemperedLikelihood]):
     """Computes mean negative log-likelihoods after a temperature of each recipe's own, within `bound`."""
 
@@ -331,6 +371,11 @@ def _(metric: DecisionsMetric, kernels: Kernels) -> Scorer:  # type: ignore[type
 @scorer_of.register
 def _(metric: NegativeLogLikelihood, kernels: Kernels) -> Scorer:  # type: ignore[type-arg]
     return LikelihoodScorer(metric, kernels)
+
+
+@scorer_of.register
+def _(metric: Perplexity, kernels: Kernels) -> Scorer:  # type: ignore[type-arg]
+    return PerplexityScorer(metric, kernels)
 
 
 @scorer_of.register

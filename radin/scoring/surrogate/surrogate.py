@@ -51,8 +51,8 @@ class Surrogate:
         device: where products are computed, as torch names it; default `cpu`.
 
     Raises:
-        InputError: an unknown metric, one that is not defined for so many classes, or a λ that is negative or
-            not finite.
+        InputError: an unknown metric, one that is not defined for so many classes, a λ that is negative or
+            not finite, or a device without float64.
     """
 
     unit: Literal["candidate"] = "candidate"
@@ -69,6 +69,10 @@ class Surrogate:
         self.metric = get_metric(metric, getattr(bank, "kind", None))
         self.lam = validate_strength(lam)
         self.device = device
+        if str(device).partition(":")[0] == "mps":
+            raise InputError(
+                "device 'mps' has no float64, which exact scores need; recipes are scored on 'cpu' or 'cuda'"
+            )
         self.metric.check_classes(bank.n_classes)
         self._labels = np.asarray(bank.labels)
 

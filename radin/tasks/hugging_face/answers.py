@@ -32,11 +32,12 @@ class Classes:
         self.count = int(config.num_labels)
         self.names = {str(name): int(place) for place, name in (config.id2label or {}).items()}
         self._own: dict[int, int] = {}
-        if stated is not None and any(name in self.names for name in stated):
-            strange = next((name for name in stated if name not in self.names), None)
-            if strange is not None:
-                raise DataError(f"{what}: class {shown(strange)} of the data is none of the model's: {self._known()}")
-            self._own = {number: self.names[name] for number, name in enumerate(stated)}
+        places = [self._place(name) for name in stated or ()]
+        if any(place is not None for place in places):
+            for number, (name, place) in enumerate(zip(stated or (), places, strict=True)):
+                if place is None:
+                    raise DataError(f"{what}: class {shown(name)} of the data is none of the model's: {self._known()}")
+                self._own[number] = place
 
     def number(self, value: Any, sample: int) -> int:
         """The number of a class in the head.
@@ -48,8 +49,8 @@ class Classes:
         Raises:
             DataError: there is no such class.
         """
-        if isinstance(value, str) and value in self.names:
-            return self.names[value]
+        if isinstance(value, str) and (place := self._place(value)) is not None:
+            return place
         number = _whole(value)
         if number is None or not 0 <= number < self.count:
             raise DataError(
@@ -57,6 +58,11 @@ class Classes:
                 f"{self.count} classes: {self._known()}"
             )
         return self._own.get(number, number)
+
+    def _place(self, name: str) -> int | None:
+        """The number of a class by its name, in whatever letters: some heads shout."""
+        alike = {place for known, place in self.names.items() if known.casefold() == name.casefold()}
+        return self.names.get(name, alike.pop() if len(alike) == 1 else None)
 
     def _known(self) -> str:
         names = list(self.names)

@@ -1,4 +1,4 @@
-"""Texts as a tokenizer encodes them, and the running of networks on them in batches of like length."""
+"""Texts as a tokenizer encodes them, and the running of networks on texts and sounds in batches of like length."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
-from radin.common.files import digest_of
+from radin.common.files import fingerprint_of
 
 #: Share of tokens in a forward pass that may be padding; chosen by hand: smaller batches cost more than some padding.
 PADDING = 0.15
@@ -57,12 +57,12 @@ class EncodedTexts(Dataset[Any]):
         self._most = 0 if choices is None else max(choices)
 
     def fingerprint(self) -> str:
-        """A digest of all encoded texts and their labels."""
+        """Fingerprint of all encoded texts and their labels."""
         parts = {name: hashlib.sha256(flat.tobytes()).hexdigest() for name, flat in self._flat.items()}
         known = hashlib.sha256(np.ascontiguousarray(self.labels).tobytes()).hexdigest()
         texts = None if self._texts is None else self._texts.tolist()
         about = [self._filling, self.left, str(self.labels.dtype), list(self.labels.shape), known]
-        return digest_of("texts-1", parts, self._ends.tolist(), texts, *about)
+        return fingerprint_of("texts-1", parts, self._ends.tolist(), texts, *about)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -98,15 +98,16 @@ Run = Callable[[nn.Module, dict[str, torch.Tensor]], torch.Tensor]
 class ByLength:
     """Runs a network on a batch in parts of like length, without most of the padding.
 
-    The parts depend on the lengths of the batch's texts alone, so the same batch gives the same logits each time.
+    The parts depend on the lengths of the batch's samples alone, so the same batch gives the same logits each time.
 
     Arguments:
         left: whether padding stands in front.
         by_token: whether a network gives logits of each token.
+        masked: whether a network is told what is padding; where it is not, samples of one length alone run together.
     """
 
-    def __init__(self, *, left: bool = False, by_token: bool = False) -> None:
-        self.left, self.by_token = left, by_token
+    def __init__(self, *, left: bool = False, by_token: bool = False, masked: bool = True) -> None:
+        self.left, self.by_token, self.masked = left, by_token, masked
 
     def __call__(self, network: nn.Module, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """The logits of a batch, `[b, ...]`; those of padding are 0, and those of absent choices -inf."""
@@ -115,11 +116,12 @@ class ByLength:
         longest = lengths.max(dim=1).values.tolist()
         found: list[torch.Tensor] = []
         order: list[int] = []
-        for rows in parts_of_like_length(longest):
+        for rows in parts_of_like_length(longest) if self.masked else parts_of_like_length(longest, 0.0, 1):
             length = max(1, max(longest[i] for i in rows))
             index = torch.tensor(rows, device=mask.device)
             columns = slice(mask.shape[-1] - length, None) if self.left else slice(length)
-            part = {name: value.index_select(0, index)[..., columns] for name, value in inputs.items()}
+            taken = {name: value for name, value in inputs.items() if self.masked or name != MASK}
+            part = {name: value.index_select(0, index)[..., columns] for name, value in taken.items()}
             logits: torch.Tensor = network(**part).logits
             if self.by_token:
                 logits = self._widened(logits, mask.shape[-1])
@@ -135,14 +137,17 @@ class ByLength:
         return nn.functional.pad(logits, (0, 0, missing, 0) if self.left else (0, 0, 0, missing))
 
 
-def parts_of_like_length(lengths: Sequence[int]) -> list[list[int]]:
-    """Places of samples, the longest first, in parts that are at most `PADDING` padding or `LEAST` samples."""
+def parts_of_like_length(lengths: Sequence[int], padding: float = PADDING, least: int = LEAST) -> list[list[int]]:
+    """Places of samples, the longest first, in parts of which a share of at most `padding` is filled up.
+
+    Parts of up to `least` samples may have more of it.
+    """
     parts: list[list[int]] = []
     tokens = 0
     for i in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
         if parts:
             padded = (len(parts[-1]) + 1) * lengths[parts[-1][0]]
-            if len(parts[-1]) < LEAST or padded - tokens - lengths[i] <= PADDING * padded:
+            if len(parts[-1]) < least or padded - tokens - lengths[i] <= padding * padded:
                 parts[-1].append(i)
                 tokens += lengths[i]
                 continue

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from radin.errors import IncompatibleError
 from radin.tasks.hugging_face.library import quiet
+from radin.tasks.hugging_face.spreading import check_way, spread
 
 
 @dataclass(frozen=True)
@@ -21,18 +22,30 @@ class Builder:
         config: its config.
         dtype: of the weights, as `from_pretrained` would choose it for the folder.
         attention: how attention is computed, `eager`, `sdpa`, ...; None leaves the choice to the library.
+        device_map: how the network is spread over several devices, of `WAYS`; None leaves it on one.
+
+    Raises:
+        InputError: no such way to spread.
     """
 
     kind: Any
     config: Any
     dtype: torch.dtype
     attention: str | None = None
+    device_map: str | None = None
+
+    def __post_init__(self) -> None:
+        check_way(self.device_map)
 
     def __call__(self) -> nn.Module:
-        """A new network with any weights."""
+        """A new network with any weights.
+
+        Raises:
+            TaskError: it cannot be spread over the devices.
+        """
         chosen = {} if self.attention is None else {"attn_implementation": self.attention}
         network: nn.Module = self.kind._from_config(self.config, dtype=self.dtype, **chosen)  # as Auto classes do it
-        return network
+        return network if self.device_map is None else spread(network, self.device_map)
 
 
 def stored_dtype(config: Any) -> torch.dtype:

@@ -110,8 +110,12 @@ class Encoder:
             (one for one in (tokenizer.pad_token_id, getattr(config, "pad_token_id", None)) if one is not None), 0
         )
 
-    def __call__(self, table: Table) -> EncodedTexts:
+    def __call__(self, table: Table, texts: Sequence[str] | None = None, label: str | None = None) -> EncodedTexts:
         """The data in a table.
+
+        Arguments:
+            table: of samples.
+            texts, label: its columns of texts to classify and their labels, where they are known for this table.
 
         Raises:
             InputError: columns that are not there, or that cannot be guessed.
@@ -121,9 +125,9 @@ class Encoder:
             return self._words(table)
         if self.kind == "choices":
             return self._alternatives(table)
-        texts = self._columns(table, USUAL_TEXTS, most=2)
+        texts = texts or self._columns(table, USUAL_TEXTS, most=2)
         encoded = self._encoded(*(_texts(table, name) for name in texts))
-        columns = self._label or (self._usual(table, USUAL_LABELS, "label"),)
+        columns = (label,) if label else self._label or (self._usual(table, USUAL_LABELS, "label"),)
         if self.kind == "values":
             labels = answers.values(table, columns)
         elif self.kind == "several-labels":

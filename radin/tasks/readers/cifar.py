@@ -97,7 +97,7 @@ class ImageArrays(Images):
         return Image.fromarray(self.pixels[row])
 
     def contents(self, row: int, memory: MutableMapping[str, str]) -> str:
-        """The digest of an image's pixels; too quick to be worth remembering."""
+        """Fingerprint of an image's pixels; too quick to be worth remembering."""
         return hashlib.sha256(self.pixels[row].tobytes()).hexdigest()
 
     def name(self, row: int) -> str:

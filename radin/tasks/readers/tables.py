@@ -53,12 +53,14 @@ class Table:
         return self.columns[name]
 
 
-def read_table(path: str | os.PathLike[str], split: str | None = None) -> Table:
+def read_table(path: str | os.PathLike[str], split: str | None = None, *, header: Sequence[str] | None = None) -> Table:
     """Reads all of a table.
 
     Arguments:
         path: `.csv`, `.tsv`, `.json` (a list of objects), `.jsonl`, `.parquet`, or a folder of `save_to_disk`.
         split: which part of a folder with several.
+        header: names of the columns of a `.csv` or `.tsv` file whose first line may be a sample; a first line that
+            holds two of them is the header.
 
     Raises:
         MissingFileError: there is no such file.
@@ -77,7 +79,7 @@ def read_table(path: str | os.PathLike[str], split: str | None = None) -> Table:
     if reader is None:
         raise InputError(f"{path}: tables are read from {', '.join(READERS)}, got the suffix {place.suffix!r}")
     try:
-        return _filled(reader(place))
+        return _filled(reader(place) if not header else _separated(place, header))
     except (UnicodeDecodeError, csv.Error, ValueError) as error:
         if isinstance(error, DataError | InputError):
             raise
@@ -102,21 +104,19 @@ def _from_rows(path: Path, rows: Sequence[Any]) -> Table:
     return Table(path, {name: [row[name] for row in rows] for name in first})
 
 
-def _csv(path: Path, delimiter: str = ",") -> Table:
+def _separated(path: Path, named: Sequence[str] = ()) -> Table:
+    """A file of fields with commas between, or tabs; `named` are its columns where its first line may not say so."""
     with path.open(encoding="utf-8-sig", newline="") as file:
-        if delimiter == "\t":  # those of GLUE hold single quotation marks
-            lines = csv.reader(file, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+        if path.suffix.lower() == ".tsv":  # those of GLUE hold single quotation marks
+            lines = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         else:
-            lines = csv.reader(file, delimiter=delimiter)
-        header, *rows = [line for line in lines if line] or [[]]
+            lines = csv.reader(file)
+        rows = [line for line in lines if line] or [[]]
+    header = list(named) if named and len({*named} & {*rows[0]}) < 2 else rows.pop(0)
     for number, row in enumerate(rows):
         if len(row) != len(header):
             raise DataError(f"{path}: sample {number} has {len(row)} fields, but the header has {len(header)}")
     return Table(path, {name: [row[i] for row in rows] for i, name in enumerate(header)})
-
-
-def _tsv(path: Path) -> Table:
-    return _csv(path, "\t")
 
 
 def _lines(path: Path) -> Table:
@@ -154,8 +154,8 @@ def _parquet(path: Path) -> Table:
 
 #: The reader of each suffix.
 READERS: dict[str, Callable[[Path], Table]] = {
-    ".csv": _csv,
-    ".tsv": _tsv,
+    ".csv": _separated,
+    ".tsv": _separated,
     ".jsonl": _lines,
     ".ndjson": _lines,
     ".json": _json,

@@ -19,7 +19,9 @@ def test_a_small_clip_gives_a_right_soup_and_all_costs(tmp_path: Path, capsys: p
     assert row["error"] is None
     assert row["plain_score"] == row["score"]
     assert row["float32_eps"] <= 1
-    assert {"start and digests", "passes", "search", "soups", "writing and the rest", "all"} <= row["seconds"].keys()
+    assert {"start and fingerprints", "passes", "search", "soups", "writing and the rest", "all"} <= row[
+        "seconds"
+    ].keys()
     assert row["memory_mb"] > 0
     assert sorted(path.name for path in (tmp_path / "cache" / "tiny").iterdir()) == [
         "classes.txt",

@@ -21,7 +21,7 @@ def test_names():
         "roc_auc": "auc",
         "mean-squared-error": "mse",
         "IoU": "miou",
-        "perplexity": "nll",
+        "ppl": "perplexity",
     }.items():
         with pytest.raises(InputError, match=rf"unknown metric '{near}' \(did you mean '{name}'"):
             get_metric(near)
@@ -42,7 +42,12 @@ def test_a_name_is_that_of_the_kind():
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "others"), [("mse", "classes", "values"), ("top3", "values", "classes, one-")]
+    ("name", "kind", "others"),
+    [
+        ("mse", "classes", "values"),
+        ("top3", "values", "classes, one-"),
+        ("perplexity", "choices", "positions and tokens"),
+    ],
 )
 def test_a_metric_of_another_kind_is_refused_with_those_of_this_one(name, kind, others):
     with pytest.raises(

@@ -10,6 +10,7 @@ from radin.scoring.surrogate.scorers import (
     AverageScorer,
     Kernels,
     LikelihoodScorer,
+    PerplexityScorer,
     PredictionScorer,
     RightSamplesScorer,
     TemperedScorer,
@@ -26,6 +27,7 @@ from radin.scoring.surrogate.scorers import (
         ("balanced-accuracy", RightSamplesScorer),
         ("macro-f1", PredictionScorer),
         ("nll", LikelihoodScorer),
+        ("perplexity", PerplexityScorer),
         (TemperedLikelihood(), TemperedScorer),
         (each, AverageScorer),
         (spread, AverageScorer),
@@ -35,7 +37,7 @@ def test_a_family_has_one_scorer(metric, kind):
     assert type(scorer_of(get_metric(metric), Kernels(bank()))) is kind
 
 
-@pytest.mark.parametrize("metric", METRIC)
+@pytest.mark.parametrize("metric", [*METRIC, "perplexity"])
 def test_fast_ways_score_as_the_plain_one(metric):
     scorer = scorer_of(get_metric(metric), Kernels(bank()))
     mask = np.arange(9) % 2 == 0

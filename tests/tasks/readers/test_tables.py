@@ -37,6 +37,16 @@ def test_quotation_marks_in_tsv_are_text_as_glue_has_them(tmp_path: Path) -> Non
     assert columns(tmp_path / "dev.tsv") == {"sentence": ['"a film'], "label": ["1"]}
 
 
+def test_files_without_a_header_get_their_names(tmp_path: Path) -> None:
+    (tmp_path / "dev.tsv").write_text("a\t1\nb\t0\n")
+    assert read_table(tmp_path / "dev.tsv", header=("text", "label")).columns == {
+        "text": ["a", "b"],
+        "label": ["1", "0"],
+    }
+    (tmp_path / "dev.tsv").write_text("label\ttext\n1\ta\n")  # it has one, in another order
+    assert read_table(tmp_path / "dev.tsv", header=("text", "label")).columns == {"label": ["1"], "text": ["a"]}
+
+
 def test_parquet_and_folders_of_datasets(tmp_path: Path) -> None:
     arrow = pytest.importorskip("pyarrow")
     parquet, ipc = pytest.importorskip("pyarrow.parquet"), pytest.importorskip("pyarrow.ipc")

@@ -1,0 +1,56 @@
+"""Outputs that are not finite: the sample is named by its place in the data; broken inputs are told from a model."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import radin
+from radin.errors import DataError, NonFiniteError
+from radin.evaluation.finite_outputs import check_outputs
+from radin.scoring.kinds import CLASSES
+from radin.tasks.data import Rows
+from tests.helpers.small import Network, clouds, make_pool
+
+PLACES = np.array([3, 17, 20])
+
+
+@pytest.fixture
+def rows() -> Rows:
+    return Rows(clouds(30, 1), batch_size=8, what="val.pt")
+
+
+def outputs(bad: float = 0.0) -> np.ndarray:
+    made = np.zeros((3, 3), dtype=np.float32)
+    made[1, 2] = bad
+    return made
+
+
+def test_finite_outputs_pass(rows: Rows) -> None:
+    check_outputs(CLASSES, outputs(), rows, PLACES, "run1")
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_the_sample_is_named_by_its_place_in_the_data(rows: Rows, bad: float) -> None:
+    with pytest.raises(NonFiniteError, match="run1: its logits for sample 17 are not finite"):
+        check_outputs(CLASSES, outputs(bad), rows, PLACES, "run1")
+
+
+@pytest.mark.parametrize("bad", [np.nan, -np.inf])
+@pytest.mark.parametrize("structure", [lambda x: x, lambda x: {"pixels": x, "length": torch.arange(30)}])
+def test_inputs_that_are_not_finite_are_not_laid_at_the_models_door(structure: object, bad: float) -> None:
+    x, y = clouds(30, 1)
+    x[17, 0] = bad
+    rows = Rows((structure(x), y), batch_size=8, what="val.pt")
+    with pytest.raises(DataError, match=r"val.pt: the inputs of sample 17 hold NaN or infinities") as caught:
+        check_outputs(CLASSES, outputs(np.nan), rows, PLACES, "run1")
+    assert not isinstance(caught.value, NonFiniteError)
+
+
+def test_a_run_says_which_sample_is_broken_although_a_part_is_held_back(tmp_path: Path) -> None:
+    x, y = clouds(200, 1)
+    x[101] = torch.nan
+    task = radin.Task(Network, (x, y), device="cpu")
+    with pytest.raises(DataError, match="the inputs of sample 101 hold NaN"):
+        radin.make_soup(radin.Pool(make_pool(tmp_path / "pool", 3)), task, run_dir=tmp_path / "run")
