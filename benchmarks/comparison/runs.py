@@ -20,6 +20,7 @@ from benchmarks.comparison.store import Store
 from benchmarks.comparison.trial import Replicate, Trial
 from benchmarks.speed.processes import machine
 from radin.common.progress import SILENT, Progress
+from radin.scoring.criterion_default import CRITERION
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Plan:
         replicates: sub-pool, split and seed of each.
         limit: samples of each pool, None for all.
         batchnorm: policy for BatchNorm statistics of soups.
+        criterion: by what methods rank and choose, see `radin.make_soup`.
     """
 
     zoos: Sequence[str]
@@ -41,6 +43,7 @@ class Plan:
     replicates: Sequence[Replicate]
     limit: int | None = None
     batchnorm: str = "recompute"
+    criterion: str = CRITERION
 
 
 def carry_out(plan: Plan, rows: Rows, progress: Progress = SILENT) -> int:
@@ -72,7 +75,7 @@ def _on_pool(plan: Plan, store: Store, zoo: str, rows: Rows, progress: Progress)
     failed = 0
     with progress.stage(f"{zoo}: runs", len(missing), "run") as advance:
         for replicate, group in groupby(missing, key=lambda pair: pair[0]):
-            trial = Trial(store, replicate)
+            trial = Trial(store, replicate, plan.criterion)
             for _, method in group:
                 headings = [row for row in _headings(plan, store, zoo, replicate, method) if not rows.has(row)]
                 for row in _run(trial, method, plan.soups, headings):
@@ -92,6 +95,7 @@ def _headings(plan: Plan, store: Store, zoo: str, replicate: Replicate, method: 
             "replicate": replicate.number,
             "part": replicate.part,
             "held_out_share": replicate.held_out,
+            "criterion": plan.criterion,
             "method": method.name,
             "kind": method.kind,
             **{name: method.settings.get(name) for name in ("lam", "candidates", "options")},
