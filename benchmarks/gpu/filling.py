@@ -125,8 +125,8 @@ def other_stream(device: torch.device) -> Iterator[None]:
 class Careless(cuda_stream.Slot):
     """Pinned memory that is written again while the device may still be reading it."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
         self.free = SimpleNamespace(record=lambda: None, synchronize=lambda: None)  # type: ignore[assignment]  # on purpose
 
 
