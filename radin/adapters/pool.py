@@ -21,6 +21,7 @@ from radin.errors import IncompatibleError, InputError
 from radin.recipe import Recipe
 from radin.weights.finding import check_names, names_of
 from radin.weights.pool import KEEP_OPEN, Pool
+from radin.weights.training_state import in_order
 
 #: Modules and names that a message lists.
 NAMED = 4
@@ -36,6 +37,7 @@ class AdapterPool(Pool):
         paths: folders of adapters, folders that hold some, files of their weights, or globs.
         names: what to call the ingredients; the folders' names by default.
         keep: as for `radin.Pool`, of tensors that are no factors.
+        order: as for `radin.Pool`.
         complaints: as for `radin.Pool`.
         rank: of the soups' factors, at most; None stacks them.
         merge: soups are whole models: `radin.Pool` makes a `MergedPool` then.
@@ -59,6 +61,7 @@ class AdapterPool(Pool):
         prefix: str | None = None,
         keep: Sequence[str] = (),
         reorder_classes: bool = False,
+        order: str | None = None,
         complaints: Complaints | None = None,
         rank: int | None = None,
         merge: bool = False,
@@ -67,7 +70,7 @@ class AdapterPool(Pool):
         _check_options(weights, prefix, reorder_classes, rank, merge)
         noted = Complaints("adapters") if complaints is None else complaints
         adapters: list[Adapter] = []
-        for folder in adapter_folders(paths, noted):
+        for folder in in_order(adapter_folders(paths, noted), order, names):
             with noted.noting():
                 adapters.append(open_adapter(folder))
         fitting = _compatible(adapters, noted, merge)

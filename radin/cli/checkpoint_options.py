@@ -27,6 +27,7 @@ class Checkpoints:
     prefix: str | None
     keep: tuple[str, ...]
     reorder_classes: bool
+    order: str | None
     rank: int | None
     merge: bool
     base: str | None
@@ -72,6 +73,12 @@ checkpoint_options = gathered(
         "--reorder-classes",
         is_flag=True,
         help="Bring the heads of models whose configs name the same classes in another order into one order.",
+    ),
+    click.option(
+        "--order",
+        metavar="METRIC",
+        help="Sort the checkpoints by what their training runs noted, such as `step` or `eval_loss`, the best last, as "
+        "`last-k` and `windows` take them; `radin inspect` shows what there is.",
     ),
     click.option(
         "--rank",

@@ -25,6 +25,7 @@ from radin.tasks.calling import call
 from radin.tasks.code import source_of
 from radin.tasks.data import Batch, Rows
 from radin.tasks.device import parse_device
+from radin.tasks.inputs import on_device
 from radin.tasks.outputs import as_outputs, fetched
 from radin.tasks.source import LABELS
 from radin.tasks.split import split_rows
@@ -324,18 +325,11 @@ class Task:
     def forward_batch(self, network: torch.nn.Module, inputs: Any, start: int, stop: int) -> torch.Tensor:
         """What the network gives for the samples `[start, stop)` of one batch of inputs, on the task's device.
 
-        The network gets copies, so one that works in place never changes the data. On their way to CUDA they lie in
-        pinned memory, so that the bus carries them while the device works on the batch before.
+        The network gets copies, so one that works in place never changes the data.
         """
         with self._inference():
             part = cut(inputs, slice(start, stop))
-            return self._forward(network, map_tensors(self._moved, part))
-
-    def _moved(self, tensor: torch.Tensor) -> torch.Tensor:
-        if tensor.device.type == "cpu" and self.torch_device.type == "cuda":
-            return tensor.pin_memory().to(self.torch_device, non_blocking=True)
-        moved = tensor.to(self.torch_device, non_blocking=True)
-        return moved.clone() if moved is tensor else moved
+            return self._forward(network, map_tensors(lambda tensor: on_device(tensor, self.torch_device), part))
 
     @contextmanager
     def _inference(self) -> Iterator[None]:

@@ -70,17 +70,18 @@ class TemperatureFit:
         k: candidates.
         start: where all begin.
         tolerance: by how much a loss may still fall where its fit ends, in nats.
+        unit: the inverse temperature that all of them are factors on.
 
     Attributes:
         beta: the inverse temperatures, `float64[k]`.
         open: candidates whose loss can still fall by more than that. The others are not moved any more.
     """
 
-    def __init__(self, k: int, start: float = 1.0, tolerance: float = TOLERANCE) -> None:
+    def __init__(self, k: int, start: float = 1.0, tolerance: float = TOLERANCE, unit: float = 1.0) -> None:
         self.tolerance = tolerance
         self.beta: Float64[np.ndarray, " k"] = np.full(k, start)
         self.open: Bool[np.ndarray, " k"] = np.ones(k, dtype=bool)
-        self._low, self._high = np.full(k, LEAST), np.full(k, MOST)
+        self._low, self._high = np.full(k, LEAST / unit), np.full(k, MOST / unit)
 
     def step(self, slope: Float64[np.ndarray, " k"], curvature: Float64[np.ndarray, " k"]) -> None:
         """Moves the candidates that are open, by slope and curvature of the mean loss at `beta`."""
