@@ -16,7 +16,7 @@ import radin
 from benchmarks.comparison.model_stock import write_model_stock
 from benchmarks.comparison.trial import Trial, overlap
 from radin.evaluation.calibration import calibrated, gap_of
-from radin.procedure import SHORTLIST
+from radin.evaluation.settings import SHORTLIST
 from radin.searching.plugins import Searcher
 
 #: Seeds the random subsets of random-B apart from everything else that a replicate draws.

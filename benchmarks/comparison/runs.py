@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +35,9 @@ class Plan:
         replicates: sub-pool, split and seed of each.
         limit: samples of each pool, None for all.
         batchnorm: policy for BatchNorm statistics of soups.
+        workers: processes that run the networks, see `radin.Workers`; None for this one. Replicates share each pool's
+            run folder, in which nothing is evaluated twice, so they follow one another, and the rows of each network
+            are what is shared out.
         criterion: by what methods rank and choose, see `radin.make_soup`.
     """
 
@@ -43,6 +47,7 @@ class Plan:
     replicates: Sequence[Replicate]
     limit: int | None = None
     batchnorm: str = "recompute"
+    workers: int | None = None
     criterion: str = CRITERION
 
 
@@ -55,7 +60,8 @@ def carry_out(plan: Plan, rows: Rows, progress: Progress = SILENT) -> int:
     failed = 0
     for zoo in plan.zoos:
         try:
-            with Store(zoos.get(zoo), limit=plan.limit, batchnorm=plan.batchnorm, progress=progress) as store:
+            how: dict[str, Any] = {"limit": plan.limit, "batchnorm": plan.batchnorm, "workers": plan.workers}
+            with Store(zoos.get(zoo), **how, progress=progress) as store:
                 failed += _on_pool(plan, store, zoo, rows, progress)
         except Exception as error:
             # A fault of one pool must not cost the others.

@@ -123,7 +123,7 @@ def little_memory(setting: Setting) -> Figures:
     figures["peak with 1 GiB free, MB"] = round((torch.cuda.max_memory_allocated(device) - held) / 1e6)
     del ballast
     torch.cuda.empty_cache()
-    torch.cuda.set_per_process_memory_fraction((600 << 20) / total, device)  # which the card does not say
+    torch.cuda.set_per_process_memory_fraction((600 << 20) / total)  # which the card does not say
     found = Surrogate(bank, device=setting.device)(masks)
     expect(np.array_equal(found, expected), "scores differ where memory ran out")
     return figures

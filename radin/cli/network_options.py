@@ -10,6 +10,7 @@ import click
 from radin.cli.console import pairs
 from radin.cli.gathered import gathered
 from radin.cli.scoring_options import METRICS, outputs_option
+from radin.errors import InputError
 
 if TYPE_CHECKING:
     from radin.evaluation.workers import Workers
@@ -121,17 +122,22 @@ class WorkerOptions:
     address: str | None = None
     threads: int | None = None
 
-    def prepare(self) -> Workers | None:
+    def prepare(self, at_once: int = 1) -> Workers | None:
         """The workers; None for none. Sets this process's threads where they are given.
 
+        Arguments:
+            at_once: soups that are verified side by side.
+
         Raises:
-            InputError: a number of workers that is none.
+            InputError: a number of workers that is none, or soups side by side without workers.
         """
         if self.threads is not None:
             import torch
 
             torch.set_num_threads(self.threads)
         if self.workers is None and self.address is None:
+            if at_once > 1:
+                raise InputError("--at-once verifies soups side by side on workers: give --workers, too")
             return None
         from dataclasses import replace
 
@@ -139,7 +145,7 @@ class WorkerOptions:
 
         chosen = Workers.of(self.workers or "auto")
         assert chosen is not None  # of a given number
-        return replace(chosen, address=self.address, threads=self.threads or chosen.threads)
+        return replace(chosen, address=self.address, threads=self.threads or chosen.threads, at_once=at_once)
 
 
 #: The options that describe `WorkerOptions`, which the command receives as `crew`.

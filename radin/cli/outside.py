@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 OF_TASKS = [
     *("arguments", "metric", "outputs", "holdback", "split_seed", "device", "autocast", "batch_size", "loaders"),
     *("limit", "split", "candidates", "lam", "criterion", "calibrate", "race", "baselines"),
-    *("only_plan", "logits_only", "workers", "address", "threads"),
+    *("only_plan", "logits_only", "workers", "address", "threads", "at_once"),
 ]
 
 #: Parameters that go with a scorer alone.

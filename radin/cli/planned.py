@@ -40,9 +40,20 @@ def show_plan(planned: Plan) -> None:
             f"about {duration(planned.seconds)} for passes and soups; on top of that start-up, a reading of all files, "
             "and the search on the logits",
         ],
+        *_with_workers(planned),
     ]
     print_table("plan", ["what", "how much"], rows)
     click.echo("Nothing was charged or written. Run the same command without --plan to start.")
+
+
+def _with_workers(planned: Plan) -> list[list[str]]:
+    """The row of a plan with workers: the time that they take, and save."""
+    if planned.seconds_workers is None:
+        return []
+    saved = planned.seconds - planned.seconds_workers
+    said = f"saves about {duration(saved)}" if saved > 0 else "saves nothing"
+    time = f"about {duration(planned.seconds_workers)}, which {said}; they take some seconds to start"
+    return [[f"time with {counted(planned.workers, 'worker')}", time]]
 
 
 def _passes(planned: Plan) -> str:

@@ -78,6 +78,15 @@ if TYPE_CHECKING:
 )
 @click.option("--logits-only", is_flag=True, help="Run every checkpoint, store its logits for `radin rank`, and stop.")
 @worker_options
+@click.option(
+    "--at-once",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="Q",
+    help="With workers: verify this many soups side by side, for data whose rows keep the workers too short a time. "
+    "Those of a round are chosen before any is known.",
+)
 @json_option
 def command(
     given: Checkpoints,
@@ -97,6 +106,7 @@ def command(
     target: str | None,
     only_plan: bool,
     logits_only: bool,
+    at_once: int,
     as_json: bool,
 ) -> None:
     """Find the best soup of checkpoints (files, folders or globs) with a budget of B real soups.
@@ -132,9 +142,10 @@ def command(
         return
 
     # These bring torch along, which takes seconds: what is wrong above is said at once.
-    workers, task = crew.prepare(), wanted.task(spec, pool)
+    workers, task = crew.prepare(at_once), wanted.task(spec, pool)
     if only_plan:
-        _plan(pool, task, as_json, budget=budget, batchnorm=batchnorm, race=race, baselines=shown, run_dir=run_dir)
+        cost: dict[str, Any] = {"budget": budget, "batchnorm": batchnorm, "race": race, "baselines": shown}
+        _plan(pool, task, as_json, **cost, workers=workers, run_dir=run_dir)
     elif logits_only:
         _collect(pool, task, as_json, workers=workers, run_dir=run_dir)
     else:

@@ -196,8 +196,8 @@ def spent_text(record: Record) -> str:
         folder.append(f"{counted(spent['lost'], 'evaluation')} lost to interruptions or damage")
     return (
         f"Spent on this result: {counted(spent['candidates'], 'candidate')} ({duration(spent['seconds_search'])}), "
-        f"{counted(spent['soups'], 'real soup')} ({duration(spent['seconds_soups'])}); in this folder: "
-        f"{', '.join(folder)}."
+        f"{counted(spent['soups'], 'real soup')} ({duration(spent['seconds_soups'])}{record.side_by_side}); in this "
+        f"folder: {', '.join(folder)}."
     )
 
 

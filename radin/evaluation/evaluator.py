@@ -67,7 +67,8 @@ class Evaluator:
         self.archive = Archive(task, folder, self._keys, self._batch)
         charging = Charging(folder, self.archive, progress)
         self.references = References(task, folder, pool.names, lambda: self.fingerprints)
-        self.runner = Runner(task, folder, self.archive, charging, self.networks, self._batch, self.references, workers)
+        tools = self.networks, self._batch, self.references
+        self.runner = Runner(task, folder, self.archive, charging, *tools, workers, progress)
 
     def close(self) -> None:
         """Lets go of workers, if there are any."""
@@ -210,6 +211,15 @@ class Evaluator:
         stored = self.archive.read(evaluation)
         assert stored is not None  # written just now
         return stored
+
+    def run(self, evaluations: Sequence[Evaluation]) -> None:
+        """Runs evaluations that are not on disk, side by side where several may be under way; then `logits` reads them.
+
+        Raises:
+            NonFiniteError: logits are not finite.
+        """
+        todo = [one for one in evaluations if not self.archive.is_stored(one)]
+        self.runner.run_all([partial(self.runner.begin, one) for one in todo])
 
     def held_back(self, evaluation: Evaluation, *, baseline: bool = False) -> Float32[np.ndarray, "h ..."]:
         """Logits on the rows that are held back, from disk if they are there, else from a charged pass over these."""

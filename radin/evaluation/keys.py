@@ -98,7 +98,9 @@ def rows_key(rows: Int64[np.ndarray, " k"]) -> str:
     return fingerprint_of("rows", rows.tolist())[:32]
 
 
-def verification_scope(scope: str, listed: Sequence[str], lam: float | None, criterion: str = "metric") -> str:
+def verification_scope(
+    scope: str, listed: Sequence[str], lam: float | None, criterion: str = "metric", at_once: int = 1
+) -> str:
     """Fingerprint of what a verification depends on.
 
     Arguments:
@@ -106,6 +108,8 @@ def verification_scope(scope: str, listed: Sequence[str], lam: float | None, cri
         listed: the recipes of the shortlist, as JSON, best first.
         lam: strength of the prior, if the order of verification depends on it.
         criterion: by what the candidates were ranked.
+        at_once: soups that are verified side by side.
     """
     order = [*([] if lam is None else [lam]), *([] if criterion == "metric" else [criterion])]
+    order += [] if at_once == 1 else [f"{at_once} at once"]
     return fingerprint_of(scope, list(listed), *order)

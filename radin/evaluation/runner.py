@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from radin.common.progress import Advance
+from radin.common.progress import SILENT, Advance, Progress
 from radin.errors import InputError, NonFiniteError
 from radin.evaluation.archive import Archive
 from radin.evaluation.batch_size import BatchSize
@@ -46,6 +46,7 @@ class Runner:
         batch: finds the batch size that fits in memory.
         references: what is kept of the outputs of tokens.
         workers: other processes that run the networks; None runs them in this one.
+        progress: shows a line for each worker.
 
     Attributes:
         local: runs networks in this process.
@@ -61,7 +62,9 @@ class Runner:
         batch: BatchSize,
         references: References,
         workers: Workers | None,
+        progress: Progress = SILENT,
     ) -> None:
+        self._progress = progress
         self._task, self._folder, self._archive, self._charging = task, folder, archive, charging
         if workers is not None and task.is_spread:
             raise InputError(
@@ -86,6 +89,7 @@ class Runner:
             batchnorm=self._networks.batchnorm,
             in_place=self._networks.in_place,
             lost=self._lose_job,
+            progress=self._progress,
         )
 
     def close(self) -> None:

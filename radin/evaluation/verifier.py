@@ -53,6 +53,7 @@ class Verifier:
     Attributes:
         pool: the ingredients that ran in full, in the order of the pool.
         dropped: those that a race dropped.
+        at_once: soups that are evaluated side by side, if several are asked for.
 
     Raises:
         RunDirError: another process uses the run folder, or it was made with other inputs.
@@ -74,6 +75,7 @@ class Verifier:
         progress: Progress = SILENT,
     ) -> None:
         self.task, self.progress = task, progress
+        self.at_once = 1 if workers is None else workers.at_once
         settings = None if race == "recorded" else race_settings(race)
         self.folder = RunFolder(run_dir)
         self._made: Evaluator | None = None
@@ -202,6 +204,9 @@ class Verifier:
     def __call__(self, weights: Proposal, /) -> Float64[np.ndarray, " k"]:
         """Scores of `k` recipes, one real soup each."""
         recipes = [Recipe.of(self.names, row) for row in as_proposals(weights, len(self.names))]
+        for start in range(0, len(recipes), self.at_once):
+            together = [one for one in recipes[start : start + self.at_once] if one.size > 1]
+            self._evaluator.run([self._evaluation(recipe) for recipe in together])
         return np.array([self.score(recipe) for recipe in recipes], dtype=np.float64)
 
     def score(self, recipe: Recipe) -> float:

@@ -206,6 +206,12 @@ class Record:
         return known
 
     @property
+    def side_by_side(self) -> str:
+        """How many soups were chosen and evaluated together, as the end of a clause; empty for one at a time."""
+        at_once = self.settings.get("at_once", 1)
+        return f", {at_once} at a time" if at_once > 1 else ""
+
+    @property
     def settings(self) -> Mapping[str, Any]:
         """Searcher, options, λ, seed and caps."""
         known: Mapping[str, Any] = self.document["settings"]

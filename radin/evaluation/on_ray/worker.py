@@ -13,12 +13,14 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
+from radin.adapters.pool import AdapterPool
 from radin.common.code_location import place_of_error
 from radin.common.out_of_memory import is_out_of_memory
 from radin.errors import RadinError, TaskError
 from radin.evaluation.batchnorm import recompute_statistics, statistics_of
 from radin.evaluation.executor import Pass
 from radin.evaluation.loading import FACT, Networks
+from radin.evaluation.on_ray.averages import Averages
 from radin.tasks.task import Task
 from radin.weights.pool import Pool
 
@@ -77,14 +79,17 @@ class Worker:
         batchnorm: policy for BatchNorm statistics of soups.
         in_place: whether networks may be filled in place, as the driver has found.
         threads: of PyTorch within this process; results are those of one process with as many.
+        shared: the run's name, by which workers of one node share averages of soups; empty where each averages alone.
     """
 
-    def __init__(self, task: Task, pool: Pool, batchnorm: str, in_place: bool, threads: int) -> None:
+    def __init__(self, task: Task, pool: Pool, batchnorm: str, in_place: bool, threads: int, shared: str = "") -> None:
         torch.set_num_threads(threads)
         self._task, self._pool, self._filled = task, pool, ""
         self._batch = _AsTold(task.batch_size)
         facts: Any = _Facts({FACT: {task.code: in_place}})
-        self._networks = Networks(task, pool, batchnorm=batchnorm, batch=self._batch, facts=facts)
+        self._averages = Averages(pool, batchnorm, shared) if shared and not _is_light(pool) else None
+        averages = None if self._averages is None else self._averages.of
+        self._networks = Networks(task, pool, batchnorm=batchnorm, batch=self._batch, facts=facts, averages=averages)
 
     def about(self) -> About:
         """This worker, and the files that it cannot read."""
@@ -92,6 +97,11 @@ class Worker:
         device = self._task.torch_device
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
         return About(socket.gethostname(), os.getpid(), name, device.type, unseen)
+
+    def leave(self) -> None:
+        """Removes what workers of this node have shared, at the end of the run."""
+        if self._averages is not None:
+            self._averages.remove()
 
     def logits(self, job: Pass, size: int) -> Answer:
         """Logits `[s, C]` of a pass on its rows, run in batches of `size`.
@@ -128,6 +138,11 @@ class Worker:
             self._networks.filled(job.recipe, job.statistics)
             self._filled = wanted
         return self._networks.network
+
+
+def _is_light(pool: Pool) -> bool:
+    """Whether soups are adapters, which take less time to average than to share."""
+    return isinstance(pool, AdapterPool) and not pool.merge
 
 
 def _answer(run: Callable[[], Any]) -> Answer:
