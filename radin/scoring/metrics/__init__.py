@@ -3,6 +3,7 @@
 from radin.scoring.metrics.base import BOOTSTRAP_RESAMPLES as BOOTSTRAP_RESAMPLES
 from radin.scoring.metrics.base import Labels as Labels
 from radin.scoring.metrics.base import Logits as Logits
+from radin.scoring.metrics.base import MeanMetric as MeanMetric
 from radin.scoring.metrics.base import Metric as Metric
 from radin.scoring.metrics.base import PredictionMetric as PredictionMetric
 from radin.scoring.metrics.base import RightSamplesMetric as RightSamplesMetric
@@ -36,6 +37,7 @@ __all__ = [
     "Labels",
     "Logits",
     "MacroF1",
+    "MeanMetric",
     "Metric",
     "MomentsMetric",
     "NegativeLogLikelihood",
