@@ -24,7 +24,7 @@ def cuda_tests(setting: Setting) -> Figures:
     shared = ("-n", str(min(8, os.cpu_count() or 1)))
     plugins = ("-p", "no:cacheprovider", "-p", "no:benchmark")  # the latter warns where several processes run tests
     older = ("-W", "ignore:Sparse invariant checks")  # PyTorch 2.11 says so of tensors that were made without them
-    command = [sys.executable, "-m", "pytest", "-q", *plugins, *older, *shared, "-k", "cuda or gpu", *FOLDERS]
+    command = [sys.executable, "-m", "pytest", *plugins, *older, *shared, "-k", "cuda or gpu", *FOLDERS]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|skipped|error)", ended.stdout)}
     expect(ended.returncode == 0, f"{ended.stdout[-3000:]}{ended.stderr[-1000:]}")

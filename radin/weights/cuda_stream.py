@@ -23,10 +23,10 @@ from radin.weights.mixer import Mixer
 from radin.weights.tiling import TILE, Workspace
 
 #: Bytes that travel at once: long enough for the bus, short enough to keep several in flight.
-CHUNK_BYTES = 16 << 20
+CHUNK_BYTES = 8 << 20
 
 #: Chunks in flight, at most: threads read files into some while others are on the bus.
-SLOTS = 12
+SLOTS = 16
 
 #: Threads that read, at most; one of them copies slower than the bus carries.
 READERS = 8
