@@ -32,7 +32,7 @@ from benchmarks.comparison.tables import markdown
 from benchmarks.studies.surrogate import correlation
 
 #: Words that are told apart, words of a text, and texts.
-VOCABULARY, WORDS, TEXTS = 2_000, 32, 800
+VOCABULARY, WORDS, TEXTS = 1_000, 24, 400
 
 #: Ingredients of each pool, and sizes of the soups.
 INGREDIENTS, SIZES = 8, (2, 3, 4, 5, 6, 7)
@@ -68,7 +68,7 @@ class Setting:
 class Words(nn.Module):
     """Guesses the next word from those before."""
 
-    def __init__(self, width: int = 48) -> None:
+    def __init__(self, width: int = 32) -> None:
         super().__init__()
         self.words, self.memory = nn.Embedding(VOCABULARY, width), nn.GRU(width, width, batch_first=True)
         self.head = nn.Linear(width, VOCABULARY)
