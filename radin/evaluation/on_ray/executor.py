@@ -70,8 +70,8 @@ class OnRay:
             sent = task if task.torch_device.index is None else replace(task, device=task.torch_device.type)
             alive = sum(node["Alive"] for node in ray.nodes())
             shared = uuid.uuid4().hex if number > alive else ""  # else a node may well have one worker alone
-            arguments = ray.put(sent), ray.put(pool), batchnorm, in_place, workers.threads, shared
-            actors = [actor.remote(*arguments) for _ in range(number)]
+            self._kept = [ray.put(sent), ray.put(pool)]  # as long as workers may be started again
+            actors = [actor.remote(*self._kept, batchnorm, in_place, workers.threads, shared) for _ in range(number)]
             undo.callback(lambda: [ray.kill(one) for one in actors])
             members = [
                 Member(i, one, about) for i, (one, about) in enumerate(zip(actors, _started(ray, actors), strict=True))
