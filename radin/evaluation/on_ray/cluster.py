@@ -20,8 +20,8 @@ def import_ray() -> Any:
         InputError: it is not; says how to install it.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere unless the user says so
+    os.environ.setdefault("RAY_worker_niceness", "0")  # they do this process's work; Ray lets all others go first
     os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # of a machine that is busy; Ray waits 30 seconds
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what goes wrong is said by radin's errors, and lines
     try:
         import ray
     except ImportError as error:
