@@ -18,6 +18,9 @@ from radin.tasks.device import clock
 #: Members of the soups that are verified, at most as many as there are ingredients.
 MEMBERS = (2, 4, 8, 13)
 
+#: Microseconds from which on a kernel is one of a forward pass: those that fill a network take a tenth of that.
+OF_FORWARD = 100
+
 #: Gaps in which the GPU runs no kernel are counted from so many microseconds on.
 GAP = 1000
 
@@ -103,14 +106,17 @@ def idle(setting: Setting, verifier: radin.Verifier, pool: radin.Pool) -> Figure
     trace = setting.folder / "trace.json"
     watched.export_chrome_trace(str(trace))
     kernels, copies = intervals(trace)
-    filled = kernels[0][0] if not copies else min(kernels[0][0], copies[0][0])
-    gaps = [max(after - before, 0.0) for before, after in between(kernels)]
-    busy = (kernels[-1][1] - filled) - sum(gaps)
+    begun = min(start for start, _ in (kernels + copies))
+    forward_begun = next(start for start, stop in kernels if stop - start > OF_FORWARD)
+    running = [(start, stop) for start, stop in kernels if start >= forward_begun]
+    ended = running[-1][1]
+    gaps = [after - before for before, after in between(running)]
     return {
-        "profile of a soup of all, s": round((kernels[-1][1] - filled) / 1e6, 3),
-        "GPU without a kernel, share": round(1 - busy / (kernels[-1][1] - filled), 3),
-        f"gaps of {GAP / 1000:g} ms and more": sum(gap >= GAP for gap in gaps),
-        "longest gap, ms": round(max(gaps, default=0.0) / 1000, 2),
+        "profile of a soup of all, filling, s": round((forward_begun - begun) / 1e6, 3),
+        "profile of a soup of all, forward passes, s": round((ended - forward_begun) / 1e6, 3),
+        "GPU without a kernel during the forward passes, share": round(sum(gaps) / (ended - forward_begun), 4),
+        f"gaps of {GAP / 1000:g} ms and more in them": sum(gap >= GAP for gap in gaps),
+        "longest gap in them, ms": round(max(gaps, default=0.0) / 1000, 2),
     }
 
 

@@ -125,8 +125,8 @@ def other_stream(device: torch.device) -> Iterator[None]:
 class Careless(cuda_stream.Slot):
     """Pinned memory that is written again while the device may still be reading it."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
         self.free = SimpleNamespace(record=lambda: None, synchronize=lambda: None)  # type: ignore[assignment]  # on purpose
 
 
@@ -169,7 +169,7 @@ def speed(setting: Setting) -> Figures:
     megabytes = setting.sized(256, 1)
     plain = torch.empty(megabytes << 20, dtype=torch.uint8).fill_(3)
     target = torch.empty_like(plain, device=device)
-    figures: Figures = {"MB an ingredient": round(pool.nbytes / len(pool) / 1e6, 1)}
+    figures: Figures = {"MB an ingredient": round(pool.nbytes / 1e6, 1)}
     if setting.on_cuda:
         pinned = plain.pin_memory()
         taken = seconds_of(lambda: target.copy_(pinned, non_blocking=True), device)
@@ -178,7 +178,7 @@ def speed(setting: Setting) -> Figures:
     for members in (1, 4, len(pool)):
         recipe = np.where(np.arange(len(pool)) < members, 1 / members, 0.0)
         taken = seconds_of(lambda recipe=recipe: filler.fill(recipe), device)  # type: ignore[misc]  # a default value
-        figures[f"filling from {members}, GB/s"] = gigabytes(members * pool.nbytes / len(pool), taken)
+        figures[f"filling from {members}, GB/s"] = gigabytes(members * pool.nbytes, taken)
         figures[f"filling from {members}, ms"] = round(1e3 * taken, 1)
     return figures
 

@@ -22,7 +22,9 @@ def cuda_tests(setting: Setting) -> Figures:
     if not (ROOT / "tests").is_dir():
         raise Skipped("the tests are not here")
     shared = ("-n", str(min(8, os.cpu_count() or 1)))
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *shared, "-k", "cuda or gpu", *FOLDERS]
+    plugins = ("-p", "no:cacheprovider", "-p", "no:benchmark")  # the latter warns where several processes run tests
+    older = ("-W", "ignore:Sparse invariant checks")  # PyTorch 2.11 says so of tensors that were made without them
+    command = [sys.executable, "-m", "pytest", *plugins, *older, *shared, "-k", "cuda or gpu", *FOLDERS]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|skipped|error)", ended.stdout)}
     expect(ended.returncode == 0, f"{ended.stdout[-3000:]}{ended.stderr[-1000:]}")

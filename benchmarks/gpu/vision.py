@@ -11,8 +11,9 @@ from torch import nn
 import radin
 from benchmarks.gpu.check import Setting
 
-#: How far the weights of an ingredient lie from those of the first, in standard deviations of each tensor.
-DISTANCE = 0.02
+#: How far the weights of an ingredient lie from the common ones, in standard deviations of each tensor, and the least
+#: standard deviation that is reckoned with: those that are all equal at first are fine-tuned, too.
+DISTANCE, LEAST = 0.02, 0.02
 
 
 def network_of(setting: Setting) -> nn.Module:
@@ -45,7 +46,7 @@ def make_pool(setting: Setting) -> radin.Pool:
 def near(tensor: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Random weights near others."""
     noise = torch.randn(tensor.shape, generator=generator, device=tensor.device)
-    return tensor + DISTANCE * tensor.std(correction=0) * noise
+    return tensor + DISTANCE * tensor.std(correction=0).clamp(min=LEAST) * noise
 
 
 def images(setting: Setting) -> tuple[torch.Tensor, torch.Tensor]:

@@ -12,7 +12,8 @@ from radin.cli.mending import with_flags
 from radin.cli.screen import print_table, say
 from radin.common.wording import DASH, counted, decimal, shortened, signed
 from radin.report.cost import Bill
-from radin.report.record import Interval, Record, Unseen
+from radin.report.entries import Interval, Unseen
+from radin.report.record import Record
 from radin.scoring.criterion_default import CRITERIA
 
 #: Rows of the leaderboard on the screen; `leaderboard.json` has them all.

@@ -153,17 +153,31 @@ def rank(
         bank, held_back = split_bank(bank, holdback, split_seed)
     shown = get_metric(metric, bank.kind)
     surrogate = Surrogate(bank, criterion_of(criterion, shown, bank.kind), lam)
+    found = search(searcher, surrogate, budget, seed=seed, top=top, options=options, progress=progress)
+    return _ranking(found, surrogate, shown, bank, held_back)
+
+
+def _ranking(
+    found: Shortlist, surrogate: Surrogate, shown: Metric, bank: LogitBank, held_back: LogitBank | None
+) -> Ranking:
+    """The ranking of what a search found.
+
+    Arguments:
+        found: by the search.
+        surrogate: scores by the criterion.
+        shown: the metric.
+        bank: what was ranked on.
+        held_back: what ranked nothing.
+    """
     by = criterion_name(surrogate.metric, shown)
     plain = surrogate if by == "metric" else Surrogate(bank, shown)
-    found = search(searcher, surrogate, budget, seed=seed, top=top, options=options, progress=progress)
     sign = 1 if shown.higher_is_better else -1
     values = [sign * float(plain.metric_scores(one.recipe.row[None])[0]) for one in found]
     best = int(plain.solo.argmax())
-    solo = float(plain.solo[best])
     single, winner = Recipe.subset(bank.names, [best]), next((one.recipe for one in found), None)
     return Ranking(
         recipes=tuple(RankedRecipe(one.recipe, value, one.score) for one, value in zip(found, values, strict=True)),
-        best_ingredient=RankedRecipe(single, sign * solo, float(surrogate.solo[best])),
+        best_ingredient=RankedRecipe(single, sign * float(plain.solo[best]), float(surrogate.solo[best])),
         metric=shown.name,
         higher_is_better=shown.higher_is_better,
         findings=tuple(logit_findings(bank, shown)),

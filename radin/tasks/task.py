@@ -16,7 +16,7 @@ from jaxtyping import Float32, Int64
 from radin.common.code_location import place_of_error
 from radin.common.files import fingerprint_of
 from radin.common.out_of_memory import is_out_of_memory
-from radin.errors import InputError, RadinError, TaskError
+from radin.errors import DataError, InputError, RadinError, TaskError
 from radin.scoring.kinds import Asked, Kind
 from radin.scoring.kinds.classes import IGNORED
 from radin.scoring.metrics import Metric, get_metric
@@ -25,6 +25,7 @@ from radin.tasks.calling import call
 from radin.tasks.code import source_of
 from radin.tasks.data import Batch, Rows
 from radin.tasks.device import parse_device
+from radin.tasks.inputs import on_device
 from radin.tasks.outputs import as_outputs, fetched
 from radin.tasks.source import LABELS
 from radin.tasks.split import split_rows
@@ -72,7 +73,8 @@ class Task:
         autocast: `"bfloat16"` or `"float16"` runs the forward pass in `torch.autocast`; None leaves it as it is.
         loaders: processes that load a dataset.
         limit: use at most so many samples of `data`, and of each test set, drawn once and for all: each class in
-            proportion where the labels are known beforehand, at random elsewhere. None uses all.
+            proportion where the labels are known beforehand, at random elsewhere; groups are taken whole. None uses
+            all.
         origin: options of the command line that the task was made of, with their values; where a run folder was made
             with others, the error names them.
         source: fingerprint of the code and arguments that define this task; by default taken from `build_model`,
@@ -128,10 +130,6 @@ class Task:
         if self.limit is not None and self.limit < 1:
             raise InputError(f"limit must be at least 1, got {self.limit!r}")
         get_metric(self.metric)
-        if self.groups is not None and self.limit is not None:
-            raise InputError(
-                "limit draws single samples, so it does not go with groups; pass a part of the data instead"
-            )
         self._check_group_names()
         if self.rows.columns is not None:
             raise InputError("data: these have classes of their own and can only report; give them as a test set")
@@ -210,7 +208,15 @@ class Task:
     def split(self) -> tuple[Int64[np.ndarray, " m"], Int64[np.ndarray, " h"]]:
         """Indices of the samples that select, and of those held back (none if there is a test set)."""
         share = 0.0 if self.test is not None else self.holdback
-        return split_rows(self.rows.strata, share, self.split_seed, self.rows.groups)
+        parts = split_rows(self.rows.strata, share, self.split_seed, self.rows.groups)
+        for part, what in zip(parts, ("that select", "held back"), strict=True):
+            rows = self.kind.rows(self.rows.labels[part])
+            if len(part) and rows is not None and not len(rows):
+                raise DataError(
+                    f"{self.rows.what}: none of the {len(part)} samples {what} has a position with a label; give more "
+                    "such samples, or no holdback"
+                )
+        return parts
 
     @cached_property
     def torch_device(self) -> torch.device:
@@ -319,18 +325,11 @@ class Task:
     def forward_batch(self, network: torch.nn.Module, inputs: Any, start: int, stop: int) -> torch.Tensor:
         """What the network gives for the samples `[start, stop)` of one batch of inputs, on the task's device.
 
-        The network gets copies, so one that works in place never changes the data. On their way to CUDA they lie in
-        pinned memory, so that the bus carries them while the device works on the batch before.
+        The network gets copies, so one that works in place never changes the data.
         """
         with self._inference():
             part = cut(inputs, slice(start, stop))
-            return self._forward(network, map_tensors(self._moved, part))
-
-    def _moved(self, tensor: torch.Tensor) -> torch.Tensor:
-        if tensor.device.type == "cpu" and self.torch_device.type == "cuda":
-            return tensor.pin_memory().to(self.torch_device, non_blocking=True)
-        moved = tensor.to(self.torch_device, non_blocking=True)
-        return moved.clone() if moved is tensor else moved
+            return self._forward(network, map_tensors(lambda tensor: on_device(tensor, self.torch_device), part))
 
     @contextmanager
     def _inference(self) -> Iterator[None]:

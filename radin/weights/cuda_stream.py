@@ -25,8 +25,8 @@ from radin.weights.tiling import TILE, Workspace
 #: Bytes that travel at once: long enough for the bus, short enough to keep several in flight.
 CHUNK_BYTES = 8 << 20
 
-#: Chunks in flight: threads read files into some while others are on the bus.
-SLOTS = 8
+#: Chunks in flight, at most: threads read files into some while others are on the bus.
+SLOTS = 16
 
 #: Threads that read, at most; one of them copies slower than the bus carries.
 READERS = 8
@@ -36,10 +36,14 @@ Piece = tuple[Step, int, int]
 
 
 class Slot:
-    """Pinned memory for one chunk, and the event after which the device is done with it."""
+    """Pinned memory for one chunk, and the event after which the device is done with it.
 
-    def __init__(self) -> None:
-        self.pinned = torch.empty(CHUNK_BYTES, dtype=torch.uint8, pin_memory=True)
+    Arguments:
+        size: bytes.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.pinned = torch.empty(size, dtype=torch.uint8, pin_memory=True)
         self.free = torch.cuda.Event()  # type: ignore[no-untyped-call]  # torch leaves it without annotations
 
 
@@ -58,6 +62,11 @@ class Chunk:
     def count(self) -> int:
         """Elements."""
         return sum(stop - start for _, start, stop in self.pieces)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of them in one file."""
+        return self.count * self.step.info.kind.itemsize
 
     @property
     def sources(self) -> tuple[int, ...]:
@@ -160,7 +169,7 @@ def _values(chunk: Chunk, arriving: Iterator[Slot], device: torch.device) -> Ten
     total: Tensor | None = None
     for place in range(len(chunk.sources)):
         slot = next(arriving)
-        arrived = slot.pinned[: chunk.count * kind.itemsize].to(device, non_blocking=True, copy=True)
+        arrived = slot.pinned[: chunk.nbytes].to(device, non_blocking=True, copy=True)
         slot.free.record()
         values = arrived.view(getattr(torch, kind.name))
         if chunk.step.action != "average":
@@ -178,9 +187,11 @@ def _accumulated(values: Tensor, step: Step) -> Tensor:
 
 def _arrivals(mixer: Mixer, chunks: list[Chunk]) -> Generator[Slot, None, None]:
     """Slots filled with each source of each chunk, in order; a slot is used again after the next is asked for."""
-    free = deque(Slot() for _ in range(SLOTS))
+    jobs = [(chunk, source) for chunk in chunks for source in chunk.sources]
+    size = max((chunk.nbytes for chunk in chunks), default=0)
+    free = deque(Slot(size) for _ in range(min(SLOTS, len(jobs))))
     pending: deque[tuple[Slot, Future[None]]] = deque()
-    reads = ((chunk, source) for chunk in chunks for source in chunk.sources)
+    reads = iter(jobs)
     with ThreadPoolExecutor(min(READERS, os.cpu_count() or 1)) as readers:
         while True:
             while free and (read := next(reads, None)) is not None:

@@ -127,8 +127,8 @@ def test_parameters_in_another_memory_format_are_filled(tmp_path: Path, device: 
 class PlainSlot(Slot):
     """Memory of the host's own, for a device that has no other."""
 
-    def __init__(self) -> None:
-        self.pinned = torch.empty(CHUNK_BYTES, dtype=torch.uint8)
+    def __init__(self, size: int) -> None:
+        self.pinned = torch.empty(size, dtype=torch.uint8)
         self.free = SimpleNamespace(synchronize=lambda: None, record=lambda: None)
 
 

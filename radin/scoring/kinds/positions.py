@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from radin.errors import DataError, InputError, TaskError
-from radin.scoring.kinds.base import FORWARD, Kept, Kind, Outputs, Raw
+from radin.scoring.kinds.base import FORWARD, Kept, Outputs, Raw
 from radin.scoring.kinds.classes import IGNORED, Classes, check_classes
 
 if TYPE_CHECKING:
@@ -150,8 +150,8 @@ class Positions(Classes):
         check_classes(np.where(top == IGNORED, 0, top), outputs_shape[-1], name)
 
     def strata(self, kept: Kept) -> Int64[np.ndarray, " m"]:
-        """All alike."""
-        return Kind.strata(self, kept)
+        """Samples with a labelled position, and samples without."""
+        return (np.asarray(kept) != IGNORED).reshape(len(kept), -1).any(axis=1).astype(np.int64)
 
     def rows(self, kept: Kept) -> Int64[np.ndarray, " r"] | None:
         """The places that hold a position."""

@@ -3,6 +3,7 @@
 from radin.scoring.metrics.base import BOOTSTRAP_RESAMPLES as BOOTSTRAP_RESAMPLES
 from radin.scoring.metrics.base import Labels as Labels
 from radin.scoring.metrics.base import Logits as Logits
+from radin.scoring.metrics.base import MeanMetric as MeanMetric
 from radin.scoring.metrics.base import Metric as Metric
 from radin.scoring.metrics.base import PredictionMetric as PredictionMetric
 from radin.scoring.metrics.base import RightSamplesMetric as RightSamplesMetric
@@ -21,6 +22,7 @@ from radin.scoring.metrics.names import FAMILIES as FAMILIES
 from radin.scoring.metrics.names import METRICS as METRICS
 from radin.scoring.metrics.names import get_metric as get_metric
 from radin.scoring.metrics.names import names_of as names_of
+from radin.scoring.metrics.probabilities import OfProbabilities as OfProbabilities
 from radin.scoring.metrics.tempered import TemperedLikelihood as TemperedLikelihood
 from radin.scoring.metrics.values import MomentsMetric as MomentsMetric
 
@@ -36,9 +38,11 @@ __all__ = [
     "Labels",
     "Logits",
     "MacroF1",
+    "MeanMetric",
     "Metric",
     "MomentsMetric",
     "NegativeLogLikelihood",
+    "OfProbabilities",
     "Perplexity",
     "PredictionMetric",
     "RightSamplesMetric",

@@ -15,12 +15,13 @@ from jaxtyping import Bool, Float64, Int64
 
 from radin.errors import InputError
 from radin.recipe import subset_rows
-from radin.scoring.kinds import CLASSES, Kind, SeveralLabels, Values
+from radin.scoring.kinds import CLASSES, Kind, Probabilities, SeveralLabels, Values
 from radin.scoring.metrics import (
     DecisionsMetric,
     Metric,
     MomentsMetric,
     NegativeLogLikelihood,
+    OfProbabilities,
     Perplexity,
     PredictionMetric,
     RightSamplesMetric,
@@ -34,6 +35,7 @@ from radin.scoring.surrogate.margins import prepare
 from radin.scoring.surrogate.moments_kernel import MomentsKernel
 from radin.scoring.surrogate.neighbours import step_hits, swap_hits
 from radin.scoring.surrogate.partition_kernel import FEWEST_LOGITS, PartitionKernel
+from radin.scoring.surrogate.probability_kernel import ProbabilityKernel
 from radin.scoring.surrogate.subset_ranges import range_hits
 from radin.scoring.surrogate.tempered_kernel import FITTED, TemperedKernel
 from radin.scoring.surrogate.tempered_moments import TemperedMoments
@@ -75,10 +77,12 @@ class Kernels:
         return None if few or str(self.device) != "cpu" else PartitionKernel.of(self.bank)
 
     @cached_property
-    def losses(self) -> LikelihoodKernel | MomentsKernel:
+    def losses(self) -> LikelihoodKernel | MomentsKernel | ProbabilityKernel:
         """Means of the kind's smooth loss: negative log-likelihoods, too low by at most 1e-6, or squared errors."""
         if isinstance(self.kind, Values):
             return self.moments
+        if isinstance(self.kind, Probabilities):
+            return ProbabilityKernel(self.bank)
         if isinstance(self.kind, SeveralLabels):
             from radin.scoring.surrogate.decisions import DecisionBank
 
@@ -287,6 +291,14 @@ class PerplexityScorer(Scorer[Perplexity]):
         return -np.exp(-self._likelihoods.swaps(mask, moved))
 
 
+class ChancesScorer(Scorer[OfProbabilities]):
+    """Computes mean negative log-likelihoods of averaged probabilities."""
+
+    def scores(self, proposals: Proposal) -> Float64[np.ndarray, " k"]:
+        """Scores of masks or mixing weights."""
+        return -self.kernels.losses.means(coefficients_of(proposals))
+
+
 class TemperedScorer(Scorer[TemperedLikelihood]):
     """Computes mean negative log-likelihoods after a temperature of each recipe's own, within `bound`."""
 
@@ -376,6 +388,12 @@ def _(metric: NegativeLogLikelihood, kernels: Kernels) -> Scorer:  # type: ignor
 @scorer_of.register
 def _(metric: Perplexity, kernels: Kernels) -> Scorer:  # type: ignore[type-arg]
     return PerplexityScorer(metric, kernels)
+
+
+@scorer_of.register
+def _(metric: OfProbabilities, kernels: Kernels) -> Scorer:  # type: ignore[type-arg]
+    likelihood = isinstance(metric.metric, NegativeLogLikelihood)
+    return ChancesScorer(metric, kernels) if likelihood else AverageScorer(metric, kernels)
 
 
 @scorer_of.register

@@ -22,12 +22,18 @@ def test_names():
         "mean-squared-error": "mse",
         "IoU": "miou",
         "ppl": "perplexity",
+        "mAP": "map",
+        "top_3": "top3",
+        "logloss": "nll",
     }.items():
         with pytest.raises(InputError, match=rf"unknown metric '{near}' \(did you mean '{name}'"):
             get_metric(near)
     for unknown in ("zzz", "top", "top-3", "top3.5"):
         with pytest.raises(InputError, match=r"known are.*nll"):
             get_metric(unknown)
+    for outside in ("WER", "bleu"):
+        with pytest.raises(InputError, match=rf"{outside} is no function of averaged outputs.*soup_by_score"):
+            get_metric(outside)
     with pytest.raises(InputError, match="at least 1, got 0"):
         get_metric("top0")
 
