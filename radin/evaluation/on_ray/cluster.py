@@ -46,7 +46,11 @@ def connected(workers: Workers) -> Iterator[Any]:
         settings |= {"num_cpus": cores, "include_dashboard": False}
     try:
         ray.init(address=workers.address or "local", **settings)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except Exception as error:  # Ray raises plain ones, too
+        if workers.address is None:
+            raise InputError(
+                f"Ray could not be started on this machine: {error}; run without workers, or where there is more room"
+            ) from error
         raise InputError(
             f"no Ray cluster could be reached at {workers.address!r}: {error}; start one with `ray start --head`, or "
             "leave the address out to use this machine"
