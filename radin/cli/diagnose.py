@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from radin.cli.console import json_option, print_json
 from radin.cli.network_options import TaskOptions, WorkerOptions, task_options, worker_options
 from radin.cli.screen import print_table, say
 from radin.common.bars import Bars
+from radin.common.wording import DASH
 
 if TYPE_CHECKING:
     from radin.report.diagnosis import Diagnosis
@@ -101,7 +103,7 @@ def show(found: Diagnosis, drawn: str | None) -> None:
     print_table(title, columns, rows, numbers=range(1, 6))
     if found.verified:
         cells = [
-            [str(i), f"{one.value:.4f}", f"{one.gap:+.4f}", f"{one.lost:+.1%}", str(one.recipe.size)]
+            [str(i), f"{one.value:.4f}", f"{one.gap:+.4f}", _share(one.lost), str(one.recipe.size)]
             for i, one in enumerate(found.verified, start=1)
         ]
         title, columns = (
@@ -122,3 +124,8 @@ def show(found: Diagnosis, drawn: str | None) -> None:
 
 def _cell(value: Any, digits: int) -> str:
     return "" if value is None else f"{value:.{digits}g}"
+
+
+def _share(lost: float) -> str:
+    """A share in per cent; a dash where chance is unknown, and so what there is to lose."""
+    return DASH if math.isnan(lost) else f"{lost:+.1%}"
