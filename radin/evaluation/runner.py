@@ -209,14 +209,14 @@ class Runner:
             return
         rows, recipe = self._task.rows if test is None else self._task.tests[test], self._references.recipe(test)
         kind, key, name = cast(Tokens, rows.kind), cast(str, self._references.key(test)), f"reference, {recipe}"
-        job = Pass(recipe, key, name, "reference", test, outputs=kind.ranking)
+        job = Pass(recipe, key, name, "reference", test, outputs=kind.choosing)
         with self._charging.charged_alone("reference", key, name, len(rows)) as told:
 
             def run(size: int) -> np.ndarray:
                 parts = list[np.ndarray]()
                 for batch in self.executor.logits(job, size):
                     done = sum(map(len, parts))
-                    check_outputs(kind.ranking, batch, rows, np.arange(done, done + len(batch)), f"{recipe}")
+                    check_outputs(kind.choosing, batch, rows, np.arange(done, done + len(batch)), f"{recipe}")
                     parts.append(batch)
                     told(len(batch))
                 return kind.join(parts)
