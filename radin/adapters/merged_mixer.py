@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -65,10 +65,9 @@ class MergedMixer(Mixer):
         pool: MergedPool,
         recipe: Recipe,
         *,
-        batchnorm: str = "average",
         replace: Mapping[str, Any] | None = None,
-        keep: Collection[str] | None = None,
         readers: Mapping[int, Reader] | None = None,
+        **how: Any,
     ) -> None:
         self.pool, self.recipe = pool, recipe
         self.notes: dict[str, str] = {}
@@ -77,8 +76,7 @@ class MergedMixer(Mixer):
         try:
             self._base = self._opened.enter_context(pool.base_pool.reader(0))
             self._readers = readers or {i: self._opened.enter_context(pool.reader(i)) for i in recipe.members}
-            how: dict[str, Any] = {"batchnorm": batchnorm, "keep": keep, "readers": self._readers}
-            self._whole = self._opened.enter_context(Mixer(pool.whole_pool, recipe, **how))
+            self._whole = self._opened.enter_context(Mixer(pool.whole_pool, recipe, readers=self._readers, **how))
             self._whole_steps = {network_name(step.name): step for step in self._whole.steps}
             self._changes: dict[str, list[Callable[[int, int, np.ndarray], np.ndarray]]] = {}
             for key, module in pool.modules.items():

@@ -23,6 +23,9 @@ from radin.weights.finding import check_names, names_of
 from radin.weights.pool import KEEP_OPEN, Pool
 from radin.weights.training_state import in_order
 
+#: Options of `radin.Pool` that say which tensors of a file are a model's.
+OF_MODELS = frozenset({"weights", "prefix", "reorder_classes"})
+
 #: Modules and names that a message lists.
 NAMED = 4
 
@@ -42,6 +45,7 @@ class AdapterPool(Pool):
         rank: of the soups' factors, at most; None stacks them.
         merge: soups are whole models: `radin.Pool` makes a `MergedPool` then.
         base: folder or file of the model that the adapters were trained on, where it is not where their settings say.
+        of_models: the other options of `radin.Pool`; none may be set.
 
     Attributes:
         adapters: the ingredients.
@@ -57,17 +61,15 @@ class AdapterPool(Pool):
         paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
         names: Sequence[str] | None = None,
         *,
-        weights: str | None = None,
-        prefix: str | None = None,
         keep: Sequence[str] = (),
-        reorder_classes: bool = False,
         order: str | None = None,
         complaints: Complaints | None = None,
         rank: int | None = None,
         merge: bool = False,
         base: str | os.PathLike[str] | None = None,
+        **of_models: Any,
     ) -> None:
-        _check_options(weights, prefix, reorder_classes, rank, merge)
+        _check_options(of_models, rank, merge)
         noted = Complaints("adapters") if complaints is None else complaints
         adapters: list[Adapter] = []
         for folder in in_order(adapter_folders(paths, noted), order, names):
@@ -234,8 +236,10 @@ class AdapterPool(Pool):
         return FactorMixer(self, recipe, **how)
 
 
-def _check_options(weights: str | None, prefix: str | None, reorder: bool, rank: int | None, merge: bool) -> None:
-    if weights is not None or prefix is not None or reorder:
+def _check_options(of_models: Mapping[str, Any], rank: int | None, merge: bool) -> None:
+    if strange := of_models.keys() - OF_MODELS:
+        raise TypeError(f"radin.Pool has no argument {min(strange)!r}")
+    if any(value is not None and value is not False for value in of_models.values()):
         raise InputError(
             "a folder of PEFT holds one adapter, without names of classes: leave the choice of weights, prefix and "
             "order of classes out"

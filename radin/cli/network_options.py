@@ -14,6 +14,7 @@ from radin.errors import InputError
 
 if TYPE_CHECKING:
     from radin.evaluation.workers import Workers
+    from radin.tasks.load import Made
     from radin.tasks.task import Task
     from radin.weights.pool import Pool
 
@@ -50,15 +51,25 @@ class TaskOptions:
             pool: what it will be run on; its first folder with a config is the argument `model` where none is given:
                 that of the first ingredient, or of the adapters' base.
         """
-        from radin.tasks.load import load_metric, load_task
+        return self.replaced(self.made(spec, pool))
+
+    def replaced(self, made: Made) -> Task:
+        """The task that was made, with the fields that a call replaces."""
+        from radin.tasks.load import load_metric
 
         changes = {name: value for name, value in vars(self).items() if name not in ("arguments", "split")}
         if self.metric:
             changes["metric"] = load_metric(self.metric)
+        return made.task(**changes)
+
+    def made(self, spec: str, pool: Pool | None = None) -> Made:
+        """What the task's function returns; see `task` for the arguments."""
+        from radin.tasks.load import call_function
+
         given = pairs([*self.arguments, *([f"split={self.split}"] if self.split is not None else [])], "--task-arg")
         if spec in OF_MODELS and pool is not None and pool.model_folder is not None:
             given.setdefault("model", str(pool.model_folder))
-        return load_task(spec, given, **changes)
+        return call_function(spec, given)
 
 
 #: The options that describe `TaskOptions`, which the command receives as `wanted`, and `batchnorm` and `run_dir`.

@@ -1,6 +1,9 @@
-"""Errors by which allocators and libraries report that memory ran out."""
+"""Errors by which allocators and libraries report that memory ran out, and memory that can be given back then."""
 
 from __future__ import annotations
+
+import sys
+from typing import Any
 
 #: Words with which they say so in plain RuntimeErrors: the CPU's allocator, the CUDA runtime and driver, cuBLAS and
 #: cuDNN (which cannot make a handle, or find an algorithm that fits), Apple's MPS, Intel's XPU, and the system when it
@@ -34,3 +37,15 @@ def is_out_of_memory(error: BaseException) -> bool:
         return False
     named = any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__)
     return named or any(words in str(error) for words in OUT_OF_MEMORY)
+
+
+def release_cached_memory() -> None:
+    """Gives the memory of GPUs that PyTorch keeps for later back to them.
+
+    Where memory ran out, PyTorch has nearly all of it. Libraries such as cuBLAS take theirs from the device itself when
+    they are first used, and would find none however small the batch is. To be called when the error is gone, as its
+    traceback holds tensors.
+    """
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()

@@ -15,7 +15,7 @@ import torch
 
 from radin.adapters.pool import AdapterPool
 from radin.common.code_location import place_of_error
-from radin.common.out_of_memory import is_out_of_memory
+from radin.common.out_of_memory import is_out_of_memory, release_cached_memory
 from radin.errors import RadinError, TaskError
 from radin.evaluation.batchnorm import recompute_statistics, statistics_of
 from radin.evaluation.executor import Pass
@@ -150,12 +150,13 @@ def _answer(run: Callable[[], Any]) -> Answer:
     try:
         return None, run()
     except Exception as error:
-        if is_out_of_memory(error):
-            return torch.OutOfMemoryError(str(error)), None
         if isinstance(error, RadinError):
             return _sendable(error), None
         told = "".join(traceback.format_exception_only(error)).strip()
-        return TaskError(f"a worker on {socket.gethostname()} failed: {told}{place_of_error(error)}"), None
+        if not is_out_of_memory(error):
+            return TaskError(f"a worker on {socket.gethostname()} failed: {told}{place_of_error(error)}"), None
+    release_cached_memory()
+    return torch.OutOfMemoryError(told), None
 
 
 def _sendable(error: RadinError) -> RadinError:

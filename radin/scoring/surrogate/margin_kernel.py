@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from radin.common.out_of_memory import is_out_of_memory
+from radin.common.out_of_memory import is_out_of_memory, release_cached_memory
 from radin.scoring.surrogate.exact_arithmetic import U32, gamma
 from radin.scoring.surrogate.float32 import uses_ieee_float32
 from radin.scoring.surrogate.lookup_kernel import FEWEST, MOST_INGREDIENTS, LookupKernel, compiled, is_loaded
@@ -188,6 +188,7 @@ class MarginKernel:
                 if block <= unit or not is_out_of_memory(error):
                     raise
             self._unused.clear()
+            release_cached_memory()
             self._least = 1
             self._values = min(self._values, block * max(tile.rows for tile in self.tiles)) // 2
 

@@ -44,6 +44,12 @@ USUAL_CHOICES = ("choices", "options", "endings")
 #: Files that a tokenizer is made of, one of which every tokenizer has.
 TOKENIZERS = ("tokenizer_config.json", *TOKENS)
 
+#: Models whose positions count from the number of the padding on, so that their tables have so many more rows.
+BEHIND_PADDING = (
+    *("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "camembert", "longformer", "ibert", "mpnet"),
+    *("data2vec-text", "luke", "xmod", "esm", "lilt", "layoutlmv3", "markuplm"),
+)
+
 #: A tokenizer's limit that is no limit.
 ENDLESS = 1_000_000
 
@@ -109,7 +115,7 @@ class Encoder:
             raise InputError(f"max_length must be at least 1, got {max_length}")
         self.tokenizer, self.config, self.kind, self._asked = tokenizer, config, kind, max_length
         self._text, self._label, self._choices = _names(text), _names(label), _names(choices)
-        most = [tokenizer.model_max_length, getattr(config, "max_position_embeddings", None) or ENDLESS]
+        most = [tokenizer.model_max_length, _positions(config)]
         self.max_length = max_length or (None if min(most) >= ENDLESS else min(most))
         in_front = tokenizer.padding_side == "left"
         self.left = in_front and kind not in ("causal", "masked")  # where it would move the positions
@@ -240,6 +246,12 @@ class Encoder:
                 f"{table.path} has no column {' or '.join(usual)}; it has: {', '.join(table.columns)}. Say which it is."
             ).mended_by(**{option: "COLUMN"})
         return found
+
+
+def _positions(config: Any) -> int:
+    """Tokens that a model has positions for."""
+    most = getattr(config, "max_position_embeddings", None) or ENDLESS
+    return most - (config.pad_token_id or 0) - 1 if config.model_type in BEHIND_PADDING else most
 
 
 def _names(given: str | None) -> tuple[str, ...]:
