@@ -66,10 +66,11 @@ HARNESS = {"acc": "accuracy", "acc_norm": "accuracy"}
 @outputs_option
 @click.option(
     "--probabilities",
-    type=click.Choice(["refuse", "log"]),
+    type=click.Choice(["refuse", "log", "average"]),
     default="refuse",
     show_default=True,
-    help="Rows of probabilities instead of logits: refuse them, or average their logarithms.",
+    help="Rows of probabilities instead of logits: refuse them, or average their logarithms, or average them as they "
+    "are. The last takes the softmax of logits.",
 )
 @criterion_option
 @click.option("--top", default=10, show_default=True, help="Number of recipes to list.")

@@ -125,6 +125,11 @@ class Runner:
             while waiting:
                 end()
 
+    def prepare(self) -> None:
+        """Proves the network and starts workers, before anything is charged: what does not fit costs nothing."""
+        self._networks.prove()
+        _ = self.executor
+
     def begin(
         self, evaluation: Evaluation, charged: ExitStack, *, advance: Advance | None = None, baseline: bool = False
     ) -> Callable[[], None]:
@@ -137,7 +142,7 @@ class Runner:
             baseline: see `logits`.
         """
         kind: Kind = "baseline" if baseline and evaluation.kind in ("pass", "soup") else evaluation.kind
-        self._networks.prove()  # before anything is charged: a network that does not fit costs nothing
+        self.prepare()
         self.choose(evaluation.test)
         key, missing = self._archive.key(evaluation), self._archive.missing(evaluation)
         charge = self._charging.charged(
@@ -159,7 +164,7 @@ class Runner:
         baseline: bool = False,
     ) -> Callable[[], None]:
         """Charges the rows of `part` that are missing, and starts their pass; what is returned stores them."""
-        self._networks.prove()
+        self.prepare()
         self.choose(evaluation.test)
         known, key, parts = self._archive.known(evaluation), self._archive.key(evaluation), self._archive.kept.parts
         missing, name = known.missing(rows), evaluation.stored_as(key)
@@ -204,14 +209,14 @@ class Runner:
             return
         rows, recipe = self._task.rows if test is None else self._task.tests[test], self._references.recipe(test)
         kind, key, name = cast(Tokens, rows.kind), cast(str, self._references.key(test)), f"reference, {recipe}"
-        job = Pass(recipe, key, name, "reference", test, outputs=kind.ranking)
+        job = Pass(recipe, key, name, "reference", test, outputs=kind.choosing)
         with self._charging.charged_alone("reference", key, name, len(rows)) as told:
 
             def run(size: int) -> np.ndarray:
                 parts = list[np.ndarray]()
                 for batch in self.executor.logits(job, size):
                     done = sum(map(len, parts))
-                    check_outputs(kind.ranking, batch, rows, np.arange(done, done + len(batch)), f"{recipe}")
+                    check_outputs(kind.choosing, batch, rows, np.arange(done, done + len(batch)), f"{recipe}")
                     parts.append(batch)
                     told(len(batch))
                 return kind.join(parts)

@@ -18,7 +18,7 @@ from radin.common.natural_order import natural
 from radin.common.threads import Threads
 from radin.common.wording import counted
 from radin.errors import DataError, MissingFileError
-from radin.scoring.kinds import CLASSES, Asked, Choices, Kind, Positions, Values
+from radin.scoring.kinds import CLASSES, PROBABILITIES, Asked, Choices, Classes, Kind, OneLogit, Positions, Values
 from radin.scoring.label_files import labels_beside, load_array, read_labels
 from radin.scoring.logit_folder import SPLIT, check_whole, kind_and_groups, selecting_rows
 from radin.scoring.stored_outputs import (
@@ -26,6 +26,7 @@ from radin.scoring.stored_outputs import (
     Probabilities,
     are_probabilities,
     as_float_array,
+    chances,
     check_count,
     check_finite,
     check_shapes,
@@ -122,7 +123,8 @@ class LogitBank:
             probabilities: what to do with an ingredient whose rows are all in [0, 1] and sum to 1, as those of
                 `predict_proba` do. `refuse` raises an error, since averages and losses of logits mean something else;
                 `log` takes their logarithms, which are logits, into memory. A probability of 0 then counts as the
-                smallest normal number of its dtype.
+                smallest normal number of its dtype. `average` averages probabilities themselves, and of logits their
+                softmax: those of all ingredients are taken into memory.
             outputs: the kind of outputs, where the labels do not decide it, see `radin.Task`.
             groups: the number of each sample's group, `int[M]`.
 
@@ -153,6 +155,8 @@ class LogitBank:
         with Threads() as pool:  # the first failure in the order of the ingredients is the one that is raised
             list(pool.map(lambda array, name: check_finite(kind, array, name), arrays, chosen))
             known = list(pool.map(are_probabilities, bank._arrays)) if kind.softmax else [False] * len(arrays)
+        if probabilities == "average":
+            return cls._of_chances(chosen, bank)
         if probabilities == "log":
             found = [logarithms(array) if one else array for array, one in zip(bank._arrays, known, strict=True)]
             bank._arrays = tuple(found)
@@ -163,6 +167,16 @@ class LogitBank:
                 "logarithms of the probabilities."
             ).mended_by(probabilities="log")
         return bank
+
+    @classmethod
+    def _of_chances(cls, names: Sequence[str], bank: LogitBank) -> LogitBank:
+        """A bank of the probabilities that outputs of classes stand for."""
+        if type(bank.kind) not in (Classes, OneLogit):
+            raise DataError(
+                f"probabilities of classes can be averaged, and these outputs are {bank.kind.name}; leave it out"
+            )
+        arrays = [chances(array) for array in bank._arrays]
+        return cls(names, arrays, bank._all_labels, bank._rows, kind=PROBABILITIES, groups=bank._all_groups)
 
     @classmethod
     def from_folder(

@@ -22,7 +22,7 @@ ROUNDING = 0.01
 TELLING = 8
 
 #: What `LogitBank.from_arrays` does with probabilities, see there.
-Probabilities = Literal["refuse", "log"]
+Probabilities = Literal["refuse", "log", "average"]
 
 
 def check_finite(kind: Kind, outputs: np.ndarray, name: str, first: int = 0) -> None:
@@ -115,6 +115,16 @@ def logarithms(probabilities: np.ndarray) -> np.ndarray:
     least = np.finfo(np.float32 if probabilities.dtype == np.uint16 else values.dtype).smallest_normal
     wide = np.result_type(values.dtype, np.float32)
     return np.log(np.maximum(values, least).astype(wide))
+
+
+def chances(outputs: np.ndarray) -> np.ndarray:
+    """Probabilities as they are, and of logits the softmax, in float32 at least."""
+    values = native(outputs)
+    values = values.astype(np.result_type(values.dtype, np.float32), copy=False)
+    if are_probabilities(outputs):
+        return values
+    powers = np.exp(values - values.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def native(stored: np.ndarray) -> np.ndarray:

@@ -274,3 +274,14 @@ def test_tokens_are_rows_of_which_the_first_number_is_right():
     bank = LogitBank.from_arrays(kept, np.array([[700, -100, 2], [-100, -100, 1]]), outputs="tokens")
     assert bank.kind.name == "tokens" and bank.labels.tolist() == [0, 0, 0] and bank.groups.tolist() == [0, 0, 1]
     assert Surrogate(bank).metric.name == "nll" and Surrogate(bank, "perplexity").solo.shape == (2,)
+
+
+def test_probabilities_are_averaged_as_they_are_on_request(tmp_path):
+    chances = softmax(LOGITS.astype(np.float64))
+    bank = LogitBank.from_arrays([LOGITS[0], chances[1], LOGITS[2]], LABELS, probabilities="average")
+    assert bank.kind.name == "probabilities"
+    for i in range(N):
+        np.testing.assert_allclose(bank.logits(i), chances[i], rtol=1e-5)
+    np.testing.assert_allclose(bank.take(np.array([3])).logits(0), chances[0, [3]], rtol=1e-5)
+    with pytest.raises(DataError, match="these outputs are values"):
+        LogitBank.from_arrays(np.zeros((2, 5)), np.linspace(0.1, 0.7, 5), probabilities="average")

@@ -9,6 +9,8 @@ from radin.scoring.kinds.classes import CLASSES as CLASSES
 from radin.scoring.kinds.classes import Classes as Classes
 from radin.scoring.kinds.classes import OneLogit as OneLogit
 from radin.scoring.kinds.positions import Positions as Positions
+from radin.scoring.kinds.probabilities import PROBABILITIES as PROBABILITIES
+from radin.scoring.kinds.probabilities import Probabilities as Probabilities
 from radin.scoring.kinds.several import SeveralLabels as SeveralLabels
 from radin.scoring.kinds.tokens import Tokens as Tokens
 from radin.scoring.kinds.values import Values as Values
@@ -16,12 +18,14 @@ from radin.scoring.kinds.values import Values as Values
 __all__ = [
     "CLASSES",
     "KINDS",
+    "PROBABILITIES",
     "Asked",
     "Choices",
     "Classes",
     "Kind",
     "OneLogit",
     "Positions",
+    "Probabilities",
     "SeveralLabels",
     "Tokens",
     "Values",

@@ -28,8 +28,8 @@ from radin.scoring.kinds.positions import Positions
 if TYPE_CHECKING:
     import torch
 
-#: Tokens that are kept of a position beside the label, where none other is asked for. On the pool of language models in
-#: `benchmarks.studies.kinds` more change no rank.
+#: Tokens that are kept of a position beside the label, where no other number is asked for. Chosen by hand;
+#: `benchmarks.studies.kinds` compares it with others.
 ALTERNATIVES = 64
 
 #: For each sample and position the tokens that are kept beside the label.
@@ -68,9 +68,9 @@ class Tokens(Positions):
         return (*super().key, self.alternatives)
 
     @property
-    def ranking(self) -> Ranking:
+    def choosing(self) -> Choosing:
         """The kind by which the reference is run: its outputs are the alternatives themselves."""
-        return Ranking(**{one.name: getattr(self, one.name) for one in fields(self)})
+        return Choosing(**{one.name: getattr(self, one.name) for one in fields(self)})
 
     def fixed(self, chosen: Chosen) -> Tokens:
         """The same with the alternatives that a reference chose on all samples."""
@@ -158,7 +158,7 @@ class Tokens(Positions):
         return np.asarray(np.logaddexp.reduce(z, axis=1) - np.logaddexp.reduce(z[:, :-1], axis=1))
 
 
-class Ranking(Tokens):
+class Choosing(Tokens):
     """Tokens whose outputs are the alternatives of each position, as numbers: those of the reference."""
 
     def columns(self, k: int) -> int:

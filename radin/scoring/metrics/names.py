@@ -31,6 +31,7 @@ from radin.scoring.metrics.counts import (
     SubsetAccuracy,
 )
 from radin.scoring.metrics.function import FunctionMetric
+from radin.scoring.metrics.probabilities import OfProbabilities
 from radin.scoring.metrics.ranking import AreaUnderRoc, MeanAveragePrecision
 from radin.scoring.metrics.values import (
     ExplainedShare,
@@ -65,6 +66,9 @@ FAMILIES: dict[str, dict[str, Metric]] = {
     ),
     "positions": _table(*_OF_CLASSES, MeanIoU(), NegativeLogLikelihood(), Perplexity()),
     "tokens": _table(NegativeLogLikelihood(), Perplexity()),
+    "probabilities": _table(
+        *_OF_CLASSES[:-2], *(OfProbabilities(one) for one in (*_OF_CLASSES[-2:], NegativeLogLikelihood()))
+    ),
     "choices": _table(Accuracy(), TopK(5), Brier(), NegativeLogLikelihood()),
 }
 

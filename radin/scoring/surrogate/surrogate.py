@@ -23,8 +23,9 @@ from radin.scoring.objective import Proposal
 from radin.scoring.prior import prior_terms, validate_strength
 from radin.scoring.significance import standard_error
 from radin.scoring.surrogate.dense_kernel import Bank
+from radin.scoring.surrogate.kernels import Kernels
 from radin.scoring.surrogate.margin_kernel import MarginKernel
-from radin.scoring.surrogate.scorers import Kernels, RightSamplesScorer, Scorer, coefficients_of, scorer_of
+from radin.scoring.surrogate.scorers import RightSamplesScorer, Scorer, coefficients_of, scorer_of
 
 if TYPE_CHECKING:
     import torch

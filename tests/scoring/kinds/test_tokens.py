@@ -22,7 +22,7 @@ def tokens(k: int, reference: torch.Tensor | None = None) -> Tokens:
     assert isinstance(kind, Tokens)
     if reference is None:
         return kind
-    return kind.fixed(kind.ranking.outputs(reference, LABELS, PLACES).numpy().astype(np.int32))
+    return kind.fixed(kind.choosing.outputs(reference, LABELS, PLACES).numpy().astype(np.int32))
 
 
 def losses(kind: Tokens, kept: np.ndarray) -> np.ndarray:
@@ -63,7 +63,7 @@ def test_the_loss_of_an_average_is_too_high_by_at_most_the_excess(k: int) -> Non
 
 def test_alternatives_are_the_largest_of_the_reference_beside_the_label() -> None:
     reference = logits(0)
-    chosen = tokens(3).ranking.outputs(reference, LABELS, PLACES).numpy()
+    chosen = tokens(3).choosing.outputs(reference, LABELS, PLACES).numpy()
     for i, j in np.argwhere(LABELS != -100):
         order = [one for one in reference[i, j].argsort(descending=True).tolist() if one != LABELS[i, j]]
         assert chosen[i, j].tolist() == order[:3]
@@ -97,6 +97,6 @@ def test_what_is_no_such_task_is_refused() -> None:
         Tokens(alternatives=0)
     diverged = logits(0)
     diverged[1, 0, 2] = float("nan")
-    assert np.isnan(tokens(3).ranking.outputs(diverged, LABELS, PLACES).numpy()[1, 0]).all()
+    assert np.isnan(tokens(3).choosing.outputs(diverged, LABELS, PLACES).numpy()[1, 0]).all()
     with pytest.raises(NonFiniteError, match=r"run0: its logits for sample 1 are not finite \(NaN or infinite\)"):
         tokens(3).check_outputs(tokens(3).outputs(diverged, LABELS, PLACES).numpy(), "run0")

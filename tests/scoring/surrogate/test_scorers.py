@@ -6,9 +6,9 @@ from helpers.surrogate_oracle import METRIC, bank, each, masks, mixtures, spread
 
 from radin.recipe import as_proposals, flips_of, numbered_subsets, swaps_of
 from radin.scoring.metrics import TemperedLikelihood, get_metric
+from radin.scoring.surrogate.kernels import Kernels
 from radin.scoring.surrogate.scorers import (
     AverageScorer,
-    Kernels,
     LikelihoodScorer,
     PerplexityScorer,
     PredictionScorer,
