@@ -1,5 +1,6 @@
 """Exit codes, and what is said when a command ends early."""
 
+import os
 from pathlib import Path
 
 import click
@@ -35,7 +36,7 @@ def test_an_interruption_before_a_command_has_begun_ends_likewise(
         monkeypatch.undo()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("radin.cli.main.os.fstat", interrupted)
+    monkeypatch.setattr(os, "fstat", interrupted)
     ended, out, err = run(capsys, "searchers")
     assert (ended, out) == (130, "")
     assert "the same command goes on" in err
