@@ -28,6 +28,19 @@ def test_how_a_command_ends(
     assert ("goes on" in err) == (code == 130)
 
 
+def test_an_interruption_before_a_command_has_begun_ends_likewise(
+    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(number: int) -> None:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("radin.cli.main.os.fstat", interrupted)
+    ended, out, err = run(capsys, "searchers")
+    assert (ended, out) == (130, "")
+    assert "the same command goes on" in err
+
+
 @pytest.mark.parametrize("command", ["demo", "soup", "rank", "average", "inspect", "searchers"])
 def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture, command: str) -> None:
     code, out, _ = run(capsys, command, "--help")
