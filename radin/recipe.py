@@ -46,7 +46,8 @@ class Recipe:
                 f"a recipe needs one weight per ingredient: {len(self.names)} names, {len(self.weights)} weights"
             )
         row = as_proposals(np.asarray([self.weights], dtype=np.float64), len(self.names))[0]
-        object.__setattr__(self, "weights", tuple(row.tolist()))
+        # One and the same 0.0 for all that are left out: of a large pool there are as many recipes as ingredients.
+        object.__setattr__(self, "weights", tuple(weight or 0.0 for weight in row.tolist()))
 
     @classmethod
     def of(cls, names: Sequence[str], weights: RecipeLike) -> Recipe:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from radin.cli.gathered import gathered
+from radin.cli.screen import say
 from radin.errors import InputError
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ checkpoint_options = gathered(
 def show_notes(pool: Pool) -> None:
     """Prints, beside the results, what was found where it was not named, and which models are left out."""
     for note in pool.notes:
-        click.echo(f"Note: {note}.", err=True)
+        say(f"Note: {note}.", err=True)
 
 
 def check_several(pool: Pool) -> None:

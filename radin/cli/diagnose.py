@@ -11,7 +11,7 @@ import click
 from radin.cli.checkpoint_options import Checkpoints, check_several, checkpoint_options
 from radin.cli.console import json_option, print_json
 from radin.cli.network_options import TaskOptions, WorkerOptions, task_options, worker_options
-from radin.cli.screen import print_table
+from radin.cli.screen import print_table, say
 from radin.common.bars import Bars
 from radin.common.wording import DASH
 
@@ -111,15 +111,15 @@ def show(found: Diagnosis, drawn: str | None) -> None:
             ["", "real soup", "minus ensemble", "lost", "size"],
         )
         print_table(title, columns, cells, numbers=range(5), recipes=[str(one.recipe) for one in found.verified])
-    click.echo(found.verdict)
+    say(found.verdict)
     for reason in found.reasons:
-        click.echo(f"- {reason}")
+        say(f"- {reason}")
     for note in found.notes:
-        click.echo(f"Note: {note}.")
+        say(f"Note: {note}.")
     if found.soups:
-        click.echo(f"Real soups evaluated for this: {found.soups}.")
+        say(f"Real soups evaluated for this: {found.soups}.")
     if drawn:
-        click.echo(f"Picture: {drawn}")
+        say(f"Picture: {drawn}")
 
 
 def _cell(value: Any, digits: int) -> str:

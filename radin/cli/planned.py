@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import click
-
 from radin.cli.console import duration, size
-from radin.cli.screen import print_table
+from radin.cli.screen import print_table, say
 from radin.common.wording import counted
 
 if TYPE_CHECKING:
@@ -43,7 +41,7 @@ def show_plan(planned: Plan) -> None:
         *_with_workers(planned),
     ]
     print_table("plan", ["what", "how much"], rows)
-    click.echo("Nothing was charged or written. Run the same command without --plan to start.")
+    say("Nothing was charged or written. Run the same command without --plan to start.")
 
 
 def _with_workers(planned: Plan) -> list[list[str]]:

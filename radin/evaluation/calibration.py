@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from radin.evaluation.gram import stored_logit_gram, stored_weight_gram
+from radin.evaluation.gram import compared, stored_logit_gram, stored_weight_gram
 from radin.recipe import Recipe
 from radin.scoring.metrics import Metric
 from radin.scoring.objective import Proposal
@@ -106,11 +106,14 @@ def as_rows(recipes: Iterable[Recipe]) -> Proposal:
 
 
 def dispersions(verifier: Verifier) -> Callable[[Proposal], Float64[np.ndarray, "k f"]]:
-    """The features of a verifier's recipes: of weights, and of logits."""
+    """The features of a verifier's recipes: of weights, and of logits; NaN where too many members are compared."""
 
     def features(rows: Proposal) -> Float64[np.ndarray, "k f"]:
-        grams = stored_weight_gram(verifier), stored_logit_gram(verifier)
-        return np.stack([gram.dispersion(rows) for gram in grams], axis=1)
+        members = compared(verifier, rows > 0)
+        if members is None:
+            return np.full((len(rows), 2), np.nan)
+        grams = stored_weight_gram(verifier, members), stored_logit_gram(verifier, members)
+        return np.stack([gram.dispersion(rows[:, list(members)]) for gram in grams], axis=1)
 
     return features
 

@@ -123,6 +123,8 @@ class Evaluator:
     def in_full(self, singles: Sequence[Evaluation]) -> list[Float32[np.ndarray, "m ..."]]:
         """The logits of some ingredients on the selecting rows."""
         missing = sum(len(self.archive.missing(single)) for single in singles)
+        if missing:
+            self.runner.prepare()
         with self.progress.stage("ingredients", missing, "sample") as advance:
             todo = [single for single in singles if not self.archive.is_stored(single)]
             self.runner.run_all([partial(self.runner.begin, single, advance=advance) for single in todo])

@@ -14,6 +14,7 @@ from radin.common.progress import SILENT, Progress
 from radin.errors import InputError
 from radin.evaluation.batchnorm import statistics_rows
 from radin.evaluation.evaluator import Evaluator
+from radin.evaluation.gram import MOST
 from radin.evaluation.race_default import RACE
 from radin.evaluation.racing import RaceSettings, race_order
 from radin.evaluation.run_folder import RunFolder
@@ -179,7 +180,7 @@ def plan(
         seconds_per_sample=timed.per_sample,
         seconds=work.seconds(timed),
         memory_bytes=_peak_memory(task.torch_device) + samples * timed.classes * LOGIT_BYTES,
-        disk_bytes=kept * timed.classes * LOGIT_BYTES + chosen_bytes + pool.nbytes + len(pool) ** 2 * GRAM_BYTES,
+        disk_bytes=kept * timed.classes * LOGIT_BYTES + chosen_bytes + pool.nbytes + _gram_bytes(len(pool)),
         device=str(task.torch_device),
         workers=number,
         seconds_workers=None if crew is None else work.seconds(of_worker, _side_by_side(crew, number, task)),
@@ -234,6 +235,11 @@ def _timed_as_worker(evaluator: Evaluator, crew: Workers, timed: _Timed) -> _Tim
         return _timed_batch(evaluator)
     finally:
         torch.set_num_threads(before)
+
+
+def _gram_bytes(n: int) -> int:
+    """Bytes of the distances between ingredients; of a large pool only members of recipes are compared."""
+    return min(n, MOST) ** 2 * GRAM_BYTES
 
 
 def _passes(evaluator: Evaluator, settings: RaceSettings | None) -> tuple[float, float, int]:

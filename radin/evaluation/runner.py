@@ -125,6 +125,11 @@ class Runner:
             while waiting:
                 end()
 
+    def prepare(self) -> None:
+        """Proves the network and starts workers, before anything is charged: what does not fit costs nothing."""
+        self._networks.prove()
+        _ = self.executor
+
     def begin(
         self, evaluation: Evaluation, charged: ExitStack, *, advance: Advance | None = None, baseline: bool = False
     ) -> Callable[[], None]:
@@ -137,7 +142,7 @@ class Runner:
             baseline: see `logits`.
         """
         kind: Kind = "baseline" if baseline and evaluation.kind in ("pass", "soup") else evaluation.kind
-        self._networks.prove()  # before anything is charged: a network that does not fit costs nothing
+        self.prepare()
         self.choose(evaluation.test)
         key, missing = self._archive.key(evaluation), self._archive.missing(evaluation)
         charge = self._charging.charged(
@@ -159,7 +164,7 @@ class Runner:
         baseline: bool = False,
     ) -> Callable[[], None]:
         """Charges the rows of `part` that are missing, and starts their pass; what is returned stores them."""
-        self._networks.prove()
+        self.prepare()
         self.choose(evaluation.test)
         known, key, parts = self._archive.known(evaluation), self._archive.key(evaluation), self._archive.kept.parts
         missing, name = known.missing(rows), evaluation.stored_as(key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
@@ -160,6 +160,11 @@ class Verifier:
     def keys(self) -> Keys:
         """Makes the keys of what is stored in the run folder for the ingredients that ran in full."""
         fingerprints = [self._evaluator.fingerprints[i] for i in self.collection.members]
+        return Keys(self.task, fingerprints, self.batchnorm, self._evaluator.references.key)
+
+    def keys_of(self, members: Sequence[int]) -> Keys:
+        """Makes the keys of what is stored for some of the ingredients that ran in full, by their indices."""
+        fingerprints = [self._evaluator.fingerprints[self.collection.members[i]] for i in members]
         return Keys(self.task, fingerprints, self.batchnorm, self._evaluator.references.key)
 
     def _evaluation(self, recipe: Recipe, *, statistics: Statistics = "own", test: str | None = None) -> Evaluation:

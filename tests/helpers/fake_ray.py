@@ -28,6 +28,7 @@ class Actor:
 
     def __init__(self, answer: Callable[[Any], tuple[Exception | None, Any]], about: Any) -> None:
         self._answer, self._about = answer, about
+        self._death: DeathError | None = None
         self._calls: deque[tuple[Any, list[Reference]]] = deque()
         self.about = SimpleNamespace(remote=lambda: self._call(None, 1)[0])
         self.logits = self.statistics = SimpleNamespace(
@@ -40,11 +41,15 @@ class Actor:
         return references
 
     def step(self) -> None:
-        """Runs the oldest call; if that kills the worker, those behind it are dead, too."""
+        """Runs the oldest call; if that kills the worker, those behind it are dead, too, and all that come."""
         work, references = self._calls.popleft()
+        if self._death is not None:
+            _settle(references, [self._death] * len(references))
+            return
         try:
             values: tuple[Any, ...] = (self._about,) if work is None else self._answer(work)
         except DeathError as death:
+            self._death = death
             _settle(references, [death] * len(references))
             while self._calls:
                 _settle(others := self._calls.popleft()[1], [death] * len(others))

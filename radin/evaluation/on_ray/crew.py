@@ -18,10 +18,10 @@ from radin.evaluation.on_ray.worker import About
 #: Jobs under way on one worker: the next one waits there, so that no worker waits for the driver.
 UNDER_WAY = 2
 
-#: Seconds between two attempts to reach a worker that is being started again.
+#: Seconds between two attempts to start a worker again.
 PAUSE = 0.2
 
-#: Seconds without any worker after which a run ends: Ray starts those that died again, if there is place for them.
+#: Seconds without any worker after which a run ends: those that died are started again, if there is place for them.
 WITHOUT_WORKERS = 120.0
 
 
@@ -31,7 +31,8 @@ class Member:
 
     Attributes:
         number: its place in the crew.
-        actor: Ray's handle of the process, which outlives restarts.
+        start: starts a process in its place, and returns Ray's handle.
+        actor: the handle of the process that there is now.
         about: the process.
         jobs: under way with the reference to each one's error, the one that has begun first.
         ping: the reference to a sign of life, while it restarts.
@@ -43,6 +44,7 @@ class Member:
     """
 
     number: int
+    start: Callable[[], Any]
     actor: Any
     about: About
     jobs: deque[tuple[Job, Any, Any]] = field(default_factory=deque)
@@ -164,6 +166,7 @@ class Crew:
             self._show(member)
         except self._ray.exceptions.RayError:
             time.sleep(PAUSE)
+            member.actor = member.start()
             member.ping = member.actor.about.remote()
 
     def _ended(self, member: Member) -> None:
@@ -196,6 +199,7 @@ class Crew:
         """Sends the jobs of a dead worker again; only the first had begun."""
         jobs, member.jobs = [job for job, _, _ in member.jobs], deque()
         member.holds = ""
+        member.actor = member.start()
         member.ping = member.actor.about.remote()
         member.restarts += 1
         self._show(member)

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ class OnRay:
     """Runs passes on workers. What comes back is the same, bit for bit, as from one process with as many threads.
 
     Each pass is cut into jobs where its batches are cut, so a worker runs the batches that one process would. A worker
-    that dies is started again by Ray; the job that it had begun is recorded as lost and sent again.
+    that dies is replaced by a new one; the job that it had begun is recorded as lost and sent again.
 
     Arguments:
         workers: how many, and where.
@@ -66,16 +67,17 @@ class OnRay:
             there = ray.cluster_resources()
             number = workers.number(there.get("GPU", 0.0), there.get("CPU", 0.0), on_gpus)
             needs: dict[str, Any] = {"num_gpus": workers.gpus, "num_cpus": 0} if on_gpus else {"num_cpus": 1}
-            actor = ray.remote(max_restarts=-1, max_task_retries=0, **needs)(Worker)
+            actor = ray.remote(max_restarts=0, max_task_retries=0, **needs)(Worker)  # the crew sees each death
             sent = task if task.torch_device.index is None else replace(task, device=task.torch_device.type)
             alive = sum(node["Alive"] for node in ray.nodes())
             shared = uuid.uuid4().hex if number > alive else ""  # else a node may well have one worker alone
-            arguments = ray.put(sent), ray.put(pool), batchnorm, in_place, workers.threads, shared
-            actors = [actor.remote(*arguments) for _ in range(number)]
+            self._kept = [ray.put(sent), ray.put(pool)]  # as long as workers may be started again
+            start = partial(actor.remote, *self._kept, batchnorm, in_place, workers.threads, shared)
+            actors = [start() for _ in range(number)]
             undo.callback(lambda: [ray.kill(one) for one in actors])
-            members = [
-                Member(i, one, about) for i, (one, about) in enumerate(zip(actors, _started(ray, actors), strict=True))
-            ]
+            abouts = _started(ray, actors)
+            members = [Member(i, start, one, about) for i, (one, about) in enumerate(zip(actors, abouts, strict=True))]
+            undo.callback(lambda: [ray.kill(member.actor) for member in members])
             _check(members, task, pool)
             self.crew = Crew(ray, members, lost, self._show)
             undo.callback(self._leave, ray)

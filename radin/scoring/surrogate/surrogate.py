@@ -49,7 +49,8 @@ class Surrogate:
         metric: a name, a `Metric`, or a callable `(logits, labels) -> m numbers or one number`; by default that of the
             kind of outputs, which is accuracy for classes.
         lam: strength λ ≥ 0 of the prior; default 0, no prior.
-        device: where products are computed, as torch names it; default `cpu`.
+        device: where products are computed, as torch names it; default `cpu`. A GPU pays for metrics that count right
+            samples; it has no fast kernels for likelihoods.
 
     Raises:
         InputError: an unknown metric, one that is not defined for so many classes, a λ that is negative or

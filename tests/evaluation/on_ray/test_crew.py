@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -36,8 +37,10 @@ class Scene:
         self.lost: list[str] = []
         self.shown: dict[int, str] = {}
         abouts = [About("here", i, "cpu", "cpu") for i in range(len(answers))]
-        actors = [Actor(answer, about) for answer, about in zip(answers, abouts, strict=True)]
-        members = [Member(i, actor, about) for i, (actor, about) in enumerate(zip(actors, abouts, strict=True))]
+        starts = [partial(Actor, answer, about) for answer, about in zip(answers, abouts, strict=True)]
+        members = [
+            Member(i, start, start(), about) for i, (start, about) in enumerate(zip(starts, abouts, strict=True))
+        ]
         self.crew = Crew(Ray(), members, lambda job: self.lost.append(job.work.label), self._show)
 
     def _show(self, member: Member) -> None:
