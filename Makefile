@@ -9,6 +9,9 @@ VENV   ?= .venv
 TORCH  ?=
 BIN    := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
+# Containers often forbid Python to store bytecode; then each process of the tests would compile PyTorch anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup check format test demo reference docs clean
 
 setup: $(VENV)/.ready
