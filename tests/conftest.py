@@ -11,6 +11,7 @@ from pathlib import Path  # noqa: E402 -- the hook has to come first
 
 import pytest  # noqa: E402 -- the hook has to come first
 import torch  # noqa: E402 -- the hook has to come first
+from helpers import drawing  # noqa: E402 -- the hook has to come first
 from hypothesis import settings  # noqa: E402 -- the hook has to come first
 
 from benchmarks.faults.nursery import Nursery  # noqa: E402 -- the hook has to come first
@@ -25,8 +26,15 @@ settings.load_profile("usual")
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Draws pictures and pages of runs in tests that may look at them."""
+    drawing.choose(item.path.relative_to(Path(__file__).parent).parts[0])
+
+
 def pytest_collection_finish() -> None:
     """Spares every collection of garbage the million objects that stay: what was imported, and the tests."""
+    drawing.install()
     gc.collect()
     gc.freeze()
 
@@ -52,7 +60,8 @@ def finished(checkpoints: list[Path], tmp_path_factory: pytest.TempPathFactory) 
     import radin
 
     folder = tmp_path_factory.mktemp("finished") / "run"
-    radin.make_soup(radin.Pool(checkpoints), task(test=clouds(80, 5)), run_dir=folder)
+    with drawing.always():
+        radin.make_soup(radin.Pool(checkpoints), task(test=clouds(80, 5)), run_dir=folder)
     return folder
 
 

@@ -1,8 +1,8 @@
 """Checks types and shapes of radin's functions while tests run.
 
-jaxtyping's import hook decorates every function with `jaxtyping.jaxtyped`, which binds the arguments of each call before
-it looks at them: 17 µs a call. Only functions whose annotations have shapes need that. The others get beartype alone,
-which takes 1 µs, and half of the time to decorate.
+jaxtyping's import hook decorates every function with `jaxtyping.jaxtyped`, which binds the arguments of each call
+before it looks at them: 17 µs a call. Only functions whose annotations have shapes need that. The others get beartype
+alone, which takes 1 µs, and half of the time to decorate.
 """
 
 from __future__ import annotations
@@ -11,13 +11,10 @@ import inspect
 from collections.abc import Callable
 from functools import partial, update_wrapper
 from types import FunctionType
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import jaxtyping
 from beartype import beartype
-
-#: What the annotation of an array with a shape has in it: `Float64[np.ndarray, " M"]`.
-SHAPED = ("ndarray,", "Tensor,")
 
 _with_shapes = jaxtyping.jaxtyped
 
@@ -32,28 +29,30 @@ def _checked(function: Any = None, **options: Any) -> Any:
     """Decorates a function or class as `jaxtyping.jaxtyped` does, by the cheaper way where no shapes are involved."""
     if function is None:
         return partial(_checked, **options)
-    if inspect.isclass(function) or not _is_plain(function):
-        return _with_shapes(function, **options)
-    return _without_shapes(function)
-
-
-def _is_plain(function: Any) -> bool:
-    """Whether something is a function that is no generator and has no shapes in its annotations."""
     if not isinstance(function, FunctionType) or inspect.isgeneratorfunction(function):
-        return False
-    return not any(mark in str(one) for one in function.__annotations__.values() for mark in SHAPED)
+        return _with_shapes(function, **options)
+    hints = {name: _resolved(one, function) for name, one in function.__annotations__.items()}
+    if any(map(_has_shape, hints.values())):
+        return _with_shapes(function, **options)
+    return _without_shapes(function, hints) if hints else function
 
 
-def _without_shapes(function: FunctionType) -> Callable[..., Any]:
+def _has_shape(hint: Any) -> bool:
+    """Whether a type is an array with a shape, or has one among its parts."""
+    if isinstance(hint, list | tuple):  # the arguments of a Callable
+        return any(map(_has_shape, hint))
+    if isinstance(hint, type) and issubclass(hint, jaxtyping.AbstractArray):
+        return True
+    return any(map(_has_shape, get_args(hint)))
+
+
+def _without_shapes(function: FunctionType, hints: dict[str, Any]) -> Callable[..., Any]:
     """The function with its arguments and result checked by beartype."""
-    if not function.__annotations__:
-        return function
     twin = FunctionType(
         function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
     )
-    twin.__kwdefaults__ = function.__kwdefaults__
+    twin.__kwdefaults__, twin.__annotations__ = function.__kwdefaults__, hints
     twin.__module__, twin.__qualname__ = function.__module__, function.__qualname__
-    twin.__annotations__ = {name: _resolved(one, function) for name, one in function.__annotations__.items()}
     return update_wrapper(beartype(twin), function)
 
 
