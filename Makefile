@@ -1,7 +1,8 @@
 # Two commands do everything on a machine that has Python >= 3.11, make and git:
 #   make demo    sets up, then runs the main job on a small real pool
 #   make test    sets up, then runs the tests
-# Two more write documents: `make reference` the pages that are made from the program, `make docs` all pages as a site, in site/.
+# Three more write documents: `make reference` the pages that are made from the program, `make docs` all pages as a site, in site/,
+# and `make figures` redraws docs/pictures by the benchmarks, which takes hours.
 # `make setup TORCH=torch==2.13.0` installs another build of PyTorch than the newest.
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ BIN    := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # Containers often forbid Python to store bytecode; then each process of the tests would compile PyTorch anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup check format test demo reference docs clean
+.PHONY: setup check format test demo reference docs figures clean
 
 setup: $(VENV)/.ready
 
@@ -45,6 +46,9 @@ reference: setup
 docs: reference
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable ".[docs]"
 	$(BIN)/zensical build --clean --strict
+
+figures: setup
+	$(BIN)/python docs/figures.py
 
 clean:
 	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache radin-demo

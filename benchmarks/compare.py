@@ -35,7 +35,8 @@ from benchmarks.terminal import pairs, print_table
 from radin.common.bars import Bars
 from radin.common.files import written_aside
 from radin.errors import InputError, RadinError
-from radin.procedure import SHORTLIST
+from radin.evaluation.settings import SHORTLIST
+from radin.scoring.criterion_default import CRITERIA, CRITERION
 
 #: Defaults, and those of `--quick`.
 USUAL = {"soups": [1, 2, 4, 8], "lam": [0.0, 1.0], "replicates": 20, "candidates": [20_000]}
@@ -75,6 +76,8 @@ def parser() -> argparse.ArgumentParser:
     say("--held-out", type=share, default=0.5, metavar="SHARE", help="of the samples, which is held out (0.5)")
     say("--limit", type=within(int, 2), metavar="M", help="use M samples of each pool, so that a soup is cheap")
     say("--batchnorm", default="recompute", choices=["average", "recompute", "keep"], help="policy (recompute)")
+    say("--workers", type=whole, metavar="N", help="run networks in N processes of a local Ray, see docs/scale.md")
+    say("--criterion", default=CRITERION, choices=list(CRITERIA), help="by what methods choose (%(default)s)")
     say("--out", type=Path, default=Path("results"), help="folder of runs, tables and pictures (results)")
     say("--quick", action="store_true", help="a small run to see that everything works, under two minutes")
     return made
@@ -121,6 +124,8 @@ def planned(given: argparse.Namespace) -> Plan:
         ],
         limit=given.limit,
         batchnorm=given.batchnorm,
+        workers=given.workers,
+        criterion=given.criterion,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from radin.errors import InputError
 from radin.evaluation.baselines import foreseen
 from radin.evaluation.race_default import RACE
 from radin.evaluation.racing import RaceSettings
-from radin.evaluation.settings import check_baselines, check_settings
+from radin.evaluation.settings import Settings, check_baselines, check_settings
 from radin.evaluation.stages import race_settings
 from radin.evaluation.verification import trimmed, verify_best, without
 from radin.evaluation.verifier import Verifier
@@ -28,7 +28,7 @@ from radin.report.bill import account
 from radin.report.card import write_card
 from radin.report.comparison import Comparison, compare, control_value
 from radin.report.diagnosis import findings_of
-from radin.report.findings import search_facts, shortage_findings
+from radin.report.findings import Finding, search_facts, shortage_findings
 from radin.report.record import Record
 from radin.report.result import Result
 from radin.report.soup_place import check_soup, soup_place
@@ -43,9 +43,6 @@ from radin.searching.plugins import Searcher, SearchFunction
 from radin.tasks.task import Task
 from radin.weights.averaging import average
 from radin.weights.pool import Pool
-
-#: Candidates that can be verified out of their turn. More changed nothing that was measured; they cost a second or so.
-SHORTLIST = 256
 
 
 def make_soup(
@@ -100,7 +97,7 @@ def make_soup(
             criterion. λ, standard errors and calibration count in the criterion's unit. Metrics without a smooth
             relative are their own criterion, see `radin.scoring.criterion`.
         calibrate: learn from each verified soup how far real soups fall from their averaged logits, and choose the next
-            one accordingly from the best `SHORTLIST` candidates, see `radin.evaluation.calibration`. False verifies
+            one accordingly from the best 256 candidates, see `radin.evaluation.calibration`. False verifies
             the B best in order. The first soup is the same.
         batchnorm: policy for BatchNorm statistics of soups. `recompute`, the default, takes those of up to 1 024
             selecting samples, one more pass over them for each soup; `average` those of the members' mean, `keep`
@@ -130,48 +127,37 @@ def make_soup(
         IncompatibleError, CheckpointError, DataError, TaskError: see `Pool` and `Task`.
         StorageError: the disk is full; what was completed is kept.
     """
-    if not isinstance(pool, Pool) or not isinstance(task, Task):
-        raise InputError(
-            f"expected a radin.Pool and a radin.Task, got {type(pool).__name__} and {type(task).__name__}; "
-            "a pool of files is radin.Pool(files), and a scorer from outside goes to radin.soup_by_score"
-        )
-    budget = budget or Budget()
+    check_inputs(pool, task)
+    budget, crew, rule = budget or Budget(), Workers.of(workers), race_settings(race)
     chosen, soups = check_settings(searcher, options, budget, lam, seed, criterion)
-    settings: dict[str, Any] = {"lam": float(lam), "seed": int(seed)}  # numpy's numbers are none that JSON can hold
-    learns, rule, shown = calibrate and soups > 1, race_settings(race), check_baselines(baselines, len(pool))
+    settings = Settings(
+        searcher=chosen,
+        options=options,
+        budget=budget,
+        soups=soups,
+        lam=float(lam),  # numpy's numbers are none that JSON can hold
+        seed=int(seed),
+        criterion=criterion,
+        calibrate=calibrate,
+        batchnorm=batchnorm,
+        race=rule,
+        baselines=check_baselines(baselines, len(pool)),
+        workers=crew,
+    )
     check_soup(Path(run_dir) / soup_place(pool), pool.files, is_folder=pool.is_folders)
-    how: dict[str, Any] = {"batchnorm": batchnorm, "workers": Workers.of(workers)}
-    with (
-        watched(progress) as watch,
-        Verifier(pool, task, run_dir, race=rule or False, progress=watch, **how) as verifier,
-    ):
+    how: dict[str, Any] = {"batchnorm": batchnorm, "race": rule or False, "workers": crew}
+    with watched(progress) as watch, Verifier(pool, task, run_dir, **how, progress=watch) as verifier:
         judge = criterion_of(criterion, task.scored_by, verifier.bank.kind)
-        surrogate = Surrogate(verifier.bank, judge, settings["lam"])
-        chosen_by = criterion_name(judge, task.scored_by)
-        taken = foreseen(shown, pool.names, verifier.names)
-        top = max(SHORTLIST, soups) if learns else soups
-        shortlist = search(
-            chosen,
-            surrogate,
-            budget,
-            seed=seed,
-            top=top + len(taken),
-            options=options,
-            ledger=verifier.ledger,
-            scope=verifier.scope,
-            progress=watch,
-        )
-        listed = without(trimmed(shortlist), taken, top)
-        found = verify_best(listed, verifier, surrogate, budget, learns=learns, progress=watch)
-        beside = [assess_baseline(name, verifier, surrogate) for name in shown]
+        surrogate = Surrogate(verifier.bank, judge, settings.lam)
+        taken = foreseen(settings.baselines, pool.names, verifier.names)
+        shortlist = list_best(surrogate, verifier, settings, taken, watch)
+        found = verify(shortlist, surrogate, verifier, settings, taken, watch)
+        beside = [assess_baseline(name, verifier, surrogate) for name in settings.baselines]
         verified, leaderboard = rank(found, beside, verifier, surrogate)
         tests, control = compare_on_all(leaderboard, verifier)
         beside = [replace(one, tests=tested(one, verifier)) for one in beside]
-        findings = findings_of(verifier, verified or soups_of(beside), search_facts(shortlist))
-        settings |= {"searcher": chosen.name, "options": dict(shortlist.options), "calibrate": calibrate}
-        settings |= {"baselines": list(shown)} | ({"race": asdict(rule)} if rule else {})
-        settings |= {"criterion": chosen_by} if chosen_by != "metric" else {}
-        winner = describe(leaderboard[0], verifier, settings | asdict(budget))
+        chosen_by = criterion_name(judge, task.scored_by)
+        winner = describe(leaderboard[0], verifier, settings.to_json(shortlist.options, chosen_by))
         soup = write_soup(leaderboard[0], verifier, batchnorm)
         result = Result(
             leaderboard=leaderboard,
@@ -192,10 +178,53 @@ def make_soup(
             about=about_run(verifier, leaderboard[0].recipe, best_ingredient(leaderboard).recipe, shortlist),
             is_folder=pool.is_folders,
             baselines=beside,
-            findings=(*findings, *shortage_findings(shortlist, found, soups, len(verifier.names), len(taken))),
+            findings=all_findings(verifier, verified or soups_of(beside), shortlist, found, soups, len(taken)),
         )
         record(result, winner, verifier, shortlist)
     return result
+
+
+def check_inputs(pool: Any, task: Any) -> None:
+    """Refuses what is no pool and no task.
+
+    Raises:
+        InputError: says what came, and where a scorer goes.
+    """
+    if not isinstance(pool, Pool) or not isinstance(task, Task):
+        raise InputError(
+            f"expected a radin.Pool and a radin.Task, got {type(pool).__name__} and {type(task).__name__}; "
+            "a pool of files is radin.Pool(files), and a scorer from outside goes to radin.soup_by_score"
+        )
+
+
+def list_best(
+    surrogate: Surrogate, verifier: Verifier, settings: Settings, taken: Sequence[Recipe], progress: Progress
+) -> Shortlist:
+    """The shortlist of the search on the averaged logits, long enough to leave out what baselines have `taken`."""
+    return search(
+        settings.searcher,
+        surrogate,
+        settings.budget,
+        seed=settings.seed,
+        top=settings.top + len(taken),
+        options=settings.options,
+        ledger=verifier.ledger,
+        scope=verifier.scope,
+        progress=progress,
+    )
+
+
+def verify(
+    shortlist: Shortlist,
+    surrogate: Surrogate,
+    verifier: Verifier,
+    settings: Settings,
+    taken: Sequence[Recipe],
+    progress: Progress,
+) -> Shortlist:
+    """The part of the shortlist that is built and run for real, with real scores."""
+    listed = without(trimmed(shortlist), taken, settings.top)
+    return verify_best(listed, verifier, surrogate, settings.budget, learns=settings.learns, progress=progress)
 
 
 def rank(
@@ -225,6 +254,19 @@ def compare_on_all(leaderboard: list[VerifiedSoup], verifier: Verifier) -> tuple
     tests = {name or "held-back": compare(winner, single, verifier, name) for name in sets}
     has_control = any(one.control is not None for one in tests.values())
     return tests, control_value(single, verifier) if has_control else None
+
+
+def all_findings(
+    verifier: Verifier,
+    verified: Sequence[VerifiedSoup],
+    shortlist: Shortlist,
+    found: Shortlist,
+    soups: int,
+    elsewhere: int,
+) -> tuple[Finding, ...]:
+    """What the user should know of the pool, its soups, the search, and soups that the budget allows in vain."""
+    shortage = shortage_findings(shortlist, found, soups, len(verifier.names), elsewhere)
+    return (*findings_of(verifier, verified, search_facts(shortlist)), *shortage)
 
 
 def describe(winner: VerifiedSoup, verifier: Verifier, settings: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from numpy.typing import ArrayLike
 
+from radin.common.html import table
 from radin.common.suggestions import nearest
 from radin.errors import InputError
 
@@ -45,7 +46,8 @@ class Recipe:
                 f"a recipe needs one weight per ingredient: {len(self.names)} names, {len(self.weights)} weights"
             )
         row = as_proposals(np.asarray([self.weights], dtype=np.float64), len(self.names))[0]
-        object.__setattr__(self, "weights", tuple(row.tolist()))
+        # One and the same 0.0 for all that are left out: of a large pool there are as many recipes as ingredients.
+        object.__setattr__(self, "weights", tuple(weight or 0.0 for weight in row.tolist()))
 
     @classmethod
     def of(cls, names: Sequence[str], weights: RecipeLike) -> Recipe:
@@ -112,6 +114,11 @@ class Recipe:
 
     def __repr__(self) -> str:
         return f"Recipe({self}, of {len(self.names)})"
+
+    def _repr_html_(self) -> str:
+        ordered = sorted(self.to_json().items(), key=lambda item: -item[1])
+        heading = f"Recipe of {self.size} of {len(self.names)} ingredients"
+        return table(heading, ("ingredient", "weight"), ordered)
 
     def __str__(self) -> str:
         if self.is_subset:

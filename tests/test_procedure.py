@@ -1,6 +1,7 @@
 """The whole procedure on a small real pool: what it finds, what it spends, what it says."""
 
 import json
+import os
 import subprocess
 import sys
 from itertools import combinations
@@ -375,6 +376,22 @@ def test_a_plan_counts_baselines_and_what_is_run_after_the_choice(pool: radin.Po
     planned = radin.plan(pool, task(), run_dir=tmp_path / "run", baselines=("uniform", "greedy", "last-k"))
     assert (planned.baselines, planned.tested) == (1 + 4 + 4, 5)
     assert radin.plan(pool, task(test=clouds(9, 3)), run_dir=tmp_path / "run").held_back == 0
+
+
+def test_a_plan_says_what_workers_would_take_without_starting_any(pool: radin.Pool, tmp_path: Path) -> None:
+    cores = os.cpu_count() or 1
+    planned = radin.plan(pool, task(), run_dir=tmp_path / "run", workers=radin.Workers(count=8, address="auto"))
+    assert planned.workers == 8
+    assert planned.seconds_workers is not None and planned.seconds_workers > 0
+    rows = (5 + 4 + 1) * SELECTING + 3 * HELD
+    alone = radin.plan(pool, task(), run_dir=tmp_path / "run")
+    assert (alone.workers, alone.seconds_workers) == (0, None)
+    averaged = (4 + 1) * 5 / 2 * alone.seconds_fill
+    assert alone.seconds == pytest.approx(5 * alone.seconds_fill + averaged + rows * alone.seconds_per_sample)
+    here = radin.plan(pool, task(), run_dir=tmp_path / "run", workers="auto")
+    assert here.workers == cores
+    with pytest.raises(InputError, match="which a plan does not connect to"):
+        radin.plan(pool, task(), run_dir=tmp_path / "run", workers=radin.Workers(address="auto"))
 
 
 def test_a_metric_of_ones_own_may_have_any_name(pool: radin.Pool, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import radin
 from benchmarks.comparison.model_stock import write_model_stock
 from benchmarks.comparison.trial import Trial, overlap
 from radin.evaluation.calibration import calibrated, gap_of
-from radin.procedure import SHORTLIST
+from radin.evaluation.settings import SHORTLIST
 from radin.searching.plugins import Searcher
 
 #: Seeds the random subsets of random-B apart from everything else that a replicate draws.
@@ -182,7 +182,8 @@ def _cost(shortlist: radin.Shortlist) -> dict[str, Any]:
 
 
 def _best_single(trial: Trial, soups: Sequence[int]) -> Iterator[Found]:
-    best = trial.best([])
+    """The best ingredient by the metric, whatever the criterion of the others."""
+    best = max(trial.singles, key=lambda single: (trial.metric_score(single), *trial.merit(single)))
     yield Found(None, trial.logits(best), 1, 0)
 
 
@@ -193,13 +194,17 @@ def _uniform(trial: Trial, soups: Sequence[int]) -> Iterator[Found]:
 
 
 def _greedy_soup(trial: Trial, soups: Sequence[int]) -> Iterator[Found]:
-    """Algorithm 1 of Wortsman et al. 2022, on real soups; cut off at B it is what has been kept by then."""
-    kept = radin.Recipe.subset(trial.names, trial.by_solo[:1])
-    best, tried = float(trial.solo.max()), list[radin.Recipe]()
-    for ingredient in trial.by_solo[1:]:
-        soup = radin.Recipe.subset(trial.names, [*kept.members, int(ingredient)])
+    """Algorithm 1 of Wortsman et al. 2022, on real soups; cut off at B it is what has been kept by then.
+
+    It decides by the metric, as published, whatever the criterion of the others.
+    """
+    solo = np.array([trial.metric_score(single) for single in trial.singles])
+    first, *others = np.argsort(-solo, kind="stable").tolist()
+    kept, best, tried = trial.singles[first], float(solo[first]), list[radin.Recipe]()
+    for ingredient in others:
+        soup = radin.Recipe.subset(trial.names, [*kept.members, ingredient])
         tried.append(soup)
-        if (score := trial.score(soup)) > best:
+        if (score := trial.metric_score(soup)) > best:
             kept, best = soup, score
         if len(tried) in soups:
             yield Found(len(tried), trial.logits(kept), kept.size, len(tried), trial.seconds(tried))

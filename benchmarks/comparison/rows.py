@@ -16,6 +16,7 @@ IDENTITY = (
     "replicate",
     "part",
     "held_out_share",
+    "criterion",
     "method",
     "kind",
     "lam",
@@ -73,4 +74,4 @@ def _read(path: Path) -> Iterator[Row]:
                 row = json.loads(line)
             except json.JSONDecodeError:
                 continue
-            yield row
+            yield {"criterion": "metric"} | row  # rows of before there was another

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from benchmarks.comparison.store import Store
 from benchmarks.comparison.trial import Replicate, Trial
 from benchmarks.speed.processes import machine
 from radin.common.progress import SILENT, Progress
+from radin.scoring.criterion_default import CRITERION
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,10 @@ class Plan:
         replicates: sub-pool, split and seed of each.
         limit: samples of each pool, None for all.
         batchnorm: policy for BatchNorm statistics of soups.
+        workers: processes that run the networks, see `radin.Workers`; None for this one. Replicates share each pool's
+            run folder, in which nothing is evaluated twice, so they follow one another, and the rows of each network
+            are what is shared out.
+        criterion: by what methods rank and choose, see `radin.make_soup`.
     """
 
     zoos: Sequence[str]
@@ -41,6 +47,8 @@ class Plan:
     replicates: Sequence[Replicate]
     limit: int | None = None
     batchnorm: str = "recompute"
+    workers: int | None = None
+    criterion: str = CRITERION
 
 
 def carry_out(plan: Plan, rows: Rows, progress: Progress = SILENT) -> int:
@@ -52,7 +60,8 @@ def carry_out(plan: Plan, rows: Rows, progress: Progress = SILENT) -> int:
     failed = 0
     for zoo in plan.zoos:
         try:
-            with Store(zoos.get(zoo), limit=plan.limit, batchnorm=plan.batchnorm, progress=progress) as store:
+            how: dict[str, Any] = {"limit": plan.limit, "batchnorm": plan.batchnorm, "workers": plan.workers}
+            with Store(zoos.get(zoo), **how, progress=progress) as store:
                 failed += _on_pool(plan, store, zoo, rows, progress)
         except Exception as error:
             # A fault of one pool must not cost the others.
@@ -72,7 +81,7 @@ def _on_pool(plan: Plan, store: Store, zoo: str, rows: Rows, progress: Progress)
     failed = 0
     with progress.stage(f"{zoo}: runs", len(missing), "run") as advance:
         for replicate, group in groupby(missing, key=lambda pair: pair[0]):
-            trial = Trial(store, replicate)
+            trial = Trial(store, replicate, plan.criterion)
             for _, method in group:
                 headings = [row for row in _headings(plan, store, zoo, replicate, method) if not rows.has(row)]
                 for row in _run(trial, method, plan.soups, headings):
@@ -92,6 +101,7 @@ def _headings(plan: Plan, store: Store, zoo: str, replicate: Replicate, method: 
             "replicate": replicate.number,
             "part": replicate.part,
             "held_out_share": replicate.held_out,
+            "criterion": plan.criterion,
             "method": method.name,
             "kind": method.kind,
             **{name: method.settings.get(name) for name in ("lam", "candidates", "options")},

@@ -9,6 +9,7 @@ from functools import cached_property
 from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,6 +38,7 @@ class Store:
         zoo: the pool; trained now if it is not there yet.
         limit: a random part of the samples, this many and always the same, so that a soup is cheap; None takes all.
         batchnorm: policy for BatchNorm statistics of soups, see `radin.average`.
+        workers: processes that run the networks, see `radin.Workers`; None for this one.
         progress: watches training and passes.
 
     Raises:
@@ -45,7 +47,13 @@ class Store:
     """
 
     def __init__(
-        self, zoo: Zoo, *, limit: int | None = None, batchnorm: str = "recompute", progress: Progress = SILENT
+        self,
+        zoo: Zoo,
+        *,
+        limit: int | None = None,
+        batchnorm: str = "recompute",
+        workers: int | None = None,
+        progress: Progress = SILENT,
     ) -> None:
         self.pool = radin.Pool(zoo.build(progress=progress))
         self.task = gathered(zoo.task(), limit)
@@ -56,7 +64,8 @@ class Store:
         self.folder = folder / self.key
         pretrained = sorted((zoo.folder() / "pretrained").glob("*"))
         self.anchor: Path | None = pretrained[0] if len(pretrained) == 1 else None
-        self.verifier = radin.Verifier(self.pool, self.task, self.folder, batchnorm=batchnorm, progress=progress)
+        how: dict[str, Any] = {"batchnorm": batchnorm, "workers": radin.Workers.of(workers), "progress": progress}
+        self.verifier = radin.Verifier(self.pool, self.task, self.folder, **how)
         self.names, self.metric, self.labels = self.pool.names, self.task.scored_by, self.task.rows.labels
 
     def __enter__(self) -> Store:

@@ -12,6 +12,7 @@ from scipy import stats
 
 import radin
 from benchmarks.comparison.rows import Row
+from radin.scoring.criterion_default import CRITERIA
 
 #: The method with which all others are compared.
 REFERENCE = "greedy soup"
@@ -55,10 +56,13 @@ class Setting:
     pool_size: int
     n: int
     samples_reporting: int
+    criterion: str
 
     def __str__(self) -> str:
         policy = "" if self.batchnorm == "average" else f", BatchNorm: {self.batchnorm}"
-        return f"{self.zoo}: {self.n} of {self.pool_size} ingredients, {self.samples_reporting} samples report{policy}"
+        by = "" if self.criterion == "metric" else f", chosen by {CRITERIA[self.criterion]}"
+        parts = f"{self.n} of {self.pool_size} ingredients, {self.samples_reporting} samples report"
+        return f"{self.zoo}: {parts}{policy}{by}"
 
 
 def by_setting(rows: Iterable[Row]) -> dict[Setting, list[Row]]:
@@ -204,7 +208,7 @@ def _named(setting: Setting, settings: Mapping[Setting, Sequence[Row]]) -> str:
     """A pool's name, with what sets it apart from other settings of the same pool."""
     alike = [other for other in settings if other.zoo == setting.zoo]
     name = setting.zoo
-    for field in ("n", "batchnorm", "samples_reporting", "store"):
+    for field in ("n", "batchnorm", "samples_reporting", "store", "criterion"):
         if len({getattr(other, field) for other in alike}) > 1:
             name += f", {getattr(setting, field)}"
     return name

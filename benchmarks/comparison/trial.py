@@ -14,6 +14,7 @@ import radin
 from benchmarks.comparison.store import Store
 from radin.evaluation.gram import Gram, logit_gram
 from radin.recipe import as_proposals
+from radin.scoring.criterion import criterion_of
 from radin.scoring.logit_bank import LogitBank
 from radin.scoring.metrics import losses
 from radin.tasks.split import split_rows
@@ -48,12 +49,14 @@ class Trial:
     Arguments:
         store: the pool.
         replicate: its sub-pool, split and seed.
+        criterion: by what methods rank and choose, see `radin.make_soup`; results are reported by the pool's metric.
     """
 
     unit: Literal["soup"] = "soup"
 
-    def __init__(self, store: Store, replicate: Replicate) -> None:
+    def __init__(self, store: Store, replicate: Replicate, criterion: str = "metric") -> None:
         self.store, self.replicate, self.metric = store, replicate, store.metric
+        self.criterion = criterion_of(criterion, store.metric)
         self.members = replicate.members(len(store.pool))
         self.names = tuple(store.names[i] for i in self.members)
         self.selecting, self.reporting = split_rows(store.labels, replicate.held_out, replicate.number)
@@ -80,7 +83,7 @@ class Trial:
 
     @cached_property
     def solo(self) -> Float64[np.ndarray, " n"]:
-        """Each ingredient's own score on the samples that select."""
+        """Each ingredient's own score, by the criterion, on the samples that select."""
         return np.array([self.score(single) for single in self.singles])
 
     @cached_property
@@ -91,7 +94,7 @@ class Trial:
     @cache  # noqa: B019 -- a trial lives as long as its replicate
     def surrogate(self, lam: float) -> radin.Surrogate:
         """The surrogate at a λ, its kernel made already, so that no searcher pays for it."""
-        made = radin.Surrogate(self.bank, self.metric, lam)
+        made = radin.Surrogate(self.bank, self.criterion, lam)
         _ = made.solo, made.se
         return made
 
@@ -118,15 +121,19 @@ class Trial:
     def merit(self, recipe: radin.Recipe) -> tuple[Any, ...]:
         """Sort key of a recipe on the samples that select; the largest is best, as in `radin.make_soup`.
 
-        The score, then lower negative log-likelihood, then more ingredients, then pool order.
+        The criterion, the metric, lower negative log-likelihood, then more ingredients, then pool order.
         """
         logits, labels = self.selection_logits(recipe), self.bank.labels
-        loss = losses(logits, labels).mean()
-        return self.metric.score(logits, labels), -loss, recipe.size, [-member for member in recipe.members]
+        scores = self.criterion.score(logits, labels), self.metric.score(logits, labels)
+        return *scores, -losses(logits, labels).mean(), recipe.size, [-member for member in recipe.members]
 
     def score(self, recipe: radin.Recipe) -> float:
-        """Score of one recipe on the samples that select; higher is better."""
+        """The criterion of one recipe on the samples that select; higher is better."""
         return float(self.merit(recipe)[0])
+
+    def metric_score(self, recipe: radin.Recipe) -> float:
+        """Score by the metric of one recipe on the samples that select; higher is better."""
+        return float(self.merit(recipe)[1])
 
     def dispersions(self, weights: Any) -> Float64[np.ndarray, "k 2"]:
         """Dispersions of `k` recipes, of weights and of logits."""

@@ -4,7 +4,7 @@
   averages       a run of `radin average` is killed; under its name there must be a whole soup or none
   damage         one file of a run folder is damaged, and the same command is given again
   checkpoints    sound, odd, damaged and hostile checkpoints are read and averaged
-  workers        workers of a local Ray are killed while they run parts of passes
+  workers        workers of a local Ray are killed while they run parts of passes; nodes, devices and the driver fail
   circumstances  a run with other threads, batches, hash seeds, places, formats: what is the same bit for bit
 
 Each trial is one line in the file of rows, written at once. A table and the distinct failures come last. The exit
@@ -29,7 +29,7 @@ from benchmarks.faults.nursery import Nursery
 from benchmarks.faults.rows import Log, Trial, failures, table
 
 #: Trials of each family where nothing else is asked for, and what `--quick` sets instead.
-USUAL = {"kills": 200, "averages": 20, "damage": 200, "mangled": 10_000, "circumstances": 40, "workers": 50}
+USUAL = {"kills": 200, "averages": 20, "damage": 200, "mangled": 10_000, "circumstances": 40, "workers": 56}
 QUICK = {"kills": 4, "averages": 2, "damage": 6, "mangled": 200, "circumstances": 8, "workers": 2}
 
 #: The families of trials, with the option that says how many.
@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     say("--damage", type=int, metavar="N", help="run folders that are damaged (200)")
     say("--averages", type=int, metavar="N", help="runs of radin average that are killed (20)")
     say("--circumstances", type=int, metavar="N", help="runs under other circumstances (40)")
-    say("--workers", type=int, metavar="N", help="runs on a local Ray whose workers are killed (50)")
+    say("--workers", type=int, metavar="N", help="runs on a local Ray, the first 50 of killed workers (56)")
     say("--seed", type=int, default=0, metavar="S", help="another seed is another sample (0)")
     say("--quick", action="store_true", help="a few trials of each family, in a minute or two")
     say("--only", choices=list(FAMILIES), help="trials of one family alone")

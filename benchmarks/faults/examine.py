@@ -181,13 +181,20 @@ def _compared(path: Path, work: Path) -> list[str]:
     if faults := differences(soup, expected, "read"):
         return faults
     with suppress(RadinError):  # an average may overflow, or hold integers that must not be averaged
-        other = {name: tensor.flatten().flip(0).reshape(tensor.shape).contiguous() for name, tensor in soup.items()}
+        other = {name: _reversed(tensor) for name, tensor in soup.items()}
         other |= {name: tensor.clone() for name, tensor in soup.items() if not tensor.is_floating_point()}
         save_file(other, work / "other.safetensors")
         radin.average(radin.Pool([path, work / "other.safetensors"]), [0.5, 0.5], work / "both.safetensors")
         mean = {name: _mean(tensor, other[name]) for name, tensor in soup.items()}
         return differences(read_soup(work / "both.safetensors"), [mean], "averaged")
     return []
+
+
+def _reversed(tensor: Tensor) -> Tensor:
+    """The elements in reverse order; those of one byte as bytes, since PyTorch reverses no float8."""
+    flat = tensor.flatten()
+    turned = flat.view(torch.uint8).flip(0).view(flat.dtype) if flat.itemsize == 1 else flat.flip(0)
+    return turned.reshape(tensor.shape).contiguous()
 
 
 def _mean(one: Tensor, other: Tensor) -> Tensor:

@@ -89,5 +89,5 @@ def packed(entries: list[tuple[str, bytes]], compression: int = zipfile.ZIP_STOR
         warnings.simplefilter("ignore")  # names that stand twice are meant
         with zipfile.ZipFile(out, "w", compression) as archive:
             for name, content in entries:
-                archive.writestr(name, content)
+                archive.writestr(name, content, compression if content else zipfile.ZIP_STORED)
     return out.getvalue()

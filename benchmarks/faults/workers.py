@@ -1,8 +1,10 @@
-"""Runs on workers of a local Ray, which SIGKILL ends at random moments: the same soup, and at most one job a kill."""
+"""Runs on workers of a local Ray: SIGKILL at random moments, and the faults of `benchmarks.faults.clusters`.
+
+The soup has to be that of a calm run, with at most one job repeated a kill, or the error has to be a clear one.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
 import signal
@@ -12,88 +14,53 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import torch
-from safetensors.torch import save_file
-
 import radin
+from benchmarks.faults.clusters import CASES
 from benchmarks.faults.rows import Trial
-from benchmarks.faults.tiny_task import SAMPLES, build_network, clouds
+from benchmarks.faults.shop import WORKERS, B, Shop, outcome
 from radin.evaluation.on_ray.cluster import connected
 
 FAMILY = "workers"
 
-#: Ingredients, real soups and workers of each run.
-N, B, WORKERS = 4, 2, 2
-
-#: Seconds that each batch takes longer, so that a kill hits one.
-PAUSE = 0.05
-
-
-class Shop:
-    """A pool, and the run that nothing disturbs.
-
-    Arguments:
-        folder: an empty folder.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        torch.manual_seed(3)
-        start = build_network(False).state_dict()
-        paths = []
-        for i in range(N):
-            state = {name: tensor + 0.2 * torch.randn_like(tensor) for name, tensor in start.items()}
-            paths.append(folder / f"run{i}.safetensors")
-            save_file(state, paths[-1])
-        self.pool = radin.Pool(paths)
-        self.calm = self.outcome(self.run("calm", folder / "pids-calm"))
-
-    def run(self, name: str, pids: Path) -> radin.Result:
-        """One run on workers, which leave their process ids."""
-        pids.mkdir()
-
-        def forward(network: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
-            (pids / str(os.getpid())).touch()
-            time.sleep(PAUSE)
-            outputs: torch.Tensor = network(x)
-            return outputs
-
-        task = radin.Task(
-            lambda: build_network(False), clouds(SAMPLES, seed=1), forward=forward, device="cpu", batch_size=32
-        )
-        budget = radin.Budget(soups=B, candidates=30)
-        return radin.make_soup(self.pool, task, budget=budget, run_dir=self.folder / name, workers=WORKERS)
-
-    @staticmethod
-    def outcome(result: radin.Result) -> tuple[str, float, str]:
-        """Winner, score, and the fingerprint of the soup."""
-        soup = hashlib.sha256((result.run_dir / "soup.safetensors").read_bytes()).hexdigest()
-        return str(result.best.recipe), result.best.score, soup
+#: Trials in which workers are killed, the first ones; each fault of `CASES` follows once.
+KILLS = 50
 
 
 def trials(folder: Path, seed: int, numbers: range) -> Iterator[Trial]:
-    """One trial a number: one to three workers are killed while the run goes on."""
+    """One trial a number: up to `KILLS` one to three workers are killed while the run goes on."""
     folder.mkdir(parents=True)
-    with connected(radin.Workers(count=WORKERS)):
-        shop = Shop(folder)
-        for number in numbers:
-            rng = random.Random(f"{FAMILY} {seed} {number}")
-            start, delays = time.monotonic(), [rng.random() * 1.5 for _ in range(rng.choice([1, 1, 2, 3]))]
-            with tempfile.TemporaryDirectory() as scratch:
-                killer = Killer(Path(scratch) / "pids", delays, rng)
-                killer.start()
-                result = shop.run(f"run {number}", Path(scratch) / "pids")
-                killer.stop()
-            faults = []
-            if shop.outcome(result) != shop.calm:
-                faults.append("another winner, score or soup")
-            if result.spent.lost > killer.kills:
-                faults.append(f"{killer.kills} kills lost {result.spent.lost} jobs")
-            if result.spent.soups > B:
-                faults.append(f"{result.spent.soups} soups, where {B} are allowed")
-            what = f"SIGKILL for {killer.kills} of {WORKERS} workers"
-            outcome = "same result" if not faults else "another result"
-            yield Trial(FAMILY, "make_soup", number, what, outcome, tuple(faults), time.monotonic() - start)
+    shop, kills = Shop(folder), [number for number in numbers if number < KILLS]
+    if kills:
+        with connected(radin.Workers(count=WORKERS)):
+            for number in kills:
+                yield killed(shop, number, random.Random(f"{FAMILY} {seed} {number}"))
+    for number, (name, case) in enumerate(CASES.items(), start=KILLS):
+        if number in numbers:
+            start = time.monotonic()
+            faults = case(shop, random.Random(f"{FAMILY} {seed} {number}"))
+            held = "as promised" if not faults else "not as promised"
+            what = (case.__doc__ or name).rstrip(".")
+            yield Trial(FAMILY, name, number, what, held, tuple(faults), time.monotonic() - start)
+
+
+def killed(shop: Shop, number: int, rng: random.Random) -> Trial:
+    """A run in which workers are killed."""
+    start, delays = time.monotonic(), [rng.random() * 1.5 for _ in range(rng.choice([1, 1, 2, 3]))]
+    with tempfile.TemporaryDirectory() as scratch:
+        killer = Killer(Path(scratch) / "pids", delays, rng)
+        killer.start()
+        result = shop.run(f"run {number}", Path(scratch) / "pids")
+        killer.stop()
+    faults = []
+    if outcome(result) != shop.calm:
+        faults.append("another winner, score or soup")
+    if result.spent.lost > killer.kills:
+        faults.append(f"{killer.kills} kills lost {result.spent.lost} jobs")
+    if result.spent.soups > B:
+        faults.append(f"{result.spent.soups} soups, where {B} are allowed")
+    what = f"SIGKILL for {killer.kills} of {WORKERS} workers"
+    held = "same result" if not faults else "another result"
+    return Trial(FAMILY, "SIGKILL", number, what, held, tuple(faults), time.monotonic() - start)
 
 
 class Killer(threading.Thread):
@@ -128,6 +95,4 @@ class Killer(threading.Thread):
         self.join()
 
     def _alive(self) -> list[int]:
-        own = os.getpid()
-        found = [int(file.name) for file in self._pids.glob("*")]
-        return sorted(pid for pid in found if pid != own and Path(f"/proc/{pid}").exists())
+        return sorted(pid for pid in Shop.workers(self._pids, os.getpid()) if Path(f"/proc/{pid}").exists())

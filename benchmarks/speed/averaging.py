@@ -2,7 +2,8 @@
 
 Every method runs in a process of its own, one after the other, round after round, on files that lie in the page cache.
 Times are medians over the rounds, with their range. The peers are the loop of model-soups' `main.py` on `.pt` (written
-from its description) and `mergekit-pytorch`; the lower bound reads every byte and writes as many as one file has.
+from its description) and mergekit, as `mergekit-pytorch` on files and `mergekit-yaml` on folders of models; the lower
+bound reads every byte and writes as many as one file has.
 `exact` tells whether the result is, bit for bit, the float32 sum of products in pool order.
 """
 
@@ -15,7 +16,7 @@ import shutil
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,25 +24,35 @@ from typing import Any
 import numpy as np
 from safetensors import safe_open
 
-from benchmarks.speed.checkpoints import Shapes, transformer, vit_b32, write_pt, write_safetensors
+from benchmarks.speed.checkpoints import LLAMA, Shapes, llama, transformer, vit_b32, write_pt, write_safetensors
 from benchmarks.speed.processes import Cost, interpreter_mb, machine, run
 
 Row = dict[str, Any]
 
+#: Stands for the suffix of a checkpoint that is a folder of a model.
+FOLDER = "/model.safetensors"
+
 
 @dataclass(frozen=True)
 class Case:
-    """`n` checkpoints of some shapes."""
+    """`n` checkpoints of some shapes; folders of models where there is a config for them."""
 
     name: str
     shapes: Shapes
     n: int
+    config: Mapping[str, Any] | None = None
+
+    def takes(self, way: Method) -> bool:
+        """Whether a method is for checkpoints such as these."""
+        return (way.suffix == FOLDER) == (self.config is not None)
 
     def files(self, folder: Path, suffix: str) -> list[Path]:
-        """The checkpoints, made if they are not there; larger cases contain smaller ones of the same shapes."""
+        """The checkpoints' files, made if they are not there; larger cases contain smaller ones of the same shapes."""
         kind = self.name.split(" x ")[0].replace("/", "-")
         home = folder / kind
         home.mkdir(parents=True, exist_ok=True)
+        if suffix == FOLDER:
+            return [self._folder(home / f"{i:03}", seed=i) for i in range(self.n)]
         files = [home / f"{i:03}{suffix}" for i in range(self.n)]
         for i, file in enumerate(files):
             if not file.exists():
@@ -51,6 +62,14 @@ class Case:
                 else:
                     write_safetensors(source, self.shapes, seed=i)
         return files
+
+    def _folder(self, place: Path, seed: int) -> Path:
+        file = place / FOLDER[1:]
+        if not file.exists():
+            place.mkdir(exist_ok=True)
+            write_safetensors(file, self.shapes, seed)
+            (place / "config.json").write_text(json.dumps(self.config))
+        return file
 
 
 @dataclass(frozen=True)
@@ -74,43 +93,67 @@ def methods(mergekit: str | None) -> list[Method]:
     def command(out: Path, files: list[Path]) -> list[str]:
         return [str(Path(sys.executable).with_name("radin")), "average", *map(str, files), "-o", str(out)]
 
+    def of_folders(out: Path, files: list[Path]) -> list[str]:
+        return command(out, [file.parent for file in files])
+
     found = [
         Method("read and write", ".safetensors", program("floor"), inner=True, soup=False),
         Method("radin, inner", ".safetensors", program("radin"), inner=True),
         Method("radin average", ".safetensors", command),
         Method("radin average, .pt", ".pt", command),
         Method("model-soups loop, .pt", ".pt", program("model-soups")),
+        Method("read and write", FOLDER, program("floor"), inner=True, soup=False),
+        Method("radin average", FOLDER, of_folders),
     ]
     if mergekit:
         for name, suffix in {"mergekit-pytorch": ".safetensors", "mergekit-pytorch, .pt": ".pt"}.items():
             found.append(Method(name, suffix, lambda out, files: _mergekit(mergekit, out, files)))
+        yaml = str(Path(mergekit).with_name("mergekit-yaml"))
+        found.append(Method("mergekit-yaml, linear", FOLDER, lambda out, files: _mergekit_yaml(yaml, out, files)))
     return found
 
 
 def _mergekit(program: str, out: Path, files: list[Path]) -> list[str]:
-    models = [{"model": str(file), "parameters": {"weight": 1 / len(files)}} for file in files]
+    return [program, str(_linear(out, files)), str(out.with_suffix("")), "--quiet"]
+
+
+def _mergekit_yaml(program: str, out: Path, files: list[Path]) -> list[str]:
+    config = _linear(out, [file.parent for file in files])
+    return [program, str(config), str(out), "--quiet", "--no-copy-tokenizer"]
+
+
+def _linear(out: Path, models: list[Path]) -> Path:
+    """The file that asks mergekit for the uniform soup."""
+    listed = [{"model": str(model), "parameters": {"weight": 1 / len(models)}} for model in models]
     config = out.with_suffix(".yaml")
-    config.write_text(json.dumps({"merge_method": "linear", "dtype": "float32", "models": models}))
-    return [program, str(config), str(out.with_suffix("")), "--quiet"]
+    config.write_text(json.dumps({"merge_method": "linear", "dtype": "float32", "models": listed}))
+    return config
 
 
 def measure(case: Case, ways: Sequence[Method], folder: Path, rounds: int, idle_mb: float) -> list[Row]:
     """Runs all methods on one case, alternating, and sums each up in one row."""
+    ways = [way for way in ways if case.takes(way)]
     files = {suffix: case.files(folder, suffix) for suffix in dict.fromkeys(way.suffix for way in ways)}
     costs: dict[str, list[Cost]] = {way.name: [] for way in ways}
     exact: dict[str, bool | None] = {}
     for turn in range(rounds + 1):  # the first turn is checked, not timed
         for way in ways:
             with tempfile.TemporaryDirectory(dir=folder) as place:
-                out = Path(place) / f"soup{way.suffix if 'loop' in way.name else '.safetensors'}"
+                out = Path(place) / _name_of_soup(way)
                 _warm(files[way.suffix])
                 cost = run(way.command(out, files[way.suffix]))
                 if turn:
                     costs[way.name].append(cost)
                 elif way.soup and cost.error is None:
-                    exact[way.name] = _is_exact(files[".safetensors"], Path(place))
+                    exact[way.name] = _is_exact(files[FOLDER if case.config else ".safetensors"], Path(place))
             os.sync()  # the next one must not wait for this one's pages
     return list(_rows(case, ways, costs, exact, idle_mb))
+
+
+def _name_of_soup(way: Method) -> str:
+    if way.suffix == FOLDER:
+        return "soup" if way.soup else "soup.safetensors"
+    return f"soup{way.suffix if 'loop' in way.name else '.safetensors'}"
 
 
 def _warm(files: list[Path]) -> None:
@@ -214,9 +257,11 @@ def plot(rows: Sequence[Row], path: Path) -> None:
 def cases(quick: bool) -> list[Case]:
     """The cases; the quick ones take seconds and show only that everything works."""
     if quick:
-        return [Case(f"tiny x {n}", {"a": (300, 400), "b": (70_000,), "c": ()}, n) for n in (2, 3)]
+        tiny: Shapes = {"a": (300, 400), "b": (70_000,), "c": ()}
+        small = LLAMA | {"hidden_size": 24, "intermediate_size": 32, "num_hidden_layers": 1, "vocab_size": 50}
+        return [*(Case(f"tiny x {n}", tiny, n) for n in (2, 3)), Case("tiny folder x 2", llama(small), 2, small)]
     fifty = [Case(f"50 MB x {n}", transformer(50), n) for n in (2, 8, 32, 64)]
-    return [Case("vit-b/32 x 8", vit_b32(), 8), *fifty]
+    return [Case("vit-b/32 x 8", vit_b32(), 8), Case("llama folder x 8", llama(LLAMA), 8, LLAMA), *fifty]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -23,7 +23,7 @@ from benchmarks.comparison.store import Store
 from benchmarks.comparison.trial import Replicate
 from radin.evaluation.calibration import calibrated, gap_of
 from radin.evaluation.gram import Gram, logit_gram
-from radin.procedure import SHORTLIST
+from radin.evaluation.settings import SHORTLIST
 from radin.scoring.criterion import criterion_of
 from radin.scoring.logit_bank import LogitBank
 from radin.tasks.split import sample_rows

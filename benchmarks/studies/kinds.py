@@ -3,8 +3,9 @@
 Each pool is eight fine-tunings of one small network, with several learning rates, on scikit-learn's data: disease
 progression of the diabetes patients for values, properties of the digits for several labels, whether a digit is even
 for one logit, the ink of each pixel beneath noise for positions, and which of up to five images shows the digit that is
-asked for, for choices. Random subsets of two to seven are built and evaluated; Spearman's rank correlation is that of
-their real scores and the scores of their averaged outputs. The first half of the data trains, the second is scored.
+asked for, for choices. Tokens are the words of Python's own language reference, which comes with Python. Random subsets
+of two to seven are built and evaluated; Spearman's rank correlation is that of their real scores and the scores of
+their averaged outputs. The first half of the data trains, the second is scored.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import re
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +30,9 @@ from torch import nn
 import radin
 from benchmarks.comparison.tables import markdown
 from benchmarks.studies.surrogate import correlation
+
+#: Words that are told apart, words of a text, and texts.
+VOCABULARY, WORDS, TEXTS = 1_000, 24, 400
 
 #: Ingredients of each pool, and sizes of the soups.
 INGREDIENTS, SIZES = 8, (2, 3, 4, 5, 6, 7)
@@ -47,6 +53,7 @@ class Setting:
         data: inputs and labels.
         metrics: to look at.
         rate: the smallest learning rate; the largest is eight times as high.
+        alternatives: of tokens, numbers of those that are kept of a position.
     """
 
     kind: str
@@ -55,6 +62,19 @@ class Setting:
     data: tuple[torch.Tensor, torch.Tensor]
     metrics: tuple[str, ...]
     rate: float
+    alternatives: tuple[int | None, ...] = (None,)
+
+
+class Words(nn.Module):
+    """Guesses the next word from those before."""
+
+    def __init__(self, width: int = 32) -> None:
+        super().__init__()
+        self.words, self.memory = nn.Embedding(VOCABULARY, width), nn.GRU(width, width, batch_first=True)
+        self.head = nn.Linear(width, VOCABULARY)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.memory(self.words(x))[0])
 
 
 class Match(nn.Module):
@@ -98,7 +118,24 @@ def settings() -> list[Setting]:
         Setting("several-labels", lambda: _mlp(64, 4), binary, (flat, properties.T.float()), ("macro-f1", "map"), 0.1),
         Setting("positions", _pixels, nn.functional.cross_entropy, (noisy, ink), ("miou", "accuracy"), 0.05),
         Setting("choices", Match, nn.functional.cross_entropy, _choices(flat, label), ("accuracy",), 0.05),
+        Setting(
+            "tokens", Words, lambda out, t: nn.functional.cross_entropy(out.flatten(0, 1), t.flatten()), _texts(),
+            ("nll",), 0.25, (16, 64, VOCABULARY - 1),
+        ),
     ]  # fmt: skip
+
+
+def _texts() -> tuple[torch.Tensor, torch.Tensor]:
+    """Words of Python's language reference, and those that follow; words that are rare are 0, and no labels."""
+    from pydoc_data.topics import topics
+
+    words = re.findall(r"\w+|[^\w\s]", " ".join(topics[name] for name in sorted(topics)).lower())
+    common = [word for word, _ in Counter(words).most_common(VOCABULARY - 1)]
+    number = {word: i for i, word in enumerate(common, start=1)}
+    ids = torch.tensor([number.get(word, 0) for word in words])
+    whole = ids[: len(ids) // (WORDS + 1) * (WORDS + 1)].reshape(-1, WORDS + 1)
+    whole = whole[torch.randperm(len(whole), generator=torch.Generator().manual_seed(0))[:TEXTS]]
+    return whole[:, :-1], torch.where(whole[:, 1:] == 0, -100, whole[:, 1:])
 
 
 def _mlp(inputs: int, outputs: int) -> nn.Module:
@@ -151,9 +188,8 @@ def _train(setting: Setting, network: nn.Module, seed: int, steps: int, rate: fl
 
 
 def measure(setting: Setting, subsets: int, steps: int) -> list[dict[str, Any]]:
-    """A row for each metric."""
-    x, y = setting.data
-    half, rng = len(x) // 2, np.random.default_rng(0)
+    """A row for each metric, and of tokens for each number of alternatives."""
+    rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         pool = radin.Pool(make_pool(setting, Path(folder), steps))
         recipes = [
@@ -161,27 +197,33 @@ def measure(setting: Setting, subsets: int, steps: int) -> list[dict[str, Any]]:
             for size in SIZES
             for _ in range(subsets)
         ]
-        rows = []
-        for metric in setting.metrics:
-            task = radin.Task(
-                setting.build, (x[half:], y[half:]), metric, outputs=setting.kind, holdback=0.0, device="cpu"
-            )
-            with radin.Verifier(pool, task, Path(folder) / "run") as verifier:
-                surrogate, weights = radin.Surrogate(verifier.bank, metric), np.array([one.row for one in recipes])
-                real, said = verifier(weights), surrogate.metric_scores(weights)
-                losses = verifier.tie_break(weights), surrogate.tie_break(weights)
-            rows.append(
-                {
-                    "kind": setting.kind,
-                    "metric": metric,
-                    "soups": len(recipes),
-                    "rank_correlation": correlation(real, said),
-                    "rank_correlation_losses": correlation(*losses),
-                    "gap": float((real - said).mean()),
-                    "spread": float(real.std(ddof=1)),
-                }
-            )
-    return rows
+        return [
+            _row(setting, metric, kept, pool, recipes, Path(folder) / f"run-{kept}")
+            for metric in setting.metrics
+            for kept in setting.alternatives
+        ]
+
+
+def _row(
+    setting: Setting, metric: str, kept: int | None, pool: radin.Pool, recipes: Sequence[radin.Recipe], folder: Path
+) -> dict[str, Any]:
+    """Real and averaged scores of all recipes, compared."""
+    x, y = setting.data
+    data = x[len(x) // 2 :], y[len(x) // 2 :]
+    how: dict[str, Any] = {"outputs": setting.kind, "holdback": 0.0, "device": "cpu", "alternatives": kept}
+    with radin.Verifier(pool, radin.Task(setting.build, data, metric, **how), folder) as verifier:
+        surrogate, weights = radin.Surrogate(verifier.bank, metric), np.array([one.row for one in recipes])
+        real, said = verifier(weights), surrogate.metric_scores(weights)
+        losses = verifier.tie_break(weights), surrogate.tie_break(weights)
+    return {
+        "kind": setting.kind,
+        "metric": metric if kept is None else f"{metric}, {kept} alternatives",
+        "soups": len(recipes),
+        "rank_correlation": correlation(real, said),
+        "rank_correlation_losses": correlation(*losses),
+        "gap": float((real - said).mean()),
+        "spread": float(real.std(ddof=1)),
+    }
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:

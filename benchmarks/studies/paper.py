@@ -37,8 +37,8 @@ from radin.common.bars import Bars
 from radin.common.files import fingerprint_of
 from radin.common.progress import SILENT
 from radin.errors import MissingFileError, RadinError
+from radin.evaluation.settings import SHORTLIST
 from radin.evaluation.verification import verify_best
-from radin.procedure import SHORTLIST
 from radin.report.verified_soup import assess, ranked
 from radin.scoring.criterion import criterion_of
 from radin.scoring.criterion_default import CRITERION

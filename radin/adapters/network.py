@@ -19,6 +19,7 @@ from torch import nn
 
 from radin.adapters.pool import AdapterPool
 from radin.adapters.writing import write_adapter
+from radin.common.out_of_memory import is_out_of_memory
 from radin.common.wording import shown
 from radin.errors import IncompatibleError, TaskError
 from radin.recipe import Recipe, RecipeLike
@@ -94,7 +95,7 @@ def with_adapter(
                 how = {"torch_device": str(device), "low_cpu_mem_usage": True}
                 network: nn.Module = peft.PeftModel.from_pretrained(base, folder, **how)
         except Exception as error:  # PEFT raises whatever it likes
-            if isinstance(error, torch.OutOfMemoryError):
+            if is_out_of_memory(error):
                 raise
             raise IncompatibleError(
                 f"{recipe}: PEFT does not load it onto the task's network ({type(error).__name__}: {error}). "

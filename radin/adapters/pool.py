@@ -21,6 +21,10 @@ from radin.errors import IncompatibleError, InputError
 from radin.recipe import Recipe
 from radin.weights.finding import check_names, names_of
 from radin.weights.pool import KEEP_OPEN, Pool
+from radin.weights.training_state import in_order
+
+#: Options of `radin.Pool` that say which tensors of a file are a model's.
+OF_MODELS = frozenset({"weights", "prefix", "reorder_classes"})
 
 #: Modules and names that a message lists.
 NAMED = 4
@@ -36,10 +40,12 @@ class AdapterPool(Pool):
         paths: folders of adapters, folders that hold some, files of their weights, or globs.
         names: what to call the ingredients; the folders' names by default.
         keep: as for `radin.Pool`, of tensors that are no factors.
+        order: as for `radin.Pool`.
         complaints: as for `radin.Pool`.
         rank: of the soups' factors, at most; None stacks them.
         merge: soups are whole models: `radin.Pool` makes a `MergedPool` then.
         base: folder or file of the model that the adapters were trained on, where it is not where their settings say.
+        of_models: the other options of `radin.Pool`; none may be set.
 
     Attributes:
         adapters: the ingredients.
@@ -55,19 +61,18 @@ class AdapterPool(Pool):
         paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
         names: Sequence[str] | None = None,
         *,
-        weights: str | None = None,
-        prefix: str | None = None,
         keep: Sequence[str] = (),
-        reorder_classes: bool = False,
+        order: str | None = None,
         complaints: Complaints | None = None,
         rank: int | None = None,
         merge: bool = False,
         base: str | os.PathLike[str] | None = None,
+        **of_models: Any,
     ) -> None:
-        _check_options(weights, prefix, reorder_classes, rank, merge)
+        _check_options(of_models, rank, merge)
         noted = Complaints("adapters") if complaints is None else complaints
         adapters: list[Adapter] = []
-        for folder in adapter_folders(paths, noted):
+        for folder in in_order(adapter_folders(paths, noted), order, names):
             with noted.noting():
                 adapters.append(open_adapter(folder))
         fitting = _compatible(adapters, noted, merge)
@@ -231,8 +236,10 @@ class AdapterPool(Pool):
         return FactorMixer(self, recipe, **how)
 
 
-def _check_options(weights: str | None, prefix: str | None, reorder: bool, rank: int | None, merge: bool) -> None:
-    if weights is not None or prefix is not None or reorder:
+def _check_options(of_models: Mapping[str, Any], rank: int | None, merge: bool) -> None:
+    if strange := of_models.keys() - OF_MODELS:
+        raise TypeError(f"radin.Pool has no argument {min(strange)!r}")
+    if any(value is not None and value is not False for value in of_models.values()):
         raise InputError(
             "a folder of PEFT holds one adapter, without names of classes: leave the choice of weights, prefix and "
             "order of classes out"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,18 +45,9 @@ class FactorMixer(Mixer):
         energy: of the update, where its rank is cut, and what that lost.
     """
 
-    def __init__(
-        self,
-        pool: AdapterPool,
-        recipe: Recipe,
-        *,
-        batchnorm: str = "average",
-        replace: Mapping[str, Any] | None = None,
-        keep: Collection[str] | None = None,
-        readers: Mapping[int, Reader] | None = None,
-    ) -> None:
+    def __init__(self, pool: AdapterPool, recipe: Recipe, **how: Any) -> None:
         self._adapters = pool
-        super().__init__(pool, recipe, batchnorm=batchnorm, replace=replace, keep=keep, readers=readers)
+        super().__init__(pool, recipe, **how)
         self.energy = Energy()
         self._home: dict[str, str] = {}
         self._recent: dict[str, dict[str, UInt8[np.ndarray, " bytes"]]] = {}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from radin.cli.gathered import gathered
+from radin.cli.screen import say
 from radin.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Checkpoints:
     prefix: str | None
     keep: tuple[str, ...]
     reorder_classes: bool
+    order: str | None
     rank: int | None
     merge: bool
     base: str | None
@@ -74,6 +76,12 @@ checkpoint_options = gathered(
         help="Bring the heads of models whose configs name the same classes in another order into one order.",
     ),
     click.option(
+        "--order",
+        metavar="METRIC",
+        help="Sort the checkpoints by what their training runs noted, such as `step` or `eval_loss`, the best last, as "
+        "`last-k` and `windows` take them; `radin inspect` shows what there is.",
+    ),
+    click.option(
         "--rank",
         type=int,
         metavar="K",
@@ -92,7 +100,7 @@ checkpoint_options = gathered(
 def show_notes(pool: Pool) -> None:
     """Prints, beside the results, what was found where it was not named, and which models are left out."""
     for note in pool.notes:
-        click.echo(f"Note: {note}.", err=True)
+        say(f"Note: {note}.", err=True)
 
 
 def check_several(pool: Pool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,9 @@ import click
 from radin.cli.checkpoint_options import Checkpoints, check_several, checkpoint_options
 from radin.cli.console import json_option, print_json
 from radin.cli.network_options import TaskOptions, WorkerOptions, task_options, worker_options
-from radin.cli.screen import print_table
+from radin.cli.screen import print_table, say
 from radin.common.bars import Bars
+from radin.common.wording import DASH
 
 if TYPE_CHECKING:
     from radin.report.diagnosis import Diagnosis
@@ -101,7 +103,7 @@ def show(found: Diagnosis, drawn: str | None) -> None:
     print_table(title, columns, rows, numbers=range(1, 6))
     if found.verified:
         cells = [
-            [str(i), f"{one.value:.4f}", f"{one.gap:+.4f}", f"{one.lost:+.1%}", str(one.recipe.size)]
+            [str(i), f"{one.value:.4f}", f"{one.gap:+.4f}", _share(one.lost), str(one.recipe.size)]
             for i, one in enumerate(found.verified, start=1)
         ]
         title, columns = (
@@ -109,16 +111,21 @@ def show(found: Diagnosis, drawn: str | None) -> None:
             ["", "real soup", "minus ensemble", "lost", "size"],
         )
         print_table(title, columns, cells, numbers=range(5), recipes=[str(one.recipe) for one in found.verified])
-    click.echo(found.verdict)
+    say(found.verdict)
     for reason in found.reasons:
-        click.echo(f"- {reason}")
+        say(f"- {reason}")
     for note in found.notes:
-        click.echo(f"Note: {note}.")
+        say(f"Note: {note}.")
     if found.soups:
-        click.echo(f"Real soups evaluated for this: {found.soups}.")
+        say(f"Real soups evaluated for this: {found.soups}.")
     if drawn:
-        click.echo(f"Picture: {drawn}")
+        say(f"Picture: {drawn}")
 
 
 def _cell(value: Any, digits: int) -> str:
     return "" if value is None else f"{value:.{digits}g}"
+
+
+def _share(lost: float) -> str:
+    """A share in per cent; a dash where chance is unknown, and so what there is to lose."""
+    return DASH if math.isnan(lost) else f"{lost:+.1%}"

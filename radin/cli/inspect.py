@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from radin.cli.checkpoint_options import Checkpoints, checkpoint_options, show_notes
 from radin.cli.console import json_option, print_json, size
-from radin.cli.screen import print_table
+from radin.cli.screen import print_table, say
 from radin.common.wording import counted, shown
 
 if TYPE_CHECKING:
@@ -33,14 +35,15 @@ def command(given: Checkpoints, as_json: bool) -> None:
         raise found.error
     if not as_json:
         several = len(found.ingredients) > 1
-        click.echo("compatible: they can be averaged" if several else "one checkpoint: give more to compare")
+        say("compatible: they can be averaged" if several else "one checkpoint: give more to compare")
 
 
 def show(found: Inspection) -> None:
     """Prints a row for each checkpoint, what was taken of the files, and which tensors hold infinities."""
     pool, ingredients = found.pool, found.ingredients
-    cells = [[one.name, str(one.path), one.fingerprint[:12]] for one in ingredients]
-    print_table("ingredients", ["name", "file", "sha256"], cells)
+    folder, files = located([one.name for one in ingredients], [one.path for one in ingredients])
+    cells = [[one.name, file, one.fingerprint[:12]] for one, file in zip(ingredients, files, strict=True)]
+    print_table(f"ingredients, in {folder}", ["name", "file", "sha256"], cells)
     show_training(ingredients)
     if adapters := [one.origin["adapter"] for one in ingredients if "adapter" in one.origin]:
         show_adapters(found, adapters)
@@ -49,13 +52,23 @@ def show(found: Inspection) -> None:
     for one in ingredients:
         taken.setdefault(_taken(one.origin), []).append(one.name)
     for what, names in taken.items():
-        click.echo(f"taken from {_where(names, ingredients)}: {what}")
+        say(f"taken from {_where(names, ingredients)}: {what}")
     tied = f", {len(pool.aliases)} tied" if pool.aliases else ""
     held = f"{counted(len(pool), 'checkpoint')}, {counted(len(pool.tensors), 'tensor')}{tied}"
-    click.echo(f"{held}, {size(pool.nbytes)} each, {', '.join(found.dtypes)}")
+    say(f"{held}, {size(pool.nbytes)} each, {', '.join(found.dtypes)}")
     for tensor, where in found.infinities.items():
         places = _where(where, ingredients)
-        click.echo(f"note: {tensor!r} holds infinities in {places}: right in a mask, wrong in weights")
+        say(f"note: {tensor!r} holds infinities in {places}: right in a mask, wrong in weights")
+
+
+def located(names: Sequence[str], paths: Sequence[Path]) -> tuple[str, list[str]]:
+    """The folder that holds all checkpoints, and the place of each in it; empty where the names alone tell it."""
+    folder = Path(os.path.commonpath([path.parent for path in paths]))
+    within = [os.path.relpath(path, folder) for path in paths]
+    suffix = within[0].removeprefix(names[0])
+    if [name + suffix for name in names] != within:
+        return str(folder), within
+    return f"{folder}, each NAME{suffix}" if suffix else str(folder), [""] * len(within)
 
 
 def show_adapters(found: Inspection, adapters: Sequence[Mapping[str, Any]]) -> None:
@@ -65,7 +78,7 @@ def show_adapters(found: Inspection, adapters: Sequence[Mapping[str, Any]]) -> N
         for one, about in zip(found.ingredients, adapters, strict=True)
     ]
     print_table("adapters", ["name", "type", "rank", "modules", "base"], rows)
-    click.echo(f"{counted(len(found.pool), 'adapter')}, {size(found.pool.nbytes)} each, {', '.join(found.dtypes)}")
+    say(f"{counted(len(found.pool), 'adapter')}, {size(found.pool.nbytes)} each, {', '.join(found.dtypes)}")
 
 
 def _range(ranks: Sequence[int]) -> str:

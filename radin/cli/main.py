@@ -91,10 +91,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     was interrupted, and with 141 when whatever reads the output has gone, as after `radin searchers | head -1`.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    _prepare_streams()
     try:
+        _prepare_streams()
         code = _run(given)
         _flush()
+    except KeyboardInterrupt:  # before the command had begun, or after its end
+        code = _interrupted(given)
     except (ReaderGone, BrokenPipeError):
         _forget_output()
         sys.exit(BROKEN_PIPE)

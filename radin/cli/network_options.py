@@ -10,9 +10,11 @@ import click
 from radin.cli.console import pairs
 from radin.cli.gathered import gathered
 from radin.cli.scoring_options import METRICS, outputs_option
+from radin.errors import InputError
 
 if TYPE_CHECKING:
     from radin.evaluation.workers import Workers
+    from radin.tasks.load import Made
     from radin.tasks.task import Task
     from radin.weights.pool import Pool
 
@@ -49,15 +51,25 @@ class TaskOptions:
             pool: what it will be run on; its first folder with a config is the argument `model` where none is given:
                 that of the first ingredient, or of the adapters' base.
         """
-        from radin.tasks.load import load_metric, load_task
+        return self.replaced(self.made(spec, pool))
+
+    def replaced(self, made: Made) -> Task:
+        """The task that was made, with the fields that a call replaces."""
+        from radin.tasks.load import load_metric
 
         changes = {name: value for name, value in vars(self).items() if name not in ("arguments", "split")}
         if self.metric:
             changes["metric"] = load_metric(self.metric)
+        return made.task(**changes)
+
+    def made(self, spec: str, pool: Pool | None = None) -> Made:
+        """What the task's function returns; see `task` for the arguments."""
+        from radin.tasks.load import call_function
+
         given = pairs([*self.arguments, *([f"split={self.split}"] if self.split is not None else [])], "--task-arg")
         if spec in OF_MODELS and pool is not None and pool.model_folder is not None:
             given.setdefault("model", str(pool.model_folder))
-        return load_task(spec, given, **changes)
+        return call_function(spec, given)
 
 
 #: The options that describe `TaskOptions`, which the command receives as `wanted`, and `batchnorm` and `run_dir`.
@@ -121,17 +133,22 @@ class WorkerOptions:
     address: str | None = None
     threads: int | None = None
 
-    def prepare(self) -> Workers | None:
+    def prepare(self, at_once: int = 1) -> Workers | None:
         """The workers; None for none. Sets this process's threads where they are given.
 
+        Arguments:
+            at_once: soups that are verified side by side.
+
         Raises:
-            InputError: a number of workers that is none.
+            InputError: a number of workers that is none, or soups side by side without workers.
         """
         if self.threads is not None:
             import torch
 
             torch.set_num_threads(self.threads)
         if self.workers is None and self.address is None:
+            if at_once > 1:
+                raise InputError("--at-once verifies soups side by side on workers: give --workers, too")
             return None
         from dataclasses import replace
 
@@ -139,7 +156,7 @@ class WorkerOptions:
 
         chosen = Workers.of(self.workers or "auto")
         assert chosen is not None  # of a given number
-        return replace(chosen, address=self.address, threads=self.threads or chosen.threads)
+        return replace(chosen, address=self.address, threads=self.threads or chosen.threads, at_once=at_once)
 
 
 #: The options that describe `WorkerOptions`, which the command receives as `crew`.

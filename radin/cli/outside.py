@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,13 +20,14 @@ from radin.errors import InputError
 from radin.report.record import Record
 
 if TYPE_CHECKING:
+    from radin.outside.scorer import Scorer
     from radin.weights.pool import Pool
 
 #: Parameters of `radin soup` that are about rows and logits, which a scorer does not give.
 OF_TASKS = [
     *("arguments", "metric", "outputs", "holdback", "split_seed", "device", "autocast", "batch_size", "loaders"),
     *("limit", "split", "candidates", "lam", "criterion", "calibrate", "race", "baselines"),
-    *("only_plan", "logits_only", "workers", "address", "threads"),
+    *("only_plan", "logits_only", "workers", "address", "threads", "at_once"),
 ]
 
 #: Parameters that go with a scorer alone.
@@ -41,6 +43,16 @@ class ScorerOptions:
     scorer_seconds: float | None
     scorer_files: tuple[str, ...]
     report_scorer: str | None
+
+    def scorers(self) -> tuple[Scorer, Scorer | None]:
+        """The scorer that selects, and the one that reports, if there is one."""
+        from radin.outside.command import CommandScorer
+
+        assert self.scorer is not None  # checked by `check_way`
+        settings: dict[str, Any] = {"higher_is_better": not self.lower_is_better, "seconds": self.scorer_seconds}
+        settings["files"] = self.scorer_files
+        report = None if self.report_scorer is None else CommandScorer(self.report_scorer, **settings)
+        return CommandScorer(self.scorer, **settings), report
 
 
 #: The options that describe `ScorerOptions`, which the command receives as `outside`.
@@ -83,7 +95,21 @@ def check_way(context: click.Context, spec: str | None, scorer: str | None) -> N
     if (spec is None) == (scorer is None):
         said = "both are given" if spec else "neither is given"
         raise InputError(f"radin soup needs --task or --scorer, one of the two, and {said}; see radin soup -h")
-    away, kept = (OF_SCORERS, "--task") if scorer is None else (OF_TASKS, "--scorer")
+    _refuse(context, *((OF_SCORERS, "--task") if scorer is None else (OF_TASKS, "--scorer")))
+
+
+def check_scored(context: click.Context) -> None:
+    """Checks that no option about rows and logits is given where the task is a `radin.ScoredTask`.
+
+    Raises:
+        InputError: names one.
+    """
+    arguments = ("arguments", "split")
+    _refuse(context, [name for name in OF_TASKS if name not in arguments], "a task that is a radin.ScoredTask")
+
+
+def _refuse(context: click.Context, away: Sequence[str], kept: str) -> None:
+    """Refuses options that do not go with what is kept."""
     given = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
     for option in context.command.params:
         if option.name in away and context.get_parameter_source(option.name) in given:
@@ -91,30 +117,31 @@ def check_way(context: click.Context, spec: str | None, scorer: str | None) -> N
 
 
 def soup_outside(
-    pool: Pool, outside: ScorerOptions, how: dict[str, Any], *, batchnorm: str, target: str | None, as_json: bool
+    pool: Pool,
+    scorers: tuple[Scorer, Scorer | None],
+    how: dict[str, Any],
+    *,
+    batchnorm: str,
+    target: str | None,
+    as_json: bool,
 ) -> None:
     """Runs a search by a scorer, and prints what it found.
 
     Arguments:
         pool: the ingredients.
-        outside: the scorer.
+        scorers: the one that selects, and the one that reports, if there is one.
         how: arguments of `radin.soup_by_score`.
         batchnorm: policy for the BatchNorm statistics of soups; where it was not chosen, `average`.
         target: another place for the soup.
         as_json: print a document instead of tables.
     """
-    from radin.outside.command import CommandScorer
     from radin.outside.procedure import soup_by_score
     from radin.weights.averaging import average
 
     context = click.get_current_context()
     if context.get_parameter_source("batchnorm") is ParameterSource.DEFAULT:
         batchnorm = "average"
-    assert outside.scorer is not None  # checked by `check_way`
-    settings: dict[str, Any] = {"higher_is_better": not outside.lower_is_better, "seconds": outside.scorer_seconds}
-    settings["files"] = outside.scorer_files
-    by = CommandScorer(outside.scorer, **settings)
-    report = None if outside.report_scorer is None else CommandScorer(outside.report_scorer, **settings)
+    by, report = scorers
     with Bars() as bars:
         result = soup_by_score(pool, by, report=report, batchnorm=batchnorm, progress=bars, **how)
     if target:

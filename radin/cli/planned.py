@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import click
-
 from radin.cli.console import duration, size
-from radin.cli.screen import print_table
+from radin.cli.screen import print_table, say
 from radin.common.wording import counted
 
 if TYPE_CHECKING:
@@ -24,7 +22,7 @@ def show_plan(planned: Plan) -> None:
         ["real soups", f"at most {planned.soups}"],
         *([["baselines", f"{counted(planned.baselines, 'soup')} at most"]] if planned.baselines else []),
         ["samples a pass", f"{planned.samples:,}"],
-        ["classes", _counted(planned.classes, planned.class_names)],
+        *_kept(planned),
         ["test passes", _test_passes(planned)],
         *(
             [["held-back samples", f"{planned.held_back:,}, run for {planned.tested} networks"]]
@@ -40,9 +38,20 @@ def show_plan(planned: Plan) -> None:
             f"about {duration(planned.seconds)} for passes and soups; on top of that start-up, a reading of all files, "
             "and the search on the logits",
         ],
+        *_with_workers(planned),
     ]
     print_table("plan", ["what", "how much"], rows)
-    click.echo("Nothing was charged or written. Run the same command without --plan to start.")
+    say("Nothing was charged or written. Run the same command without --plan to start.")
+
+
+def _with_workers(planned: Plan) -> list[list[str]]:
+    """The row of a plan with workers: the time that they take, and save."""
+    if planned.seconds_workers is None:
+        return []
+    saved = planned.seconds - planned.seconds_workers
+    said = f"saves about {duration(saved)}" if saved > 0 else "saves nothing"
+    time = f"about {duration(planned.seconds_workers)}, which {said}; they take some seconds to start"
+    return [[f"time with {counted(planned.workers, 'worker')}", time]]
 
 
 def _passes(planned: Plan) -> str:
@@ -59,6 +68,16 @@ def _test_passes(planned: Plan) -> str:
     if sets < 2:
         return f"{tested} of {samples} each" if sets else "none"
     return f"{tested} over each of {sets} test sets, which hold {samples} together"
+
+
+def _kept(planned: Plan) -> list[list[str]]:
+    """What is kept of each sample's outputs; of tokens also how it is chosen."""
+    if planned.outputs in ("classes", "one-logit"):
+        return [["classes", _counted(planned.classes, planned.class_names)]]
+    kept = [["numbers kept of a sample", f"{planned.classes:,} ({planned.outputs})"]]
+    if planned.references:
+        kept.append(["passes of the uniform soup", f"{planned.references}, to choose which tokens are kept"])
+    return kept
 
 
 def _counted(count: int, names: Sequence[str]) -> str:

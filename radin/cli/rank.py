@@ -21,6 +21,7 @@ from radin.scoring.criterion_default import CRITERIA
 if TYPE_CHECKING:
     from radin.report.comparison import Comparison
     from radin.report.ranking import Ranking
+    from radin.scoring.logit_bank import LogitBank
 
 #: The file beside a run's logits that says which samples select.
 SPLIT = "split.json"
@@ -65,10 +66,11 @@ HARNESS = {"acc": "accuracy", "acc_norm": "accuracy"}
 @outputs_option
 @click.option(
     "--probabilities",
-    type=click.Choice(["refuse", "log"]),
+    type=click.Choice(["refuse", "log", "average"]),
     default="refuse",
     show_default=True,
-    help="Rows of probabilities instead of logits: refuse them, or average their logarithms.",
+    help="Rows of probabilities instead of logits: refuse them, or average their logarithms, or average them as they "
+    "are. The last takes the softmax of logits.",
 )
 @criterion_option
 @click.option("--top", default=10, show_default=True, help="Number of recipes to list.")
@@ -109,47 +111,100 @@ def command(
 
     Models of different architectures can be ranked, too: their recipes are ensembles of outputs, and no soups.
     """
-    from radin.common.files import check_place, write_json
+    from radin.common.files import check_place
     from radin.report.ranking import rank
-    from radin.scoring.logit_bank import LogitBank
-    from radin.scoring.logit_files import folder_of_logits, open_bank
     from radin.scoring.logit_folder import absent_from
     from radin.searching.budget import Budget
     from radin.tasks.load import load_metric
 
     if path is not None:
         check_place(path)
-    budget = Budget(candidates=search.candidates, seconds=seconds)
-    measure = load_metric(HARNESS.get(metric, metric)) if metric else None
-    normalised = metric == "acc_norm"
-    reading: dict[str, Any] = {"samples": samples, "probabilities": probabilities, "outputs": outputs}
-    banks = {_title(path): open_bank(path, labels, **reading, length_normalised=normalised) for path in paths}
-    if len(banks) < len(paths):
-        raise InputError(f"--logits was given folders or files of one name: {', '.join(paths)}; rename one")
-    folders = [folder_of_logits(path) for path in paths]
     how: dict[str, Any] = {
-        "metric": measure,
+        "metric": load_metric(HARNESS.get(metric, metric)) if metric else None,
         "criterion": criterion,
         "options": search.options,
-        "budget": budget,
+        "budget": Budget(candidates=search.candidates, seconds=seconds),
         "lam": search.lam,
+        "seed": search.seed,
+        "top": top,
         "holdback": holdback,
         "split_seed": split_seed,
     }
+    reading: dict[str, Any] = {"samples": samples, "probabilities": probabilities, "outputs": outputs}
+    bank, folders = _opened(paths, labels, length_normalised=metric == "acc_norm", **reading)
     with Bars() as bars:
-        ranking = rank(LogitBank.join(banks), search.searcher, **how, seed=search.seed, top=top, progress=bars)
+        ranking = rank(bank, search.searcher, **how, progress=bars)
     absent = [name for folder in folders for name in absent_from(folder)]
-    print_json(ranking.to_json() | {"absent": absent}) if as_json else show(ranking, folders, samples)
-    if absent and not as_json:
-        say(f"Not ranked, since a race dropped them before their logits were complete: {enumerated(absent)}.")
+    if as_json:
+        print_json(ranking.to_json() | {"absent": absent})
+    else:
+        show(ranking, folders, samples, absent)
     if path is not None:
-        if not ranking.recipes:
-            raise InputError(f"{path}: expected a recipe to write, got none: {ranking.note}")
-        write_json(path, ranking.recipes[0].recipe.to_json())
+        _write_first(ranking, path)
 
 
-def show(ranking: Ranking, folders: Sequence[Path], samples: str) -> None:
-    """Prints the recipes, the best ingredient, and what speaks against the labels."""
+def _opened(paths: Sequence[str], labels: str | None, **reading: Any) -> tuple[LogitBank, list[Path]]:
+    """The bank of all outputs that were named, and the folders that hold those of runs.
+
+    Raises:
+        InputError: two of them have one name.
+    """
+    from radin.scoring.logit_bank import LogitBank
+    from radin.scoring.logit_files import folder_of_logits, open_bank
+
+    banks = {_title(path): open_bank(path, labels, **reading) for path in paths}
+    if len(banks) < len(paths):
+        raise InputError(f"--logits was given folders or files of one name: {', '.join(paths)}; rename one")
+    return LogitBank.join(banks), [folder_of_logits(path) for path in paths]
+
+
+def _write_first(ranking: Ranking, path: str) -> None:
+    """Writes the first recipe for `radin average --recipe`.
+
+    Raises:
+        InputError: there is none.
+    """
+    from radin.common.files import write_json
+
+    if not ranking.recipes:
+        raise InputError(f"{path}: expected a recipe to write, got none: {ranking.note}")
+    write_json(path, ranking.recipes[0].recipe.to_json())
+
+
+def show(ranking: Ranking, folders: Sequence[Path], samples: str, absent: Sequence[str] = ()) -> None:
+    """Prints the recipes, the best ingredient, and what speaks against the labels.
+
+    Arguments:
+        ranking: what was found.
+        folders: where the outputs came from.
+        samples: which samples of runs were asked for.
+        absent: ingredients of runs that have no complete outputs.
+    """
+    short = shortened(ranking.best_ingredient.recipe.names, SHORT_NAME)
+    _show_recipes(ranking, short)
+    single, found = ranking.best_ingredient, ranking.shortlist
+    say(f"Best single ingredient: {single.recipe.member_names[0]}, {single.value:.4f}.")
+    say(f"{counted(found.charged, 'candidate')} scored, {found.seconds:.1f} s, stopped: {found.stopped}.")
+    show_warnings(ranking.findings, command)
+    if ranking.note:
+        say(f"Note: {ranking.note}.")
+    if ranking.excess:
+        from radin.report.ranked_comparison import excess_text
+
+        say(excess_text(ranking.excess).strip())
+    if ranking.report is not None:
+        _show_report(ranking.report, ranking.metric, short)
+    held_back = any((folder / SPLIT).exists() for folder in folders)
+    if held_back and samples == "all":
+        say(f"Note: ranked on all {ranking.n_samples:,} samples of a run, those held back included.")
+    elif held_back:
+        say(f"Ranked on the {ranking.n_samples:,} samples that select in that run.")
+    if absent:
+        say(f"Not ranked, since a race dropped them before their logits were complete: {enumerated(absent)}.")
+
+
+def _show_recipes(ranking: Ranking, short: Mapping[str, str]) -> None:
+    """Prints the table of recipes."""
     own = ranking.criterion == "metric"
     sign = -1 if own and not ranking.higher_is_better else 1
     cells = [
@@ -161,22 +216,8 @@ def show(ranking: Ranking, folders: Sequence[Path], samples: str) -> None:
     with_prior = "with prior" if own else f"{ranking.criterion}, with prior"
     title = "shortlist" if own else f"shortlist, by {CRITERIA[ranking.criterion]}"
     columns = ["", f"{ranking.metric} of averaged logits", with_prior, "size"]
-    short = shortened(ranking.best_ingredient.recipe.names, SHORT_NAME)
     recipes = [weights_text(one.recipe.to_json(), short) for one in ranking.recipes]
     print_table(title, columns, cells, numbers=range(4), recipes=recipes)
-    single, found = ranking.best_ingredient, ranking.shortlist
-    say(f"Best single ingredient: {single.recipe.member_names[0]}, {single.value:.4f}.")
-    say(f"{counted(found.charged, 'candidate')} scored, {found.seconds:.1f} s, stopped: {found.stopped}.")
-    show_warnings(ranking.findings, command)
-    if ranking.note:
-        say(f"Note: {ranking.note}.")
-    if ranking.report is not None:
-        _show_report(ranking.report, ranking.metric, short)
-    held_back = any((folder / SPLIT).exists() for folder in folders)
-    if held_back and samples == "all":
-        say(f"Note: ranked on all {ranking.n_samples:,} samples of a run, those held back included.")
-    elif held_back:
-        say(f"Ranked on the {ranking.n_samples:,} samples that select in that run.")
 
 
 def _show_report(report: Comparison, metric: str, short: Mapping[str, str]) -> None:

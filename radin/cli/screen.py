@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 #: Width where the output is no terminal. A table that needs more gets it, on a terminal too: nothing is cut off.
 PLAIN_WIDTH = 100
 
-#: Characters that a column of words has at least, if it needs as many.
-NARROWEST = 24
+#: Characters that a column of words has at least, if it needs as many: the first of these with which the table fits.
+NARROWEST = (24, 18, 12)
 
 
 #: Columns that recipes have at least beside a table, and lines that each may take there; else they stand below it.
@@ -86,7 +86,8 @@ def print_table(
     shown = ([*columns, "recipe"], whole) if beside else (columns, rows)
     made = _table(title, *shown, numbers)
     if _measured(console, made).maximum > console.width:
-        made = _table(title, *shown, numbers, tight=True)
+        tight = [_table(title, *shown, numbers, narrowest, tight=True) for narrowest in NARROWEST]
+        made = next((one for one in tight if _measured(console, one).minimum <= console.width), tight[-1])
     if recipes and not beside:
         below = [folded(f"{row[0]}: {recipe}", console.width) for row, recipe in zip(rows, recipes, strict=True)]
     least = _measured(console, made).minimum
@@ -110,16 +111,21 @@ def _fits_beside(console: Console, made: Table, recipes: Sequence[str]) -> bool:
 
 
 def _table(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int], tight: bool = False
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    numbers: Sequence[int],
+    narrowest: int = NARROWEST[0],
+    tight: bool = False,
 ) -> Table:
-    """A table; a tight one folds the headings of numbers at every word."""
+    """A table with `narrowest` characters for words; a tight one folds headings of numbers at each word."""
     made = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
     for i, column in enumerate(columns):
         right = i in numbers
         words = [*column.split(), ""]
         longest = max(cell_len(cell) for cell in [*(words if right else [column]), *(row[i] for row in rows)])
         # A column of words may be folded, but not until nothing can be read; of numbers the heading alone.
-        least = longest if right else min(NARROW_RECIPE if column == "recipe" else NARROWEST, longest)
+        least = longest if right else min(NARROW_RECIPE if column == "recipe" else narrowest, longest)
         made.add_column(column, justify="right" if right else "left", overflow="fold", min_width=least)
         made.columns[-1].width = least if tight and right else None
     for row in rows:

@@ -35,6 +35,9 @@ def command(as_json: bool) -> None:
     for one in found.values():
         options = [f"{o.name}: {o.type} = {o.default!r}" for o in one.options.values()]
         rows.append([one.name, one.summary, "\n".join(options), one.owner])
-    print_table("searchers", ["name", "summary", "options (-p KEY=VALUE)", "from"], rows)
+    owners = {one.owner for one in found.values()}
+    title = f"searchers, all from {owners.pop()}" if len(owners) == 1 else "searchers"
+    rows = [[*cells, ""] if title != "searchers" else [*cells, owner] for *cells, owner in rows]
+    print_table(title, ["name", "summary", "options (-p KEY=VALUE)", "from"], rows)
     for broken_one in found.broken:
         click.secho(f"broken: {broken_one.plugin} of {broken_one.owner}: {broken_one.reason}", fg="yellow")

@@ -9,7 +9,7 @@ import click
 from radin.cli.checkpoint_options import Checkpoints, check_several, checkpoint_options
 from radin.cli.console import json_option, print_json
 from radin.cli.network_options import TaskOptions, WorkerOptions, task_options, worker_options
-from radin.cli.outside import ScorerOptions, check_way, scorer_options, soup_outside
+from radin.cli.outside import ScorerOptions, check_scored, check_way, scorer_options, soup_outside
 from radin.cli.planned import show_plan
 from radin.cli.scoring_options import criterion_option
 from radin.cli.search_options import SearchOptions, searcher_options
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     "spec",
     metavar="TASK",
     help="Function that makes the task, as FILE.py:FUNC or MODULE:FUNC, or a ready one: open_clip, timm, torchvision, "
-    "transformers.",
+    "transformers. A function that returns a radin.ScoredTask is searched like a scorer.",
 )
 @scorer_options
 @task_options
@@ -78,6 +78,15 @@ if TYPE_CHECKING:
 )
 @click.option("--logits-only", is_flag=True, help="Run every checkpoint, store its logits for `radin rank`, and stop.")
 @worker_options
+@click.option(
+    "--at-once",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="Q",
+    help="With workers: verify this many soups side by side, for data whose rows keep the workers too short a time. "
+    "Those of a round are chosen before any is known.",
+)
 @json_option
 def command(
     given: Checkpoints,
@@ -97,6 +106,7 @@ def command(
     target: str | None,
     only_plan: bool,
     logits_only: bool,
+    at_once: int,
     as_json: bool,
 ) -> None:
     """Find the best soup of checkpoints (files, folders or globs) with a budget of B real soups.
@@ -106,6 +116,7 @@ def command(
     or the best checkpoint, is written to the run folder. After an interruption the same command continues.
     """
     from radin.evaluation.settings import check_baselines, check_run_dir, check_settings
+    from radin.outside.scorer import ScoredTask
     from radin.searching.budget import Budget
     from radin.tasks.adapters import parse_task
 
@@ -127,14 +138,21 @@ def command(
     if target:
         _check_target(target, pool)
     how = {"searcher": search.searcher, "options": search.options, "budget": budget, "seed": search.seed}
+    written: dict[str, Any] = {"batchnorm": batchnorm, "target": target, "as_json": as_json}
     if spec is None:
-        soup_outside(pool, outside, how | {"run_dir": run_dir}, batchnorm=batchnorm, target=target, as_json=as_json)
+        soup_outside(pool, outside.scorers(), how | {"run_dir": run_dir}, **written)
         return
 
     # These bring torch along, which takes seconds: what is wrong above is said at once.
-    workers, task = crew.prepare(), wanted.task(spec, pool)
+    workers, made = crew.prepare(at_once), wanted.made(spec, pool)
+    if isinstance(made.value, ScoredTask):
+        check_scored(click.get_current_context())
+        soup_outside(pool, (made.value, None), how | {"run_dir": run_dir}, **written)
+        return
+    task = wanted.replaced(made)
     if only_plan:
-        _plan(pool, task, as_json, budget=budget, batchnorm=batchnorm, race=race, baselines=shown, run_dir=run_dir)
+        cost: dict[str, Any] = {"budget": budget, "batchnorm": batchnorm, "race": race, "baselines": shown}
+        _plan(pool, task, as_json, **cost, workers=workers, run_dir=run_dir)
     elif logits_only:
         _collect(pool, task, as_json, workers=workers, run_dir=run_dir)
     else:

@@ -12,7 +12,8 @@ from radin.cli.mending import with_flags
 from radin.cli.screen import print_table, say
 from radin.common.wording import DASH, counted, decimal, shortened, signed
 from radin.report.cost import Bill
-from radin.report.record import Interval, Record, Unseen
+from radin.report.entries import Interval, Unseen
+from radin.report.record import Record
 from radin.scoring.criterion_default import CRITERIA
 
 #: Rows of the leaderboard on the screen; `leaderboard.json` has them all.
@@ -178,6 +179,9 @@ def spent_text(record: Record) -> str:
     ]
     if spent.get("baselines"):
         folder.append(f"{counted(spent['baselines'], 'pass', 'passes')} for baselines alone")
+    if spent.get("references"):
+        passes = counted(spent["references"], "pass", "passes")
+        folder.append(f"{passes} of the uniform soup to choose tokens")
     if spent.get("held_back_rows"):
         folder.append(f"{counted(spent['held_back_rows'], 'held-back row')} of networks that were compared")
     if spent["test_passes"]:
@@ -192,8 +196,8 @@ def spent_text(record: Record) -> str:
         folder.append(f"{counted(spent['lost'], 'evaluation')} lost to interruptions or damage")
     return (
         f"Spent on this result: {counted(spent['candidates'], 'candidate')} ({duration(spent['seconds_search'])}), "
-        f"{counted(spent['soups'], 'real soup')} ({duration(spent['seconds_soups'])}); in this folder: "
-        f"{', '.join(folder)}."
+        f"{counted(spent['soups'], 'real soup')} ({duration(spent['seconds_soups'])}{record.side_by_side}); in this "
+        f"folder: {', '.join(folder)}."
     )
 
 

@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,7 +19,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from radin.common.files import fingerprint_of, write_json, written_aside
-from radin.common.mapped import MappedArray
+from radin.common.mapped import MappedArray, with_more_files
+from radin.errors import StorageError
 
 #: Characters that file names hold as they are.
 PLAIN = " !#$&'()+,;=@[]{}~"
@@ -155,9 +157,11 @@ class ArrayFolder:
                 return self._drop(name, file, "has no checksum")
             expected = None if name in self._written else entry.get("sha256")
             try:
-                self._opened[name] = read(file, expected)
+                self._opened[name] = with_more_files(partial(read, file, expected), file)
             except FileNotFoundError:
                 return self._drop(name, file, "is missing")
+            except StorageError:  # no more files can be open, which is no fault of this one
+                raise
             except (OSError, ValueError, EOFError, SafetensorError):
                 return self._drop(name, file, "is damaged")
         return self._opened[name]

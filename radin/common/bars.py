@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -31,7 +31,8 @@ class Bars:
 
     def __init__(self) -> None:
         self._depth = 0
-        self._progress = _drawn() if (_is_terminal() or is_notebook()) and _threads_start() else None
+        self._lines: dict[str, str] = {}
+        self._progress = _drawn(self._lines) if (_is_terminal() or is_notebook()) and _threads_start() else None
 
     def __enter__(self) -> Bars:
         if self._progress is not None:
@@ -66,6 +67,18 @@ class Bars:
             else:  # a search may end before its cap; then no time is left all the same
                 (done,) = (task.completed for task in progress.tasks if task.id == bar)
                 progress.update(bar, total=done)
+
+    def line(self, name: str, text: str) -> None:
+        """Shows a line of text below the bars.
+
+        Arguments:
+            name: of the line; a text replaces the one before of the same name.
+            text: an empty one takes the line away.
+        """
+        if text:
+            self._lines[name] = text
+        else:
+            self._lines.pop(name, None)
 
 
 @contextmanager
@@ -105,8 +118,9 @@ def _threads_start() -> bool:
     return True
 
 
-def _drawn() -> RichProgress:
-    from rich.console import Console
+def _drawn(lines: Mapping[str, str]) -> RichProgress:
+    """Bars, and below them the lines as they are at each moment."""
+    from rich.console import Console, RenderableType
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -116,6 +130,13 @@ def _drawn() -> RichProgress:
         TimeRemainingColumn,
     )
     from rich.progress import Progress as RichProgress
+    from rich.text import Text
+
+    class WithLines(RichProgress):
+        def get_renderables(self) -> Iterator[RenderableType]:
+            yield from super().get_renderables()
+            for text in list(lines.values()):
+                yield Text(text, no_wrap=True, overflow="ellipsis")
 
     console = Console(stderr=True)
     columns: list[ProgressColumn] = [TextColumn("{task.description}"), BarColumn()]
@@ -123,4 +144,4 @@ def _drawn() -> RichProgress:
         columns = [TextColumn("{task.description}"), BarColumn(bar_width=20), TaskProgressColumn()]
     else:
         columns += [MofNCompleteColumn(), TextColumn("{task.fields[unit]}"), TimeElapsedColumn()]
-    return RichProgress(*columns, TimeRemainingColumn(), console=console)
+    return WithLines(*columns, TimeRemainingColumn(), console=console)

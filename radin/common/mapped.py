@@ -2,16 +2,64 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from radin.errors import DataError
+from radin.errors import DataError, StorageError
 
 #: Times as many rows as are wanted that may be read with them, in one piece.
 SPREAD = 8
+
+T = TypeVar("T")
+
+#: Numbers of the error that too many files are open, in this process or on this machine.
+TOO_MANY = (errno.EMFILE, errno.ENFILE)
+
+
+def with_more_files(opened: Callable[[], T], path: Path) -> T:
+    """Opens a file; where too many are open, after this process's limit was raised as far as the system lets it.
+
+    Every map keeps its file open, and the limit is often 1024.
+
+    Arguments:
+        opened: opens it, and gives what is made of it.
+        path: the file, for the error.
+
+    Raises:
+        StorageError: no more files can be open.
+    """
+    try:
+        return opened()
+    except OSError as error:
+        if error.errno not in TOO_MANY:
+            raise
+    _raise_limit()
+    try:
+        return opened()
+    except OSError as error:
+        if error.errno not in TOO_MANY:
+            raise
+        raise StorageError(
+            error.errno,
+            f"{path}: the system lets this process have no more files open; raise its limit (ulimit -n), and give the "
+            "same command again",
+        ) from error
+
+
+def _raise_limit() -> None:
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return
+    with suppress(OSError, ValueError):
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class MappedArray(np.memmap):
@@ -62,10 +110,13 @@ class MappedArray(np.memmap):
     def load(cls, path: Path) -> MappedArray:
         """The array in a `.npy` file.
 
+        The map keeps its file open, see `with_more_files`.
+
         Raises:
+            StorageError: more files cannot be open.
             OSError, ValueError, EOFError: it is no such file.
         """
-        plain = np.load(path, mmap_mode="r", allow_pickle=False)
+        plain = with_more_files(lambda: np.load(path, mmap_mode="r", allow_pickle=False), path)
         mapped: MappedArray = plain.view(cls)
         if plain.flags.c_contiguous and plain.ndim:
             stat = path.stat()

@@ -17,6 +17,14 @@ class Progress(Protocol):
         """Opens a stage of `total` units (None: unknown); the value of the context is called with units done."""
 
 
+@runtime_checkable
+class Lines(Protocol):
+    """Progress that can also show lines of text, such as one for each worker."""
+
+    def line(self, name: str, text: str) -> None:
+        """Shows a text under a name, in the place of the one before; an empty text takes the line away."""
+
+
 class Silent:
     """Progress that shows nothing; the default."""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from radin.common.out_of_memory import is_out_of_memory, release_cached_memory
 from radin.errors import TaskError
 from radin.evaluation.run_folder import RunFolder
-from radin.tasks.device import is_out_of_memory
 
 T = TypeVar("T")
 
@@ -47,3 +47,4 @@ class BatchSize:
                         f"{what}: memory ran out on a single sample; use a smaller network, or the CPU"
                     ) from error
                 self._folder.batch_size = size // 2
+            release_cached_memory()

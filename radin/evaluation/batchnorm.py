@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -118,8 +118,8 @@ def check_sizes(task: Task) -> None:
         ).mended_by(batchnorm="average")
 
 
-def _batches(task: Task, batch_size: int) -> list[Any]:
-    """The samples in shuffled batches."""
+def _batches(task: Task, batch_size: int) -> Iterator[Any]:
+    """The samples in shuffled batches, one after the other."""
     rows = statistics_rows(task)
     if len(rows) < 2:
         raise TaskError(
@@ -128,4 +128,4 @@ def _batches(task: Task, batch_size: int) -> list[Any]:
     inputs = task.rows.take(rows)
     order = np.random.default_rng(1).permutation(len(rows))
     parts = np.array_split(order, n_batches(len(rows), batch_size))
-    return [cut(inputs, torch.from_numpy(part)) for part in parts]
+    return (cut(inputs, torch.from_numpy(part)) for part in parts)

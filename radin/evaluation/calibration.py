@@ -19,14 +19,14 @@ them, in units of the noise and zero included, by the marginal likelihood of the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from radin.evaluation.gram import stored_logit_gram, stored_weight_gram
+from radin.evaluation.gram import compared, stored_logit_gram, stored_weight_gram
 from radin.recipe import Recipe
 from radin.scoring.metrics import Metric
 from radin.scoring.objective import Proposal
@@ -49,11 +49,13 @@ def calibrated(
     shortlist: Shortlist,
     features: Callable[[Proposal], Float64[np.ndarray, "k f"]],
     observe: Callable[[Recipe], tuple[float, float]],
+    at_once: int = 1,
 ) -> SearchFunction:
-    """A searcher that verifies a shortlist in the order of its *corrected* scores, one soup at a time.
+    """A searcher that verifies a shortlist in the order of its *corrected* scores, one soup at a time by default.
 
     The first soup is the shortlist's own first, so a budget of one soup is the plain surrogate. After each soup the
-    regression is fitted again to all soups so far, and the candidate that leads then is next.
+    regression is fitted again to all soups so far, and the candidate that leads then is next. With several at once
+    those that lead are next, and the regression is fitted when all of them are known.
 
         searcher = calibrated(shortlist, features, observe)
         verified = search(searcher, verifier, Budget(soups=4))
@@ -66,6 +68,7 @@ def calibrated(
         features: dispersions of `k` recipes, `float64[k, f]`, ≥ 0; called once.
         observe: of a recipe that was just verified, the gap (real score minus ensemble's, higher is better) and the
             standard error of that paired difference.
+        at_once: recipes of one round.
     """
 
     def calibrated_verification(problem: Problem) -> Proposals:
@@ -77,26 +80,40 @@ def calibrated(
         gaps: list[float] = []
         errors: list[float] = []
         scaled: Float64[np.ndarray, "k f"] | None = None
-        leader = 0
+        leaders = np.arange(min(at_once, len(plain)))
         while left.any():
-            yield recipes[leader].row[None]
-            left[leader] = False
-            gap, error = observe(recipes[leader])
-            seen, gaps, errors = [*seen, leader], [*gaps, gap], [*errors, error]
+            yield as_rows(recipes[leader] for leader in leaders)
+            for leader in leaders.tolist():
+                left[leader] = False
+                gap, error = observe(recipes[leader])
+                seen, gaps, errors = [*seen, leader], [*gaps, gap], [*errors, error]
             if scaled is None:
                 scaled = scale(features(np.array([one.weights for one in recipes])))
             expected = expected_gaps(scaled, np.array(seen), np.array(gaps), np.array(errors))
-            leader = int(np.where(left, plain + expected, -np.inf).argmax())  # the first of equals, as listed
+            best = np.argsort(-np.where(left, plain + expected, -np.inf), kind="stable")  # equals as listed
+            leaders = best[: min(at_once, int(left.sum()))]
 
     return calibrated_verification
 
 
+def as_rows(recipes: Iterable[Recipe]) -> Proposal:
+    """Recipes as one batch of proposals: masks if all are subsets, else weights."""
+    chosen = list(recipes)
+    rows = [recipe.row for recipe in chosen]
+    if len({row.dtype for row in rows}) > 1:
+        rows = [np.asarray(recipe.weights, dtype=np.float64) for recipe in chosen]
+    return np.stack(rows)
+
+
 def dispersions(verifier: Verifier) -> Callable[[Proposal], Float64[np.ndarray, "k f"]]:
-    """The features of a verifier's recipes: of weights, and of logits."""
+    """The features of a verifier's recipes: of weights, and of logits; NaN where too many members are compared."""
 
     def features(rows: Proposal) -> Float64[np.ndarray, "k f"]:
-        grams = stored_weight_gram(verifier), stored_logit_gram(verifier)
-        return np.stack([gram.dispersion(rows) for gram in grams], axis=1)
+        members = compared(verifier, rows > 0)
+        if members is None:
+            return np.full((len(rows), 2), np.nan)
+        grams = stored_weight_gram(verifier, members), stored_logit_gram(verifier, members)
+        return np.stack([gram.dispersion(rows[:, list(members)]) for gram in grams], axis=1)
 
     return features
 

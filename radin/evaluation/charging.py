@@ -59,6 +59,16 @@ class Charging:
         raise NonFiniteError(failures[key])
 
     @contextmanager
+    def charged_alone(self, kind: Kind, key: str, label: str, rows: int) -> Iterator[Advance]:
+        """Charges a block that runs a network which is no evaluation, as a stage of progress of its own.
+
+        Arguments:
+            kind, key, label, rows: see `Ledger.charge`. The label is shown, too.
+        """
+        with self.charge(kind, key, label, rows), self._stage(label, rows, None) as told:
+            yield told
+
+    @contextmanager
     def _stage(self, what: str, rows: int, advance: Advance | None) -> Iterator[Advance]:
         """A stage of progress, unless it is part of another."""
         if advance is not None:

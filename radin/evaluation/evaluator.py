@@ -20,6 +20,7 @@ from radin.evaluation.fingerprints import fingerprints_of, survey_data
 from radin.evaluation.inputs import Inputs, task_inputs
 from radin.evaluation.keys import Keys
 from radin.evaluation.loading import Networks
+from radin.evaluation.references import References
 from radin.evaluation.run_folder import RunFolder
 from radin.evaluation.runner import Runner
 from radin.evaluation.unchanged import check_unchanged
@@ -28,6 +29,7 @@ from radin.recipe import Recipe
 from radin.scoring.logit_bank import LogitBank
 from radin.searching.budget import Kind
 from radin.tasks.data import check_classes
+from radin.tasks.outputs import Fetch
 from radin.tasks.task import Task
 from radin.weights.merge_plan import check_policy, has_statistics
 from radin.weights.pool import Pool
@@ -64,7 +66,9 @@ class Evaluator:
         self.networks = Networks(task, pool, batchnorm=self.batchnorm, batch=self._batch, facts=folder.ledger)
         self.archive = Archive(task, folder, self._keys, self._batch)
         charging = Charging(folder, self.archive, progress)
-        self.runner = Runner(task, folder, self.archive, charging, self.networks, self._batch, workers)
+        self.references = References(task, folder, pool.names, lambda: self.fingerprints)
+        tools = self.networks, self._batch, self.references
+        self.runner = Runner(task, folder, self.archive, charging, *tools, workers, progress)
 
     def close(self) -> None:
         """Lets go of workers, if there are any."""
@@ -76,7 +80,7 @@ class Evaluator:
         return self._batch.value
 
     def _keys(self) -> Keys:
-        return Keys(self.task, self.fingerprints, self.batchnorm)
+        return Keys(self.task, self.fingerprints, self.batchnorm, self.references.key)
 
     @cached_property
     def fingerprints(self) -> tuple[str, ...]:
@@ -119,6 +123,8 @@ class Evaluator:
     def in_full(self, singles: Sequence[Evaluation]) -> list[Float32[np.ndarray, "m ..."]]:
         """The logits of some ingredients on the selecting rows."""
         missing = sum(len(self.archive.missing(single)) for single in singles)
+        if missing:
+            self.runner.prepare()
         with self.progress.stage("ingredients", missing, "sample") as advance:
             todo = [single for single in singles if not self.archive.is_stored(single)]
             self.runner.run_all([partial(self.runner.begin, single, advance=advance) for single in todo])
@@ -138,6 +144,7 @@ class Evaluator:
             check_sizes(self.task)
             self.networks.by_pool_names(statistics_of(self.networks.network))
         self.networks.prove()
+        self.runner.choose(None)
         singles = self.singles()
         stored = next((single for single in singles if self.archive.known(single).parts), None)
         if stored is not None:
@@ -207,6 +214,15 @@ class Evaluator:
         assert stored is not None  # written just now
         return stored
 
+    def run(self, evaluations: Sequence[Evaluation]) -> None:
+        """Runs evaluations that are not on disk, side by side where several may be under way; then `logits` reads them.
+
+        Raises:
+            NonFiniteError: logits are not finite.
+        """
+        todo = [one for one in evaluations if not self.archive.is_stored(one)]
+        self.runner.run_all([partial(self.runner.begin, one) for one in todo])
+
     def held_back(self, evaluation: Evaluation, *, baseline: bool = False) -> Float32[np.ndarray, "h ..."]:
         """Logits on the rows that are held back, from disk if they are there, else from a charged pass over these."""
         kind: Kind = "control" if evaluation.kind == "control" else "held-back"
@@ -265,8 +281,12 @@ class Evaluator:
     def first_batch(self, only: Int64[np.ndarray, " k"] | None = None) -> Float32[np.ndarray, "b ..."]:
         """Logits of the network, as it is filled now, on the first batch of the data, or of some rows; not charged."""
 
+        kind = self.references.kind(None)
+
         def run(size: int) -> Float32[np.ndarray, "b ..."]:
-            with closing(self.task.logits(self.networks.network, self.task.rows, size, only)) as batches:
-                return next(batches)
+            with closing(self.task.rows.labelled(only)) as batches:
+                batch = next(batches)
+            self.task.prepare_network(self.networks.network)
+            return Fetch(self.task.outputs_of(self.networks.network, batch, 0, size, kind)).wait()
 
         return self._batch.halving("the first batch", run)

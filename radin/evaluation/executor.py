@@ -17,6 +17,7 @@ from torch import nn
 from radin.evaluation.batchnorm import recompute_statistics, statistics_of
 from radin.evaluation.loading import Networks
 from radin.recipe import Recipe
+from radin.scoring.kinds import Kind as OutputKind
 from radin.searching.budget import Kind
 from radin.tasks.task import Task
 
@@ -35,6 +36,7 @@ class Pass:
         test: the name of a test set; None for the task's data.
         only: places of the rows, ascending; None for all.
         statistics: BatchNorm statistics by the network's names, in place of the soup's own.
+        outputs: the kind by which outputs are kept; None for that of the rows.
     """
 
     recipe: Recipe
@@ -44,6 +46,7 @@ class Pass:
     test: str | None = None
     only: Int64[np.ndarray, " s"] | None = None
     statistics: Mapping[str, np.ndarray] | None = None
+    outputs: OutputKind | None = None
 
 
 @runtime_checkable
@@ -92,7 +95,7 @@ class InProcess:
     def logits(self, job: Pass, size: int) -> Batches:
         """Fills the network when the first batch is asked for, then runs it."""
         rows = self._task.rows if job.test is None else self._task.tests[job.test]
-        yield from self._task.logits(self.network(job), rows, size, job.only)
+        yield from self._task.logits(self.network(job), rows, size, job.only, kind=job.outputs)
 
     def statistics(self, job: Pass, size: int) -> dict[str, np.ndarray]:
         """Statistics of the network of a recipe, which stays filled for the pass that follows."""

@@ -11,7 +11,7 @@ from jaxtyping import Int64
 
 from radin.errors import DataError, NonFiniteError
 from radin.scoring.kinds import Kind
-from radin.scoring.logit_bank import check_finite
+from radin.scoring.stored_outputs import check_finite
 from radin.tasks.data import Rows
 
 

@@ -6,7 +6,7 @@ ingredients are read once; then any recipe costs N² operations, whatever the si
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -26,12 +26,17 @@ from radin.weights.merge_plan import STATISTICS
 from radin.weights.tiling import TILE
 
 if TYPE_CHECKING:
+    from radin.evaluation.keys import Keys
     from radin.evaluation.verifier import Verifier
     from radin.scoring.logit_bank import LogitBank
     from radin.weights.pool import Pool
 
 #: Values of all ingredients that are held at once: 32 MiB of float64. Tiles get shorter as pools get larger.
 VALUES = 1 << 22
+
+#: Ingredients that a run compares pair by pair, at most, since matrices and time grow with the square; of larger pools
+#: it compares the members of the recipes in question. Chosen by hand: matrices of 8 MB.
+MOST = 1_000
 
 
 @dataclass(frozen=True)
@@ -158,7 +163,7 @@ def _gram_of_updates(pool: AdapterPool, pretrained: Pool | None, progress: Progr
     return _gram(pool.names, update_products(pool, progress), np.ones(n, dtype=bool), "mean", np.ones((n, n)))
 
 
-def logit_gram(bank: LogitBank) -> Gram:
+def logit_gram(bank: LogitBank, members: Sequence[int] | None = None) -> Gram:
     """The Gram matrix of the ingredients' logits, as a mean over samples, in float64.
 
     A constant added to all logits of a row changes no prediction, so it counts as no difference: each row's logits are
@@ -166,36 +171,66 @@ def logit_gram(bank: LogitBank) -> Gram:
 
     Arguments:
         bank: the logits, finite; read in blocks of samples.
+        members: indices of the ingredients that are compared; all by default.
     """
-    n = len(bank)
+    chosen = range(len(bank)) if members is None else members
+    n = len(chosen)
     total = np.zeros((n, n))
     step = max(1, VALUES // (n * bank.n_classes))
     for start in range(0, bank.n_samples, step):
         stop = min(start + step, bank.n_samples)
-        block = np.stack([np.asarray(bank.read(i, start, stop), dtype=np.float64) for i in range(n)])
+        block = np.stack([np.asarray(bank.read(i, start, stop), dtype=np.float64) for i in chosen])
         if bank.kind.softmax:
             block -= block.mean(axis=2, keepdims=True)
         block -= block.mean(axis=0)
         flat = block.reshape(n, -1)
         total += flat @ flat.T
-    return _gram(tuple(bank.names), total / bank.n_samples, np.ones(n, dtype=bool), "mean")
+    return _gram(tuple(bank.names[i] for i in chosen), total / bank.n_samples, np.ones(n, dtype=bool), "mean")
 
 
-def stored_weight_gram(verifier: Verifier) -> Gram:
+def compared(verifier: Verifier, rows: Bool[np.ndarray, "k n"]) -> tuple[int, ...] | None:
+    """The ingredients whose pairs are compared for some recipes, as indices; None where they are too many.
+
+    Arguments:
+        verifier: has the pool.
+        rows: masks of the recipes' members.
+
+    Returns:
+        all of a pool of up to `MOST`; of a larger one the members of these recipes, if they are no more.
+    """
+    n = len(verifier.names)
+    used = range(n) if n <= MOST else np.flatnonzero(rows.any(axis=0)).tolist()
+    return tuple(used) if len(used) <= MOST else None
+
+
+def stored_weight_gram(verifier: Verifier, members: Sequence[int] | None = None) -> Gram:
     """The Gram matrix of a verifier's weights, from the run folder; computed for it the first time.
 
     It is kept by the fingerprints of the ingredients.
+
+    Arguments:
+        verifier: has the pool and the run folder.
+        members: indices of the ingredients that are compared, ascending; all by default.
     """
-    compute = partial(weight_gram, verifier.pool, progress=verifier.progress)
-    matrix, absolute = _stored(verifier.folder.grams, verifier.keys.weight_gram, compute, len(verifier.names), 2)
-    return Gram(verifier.names, matrix, "mean", absolute)
+    pool, keys = _part(verifier, members)
+    compute = partial(weight_gram, pool, progress=verifier.progress)
+    matrix, absolute = _stored(verifier.folder.grams, keys.weight_gram, compute, len(pool), 2)
+    return Gram(pool.names, matrix, "mean", absolute)
 
 
-def stored_logit_gram(verifier: Verifier) -> Gram:
+def stored_logit_gram(verifier: Verifier, members: Sequence[int] | None = None) -> Gram:
     """The Gram matrix of the logits that select, likewise; kept by the fingerprints of pool, data and task code."""
-    compute = partial(logit_gram, verifier.bank)
-    stored = _stored(verifier.folder.grams, verifier.keys.logit_gram, compute, len(verifier.names), 1)
-    return Gram(verifier.names, stored[0])
+    pool, keys = _part(verifier, members)
+    compute = partial(logit_gram, verifier.bank, members)
+    stored = _stored(verifier.folder.grams, keys.logit_gram, compute, len(pool), 1)
+    return Gram(pool.names, stored[0])
+
+
+def _part(verifier: Verifier, members: Sequence[int] | None) -> tuple[Pool, Keys]:
+    """The pool of some ingredients, and what makes its keys."""
+    if members is None or len(members) == len(verifier.names):
+        return verifier.pool, verifier.keys
+    return verifier.pool.only(members), verifier.keys_of(members)
 
 
 def _stored(

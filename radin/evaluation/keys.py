@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +12,7 @@ from radin.common.files import fingerprint_of
 from radin.evaluation.batchnorm import n_batches, statistics_rows
 from radin.evaluation.evaluation import Evaluation
 from radin.tasks.data import Rows
+from radin.tasks.device import numerics_of
 from radin.tasks.task import Task
 
 
@@ -22,10 +23,18 @@ class Keys:
         task: what networks are run on.
         fingerprints: of the ingredients, in pool order.
         batchnorm: policy for the BatchNorm statistics of soups.
+        reference: gives the key of what is kept of outputs on the data, or on a test set; None where all is kept.
     """
 
-    def __init__(self, task: Task, fingerprints: Sequence[str], batchnorm: str) -> None:
+    def __init__(
+        self,
+        task: Task,
+        fingerprints: Sequence[str],
+        batchnorm: str,
+        reference: Callable[[str | None], str | None] = lambda test: None,
+    ) -> None:
         self._task, self._fingerprints, self._batchnorm = task, tuple(fingerprints), batchnorm
+        self._reference = reference
 
     def logits(self, evaluation: Evaluation, batch_size: int) -> str:
         """Key of an evaluation's logits.
@@ -43,7 +52,8 @@ class Keys:
         elif recipe.size > 1:
             policy = [self._batchnorm]
         rows_of = task.rows if evaluation.test is None else task.tests[evaluation.test]
-        return fingerprint_of(data_key(task, rows_of), parts, policy)
+        reference = self._reference(evaluation.test)
+        return fingerprint_of(data_key(task, rows_of), parts, policy, *([] if reference is None else [reference]))
 
     def statistics(self, evaluation: Evaluation, batch_size: int) -> str:
         """Key of the recomputed statistics of a recipe, which are the same for all rows that it is run on."""
@@ -57,7 +67,9 @@ class Keys:
     @property
     def scope(self) -> str:
         """Fingerprint of pool, data and task code, and of the samples that select: of all that a search depends on."""
-        return fingerprint_of(self._fingerprints, data_key(self._task, self._task.rows), self._task.split[0].tolist())
+        reference = self._reference(None)
+        parts = [data_key(self._task, self._task.rows), *([] if reference is None else [reference])]
+        return fingerprint_of(self._fingerprints, *parts, self._task.split[0].tolist())
 
     @property
     def weight_gram(self) -> str:
@@ -72,8 +84,8 @@ class Keys:
 
 def data_key(task: Task, rows: Rows) -> str:
     """Fingerprint of everything but the weights that the logits on some rows of a task depend on."""
-    device = task.torch_device.type
-    return fingerprint_of("logits-1", rows.fingerprint, task.code, device, task.autocast, *rows.kind.key)
+    numerics = numerics_of(task.torch_device)
+    return fingerprint_of("logits-1", rows.fingerprint, task.code, *numerics, task.autocast, *rows.kind.key)
 
 
 def part_key(key: str, rows: Int64[np.ndarray, " k"]) -> str:
@@ -86,7 +98,9 @@ def rows_key(rows: Int64[np.ndarray, " k"]) -> str:
     return fingerprint_of("rows", rows.tolist())[:32]
 
 
-def verification_scope(scope: str, listed: Sequence[str], lam: float | None, criterion: str = "metric") -> str:
+def verification_scope(
+    scope: str, listed: Sequence[str], lam: float | None, criterion: str = "metric", at_once: int = 1
+) -> str:
     """Fingerprint of what a verification depends on.
 
     Arguments:
@@ -94,6 +108,8 @@ def verification_scope(scope: str, listed: Sequence[str], lam: float | None, cri
         listed: the recipes of the shortlist, as JSON, best first.
         lam: strength of the prior, if the order of verification depends on it.
         criterion: by what the candidates were ranked.
+        at_once: soups that are verified side by side.
     """
     order = [*([] if lam is None else [lam]), *([] if criterion == "metric" else [criterion])]
+    order += [] if at_once == 1 else [f"{at_once} at once"]
     return fingerprint_of(scope, list(listed), *order)

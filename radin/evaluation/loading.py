@@ -18,6 +18,7 @@ from torch import nn
 
 from radin.adapters.network import AdapterFiller, with_adapter
 from radin.adapters.pool import AdapterPool
+from radin.common.out_of_memory import is_out_of_memory
 from radin.errors import IncompatibleError, TaskError
 from radin.evaluation.batchnorm import restore_statistics
 from radin.recipe import Recipe
@@ -83,11 +84,22 @@ class Networks:
         batchnorm: policy for BatchNorm statistics of soups, see `radin.weights.averaging.average`.
         batch: finds the batch size that fits in memory.
         facts: remember the proof for later processes: a ledger.
+        averages: gives a pool and a recipe over it whose soup is that of a recipe; another process may have averaged it
+            already. By default the pool and the recipe themselves.
     """
 
-    def __init__(self, task: Task, pool: Pool, *, batchnorm: str, batch: Halving, facts: Facts) -> None:
+    def __init__(
+        self,
+        task: Task,
+        pool: Pool,
+        *,
+        batchnorm: str,
+        batch: Halving,
+        facts: Facts,
+        averages: Callable[[Recipe], tuple[Pool, Recipe]] | None = None,
+    ) -> None:
         self.task, self.pool, self.batchnorm = task, pool, batchnorm
-        self._batch, self._facts = batch, facts
+        self._batch, self._facts, self._averages = batch, facts, averages
         self._network: nn.Module | None = None
         self._handed_out: nn.Module | None = None
         self._built = False
@@ -138,10 +150,24 @@ class Networks:
             self._drop()
             self._network = self._loaded(recipe, given)
             return self._network
-        self._network = self._filler.fill(recipe)
+        self._network = self._filled_in_place(self._filler, recipe)
         if statistics is not None:
             restore_statistics(self.network, statistics)
         return self.network
+
+    def _filled_in_place(self, filler: Filler | AdapterFiller, recipe: Recipe) -> nn.Module:
+        source, mixed = self._source(recipe)
+        if source is self.pool:
+            return filler.fill(recipe)
+        other = Filler(self.network, source, batchnorm=self.batchnorm)
+        try:
+            return other.fill(mixed)
+        finally:
+            other.close()
+
+    def _source(self, recipe: Recipe) -> tuple[Pool, Recipe]:
+        """The pool that a soup is read from, and the recipe over it."""
+        return (self.pool, recipe) if self._averages is None else self._averages(recipe)
 
     def with_statistics(self, recipe: Recipe, statistics: Mapping[str, np.ndarray]) -> nn.Module:
         """The network that `filled` just gave, with other BatchNorm statistics."""
@@ -189,7 +215,7 @@ class Networks:
                 self._network = filler.fill(other)
                 filled = self._run(self.network, inputs)
             except (RuntimeError, ValueError) as error:  # memory that cannot be written to in place
-                if isinstance(error, torch.OutOfMemoryError):
+                if is_out_of_memory(error):
                     raise
         del filler
         self._drop()
@@ -215,7 +241,7 @@ class Networks:
         if isinstance(self.pool, AdapterPool) and not self.pool.merge:
             how: dict[str, Any] = {"batchnorm": self.batchnorm, "replace": replace}
             return self.task.ready(with_adapter(self._base(self.pool), self.pool, recipe, **how))
-        tensors = soup_tensors(self.pool, recipe, batchnorm=self.batchnorm, replace=replace)
+        tensors = soup_tensors(*self._source(recipe), batchnorm=self.batchnorm, replace=replace)
 
         def load(network: nn.Module) -> None:
             if self.task.load is None:

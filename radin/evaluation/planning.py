@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,12 +14,16 @@ from radin.common.progress import SILENT, Progress
 from radin.errors import InputError
 from radin.evaluation.batchnorm import statistics_rows
 from radin.evaluation.evaluator import Evaluator
+from radin.evaluation.gram import MOST
 from radin.evaluation.race_default import RACE
 from radin.evaluation.racing import RaceSettings, race_order
 from radin.evaluation.run_folder import RunFolder
 from radin.evaluation.settings import check_baselines
 from radin.evaluation.stages import against_race, race_settings
+from radin.evaluation.workers import Workers
+from radin.scoring.kinds import Tokens
 from radin.searching.budget import Budget
+from radin.tasks.device import clock
 from radin.tasks.task import Task
 from radin.weights.pool import Pool
 
@@ -54,7 +57,9 @@ class Plan:
         samples: samples in a pass, those that select.
         held_back: samples that are held back, and that the networks which are tested are run on after the choice; 0
             where there are test sets.
+        outputs: the kind of outputs.
         classes: numbers that are kept of the network's outputs for one sample; of classes their number.
+        references: passes of the uniform soup that choose which tokens are kept.
         class_names: the first few classes of the data, in label order, where the data name them.
         test_passes: passes over test sets, of each network that is tested.
         controls: passes of the best ingredient with recomputed BatchNorm statistics, over the data, those held back
@@ -70,6 +75,9 @@ class Plan:
             selected logits as they are scored.
         disk_bytes: logits that will be written, the soup, and the matrices of distances between ingredients.
         device: where the network runs.
+        workers: processes that run the networks side by side; 0 for this one alone.
+        seconds_workers: the same as `seconds` with these workers, without the time in which they start; None without.
+            On CPUs the forward pass is timed with as many threads as each worker has.
     """
 
     ingredients: int
@@ -82,7 +90,9 @@ class Plan:
     tested: int
     samples: int
     held_back: int
+    outputs: str
     classes: int
+    references: int
     class_names: tuple[str, ...]
     test_passes: int
     test_samples: int
@@ -94,6 +104,8 @@ class Plan:
     memory_bytes: int
     disk_bytes: int
     device: str
+    workers: int = 0
+    seconds_workers: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """All of it as JSON holds it."""
@@ -109,58 +121,125 @@ def plan(
     batchnorm: str = "recompute",
     race: bool | RaceSettings = RACE,
     baselines: Sequence[str] = ("uniform",),
+    workers: int | str | Workers | None = None,
     progress: Progress = SILENT,
 ) -> Plan:
     """States what `make_soup` with these arguments will cost, from one timed batch and the files' headers.
 
-    Two batches of the first ingredient are run. Nothing is charged, and nothing is written to the run folder.
+    Two batches of the first ingredient are run, and two more where workers have another number of threads. Nothing is
+    charged, and nothing is written to the run folder. Workers are not started.
 
     Arguments:
-        pool, task, budget, run_dir, batchnorm, race, baselines, progress: as for `radin.make_soup`.
+        pool, task, budget, run_dir, batchnorm, race, baselines, workers, progress: as for `radin.make_soup`.
 
     Raises:
         RunDirError, IncompatibleError, DataError, TaskError: what `make_soup` would raise when it starts.
+        InputError: no number of soups, or a number of workers that only a cluster could tell.
     """
     soups = (budget or Budget()).soups
     if soups is None:
         raise InputError("a plan needs a number of soups to verify: Budget(soups=4), for example")
-    shown = check_baselines(baselines, len(pool))
+    shown, crew, rule = check_baselines(baselines, len(pool)), Workers.of(workers), race_settings(race)
+    number = 0 if crew is None else crew.foreseen(task.torch_device.type == "cuda")
     beside, tested = sum(1 if name == "uniform" else len(pool) - 1 for name in shown), TESTED + len(shown)
     with RunFolder.preview(run_dir) as folder:
         evaluator = Evaluator(pool, task, folder, batchnorm=batchnorm, progress=progress)
         evaluator.bind()
         missing = sum(len(evaluator.archive.missing(single)) > 0 for single in evaluator.singles())
-        fill, per_sample, classes = _timed_batch(evaluator)
+        timed = _timed_batch(evaluator)
+        of_worker = timed if crew is None else _timed_as_worker(evaluator, crew, timed)
         recomputes, batch_size = evaluator.recomputes, evaluator.batch_size
-        least, most, stages = _passes(evaluator, race_settings(race))
+        least, most, stages = _passes(evaluator, rule)
+        chosen, reference_rows, chosen_bytes = _references(evaluator)
     (samples, held_back), test_samples = map(len, task.split), sum(map(len, task.tests.values()))
-    rows = (missing + soups + beside + recomputes) * samples + (tested + recomputes) * (test_samples + held_back)
+    kept = (missing + soups + beside + recomputes) * samples + (tested + recomputes) * (test_samples + held_back)
+    rows = kept + reference_rows
     # Statistics are computed once for each soup and for the control: the run folder keeps them.
     statistics = (soups + beside + 1) * len(statistics_rows(task)) if recomputes else 0
+    work = _Work(float(missing * stages), (soups + beside) * len(pool) / 2, rows, statistics)
     return Plan(
         ingredients=len(pool),
         passes=missing,
         least_passes=least,
         most_passes=most,
-        race=_about_race(task, len(pool), race_settings(race), fill, per_sample),
+        race=_about_race(task, len(pool), rule, timed),
         soups=soups,
         baselines=beside,
         tested=tested,
         samples=samples,
         held_back=held_back,
-        classes=classes,
+        outputs=task.kind.name,
+        classes=timed.classes,
+        references=chosen,
         class_names=next(iter(task.rows.class_names), ())[:NAMED],
         test_passes=tested * len(task.tests),
         test_samples=test_samples,
         controls=1 + len(task.tests) + (held_back > 0) if recomputes else 0,
         batch_size=batch_size,
-        seconds_fill=fill,
-        seconds_per_sample=per_sample,
-        seconds=missing * stages * fill + (soups + beside) * len(pool) * fill / 2 + (rows + statistics) * per_sample,
-        memory_bytes=_peak_memory(task.torch_device) + samples * classes * LOGIT_BYTES,
-        disk_bytes=rows * classes * LOGIT_BYTES + pool.nbytes + len(pool) ** 2 * GRAM_BYTES,
+        seconds_fill=timed.fill,
+        seconds_per_sample=timed.per_sample,
+        seconds=work.seconds(timed),
+        memory_bytes=_peak_memory(task.torch_device) + samples * timed.classes * LOGIT_BYTES,
+        disk_bytes=kept * timed.classes * LOGIT_BYTES + chosen_bytes + pool.nbytes + _gram_bytes(len(pool)),
         device=str(task.torch_device),
+        workers=number,
+        seconds_workers=None if crew is None else work.seconds(of_worker, _side_by_side(crew, number, task)),
     )
+
+
+@dataclass(frozen=True)
+class _Timed:
+    """Seconds to fill and prepare the network and for a sample, and the classes of its outputs."""
+
+    fill: float
+    per_sample: float
+    classes: int
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Work of a run.
+
+    Attributes:
+        fillings: of the network with an ingredient, each on one worker.
+        averaged: ingredients that soups read, one soup after the other.
+        rows: samples of all passes, which workers share.
+        statistics: samples for BatchNorm statistics, on one worker.
+    """
+
+    fillings: float
+    averaged: float
+    rows: int
+    statistics: int
+
+    def seconds(self, timed: _Timed, workers: float = 1.0) -> float:
+        """Time that this takes on some workers."""
+        shared = self.fillings * timed.fill + self.rows * timed.per_sample
+        return shared / workers + self.averaged * timed.fill + self.statistics * timed.per_sample
+
+
+def _side_by_side(crew: Workers, number: int, task: Task) -> float:
+    """Workers that run at once: on this machine's CPUs no more than its cores allow."""
+    if crew.address is not None or task.torch_device.type != "cpu":
+        return float(number)
+    return min(float(number), max(1.0, (os.cpu_count() or 1) / crew.threads))
+
+
+def _timed_as_worker(evaluator: Evaluator, crew: Workers, timed: _Timed) -> _Timed:
+    """The times with as many threads as a worker has."""
+    before = torch.get_num_threads()
+    if evaluator.task.torch_device.type != "cpu" or before == crew.threads:
+        return timed
+    torch.set_num_threads(crew.threads)
+    try:
+        return _timed_batch(evaluator)
+    finally:
+        torch.set_num_threads(before)
+
+
+def _gram_bytes(n: int) -> int:
+    """Bytes of the distances between ingredients; of a large pool only members of recipes are compared."""
+    return min(n, MOST) ** 2 * GRAM_BYTES
 
 
 def _passes(evaluator: Evaluator, settings: RaceSettings | None) -> tuple[float, float, int]:
@@ -177,7 +256,19 @@ def _passes(evaluator: Evaluator, settings: RaceSettings | None) -> tuple[float,
     return float(first.sum() + (whole - first).min()) / len(selecting), most, len(ends)
 
 
-def _about_race(task: Task, n: int, settings: RaceSettings | None, fill: float, per_sample: float) -> str:
+def _references(evaluator: Evaluator) -> tuple[int, int, int]:
+    """References that have to run, their samples, and the bytes of what they choose."""
+    task = evaluator.task
+    sets = [name for name in (None, *task.tests) if evaluator.references.is_missing(name)]
+    kinds = {name: evaluator.references.kind(name) for name in sets}
+    samples = {name: len(task.rows if name is None else task.tests[name]) for name in sets}
+    sizes = [
+        samples[name] * kind.entries * kind.alternatives for name, kind in kinds.items() if isinstance(kind, Tokens)
+    ]
+    return len(sets), sum(samples.values()), sum(sizes) * LOGIT_BYTES
+
+
+def _about_race(task: Task, n: int, settings: RaceSettings | None, timed: _Timed) -> str:
     """Whether ingredients race, in words; advises against a race that cannot pay for reading the files again."""
     if settings is None:
         return ""
@@ -185,26 +276,27 @@ def _about_race(task: Task, n: int, settings: RaceSettings | None, fill: float, 
         return f"no race: {reason}"
     rows = len(task.split[0])
     ends, least = settings.ends(n, rows), settings.passes(n, rows)[0]
-    saved = (n - least) * rows * per_sample
+    saved = (n - least) * rows * timed.per_sample
     where = " and ".join(f"{end:,}" for end in ends[:-1])
-    if (len(ends) - 1) * fill >= saved:  # the best ingredient is read once for each stage, all others once in any case
+    # The best ingredient is read once for each stage, all others once in any case.
+    if (len(ends) - 1) * timed.fill >= saved:
         return f"judged after {where} of {rows:,} samples; the files are slow to read, so a race will hardly pay"
     return f"judged after {where} of {rows:,} samples"
 
 
-def _timed_batch(evaluator: Evaluator) -> tuple[float, float, int]:
-    """Seconds to fill and prepare the network, seconds a sample, and classes; what comes first warms up."""
-    single = evaluator.singles()[0]
+def _timed_batch(evaluator: Evaluator) -> _Timed:
+    """The times of one ingredient; what comes first warms up."""
+    single, device = evaluator.singles()[0], evaluator.task.torch_device
     network = evaluator.fill(single)
     evaluator.first_batch()
-    begun = time.perf_counter()
+    begun = clock(device)
     evaluator.fill(single)
-    filled = time.perf_counter()
+    filled = clock(device)
     evaluator.task.prepare_network(network)
-    prepared = time.perf_counter()
+    prepared = clock(device)
     logits = evaluator.first_batch()  # prepares the network once more
-    batch = max(time.perf_counter() - prepared - (prepared - filled), 0.0)
-    return prepared - begun, batch / len(logits), int(np.prod(logits.shape[1:]))
+    batch = max(clock(device) - prepared - (prepared - filled), 0.0)
+    return _Timed(prepared - begun, batch / len(logits), int(np.prod(logits.shape[1:])))
 
 
 def _peak_memory(device: torch.device) -> int:

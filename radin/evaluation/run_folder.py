@@ -83,6 +83,7 @@ class RunFolder:
     race: Fact[dict[str, Any] | None] = Fact("race", _nothing)  # settings of the last race, if the last run raced
     failures: Fact[dict[str, str]] = Fact("failures", dict)  # of baselines whose outputs are not finite, by key
     last_search: Fact[dict[str, Any] | None] = Fact("search", _nothing)
+    reference_members: Fact[dict[str, list[str]]] = Fact("reference", dict)  # fingerprints of ingredients, by data
 
     def __init__(self, path: str | os.PathLike[str], ledger: Ledger | None = None) -> None:
         self.path = Path(path)
@@ -149,6 +150,11 @@ class RunFolder:
         return self._arrays("statistics")
 
     @cached_property
+    def references(self) -> ArrayFolder:
+        """What references chose of the outputs of tokens."""
+        return self._arrays("references")
+
+    @cached_property
     def grams(self) -> ArrayFolder:
         """Inner products of ingredients; name and key are the same."""
         return self._arrays("grams")
@@ -172,7 +178,8 @@ class RunFolder:
         tests = self.path / "test"
         names = [folder.name for folder in tests.iterdir() if folder.is_dir()] if tests.is_dir() else []
         sets = [self.test(name) for name in sorted({"test", *names, *self._tests})]
-        return [self.logits, self.partial, self.soups, self.controls, self.statistics, self.grams, *sets]
+        beside = [self.statistics, self.references, self.grams]
+        return [self.logits, self.partial, self.soups, self.controls, *beside, *sets]
 
     def _note_damage(self, sentence: str) -> None:
         self.note(f"{sentence}; it counts as lost, and is computed again where it is needed")

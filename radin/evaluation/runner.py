@@ -6,13 +6,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from radin.common.progress import Advance
-from radin.errors import InputError
+from radin.common.progress import SILENT, Advance, Progress
+from radin.errors import InputError, NonFiniteError
 from radin.evaluation.archive import Archive
 from radin.evaluation.batch_size import BatchSize
 from radin.evaluation.batchnorm import statistics_rows
@@ -22,8 +22,10 @@ from radin.evaluation.executor import Batches, Executor, InProcess, Pass, Starte
 from radin.evaluation.finite_outputs import check_outputs
 from radin.evaluation.known_rows import Batch, KnownRows, Part
 from radin.evaluation.loading import Networks
+from radin.evaluation.references import References
 from radin.evaluation.run_folder import RunFolder
 from radin.evaluation.workers import Workers
+from radin.scoring.kinds import Tokens
 from radin.searching.budget import Kind
 from radin.tasks.data import Rows
 from radin.tasks.task import Task
@@ -42,7 +44,9 @@ class Runner:
         charging: charges what is run.
         networks: loads and fills networks.
         batch: finds the batch size that fits in memory.
+        references: what is kept of the outputs of tokens.
         workers: other processes that run the networks; None runs them in this one.
+        progress: shows a line for each worker.
 
     Attributes:
         local: runs networks in this process.
@@ -56,8 +60,11 @@ class Runner:
         charging: Charging,
         networks: Networks,
         batch: BatchSize,
+        references: References,
         workers: Workers | None,
+        progress: Progress = SILENT,
     ) -> None:
+        self._progress = progress
         self._task, self._folder, self._archive, self._charging = task, folder, archive, charging
         if workers is not None and task.is_spread:
             raise InputError(
@@ -65,6 +72,7 @@ class Runner:
                 "the two"
             )
         self._networks, self._batch, self._workers = networks, batch, workers
+        self._references = references
         self.local = InProcess(task, networks)
 
     @cached_property
@@ -81,6 +89,7 @@ class Runner:
             batchnorm=self._networks.batchnorm,
             in_place=self._networks.in_place,
             lost=self._lose_job,
+            progress=self._progress,
         )
 
     def close(self) -> None:
@@ -116,6 +125,11 @@ class Runner:
             while waiting:
                 end()
 
+    def prepare(self) -> None:
+        """Proves the network and starts workers, before anything is charged: what does not fit costs nothing."""
+        self._networks.prove()
+        _ = self.executor
+
     def begin(
         self, evaluation: Evaluation, charged: ExitStack, *, advance: Advance | None = None, baseline: bool = False
     ) -> Callable[[], None]:
@@ -128,7 +142,8 @@ class Runner:
             baseline: see `logits`.
         """
         kind: Kind = "baseline" if baseline and evaluation.kind in ("pass", "soup") else evaluation.kind
-        self._networks.prove()  # before anything is charged: a network that does not fit costs nothing
+        self.prepare()
+        self.choose(evaluation.test)
         key, missing = self._archive.key(evaluation), self._archive.missing(evaluation)
         charge = self._charging.charged(
             kind, self._archive.stored_key(evaluation), evaluation, len(missing), baseline, advance
@@ -149,7 +164,8 @@ class Runner:
         baseline: bool = False,
     ) -> Callable[[], None]:
         """Charges the rows of `part` that are missing, and starts their pass; what is returned stores them."""
-        self._networks.prove()
+        self.prepare()
+        self.choose(evaluation.test)
         known, key, parts = self._archive.known(evaluation), self._archive.key(evaluation), self._archive.kept.parts
         missing, name = known.missing(rows), evaluation.stored_as(key)
         charge = self._charging.charged(kind, parts.key(key, rows), evaluation, len(missing), baseline, advance)
@@ -180,7 +196,38 @@ class Runner:
         """The pass of an evaluation; statistics that it needs are computed, charged apart."""
         recipe, key = evaluation.recipe, self._archive.key(evaluation)
         statistics = None if evaluation.statistics == "own" else self.statistics_of(evaluation)
-        return Pass(recipe, key, str(recipe), kind or evaluation.kind, evaluation.test, only, statistics)
+        outputs = self._references.kind(evaluation.test)
+        return Pass(recipe, key, str(recipe), kind or evaluation.kind, evaluation.test, only, statistics, outputs)
+
+    def choose(self, test: str | None) -> None:
+        """Runs the reference that chooses what is kept of outputs, if it has not run on these data; charged apart.
+
+        Raises:
+            NonFiniteError: its outputs are not finite.
+        """
+        if not self._references.is_missing(test):
+            return
+        rows, recipe = self._task.rows if test is None else self._task.tests[test], self._references.recipe(test)
+        kind, key, name = cast(Tokens, rows.kind), cast(str, self._references.key(test)), f"reference, {recipe}"
+        job = Pass(recipe, key, name, "reference", test, outputs=kind.choosing)
+        with self._charging.charged_alone("reference", key, name, len(rows)) as told:
+
+            def run(size: int) -> np.ndarray:
+                parts = list[np.ndarray]()
+                for batch in self.executor.logits(job, size):
+                    done = sum(map(len, parts))
+                    check_outputs(kind.choosing, batch, rows, np.arange(done, done + len(batch)), f"{recipe}")
+                    parts.append(batch)
+                    told(len(batch))
+                return kind.join(parts)
+
+            try:
+                self._references.store(test, self._batch.halving(name, run))
+            except NonFiniteError as error:
+                raise NonFiniteError(
+                    f"{error}. This soup of all ingredients chooses which tokens are kept: one of them has diverged, "
+                    "so leave it out"
+                ) from error
 
     def statistics_of(self, evaluation: Evaluation) -> dict[str, np.ndarray]:
         """The recomputed BatchNorm statistics of an evaluation's network, by the network's names."""

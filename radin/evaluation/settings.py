@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from radin.common.files import fault_of_place
 from radin.common.suggestions import did_you_mean
 from radin.errors import InputError, RunDirError
+from radin.evaluation.workers import Workers
 from radin.scoring.criterion import check_criterion
 from radin.scoring.criterion_default import CRITERION
 from radin.scoring.prior import validate_strength
@@ -17,8 +19,67 @@ from radin.searching.budget import Budget
 from radin.searching.driver import as_searcher, check_whole
 from radin.searching.plugins import Searcher, SearchFunction
 
+if TYPE_CHECKING:
+    from radin.evaluation.racing import RaceSettings
+
+#: Candidates that can be verified out of their turn. More changed nothing that was measured; they cost a second or so.
+SHORTLIST = 256
+
 #: The baselines that can be shown beside a winner.
 BASELINES = ("uniform", "greedy", "last-k")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The settings of one run of `radin.make_soup`, validated; the arguments are explained there.
+
+    Attributes:
+        searcher: that runs on the averaged logits.
+        options: of the searcher, as they were given.
+        budget: its caps.
+        soups: B, the cap on real soups.
+        lam, seed, criterion, calibrate, batchnorm: as they were given.
+        race: its rule; None for none.
+        baselines: their names.
+        workers: processes that run the networks; None for this one alone.
+    """
+
+    searcher: Searcher
+    options: Mapping[str, Any] | None
+    budget: Budget
+    soups: int
+    lam: float
+    seed: int
+    criterion: str
+    calibrate: bool
+    batchnorm: str
+    race: RaceSettings | None
+    baselines: tuple[str, ...]
+    workers: Workers | None
+
+    @property
+    def learns(self) -> bool:
+        """Whether soups that were verified have a say in which is next."""
+        return self.calibrate and self.soups > 1
+
+    @property
+    def top(self) -> int:
+        """Candidates from which those to verify are chosen."""
+        return max(SHORTLIST, self.soups) if self.learns else self.soups
+
+    def to_json(self, options: Mapping[str, Any], chosen_by: str) -> dict[str, Any]:
+        """The settings as a result records them; those of later versions only where they are not the usual ones.
+
+        Arguments:
+            options: of the searcher, defaults included.
+            chosen_by: the criterion by which the winner was chosen; `metric` for the metric itself.
+        """
+        made: dict[str, Any] = {"lam": self.lam, "seed": self.seed, "searcher": self.searcher.name}
+        made |= {"options": dict(options), "calibrate": self.calibrate, "baselines": list(self.baselines)}
+        made |= {} if self.race is None else {"race": asdict(self.race)}
+        made |= {} if chosen_by == "metric" else {"criterion": chosen_by}
+        made |= {} if self.workers is None or self.workers.at_once == 1 else {"at_once": self.workers.at_once}
+        return made | asdict(self.budget)
 
 
 def check_settings(

@@ -173,6 +173,8 @@ def _beginnings(
 ) -> list[Outputs]:
     missing = sum(len(evaluator.archive.known(single).missing(rows)) for single in singles)
     what = f"ingredients, {len(rows)} of {selecting} samples"
+    if missing:
+        evaluator.runner.prepare()
     with _stage(evaluator, what, missing) as advance:
         return list(evaluator.beginnings(singles, rows, advance))
 

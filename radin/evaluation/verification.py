@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from radin.common.progress import SILENT, Progress
-from radin.evaluation.calibration import calibrated, dispersions, gap_of
+from radin.evaluation.calibration import as_rows, calibrated, dispersions, gap_of
 from radin.evaluation.keys import verification_scope
 from radin.evaluation.verifier import Verifier
 from radin.recipe import Recipe
@@ -44,10 +44,11 @@ def verify_best(
         learns: whether each soup has a say in which one is next; else the best are verified in order.
         progress: watches the soups.
     """
-    verification = corrected(shortlist, verifier, surrogate) if learns else in_order(shortlist)
+    at_once = verifier.at_once
+    verification = corrected(shortlist, verifier, surrogate) if learns else in_order(shortlist, at_once)
     listed = [candidate.recipe.dumps() for candidate in shortlist]
     by = criterion_name(surrogate.metric, verifier.task.scored_by)
-    scope = verification_scope(verifier.scope, listed, surrogate.lam if learns else None, by)
+    scope = verification_scope(verifier.scope, listed, surrogate.lam if learns else None, by, at_once)
     recorded: dict[str, Any] = {"ledger": verifier.ledger, "scope": scope, "progress": progress}
     return search(verification, verifier, _left(budget, shortlist), top=budget.soups or len(shortlist), **recorded)
 
@@ -81,20 +82,21 @@ def without(shortlist: Shortlist, recipes: Sequence[Recipe], top: int) -> Shortl
     return replace(shortlist, candidates=tuple(left)[:top])
 
 
-def in_order(shortlist: Shortlist) -> SearchFunction:
-    """A searcher that proposes the recipes of a shortlist one by one, best first."""
+def in_order(shortlist: Shortlist, at_once: int = 1) -> SearchFunction:
+    """A searcher that proposes the recipes of a shortlist, best first, some at once."""
 
     def verification(problem: Problem) -> Proposals:
         """The shortlist of another search."""
-        for candidate in shortlist:
-            yield candidate.recipe.row[None]
+        for start in range(0, len(shortlist), at_once):
+            yield as_rows(candidate.recipe for candidate in shortlist[start : start + at_once])
 
     return verification
 
 
 def corrected(shortlist: Shortlist, verifier: Verifier, surrogate: Surrogate) -> SearchFunction:
-    """A searcher that proposes recipes of a shortlist one by one, by what soups so far say of the gap."""
-    return calibrated(shortlist, dispersions(verifier), gap_of(surrogate, verifier.selection_logits))
+    """A searcher that proposes recipes of a shortlist by what soups so far say of the gap."""
+    gap = gap_of(surrogate, verifier.selection_logits)
+    return calibrated(shortlist, dispersions(verifier), gap, verifier.at_once)
 
 
 def _left(budget: Budget, shortlist: Shortlist) -> Budget:

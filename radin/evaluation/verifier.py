@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
@@ -53,6 +53,7 @@ class Verifier:
     Attributes:
         pool: the ingredients that ran in full, in the order of the pool.
         dropped: those that a race dropped.
+        at_once: soups that are evaluated side by side, if several are asked for.
 
     Raises:
         RunDirError: another process uses the run folder, or it was made with other inputs.
@@ -74,6 +75,7 @@ class Verifier:
         progress: Progress = SILENT,
     ) -> None:
         self.task, self.progress = task, progress
+        self.at_once = 1 if workers is None else workers.at_once
         settings = None if race == "recorded" else race_settings(race)
         self.folder = RunFolder(run_dir)
         self._made: Evaluator | None = None
@@ -158,7 +160,12 @@ class Verifier:
     def keys(self) -> Keys:
         """Makes the keys of what is stored in the run folder for the ingredients that ran in full."""
         fingerprints = [self._evaluator.fingerprints[i] for i in self.collection.members]
-        return Keys(self.task, fingerprints, self.batchnorm)
+        return Keys(self.task, fingerprints, self.batchnorm, self._evaluator.references.key)
+
+    def keys_of(self, members: Sequence[int]) -> Keys:
+        """Makes the keys of what is stored for some of the ingredients that ran in full, by their indices."""
+        fingerprints = [self._evaluator.fingerprints[self.collection.members[i]] for i in members]
+        return Keys(self.task, fingerprints, self.batchnorm, self._evaluator.references.key)
 
     def _evaluation(self, recipe: Recipe, *, statistics: Statistics = "own", test: str | None = None) -> Evaluation:
         """The evaluation of a recipe, over the whole pool."""
@@ -202,6 +209,9 @@ class Verifier:
     def __call__(self, weights: Proposal, /) -> Float64[np.ndarray, " k"]:
         """Scores of `k` recipes, one real soup each."""
         recipes = [Recipe.of(self.names, row) for row in as_proposals(weights, len(self.names))]
+        for start in range(0, len(recipes), self.at_once):
+            together = [one for one in recipes[start : start + self.at_once] if one.size > 1]
+            self._evaluator.run([self._evaluation(recipe) for recipe in together])
         return np.array([self.score(recipe) for recipe in recipes], dtype=np.float64)
 
     def score(self, recipe: Recipe) -> float:
@@ -312,7 +322,7 @@ def _labelled_rows(
     kind: Kind, labels: Shaped[np.ndarray, "M ..."], outputs: Float32[np.ndarray, "M ..."]
 ) -> tuple[Shaped[np.ndarray, "r ..."], Float32[np.ndarray, "r ..."]]:
     """Labels and outputs of some samples, row by row."""
-    rows = kind.rows(labels)
+    rows, labels = kind.rows(labels), kind.scored(labels)
     if rows is None:
         return labels, outputs
     return labels.reshape(-1)[rows], outputs.reshape(-1, outputs.shape[-1])[rows]

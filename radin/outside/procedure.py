@@ -72,6 +72,27 @@ def soup_by_score(
         IncompatibleError, CheckpointError: see `Pool`.
         StorageError: the disk is full; what was completed is kept.
     """
+    _check(pool, scorer, batchnorm)
+    budget = budget or Budget()
+    chosen, soups = check_settings(searcher, options, budget, 0.0, seed)
+    check_soup(Path(run_dir) / soup_place(pool), pool.files, is_folder=pool.is_folders)
+    with OutsideObjective(pool, scorer, run_dir, batchnorm=batchnorm, progress=progress) as objective:
+        how: dict[str, Any] = {"ledger": objective.folder.ledger, "scope": objective.scope, "progress": progress}
+        found = search(chosen, objective, budget, seed=seed, top=soups, options=options, **how)
+        settings = {"searcher": chosen.name, "options": dict(found.options), "seed": int(seed)} | asdict(budget)
+        result = _result(objective, found, settings, report)
+        about = {"radin.metric": scorer.name, "radin.score": repr(result.best.value)}
+        average(pool, result.best.recipe, result.soup, batchnorm=batchnorm, metadata=about)
+        write_json(objective.folder.path / LEADERBOARD, result.to_json())
+    return result
+
+
+def _check(pool: object, scorer: object, batchnorm: str) -> None:
+    """Refuses what is no pool, scorer or policy.
+
+    Raises:
+        InputError: says what was expected.
+    """
     if not isinstance(pool, Pool) or not isinstance(scorer, Scorer):
         raise InputError(
             f"expected a radin.Pool and a radin.CommandScorer or radin.ScoredTask, got {type(pool).__name__} and "
@@ -82,36 +103,39 @@ def soup_by_score(
             f"expected batchnorm as one of {', '.join(POLICIES)}, got {batchnorm!r}; a scorer that has the data may "
             "recompute statistics itself"
         )
-    budget = budget or Budget()
-    chosen, soups = check_settings(searcher, options, budget, 0.0, seed)
-    check_soup(Path(run_dir) / soup_place(pool), pool.files, is_folder=pool.is_folders)
-    with OutsideObjective(pool, scorer, run_dir, batchnorm=batchnorm, progress=progress) as objective:
-        how: dict[str, Any] = {"ledger": objective.folder.ledger, "scope": objective.scope, "progress": progress}
-        found = search(chosen, objective, budget, seed=seed, top=soups, options=options, **how)
-        leaderboard = ranked(objective)
-        result = OutsideResult(
-            leaderboard=leaderboard,
-            failed=failures(objective),
-            report=None if report is None else reported(leaderboard, objective, report),
-            spent=spent(objective, found),
-            metric=scorer.name,
-            higher_is_better=scorer.higher_is_better,
-            ingredients=len(pool),
-            batchnorm=batchnorm,
-            settings={"searcher": chosen.name, "options": dict(found.options), "seed": int(seed)} | asdict(budget),
-            about={
-                "ingredients": objective.fingerprints,
-                "versions": versions(),
-                "command": command_line(),
-                "scorer": getattr(scorer, "command", ""),
-            },
-            run_dir=objective.folder.path,
-            is_folder=pool.is_folders,
-        )
-        about = {"radin.metric": scorer.name, "radin.score": repr(result.best.value)}
-        average(pool, result.best.recipe, result.soup, batchnorm=batchnorm, metadata=about)
-        write_json(objective.folder.path / LEADERBOARD, result.to_json())
-    return result
+
+
+def _result(
+    objective: OutsideObjective, found: Shortlist, settings: dict[str, Any], report: Scorer | None
+) -> OutsideResult:
+    """The result of a search that has ended.
+
+    Arguments:
+        objective: that was searched.
+        found: by the search.
+        settings: of the run.
+        report: another scorer, which is asked for the winner and the best ingredient now.
+    """
+    scorer, leaderboard = objective.scorer, ranked(objective)
+    return OutsideResult(
+        leaderboard=leaderboard,
+        failed=failures(objective),
+        report=None if report is None else reported(leaderboard, objective, report),
+        spent=spent(objective, found),
+        metric=scorer.name,
+        higher_is_better=scorer.higher_is_better,
+        ingredients=len(objective.pool),
+        batchnorm=objective.batchnorm,
+        settings=settings,
+        about={
+            "ingredients": objective.fingerprints,
+            "versions": versions(),
+            "command": command_line(),
+            "scorer": getattr(scorer, "command", ""),
+        },
+        run_dir=objective.folder.path,
+        is_folder=objective.pool.is_folders,
+    )
 
 
 def ranked(objective: OutsideObjective) -> list[OutsideScore]:

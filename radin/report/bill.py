@@ -9,7 +9,7 @@ from radin.searching.budget import Kind
 from radin.searching.driver import Shortlist
 
 #: Kinds of forward passes, which a kill may cut short.
-FORWARD: tuple[Kind, ...] = ("pass", "stage", "soup", "baseline", "held-back", "test", "control")
+FORWARD: tuple[Kind, ...] = ("pass", "stage", "soup", "baseline", "held-back", "test", "control", "reference")
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Spent:
         held_back, held_back_rows: networks that were run on rows that are held back, after a choice: winners, best
             ingredients, baselines; and these rows in all.
         baselines: networks that were run for baselines alone: soups, and ingredients that a race had dropped.
+        references: passes of the uniform soup that chose which tokens are kept, over the data and each test set.
     """
 
     passes: int
@@ -52,6 +53,7 @@ class Spent:
     held_back: int = 0
     held_back_rows: int = 0
     baselines: int = 0
+    references: int = 0
 
 
 def account(verifier: Verifier, shortlist: Shortlist, verified: Shortlist) -> Spent:
@@ -76,4 +78,5 @@ def account(verifier: Verifier, shortlist: Shortlist, verified: Shortlist) -> Sp
         held_back=len(ledger.labels("held-back")) if len(verifier.held_back_rows) else 0,
         held_back_rows=held_back + ledger.rows("held-back"),
         baselines=ledger.count("baseline"),
+        references=ledger.count("reference"),
     )

@@ -12,8 +12,9 @@ from typing import Any
 from radin.common.files import written_aside
 from radin.common.wording import DASH, counted, decimal
 from radin.report.cost import Bill
+from radin.report.entries import Interval, Unseen
 from radin.report.loading_code import loading_code
-from radin.report.record import SOUP, Interval, Record, Unseen
+from radin.report.record import SOUP, Record
 from radin.weights.card_parts import (
     CARD,
     HUB_ID,
@@ -166,7 +167,7 @@ def how_found(record: Record) -> str:
         f"{counted(record.n_ingredients, 'ingredient')} was run on {rows}, recipes were ranked by the "
         f"{record.criterion or record.metric} of their averaged logits ({record.spent['candidates']:,} by the searcher "
         f"`{made['searcher']}`, λ = {made['lam']:g}, seed {made['seed']}), and the best {record.spent['soups']} were "
-        "built and evaluated; the same chose the winner among "
+        f"built and evaluated{record.side_by_side}; the same chose the winner among "
         f"them. BatchNorm statistics of soups: {record.document.get('batchnorm', DASH)}."
     )
     used = ", ".join(f"{name} {version}" for name, version in record.about.get("versions", {}).items())

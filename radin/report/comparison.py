@@ -126,7 +126,12 @@ class Comparison:
             remarks.append(
                 "another split was used in this run folder before, so some of these samples have selected then"
             )
-        if self.is_small:
+        if self.n_samples == 1:
+            remarks.append(
+                f"{self.where} are one {self.unit} alone, whose parts depend on one another, so interval and p-value "
+                "tell nothing"
+            )
+        elif self.is_small:
             remarks.append(
                 f"{counted(self.n_samples, self.unit + ' is', self.unit + 's are')} few: the interval is too wide to "
                 "decide much"

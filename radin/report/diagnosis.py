@@ -13,7 +13,7 @@ from jaxtyping import Float64
 from radin.common.progress import SILENT, Progress
 from radin.common.wording import counted, enumerated
 from radin.errors import InputError
-from radin.evaluation.gram import Gram, logit_gram, stored_logit_gram, stored_weight_gram, weight_gram
+from radin.evaluation.gram import Gram, compared, logit_gram, stored_logit_gram, stored_weight_gram, weight_gram
 from radin.evaluation.workers import Workers
 from radin.recipe import Recipe
 from radin.report.class_order import described, reordering
@@ -269,7 +269,9 @@ def findings_of(verifier: Verifier, verified: Sequence[VerifiedSoup], search: Ma
         verified: its soups.
         search: facts of the search on the surrogate, see `search_facts`.
     """
-    findings = weight_findings(stored_weight_gram(verifier))
+    rows = np.array([one.recipe.weights for one in verified]).reshape(-1, len(verifier.names)) > 0
+    members = compared(verifier, rows)
+    findings = weight_findings(stored_weight_gram(verifier, members)) if members else []
     findings += _logit_findings(verifier, verifier.bank)
     findings += _soup_findings(verifier, verified, findings)
     return (*findings, *search_findings(search), *state_findings(verifier.pool.extra_state))

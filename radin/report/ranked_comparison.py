@@ -9,6 +9,7 @@ from radin.common.wording import counted
 from radin.errors import InputError
 from radin.recipe import Recipe
 from radin.report.comparison import Comparison, estimate_of
+from radin.scoring.kinds import Tokens
 from radin.scoring.logit_bank import LogitBank
 from radin.scoring.metrics import Metric
 from radin.scoring.significance import paired_p_value, paired_test_name
@@ -69,3 +70,27 @@ def averaged(bank: LogitBank, recipe: Recipe) -> Float64[np.ndarray, "M C"]:
     for i in recipe.members:
         total += recipe.weights[i] * bank.logits(i)
     return total
+
+
+def loss_excess(bank: LogitBank, recipe: Recipe) -> float:
+    """By how much the mean loss of averaged outputs may be too high, in nats; 0 where all outputs are kept.
+
+    Of tokens the bank holds a part, see `radin.scoring.kinds.tokens`. The loss of a single ingredient is exact.
+    """
+    if not isinstance(bank.kind, Tokens) or recipe.size == 1:
+        return 0.0
+    return float(bank.kind.excess(averaged(bank, recipe)).mean())
+
+
+def excess_text(excess: float) -> str:
+    """A sentence about such an error of averaged logits, with a blank before it; empty where there is none.
+
+    Arguments:
+        excess: the largest one, in nats.
+    """
+    if not excess:
+        return ""
+    return (
+        f" The loss of averaged logits is too high by at most {excess:.2g} nats, since of each position the label and "
+        "some alternatives are kept one by one."
+    )

@@ -12,7 +12,7 @@ from radin.recipe import Recipe
 from radin.report.comparison import Comparison
 from radin.report.diagnosis import logit_findings
 from radin.report.findings import Finding
-from radin.report.ranked_comparison import compare_averages, split_bank
+from radin.report.ranked_comparison import compare_averages, loss_excess, split_bank
 from radin.scoring.criterion import criterion_name, criterion_of
 from radin.scoring.criterion_default import CRITERION
 from radin.scoring.logit_bank import LogitBank
@@ -52,6 +52,7 @@ class Ranking:
         n_samples: number of samples that the recipes are ranked on.
         n_ingredients: number of ingredients.
         shortlist: the search: charges, time, and the reason for its end.
+        excess: nats by which the mean loss of the first recipe may be too high, as of tokens not all outputs are kept.
         report: the first recipe against the best ingredient on the samples that were held back; None where none were,
             or where there is no recipe.
     """
@@ -66,6 +67,7 @@ class Ranking:
     shortlist: Shortlist
     criterion: str = "metric"
     report: Comparison | None = None
+    excess: float = 0.0
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -99,6 +101,7 @@ class Ranking:
             "stopped": self.shortlist.stopped,
             "samples": self.n_samples,
             "models": self.n_ingredients,
+            "excess": self.excess,
             "report": None if self.report is None else self.report.to_json(),
         }
 
@@ -150,17 +153,31 @@ def rank(
         bank, held_back = split_bank(bank, holdback, split_seed)
     shown = get_metric(metric, bank.kind)
     surrogate = Surrogate(bank, criterion_of(criterion, shown, bank.kind), lam)
+    found = search(searcher, surrogate, budget, seed=seed, top=top, options=options, progress=progress)
+    return _ranking(found, surrogate, shown, bank, held_back)
+
+
+def _ranking(
+    found: Shortlist, surrogate: Surrogate, shown: Metric, bank: LogitBank, held_back: LogitBank | None
+) -> Ranking:
+    """The ranking of what a search found.
+
+    Arguments:
+        found: by the search.
+        surrogate: scores by the criterion.
+        shown: the metric.
+        bank: what was ranked on.
+        held_back: what ranked nothing.
+    """
     by = criterion_name(surrogate.metric, shown)
     plain = surrogate if by == "metric" else Surrogate(bank, shown)
-    found = search(searcher, surrogate, budget, seed=seed, top=top, options=options, progress=progress)
     sign = 1 if shown.higher_is_better else -1
     values = [sign * float(plain.metric_scores(one.recipe.row[None])[0]) for one in found]
     best = int(plain.solo.argmax())
-    solo = float(plain.solo[best])
     single, winner = Recipe.subset(bank.names, [best]), next((one.recipe for one in found), None)
     return Ranking(
         recipes=tuple(RankedRecipe(one.recipe, value, one.score) for one, value in zip(found, values, strict=True)),
-        best_ingredient=RankedRecipe(single, sign * solo, float(surrogate.solo[best])),
+        best_ingredient=RankedRecipe(single, sign * float(plain.solo[best]), float(surrogate.solo[best])),
         metric=shown.name,
         higher_is_better=shown.higher_is_better,
         findings=tuple(logit_findings(bank, shown)),
@@ -169,4 +186,5 @@ def rank(
         shortlist=found,
         criterion=by,
         report=None if held_back is None or winner is None else compare_averages(winner, single, held_back, shown),
+        excess=0.0 if winner is None else loss_excess(bank, winner),
     )

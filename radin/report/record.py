@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from radin.errors import MissingFileError, RunDirError
+from radin.report.entries import Baseline, Network, Unseen
 from radin.scoring.criterion_default import CRITERIA
 from radin.weights.card_parts import CARD
 
@@ -28,166 +29,6 @@ VERSION = 2
 
 #: What a leaderboard of every version holds.
 NEEDED = ("best", "verdict", "metric", "report", "spent", "settings", "verified", "leaderboard")
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A metric's value on some samples, with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, given: Mapping[str, Any] | None) -> Interval | None:
-        """The interval in a document; None where there is none."""
-        return None if given is None else cls(given["value"], given["low"], given["high"])
-
-
-@dataclass(frozen=True)
-class Network:
-    """A row of the leaderboard: a soup, or an ingredient. Values are the metric's own.
-
-    Attributes:
-        recipe: weight of each member, by name.
-        value: on the selection data.
-        promised: value of the averaged logits; that of an ingredient is its own. None where the logits of some members
-            are not complete.
-        gap_error: standard error of the paired difference of the two; None where it was not recorded.
-        ahead: how much better it is than the best ingredient; None where it was not recorded.
-        ahead_error: standard error of that paired difference; likewise.
-    """
-
-    recipe: Mapping[str, float]
-    value: float
-    promised: float | None
-    gap_error: float | None = None
-    ahead: float | None = None
-    ahead_error: float | None = None
-
-    @classmethod
-    def of(cls, given: Mapping[str, Any]) -> Network:
-        """The network in a document; those of version 1 have no values apart from scores."""
-        return cls(
-            recipe=dict(given["recipe"]),
-            value=given.get("value", given["score"]),
-            promised=given.get("ensemble_value", given["ensemble"]),
-            gap_error=given.get("gap_error"),
-            ahead=given.get("ahead"),
-            ahead_error=given.get("ahead_error"),
-        )
-
-    @property
-    def size(self) -> int:
-        """Number of members."""
-        return len(self.recipe)
-
-    @property
-    def is_soup(self) -> bool:
-        """Whether it has two members or more."""
-        return self.size > 1
-
-    @property
-    def is_subset(self) -> bool:
-        """Whether all members have the same weight."""
-        return len(set(self.recipe.values())) == 1
-
-    @property
-    def by_weight(self) -> list[tuple[str, float]]:
-        """Members and weights, the largest first; equal ones in pool order."""
-        return sorted(self.recipe.items(), key=lambda member: -member[1])
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """A soup that a user asks for first, such as the uniform soup.
-
-    Attributes:
-        name: of the way in which it is made.
-        soup: its network; None where it failed.
-        soups: real soups that it takes.
-        failure: why there is none; else empty.
-        tests: values on data that selected nothing, by the names of the test sets.
-    """
-
-    name: str
-    soup: Network | None
-    soups: int
-    failure: str
-    tests: Mapping[str, Interval]
-
-    @classmethod
-    def of(cls, given: Mapping[str, Any]) -> Baseline:
-        """The baseline in a document."""
-        soup = None if given["soup"] is None else Network.of(given["soup"])
-        tests = {name: Interval(**one) for name, one in given["tests"].items()}
-        return cls(given["name"], soup, given["soups"], given["failure"], tests)
-
-    @property
-    def title(self) -> str:
-        """The name as a person says it."""
-        return f"{self.name} soup" if self.name in ("uniform", "greedy") else self.name
-
-
-@dataclass(frozen=True)
-class Unseen:
-    """The winner and the best ingredient on data that selected nothing, or on the selection data if there are no other.
-
-    Attributes:
-        name: of the data, as a person calls them.
-        samples: their number.
-        winner, best_ingredient: values with intervals.
-        control: the best ingredient with recomputed BatchNorm statistics; None where there is none.
-        p_value: of the paired test of the winner and its fair comparison; None if they are one network.
-        test: name of that test.
-        selected: whether these data selected the winner.
-        remarks: what to know of these numbers.
-        baselines: values of other soups with intervals, by their titles.
-        unit: what the samples are: `sample`, or `group` where samples come in groups.
-    """
-
-    name: str
-    samples: int
-    winner: Interval
-    best_ingredient: Interval
-    control: Interval | None
-    p_value: float | None
-    test: str
-    selected: bool
-    remarks: tuple[str, ...] = ()
-    baselines: Mapping[str, Interval] = field(default_factory=dict)
-    unit: str = "sample"
-
-    @classmethod
-    def of(cls, given: Mapping[str, Any], baselines: Mapping[str, Interval]) -> Unseen:
-        """The comparison in a document."""
-        names = {"test": "test set", "held-back": "held-back data", "selection": "selection data"}
-        control = Interval.of(given.get("control"))
-        return cls(
-            name=given.get("test_set") or names.get(given["data"], given["data"]),
-            samples=given["n_samples"],
-            winner=Interval(**given["winner"]),
-            best_ingredient=Interval(**given["best_ingredient"]),
-            control=control,
-            p_value=given["p_value"] if control is None else given.get("control_p_value"),
-            test=given["test"],
-            selected=given["data"] == "selection",
-            remarks=tuple(given.get("remarks", ())),
-            baselines=baselines,
-            unit=given.get("unit", "sample"),
-        )
-
-    @property
-    def near(self) -> list[Interval]:
-        """The values that a picture has room for: baselines that are worse by many intervals are left out."""
-        main = [one for one in (self.winner, self.best_ingredient, self.control) if one is not None]
-        room = 4 * max(one.high - one.low for one in main)
-        return main + [one for one in self.baselines.values() if abs(one.value - self.winner.value) <= room]
-
-    @property
-    def difference(self) -> float:
-        """The winner's value minus that of its fair comparison."""
-        return self.winner.value - (self.control or self.best_ingredient).value
 
 
 @dataclass(frozen=True)
@@ -363,6 +204,12 @@ class Record:
         """Passes, soups, candidates and seconds."""
         known: Mapping[str, Any] = self.document["spent"]
         return known
+
+    @property
+    def side_by_side(self) -> str:
+        """How many soups were chosen and evaluated together, as the end of a clause; empty for one at a time."""
+        at_once = self.settings.get("at_once", 1)
+        return f", {at_once} at a time" if at_once > 1 else ""
 
     @property
     def settings(self) -> Mapping[str, Any]:

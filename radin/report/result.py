@@ -13,6 +13,7 @@ from radin.checkpoints import open_checkpoint
 from radin.common.files import written_aside
 from radin.common.folders import folder_aside
 from radin.common.frames import frame
+from radin.common.html import table
 from radin.errors import RunDirError
 from radin.evaluation.stages import Dropped
 from radin.recipe import Recipe
@@ -20,6 +21,7 @@ from radin.report.baseline import Baseline
 from radin.report.bill import Spent as Spent
 from radin.report.comparison import Comparison
 from radin.report.findings import Finding
+from radin.report.ranked_comparison import excess_text
 from radin.report.record import SOUP as SOUP
 from radin.report.record import SOUP_FOLDER as SOUP_FOLDER
 from radin.report.record import VERSION as VERSION
@@ -80,6 +82,12 @@ class Result:
 
     def __repr__(self) -> str:
         return f"Result({self.verdict!r}, run_dir={str(self.run_dir)!r})"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (place, one.value, one.recipe.size, str(one.recipe)) for place, one in enumerate(self.leaderboard, start=1)
+        ]
+        return table(self.verdict, ("", self.metric, "size", "recipe"), rows, note=f"all of it: {self.run_dir}")
 
     @property
     def best(self) -> VerifiedSoup:
@@ -160,9 +168,10 @@ class Result:
         gaps = [soup.gap for soup in self.verified]
         mean, worst = sum(gaps) / len(gaps), max(gaps, key=abs)
         sign = "" if self.higher_is_better else ", above 0 where soups are better"
+        excess = max(soup.excess for soup in self.verified)
         return (
             f"Real soups minus averaged logits, over {len(gaps)} verified: mean {mean:+.4f}, largest {worst:+.4f} "
-            f"({self.metric}{sign})."
+            f"({self.metric}{sign}).{excess_text(excess)}"
         )
 
     def to_frame(self) -> Any:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from radin.common.files import written_aside
 from radin.common.wording import decimal, shortened
-from radin.report.record import Interval, Network, Record
+from radin.report.entries import Interval, Network
+from radin.report.record import Record
 from radin.scoring.significance import Z95
 
 if TYPE_CHECKING:

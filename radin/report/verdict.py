@@ -13,7 +13,10 @@ from radin.report.verified_soup import VerifiedSoup
 from radin.scoring.criterion_default import CRITERIA
 
 #: Metrics of which 1 is the most.
-PERFECT = ("accuracy", "top5", "balanced-accuracy", "macro-f1")
+PERFECT = (
+    *("accuracy", "top5", "balanced-accuracy", "macro-f1", "micro-f1", "binary-f1", "mcc", "auc"),
+    *("subset-accuracy", "map", "miou", "r2", "pearson", "spearman"),
+)
 
 #: Findings that tell that an ingredient does not average with the others.
 APART = ("diverged", "elsewhere", "barrier")
@@ -42,6 +45,25 @@ def verdict_of(
     """
     best, single = leaderboard[0], best_ingredient(leaderboard)
     soups = [entry for entry in leaderboard if entry.recipe.size > 1]
+    if undecided := _undecided(leaderboard, soups, findings, metric):
+        return undecided
+    if not soups:
+        below = _below(best, single, metric)
+        return f"{below}No soup was verified, so the best ingredient, {best.recipe.member_names[0]}, stands: " + (
+            f"{metric} {best.value:.4f}." if not below else f"it leads by {CRITERIA[criterion]}."
+        )
+    if best.recipe.size == 1:
+        if criterion != "metric":
+            return _no_soup_by(CRITERIA[criterion], leaderboard, findings, metric)
+        return _no_soup(soups, single, findings, metric)
+    return _a_soup(best, single, comparison, metric, control, criterion)
+
+
+def _undecided(
+    leaderboard: Sequence[VerifiedSoup], soups: Sequence[VerifiedSoup], findings: Sequence[Finding], metric: str
+) -> str:
+    """States why the scores decide nothing; empty where they do."""
+    best, single = leaderboard[0], best_ingredient(leaderboard)
     name, value = single.recipe.member_names[0], f"{metric} {single.value:.4f}"
     if any(one.kind == "classes" for one in findings):
         return (
@@ -54,38 +76,41 @@ def verdict_of(
             f"Nothing is decided: no ingredient can be told from chance. The best, {name}, has {value} on the "
             f"selection data, and {won}."
         )
-    if not soups:
-        below = _below(best, single, metric)
-        return f"{below}No soup was verified, so the best ingredient, {best.recipe.member_names[0]}, stands: " + (
-            f"{metric} {best.value:.4f}." if not below else f"it leads by {CRITERIA[criterion]}."
-        )
-    if len({(entry.deciding, entry.score) for entry in leaderboard}) == 1:
+    if soups and len({(entry.deciding, entry.score) for entry in leaderboard}) == 1:
         singles = counted(len(leaderboard) - len(soups), "ingredient")
         return (
             f"Nothing is decided: {singles} and {counted(len(soups), 'soup')} all have {value} on the selection data, "
             f"which cannot tell them apart. {_taken(best, single)}"
         )
-    if best.recipe.size == 1:
-        if criterion != "metric":
-            return _no_soup_by(CRITERIA[criterion], leaderboard, findings, metric)
-        return _no_soup(soups, single, findings, metric)
+    return ""
+
+
+def _a_soup(
+    best: VerifiedSoup,
+    single: VerifiedSoup,
+    comparison: Comparison,
+    metric: str,
+    control: float | None,
+    criterion: str,
+) -> str:
+    """States that a soup leads, by what, and whether it is better elsewhere."""
+    soup, name = f"A soup of {best.recipe.size} ingredients", single.recipe.member_names[0]
     wins, by = ("wins" if comparison.confirms else "leads"), ""
     if criterion != "metric":
         by = f" by {CRITERIA[criterion]}, {best.deciding:.4f} against {single.deciding:.4f}"
     if best.score < single.score:
-        below = _below(best, single, metric)
-        return f"{below}A soup of {best.recipe.size} ingredients {wins}{by}. {_elsewhere(comparison)}"
+        return f"{_below(best, single, metric)}{soup} {wins}{by}. {_elsewhere(comparison)}"
     if best.score == single.score:
-        tied = f"ties with the best ingredient, {name}, at {value} on the selection data"
+        ties = f"ties with the best ingredient, {name}, at"
         if by:
-            also = f"{metric} ties with the best ingredient, {name}, at {single.value:.4f} on the selection data"
-            return f"A soup of {best.recipe.size} ingredients {wins}{by}; {also}. {_elsewhere(comparison)}"
-        return f"A soup of {best.recipe.size} ingredients {tied}. {_taken(best, single)}"
+            also = f"{metric} {ties} {single.value:.4f} on the selection data"
+            return f"{soup} {wins}{by}; {also}. {_elsewhere(comparison)}"
+        return f"{soup} {ties} {metric} {single.value:.4f} on the selection data. {_taken(best, single)}"
     alike = "" if control is None else f", {control:.4f} with its BatchNorm statistics recomputed like the soup's"
     found = (
         f"{metric} {best.value:.4f} on the selection data, {single.value:.4f} for the best ingredient, {name}{alike}."
     )
-    return f"A soup of {best.recipe.size} ingredients {wins}{by}: {found} {_elsewhere(comparison)}"
+    return f"{soup} {wins}{by}: {found} {_elsewhere(comparison)}"
 
 
 def best_ingredient(leaderboard: Sequence[VerifiedSoup]) -> VerifiedSoup:

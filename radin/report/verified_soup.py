@@ -12,6 +12,7 @@ import numpy as np
 
 from radin.evaluation.calibration import observe
 from radin.recipe import Recipe
+from radin.report.ranked_comparison import loss_excess
 from radin.scoring.criterion import criterion_name
 from radin.scoring.logit_bank import LogitBank
 from radin.scoring.metrics import Metric
@@ -44,6 +45,7 @@ class VerifiedSoup(Scored):
         nll: the mean smooth loss of the kind of outputs, such as the negative log-likelihood; it decides between equal
             scores.
         criterion: score by which the winner is chosen, where that is not the metric's, see `radin.scoring.criterion`.
+        excess: nats by which the mean loss of the averaged logits may be too high, as of tokens not all are kept.
         higher_is_better: whether larger values of the metric are better.
         gap_error: standard error of the paired difference between score and ensemble.
         chance: score of a network that knows nothing; NaN where it is unknown.
@@ -63,6 +65,7 @@ class VerifiedSoup(Scored):
     ahead: float = 0.0
     ahead_error: float = 0.0
     criterion: float | None = None
+    excess: float = 0.0
 
     @property
     def deciding(self) -> float:
@@ -109,6 +112,7 @@ class VerifiedSoup(Scored):
     def to_json(self) -> dict[str, Any]:
         """Values, scores and recipe as JSON holds them."""
         chosen_by = {} if self.criterion is None else {"criterion": self.criterion}
+        chosen_by |= {"excess": self.excess} if self.excess else {}
         return {
             "kind": "ingredient" if self.recipe.size == 1 else "soup",
             "value": self.value,
@@ -188,6 +192,7 @@ class _Assessor:
             ahead=seen.score - best,
             ahead_error=paired_error(self.metric, seen.statistics, of_best, self.labels, groups=self.bank.groups),
             criterion=self._deciding(logits),
+            excess=loss_excess(self.bank, recipe),
         )
 
     def _deciding(self, logits: np.ndarray) -> float | None:

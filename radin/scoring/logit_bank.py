@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote
@@ -12,27 +13,28 @@ import numpy as np
 from jaxtyping import Float, Int64, Shaped
 from numpy.typing import ArrayLike
 
-from radin.common.mapped import MappedArray
+from radin.common.html import table
 from radin.common.natural_order import natural
 from radin.common.threads import Threads
 from radin.common.wording import counted
-from radin.errors import DataError, MissingFileError, NonFiniteError
-from radin.scoring.kinds import CLASSES, Asked, Choices, Kind, Positions, SeveralLabels, Values
-from radin.scoring.kinds.choices import ABSENT, filled_up
+from radin.errors import DataError, MissingFileError
+from radin.scoring.kinds import CLASSES, PROBABILITIES, Asked, Choices, Classes, Kind, OneLogit, Positions, Values
 from radin.scoring.label_files import labels_beside, load_array, read_labels
 from radin.scoring.logit_folder import SPLIT, check_whole, kind_and_groups, selecting_rows
-
-#: Samples read at a time where a whole `[M, C]` array is checked or copied; chosen by hand.
-BLOCK = 8192
-
-#: How far a row of probabilities may be from a sum of 1: float16 rounds each of them.
-ROUNDING = 0.01
-
-#: Rows from which on it is no accident that all are in [0, 1] and sum to 1; chosen by hand.
-TELLING = 8
-
-#: What `LogitBank.from_arrays` does with probabilities, see there.
-Probabilities = Literal["refuse", "log"]
+from radin.scoring.stored_outputs import (
+    TELLING,
+    Probabilities,
+    are_probabilities,
+    as_float_array,
+    chances,
+    check_count,
+    check_finite,
+    check_shapes,
+    logarithms,
+    native,
+    numbers,
+    with_absent,
+)
 
 
 class LogitBank:
@@ -91,7 +93,7 @@ class LogitBank:
             kind: of the outputs.
             groups: the number of each sample's group, if samples depend on one another.
         """
-        rows = kind.rows(labels)
+        rows, labels = kind.rows(labels), kind.scored(labels)
         if rows is None:
             return cls(names, arrays, labels, kind=kind, groups=groups)
         samples = np.repeat(np.arange(len(labels)), kind.entries)
@@ -121,7 +123,8 @@ class LogitBank:
             probabilities: what to do with an ingredient whose rows are all in [0, 1] and sum to 1, as those of
                 `predict_proba` do. `refuse` raises an error, since averages and losses of logits mean something else;
                 `log` takes their logarithms, which are logits, into memory. A probability of 0 then counts as the
-                smallest normal number of its dtype.
+                smallest normal number of its dtype. `average` averages probabilities themselves, and of logits their
+                softmax: those of all ingredients are taken into memory.
             outputs: the kind of outputs, where the labels do not decide it, see `radin.Task`.
             groups: the number of each sample's group, `int[M]`.
 
@@ -135,26 +138,27 @@ class LogitBank:
             raise DataError("a logit bank needs the logits of at least one ingredient, got none")
         if len(chosen) != len(given) or len(set(chosen)) != len(chosen):
             raise DataError(f"expected {len(given)} different names, one per ingredient, got {list(chosen)}")
-        arrays = [_as_float_array(one, name) for one, name in zip(given, chosen, strict=True)]
+        arrays = [as_float_array(one, name) for one, name in zip(given, chosen, strict=True)]
         raw = np.asarray(labels.detach().cpu() if hasattr(labels, "detach") else labels)
-        _check_count(raw, arrays, "labels")
-        kind = Asked(outputs).kind([_numbers(raw)], "labels")
+        check_count(raw, arrays, "labels")
+        kind = Asked(outputs).kind([numbers(raw)], "labels")
         kept = kind.keep(raw, "labels", np.arange(len(raw)))
         if isinstance(kind, Values):
             arrays = [one.reshape(-1, 1) if one.ndim == 1 else one for one in arrays]
         elif isinstance(kind, Choices):
-            arrays = _with_absent(arrays)
+            arrays = with_absent(arrays)
         elif isinstance(kind, Positions):
-            kept = raw.astype(np.int64)
-            kind = Positions(width=raw[0].size)
-        _check_shapes(kind, kept, arrays, chosen)
-        numbers = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)
-        bank = cls.of_samples(chosen, arrays, kept, kind, numbers)
+            kept, kind = raw.astype(np.int64), replace(kind, width=raw[0].size)
+        check_shapes(kind, kept, arrays, chosen)
+        groups = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)
+        bank = cls.of_samples(chosen, arrays, kept, kind, groups)
         with Threads() as pool:  # the first failure in the order of the ingredients is the one that is raised
             list(pool.map(lambda array, name: check_finite(kind, array, name), arrays, chosen))
             known = list(pool.map(are_probabilities, bank._arrays)) if kind.softmax else [False] * len(arrays)
+        if probabilities == "average":
+            return cls._of_chances(chosen, bank)
         if probabilities == "log":
-            found = [_logarithms(array) if one else array for array, one in zip(bank._arrays, known, strict=True)]
+            found = [logarithms(array) if one else array for array, one in zip(bank._arrays, known, strict=True)]
             bank._arrays = tuple(found)
         elif any(known) and bank.n_samples >= TELLING:
             raise DataError(
@@ -163,6 +167,16 @@ class LogitBank:
                 "logarithms of the probabilities."
             ).mended_by(probabilities="log")
         return bank
+
+    @classmethod
+    def _of_chances(cls, names: Sequence[str], bank: LogitBank) -> LogitBank:
+        """A bank of the probabilities that outputs of classes stand for."""
+        if type(bank.kind) not in (Classes, OneLogit):
+            raise DataError(
+                f"probabilities of classes can be averaged, and these outputs are {bank.kind.name}; leave it out"
+            )
+        arrays = [chances(array) for array in bank._arrays]
+        return cls(names, arrays, bank._all_labels, bank._rows, kind=PROBABILITIES, groups=bank._all_groups)
 
     @classmethod
     def from_folder(
@@ -213,7 +227,7 @@ class LogitBank:
             if split is not None:
                 how["groups"] = None if groups is None else np.array(groups)[split]
                 return cls._of_selected(root, arrays, given, split, names, samples, how)
-        _check_count(given, arrays, str(labels_file))
+        check_count(given, arrays, str(labels_file))
         bank = cls.from_arrays(arrays, given, names, **how, groups=groups)
         chosen = selecting_rows(root / SPLIT, len(given)) if samples == "selection" else None
         return bank if chosen is None else bank.take_samples(chosen)
@@ -287,11 +301,14 @@ class LogitBank:
         columns = counted(self.n_classes, noun, plural)
         return f"LogitBank({counted(len(self), 'ingredient')}, {rows}, {columns})"
 
+    def _repr_html_(self) -> str:
+        return table(repr(self), ("ingredient",), [(name,) for name in self.names])
+
     def read(self, i: int, start: int, stop: int) -> Float[np.ndarray, "rows C"]:
         """Rows `[start, stop)` of ingredient `i`, in the stored dtype and this machine's byte order; bfloat16 comes as
         float32."""
         array = self._arrays[i]
-        return _native(array[start:stop] if self._rows is None else array[self._rows[start:stop]])
+        return native(array[start:stop] if self._rows is None else array[self._rows[start:stop]])
 
     def logits(self, i: int) -> Float[np.ndarray, "M C"]:
         """The logits of ingredient `i` on all samples in view, as `read` gives them."""
@@ -330,118 +347,5 @@ def row_groups(
     return samples if groups is None else groups[samples]
 
 
-def check_finite(kind: Kind, outputs: np.ndarray, name: str, first: int = 0) -> None:
-    """Refuses outputs that are not finite, naming the ingredient; the rows are read in blocks.
-
-    Arguments:
-        kind: of the outputs.
-        outputs: of the samples, as the kind keeps them.
-        name: the ingredient's.
-        first: number of the first of these samples.
-    """
-    for start in range(0, len(outputs), BLOCK):
-        values = _native(outputs[start : start + BLOCK])
-        finite = np.isfinite(values)
-        if not finite.all() and kind.softmax:
-            row = int((~finite).reshape(len(values), -1).any(axis=1).argmax())
-            where = f"{name}: its logits for sample {first + start + row} are not finite"
-            if np.isneginf(values[row][~finite[row]]).all():
-                raise NonFiniteError(
-                    f"{where}: class {int((~finite[row]).argmax())} has -inf, the logarithm of a probability of 0 or "
-                    "the mark of a class that is masked; one such ingredient would rule the class out for every "
-                    "average, so write a large finite number, such as -100, in its place. Where samples have choices "
-                    "of different numbers, -inf marks those that are absent."
-                ).mended_by(outputs="choices")
-            raise NonFiniteError(
-                f"{where} (NaN or infinite); this model has diverged or overflows in this precision; leave it out, or "
-                "evaluate it in float32"
-            )
-        kind.check_outputs(values, name, first + start)
-
-
-def _check_shapes(kind: Kind, kept: np.ndarray, arrays: Sequence[np.ndarray], names: Sequence[str]) -> None:
-    """Refuses outputs of another shape than the labels and the first ingredient's, naming the ingredient."""
-    inner = kept.shape[1:] if isinstance(kind, Values | SeveralLabels) else (*kept.shape[1:], arrays[0].shape[-1])
-    wanted = [len(kept), *inner]
-    for array, name in zip(arrays, names, strict=True):
-        if list(array.shape) != wanted:
-            if kind is CLASSES:
-                raise DataError(
-                    f"{name}: expected logits of shape {wanted} (samples, classes), got {list(array.shape)}"
-                )
-            raise DataError(
-                f"{name}: expected outputs of shape {wanted}, as the labels are {kind.labels} ({kind.name}), got "
-                f"{list(array.shape)}; name another kind by outputs="
-            )
-    kind.check_labels(kept, wanted[1:], names[0])
-
-
-def _with_absent(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Scores of choices with a finite number in the place of those that are absent."""
-    if any(one.ndim != 2 for one in arrays):
-        return list(arrays)
-    width = max(one.shape[1] for one in arrays)
-    native = [_native(one) for one in arrays]
-    if all(one.shape[1] == width and not np.isneginf(one).any() for one in native):
-        return list(arrays)
-    wide = (np.where(np.isneginf(one), np.float32(ABSENT), one.astype(np.float32, copy=False)) for one in native)
-    return [filled_up(one, width) for one in wide]
-
-
-def are_probabilities(logits: np.ndarray) -> bool:
-    """Whether all rows of two classes or more are in [0, 1] and sum to 1."""
-    if logits.shape[1] < 2:
-        return False
-    for start in range(0, len(logits), BLOCK):
-        block = _native(logits[start : start + BLOCK])
-        if block.min() < 0 or block.max() > 1:
-            return False
-        if np.abs(block.sum(axis=1, dtype=np.float64) - 1).max() > ROUNDING:
-            return False
-    return True
-
-
-def _check_count(labels: np.ndarray, logits: Sequence[np.ndarray], name: str) -> None:
-    """Refuses labels where all logits are of one other number of samples, naming the labels."""
-    counts = {len(array) if array.ndim else None for array in logits}
-    n_rows = counts.pop()
-    if not counts and n_rows is not None and labels.ndim and len(labels) != n_rows:
-        raise DataError(f"{name}: expected {n_rows} labels, one for each sample of the logits, got {len(labels)}")
-
-
 def _same_rows(one: np.ndarray | None, other: np.ndarray | None) -> bool:
     return one is other or (one is not None and other is not None and np.array_equal(one, other))
-
-
-def _numbers(labels: np.ndarray) -> np.ndarray:
-    if not labels.ndim or labels.dtype.kind not in "biuf":
-        raise DataError(
-            f"expected labels as integers of shape [samples], got {labels.dtype} of shape {list(labels.shape)}"
-        )
-    return labels
-
-
-def _as_float_array(one: Any, name: str) -> np.ndarray:
-    if str(getattr(one, "dtype", "")) == "torch.bfloat16":
-        import torch
-
-        return np.asarray(one.detach().cpu().view(torch.uint16).numpy())
-    array = one if isinstance(one, MappedArray) else np.asarray(one.detach().cpu() if hasattr(one, "detach") else one)
-    if array.dtype.newbyteorder("=") not in (np.float16, np.float32, np.float64):
-        raise DataError(f"{name}: expected logits of a floating dtype, got {array.dtype}")
-    return array
-
-
-def _logarithms(probabilities: np.ndarray) -> np.ndarray:
-    """Logarithms of probabilities, in float32 at least."""
-    values = _native(probabilities)
-    least = np.finfo(np.float32 if probabilities.dtype == np.uint16 else values.dtype).smallest_normal
-    wide = np.result_type(values.dtype, np.float32)
-    return np.log(np.maximum(values, least).astype(wide))
-
-
-def _native(stored: np.ndarray) -> np.ndarray:
-    """The values in this machine's byte order; bfloat16 (stored as uint16) as float32."""
-    if stored.dtype == np.uint16:
-        return (stored.astype(np.uint32) << 16).view(np.float32)
-    return np.asarray(stored, dtype=stored.dtype.newbyteorder("="))

@@ -17,7 +17,8 @@ from radin.common.wording import enumerated, shown, shown_shape
 from radin.errors import DataError, InputError, MissingFileError
 from radin.scoring.harness_samples import read_samples, sample_files
 from radin.scoring.label_files import NAMES, labels_beside, load_array, read_labels
-from radin.scoring.logit_bank import LogitBank, Probabilities
+from radin.scoring.logit_bank import LogitBank
+from radin.scoring.stored_outputs import Probabilities
 
 #: Suffixes of files of outputs.
 SUFFIXES = (".npy", ".npz", *TENSORS)

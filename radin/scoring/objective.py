@@ -28,6 +28,7 @@ class Objective(Protocol):
     - `own_scores(members)`: scores `float64[k]` of the ingredients with these indices. Without it a search that needs
       one of them asks for `solo`, that is, for all;
     - `loss_and_gradient(weights)`: a smooth loss of one recipe and its gradient in the mixing weights;
+    - `at_once`: recipes that are scored in one call where an evaluation is a real soup; 1 without it;
     - `settings`: a mapping of values on which scores depend beside pool and data, such as the metric. Searches that
       differ in them are kept apart in the ledger.
     """

@@ -63,7 +63,7 @@ class Account:
         self.failure: BaseException | None = None
         self._objective = objective
         self._free_singles = objective.unit == "soup"
-        self._chunk = 1 if objective.unit == "soup" else CHUNK
+        self._chunk = getattr(objective, "at_once", 1) if objective.unit == "soup" else CHUNK
         self._cap, self._limit = cap, seconds
         self._report = report
         self._begun = time.perf_counter() - spent

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from radin.errors import InputError, RadinError, RunDirError, StorageError
 from radin.scoring.objective import Unit
 
-Kind = Literal["pass", "stage", "soup", "baseline", "held-back", "test", "statistics", "control"]
+Kind = Literal["pass", "stage", "soup", "baseline", "held-back", "test", "statistics", "control", "reference"]
 
 #: Tells SQLite files of radin from those of other programs: "RADN".
 APPLICATION_ID = 0x5241444E
@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS evaluations (
                                -- baseline: a network that only a baseline needs, held-back: a network on the rows
                                -- that select nothing, test: a network on the test set,
                                -- statistics: a soup's BatchNorm statistics computed anew, control: an ingredient with
-                               -- such statistics
+                               -- such statistics, reference: a soup that chooses what is kept of outputs
     key TEXT NOT NULL,         -- fingerprint of everything the logits depend on
     label TEXT NOT NULL,       -- the ingredient's name, or the recipe
     state TEXT NOT NULL CHECK (state IN ('running', 'done', 'lost')),

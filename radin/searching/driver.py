@@ -16,6 +16,7 @@ from jaxtyping import Float64, Int64
 
 from radin.common.code_location import place_of_error, place_of_yield
 from radin.common.frames import frame
+from radin.common.html import table
 from radin.common.progress import SILENT, Advance, Progress
 from radin.common.wording import counted
 from radin.errors import AbilityError, InputError, PluginError
@@ -93,6 +94,18 @@ class Shortlist(Sequence[Candidate]):
 
     def __len__(self) -> int:
         return len(self.candidates)
+
+    def __repr__(self) -> str:
+        return f"Shortlist({self._summary})"
+
+    def _repr_html_(self) -> str:
+        rows = [(place, one.score, one.recipe.size, str(one.recipe)) for place, one in enumerate(self, 1)]
+        return table(f"Shortlist: {self._summary}", ("", "score", "size", "recipe"), rows, note=self.note)
+
+    @property
+    def _summary(self) -> str:
+        best = f", best {self[0].score:.4f}: {self[0].recipe}" if self.candidates else ""
+        return f"{counted(len(self), 'recipe')} by {self.searcher}, {counted(self.charged, self.unit)} charged{best}"
 
     def to_frame(self) -> Any:
         """The shortlist as a `pandas.DataFrame`, best first: score, size, and the recipe as a dictionary.

@@ -20,7 +20,7 @@ from radin.tasks.content_fingerprint import ContentFingerprint
 from radin.tasks.groups import group_numbers
 from radin.tasks.labelled import Columns, Images
 from radin.tasks.labels import raw_labels, refuse_listed_labels
-from radin.tasks.limit import limited
+from radin.tasks.limit import limited, limited_groups
 from radin.tasks.source import LABELS, Source, dataset_of, labels_apart
 
 #: Samples whose inputs are compared on every pass. Random augmentation changes each one; the fingerprint of a whole
@@ -53,7 +53,7 @@ class Rows:
         batch_size: samples loaded together from a dataset; a DataLoader keeps its own.
         loaders: processes that load a dataset; 0 loads in this one.
         what: how error messages call this data.
-        limit: use at most so many samples, see `radin.tasks.limit`.
+        limit: use at most so many samples, groups whole, see `radin.tasks.limit`.
         pinned: whether batches of a dataset lie in pinned memory, from which they reach a CUDA device faster.
         collate: makes a batch of a list of a dataset's samples; PyTorch's `default_collate` by default.
         asked: what is said of the kind of outputs.
@@ -83,7 +83,10 @@ class Rows:
             data = labels_apart(data, what)
         refuse_listed_labels(data, what)
         self._given = data
-        data = data if limit is None else limited(data, limit, what)
+        if limit is not None and groups is not None:
+            data, groups = limited_groups(data, groups, limit, what)
+        elif limit is not None:
+            data = limited(data, limit, what)
         self._source = Source(data, what, batch_size=batch_size, loaders=loaders, pinned=pinned, collate=collate)
         self._asked, self._like, self._groups = asked or Asked(), like, groups
         self._first_samples: dict[tuple[int, ...], str] = {}

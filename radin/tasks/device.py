@@ -1,35 +1,13 @@
-"""Devices of networks: the names that PyTorch takes, and the errors by which it reports that memory ran out."""
+"""Devices of networks: the names that PyTorch takes, what their results depend on, and clocks that wait for them."""
 
 from __future__ import annotations
+
+import time
 
 import torch
 
 from radin.errors import InputError
-
-#: Words with which allocators and libraries say that memory ran out, in plain RuntimeErrors: the CPU's allocator, the
-#: CUDA runtime and driver, cuBLAS and cuDNN (which cannot make a handle, or find an algorithm that fits), Apple's MPS,
-#: Intel's XPU, and the system when it maps a file.
-OUT_OF_MEMORY = (
-    "can't allocate memory",
-    "not enough memory: you tried to allocate",
-    "Cannot allocate memory",
-    "out of memory",
-    "STATUS_ALLOC_FAILED",
-    "CUBLAS_STATUS_NOT_INITIALIZED",
-    "CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED",
-    "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
-    "nable to find an engine to execute this computation",
-    "OUT_OF_RESOURCES",
-    "OUT_OF_DEVICE_MEMORY",
-    "OUT_OF_HOST_MEMORY",
-)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that the device's, or the machine's, memory ran out."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY)
+from radin.scoring.surrogate.float32 import float32_settings
 
 
 def parse_device(given: str | torch.device) -> torch.device:
@@ -76,3 +54,41 @@ def _count(kind: str) -> int:
         return 0
     count = getattr(backend, "device_count", None)
     return int(count()) if count is not None else 1
+
+
+def numerics_of(device: torch.device) -> tuple[str, ...]:
+    """What the last bits of a network's outputs on a device depend on, beside the network and its inputs.
+
+    On the CPU its name alone, unless products in float32 may be rounded to less. On CUDA also the GPU's model, the
+    versions of PyTorch and of the libraries beneath it, and whether TF32 may be used.
+    """
+    settings = float32_settings(device)
+    if device.type == "cpu":
+        lowered = {name: value for name, value in settings.items() if value != "ieee"} if _rounds(settings) else {}
+        return ("cpu", *(f"{name}={value}" for name, value in sorted(lowered.items())))
+    said = tuple(f"{name}={value}" for name, value in sorted(settings.items()))
+    if device.type != "cuda":
+        return (device.type, f"torch={torch.__version__}", *said)
+    libraries = {"cuda": torch.version.cuda, "hip": torch.version.hip, "cudnn": torch.backends.cudnn.version()}  # type: ignore[no-untyped-call]
+    versions = tuple(f"{name}={version}" for name, version in libraries.items() if version is not None)
+    return ("cuda", torch.cuda.get_device_name(device), f"torch={torch.__version__}", *versions, *said)
+
+
+def _rounds(settings: dict[str, str]) -> bool:
+    return any(settings[name] != "ieee" for name in ("matmul", "conv"))
+
+
+def synchronise(device: torch.device) -> None:
+    """Waits for all work that a device was given; nothing on the CPU, which does it at once."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type != "cpu":
+        waiting = getattr(getattr(torch, device.type, None), "synchronize", None)
+        if waiting is not None:
+            waiting()
+
+
+def clock(device: torch.device) -> float:
+    """Seconds of a steady clock, once a device has done all work that it was given."""
+    synchronise(device)
+    return time.perf_counter()

@@ -10,8 +10,9 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from radin.common.code_location import place_of_error
@@ -26,23 +27,74 @@ from radin.tasks.task import Task
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
+@dataclass(frozen=True)
+class Made:
+    """What the function that a task's name stands for returned.
+
+    Attributes:
+        value: a task, where the function is what it should be.
+        spec: the name.
+        given: arguments of the function, as text.
+        module: that it is in.
+    """
+
+    value: Any
+    spec: str
+    given: Mapping[str, str]
+    module: ModuleType
+
+    def task(self, **changes: Any) -> Task:
+        """The task, its `source` set to a fingerprint of the file, the arguments, and its own `source`.
+
+        Arguments:
+            changes: fields of the task to replace, such as `metric` or `device`; those that are None are left alone.
+
+        Raises:
+            TaskError: the function returned no `Task`.
+        """
+        task = self.value
+        if not isinstance(task, Task):
+            raise TaskError(f"{self.spec} must return a radin.Task, got {type(task).__name__}")
+        kept = {name: value for name, value in changes.items() if value is not None}
+        # The function's own `source` covers what the arguments only name, such as the contents of files. That of an
+        # adapter covers all that they decide. `test` names what reports, so another one leaves the logits on the data
+        # as they are.
+        ready = self.spec in ADAPTERS
+        decisive = [] if ready else sorted((name, value) for name, value in self.given.items() if name != "test")
+        own = str(self.module.__name__).startswith("radin.") and hasattr(self.module, "FINGERPRINT")
+        code = self.module.FINGERPRINT if own else file_fingerprint(str(self.module.__file__))
+        source = fingerprint_of(code, parse_task(self.spec)[1], decisive, task.source)
+        return replace(task, source=source, origin={"task": self.spec, **self.given}, **kept)
+
+
 def load_task(spec: str, arguments: Mapping[str, str] | None = None, **changes: Any) -> Task:
     """Calls the function that a task's name stands for.
+
+    Arguments:
+        spec, arguments: see `call_function`.
+        changes: see `Made.task`.
+
+    Raises:
+        MissingFileError: no such file.
+        InputError: no such function, or arguments that it does not take.
+        TaskError: the function raised, or returned no `Task`.
+    """
+    return call_function(spec, arguments).task(**changes)
+
+
+def call_function(spec: str, arguments: Mapping[str, str] | None = None) -> Made:
+    """Calls the function that a task's name stands for, whatever it returns.
 
     Arguments:
         spec: `FILE.py:function`, `package.module:function`, or a key of `ADAPTERS`.
         arguments: keyword arguments of that function as text. Each is converted to its annotated type; without an
             annotation, what reads as a Python literal becomes one and anything else stays text. One called `test`
             names what reports, and nothing else may depend on it.
-        changes: fields of the task to replace, such as `metric` or `device`; those that are None are left alone.
-
-    Returns:
-        the task, its `source` set to a fingerprint of the file, the arguments, and the `source` of the function's task.
 
     Raises:
         MissingFileError: no such file.
         InputError: no such function, or arguments that it does not take.
-        TaskError: the function raised, or returned no `Task`.
+        TaskError: the function raised.
     """
     given = dict(arguments or {})
     module_name, function_name = parse_task(spec)
@@ -54,22 +106,11 @@ def load_task(spec: str, arguments: Mapping[str, str] | None = None, **changes: 
         )
     values = _convert(function, spec, given)
     try:
-        task = function(**values)
+        return Made(function(**values), spec, given, module)
     except RadinError:
         raise
     except Exception as error:
         raise TaskError(f"{spec} raised {type(error).__name__}: {error}{place_of_error(error)}") from error
-    if not isinstance(task, Task):
-        raise TaskError(f"{spec} must return a radin.Task, got {type(task).__name__}")
-    kept = {name: value for name, value in changes.items() if value is not None}
-    # The function's own `source` covers what the arguments only name, such as the contents of files. That of an adapter
-    # covers all that they decide. `test` names what reports, so another one leaves the logits on the data as they are.
-    decisive = [] if spec in ADAPTERS else sorted((name, value) for name, value in given.items() if name != "test")
-    own = str(module.__name__).startswith("radin.") and hasattr(module, "FINGERPRINT")
-    code = module.FINGERPRINT if own else file_fingerprint(str(module.__file__))
-    source = fingerprint_of(code, function_name, decisive, task.source)
-    origin = {"task": spec, **given}
-    return replace(task, source=source, origin=origin, **kept)
 
 
 def load_metric(spec: str) -> str | Callable[..., Any]:

@@ -70,11 +70,12 @@ class Fetch:
             self._arrived.record()
 
     def wait(self) -> Float32[np.ndarray, "b ..."]:
-        """The values, once they have arrived."""
-        if self._arrived is not None:
-            self._arrived.synchronize()
+        """The values, once they have arrived; in plain memory, so that pinned memory serves the next batch."""
         values: Float32[np.ndarray, "b ..."] = self._values.numpy()
-        return values
+        if self._arrived is None:
+            return values
+        self._arrived.synchronize()
+        return values.copy()
 
 
 def fetched(launched: Iterator[torch.Tensor]) -> Iterator[Float32[np.ndarray, "b ..."]]:

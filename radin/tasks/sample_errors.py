@@ -10,8 +10,8 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset, SequentialSampler, default_collate
 
 from radin.common.code_location import place_of_error
+from radin.common.out_of_memory import is_out_of_memory
 from radin.errors import DataError, RadinError
-from radin.tasks.device import is_out_of_memory
 
 
 class Watched(Iterator[Any]):

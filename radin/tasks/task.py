@@ -15,7 +15,8 @@ from jaxtyping import Float32, Int64
 
 from radin.common.code_location import place_of_error
 from radin.common.files import fingerprint_of
-from radin.errors import InputError, RadinError, TaskError
+from radin.common.out_of_memory import is_out_of_memory
+from radin.errors import DataError, InputError, RadinError, TaskError
 from radin.scoring.kinds import Asked, Kind
 from radin.scoring.kinds.classes import IGNORED
 from radin.scoring.metrics import Metric, get_metric
@@ -23,7 +24,8 @@ from radin.tasks.batches import cut, map_tensors, n_samples
 from radin.tasks.calling import call
 from radin.tasks.code import source_of
 from radin.tasks.data import Batch, Rows
-from radin.tasks.device import is_out_of_memory, parse_device
+from radin.tasks.device import parse_device
+from radin.tasks.inputs import on_device
 from radin.tasks.outputs import as_outputs, fetched
 from radin.tasks.source import LABELS
 from radin.tasks.split import split_rows
@@ -49,8 +51,8 @@ class Task:
             follows common practice. With 0 the winner is reported on the data that selected it, and the report says so.
         split_seed: draws the held-back part. It is a seed of its own, so that searches with different seeds stay
             comparable.
-        outputs: the kind of outputs: `classes`, `one-logit`, `several-labels`, `values`, `positions` or `choices`. By
-            default it follows from the labels.
+        outputs: the kind of outputs: `classes`, `one-logit`, `several-labels`, `values`, `positions`, `choices` or
+            `tokens`. By default it follows from the labels.
         groups: for each sample of `data` the id of its group, such as a patient; a mapping with the name of a test set,
             and `data`, where these have groups, too. Groups are held back whole, and intervals and tests are about
             groups. The positions of a sample are a group without being told.
@@ -58,6 +60,9 @@ class Task:
         positions: positions of a sample at most, drawn once and for all; None takes all that are labelled.
         forward: `(network, inputs) -> outputs`. By default `network(inputs)`, or `network(**inputs)` where inputs are a
             dict whose names its signature takes.
+        alternatives: of tokens, those whose logits are kept of each position beside the label's, 64 by default. They
+            are the same for all networks: the largest of the uniform soup, which is run first. The loss of each network
+            is exact, and that of averaged logits is at most as much too high as the report says.
         collate_fn: makes a batch of a list of samples of a dataset, as that of a `DataLoader` does.
         prepare: called with the network each time its weights have changed, before the first batch.
         load: `(network, tensors) -> None` gives a new network the tensors of a checkpoint, `{name: tensor}` on the CPU,
@@ -68,7 +73,8 @@ class Task:
         autocast: `"bfloat16"` or `"float16"` runs the forward pass in `torch.autocast`; None leaves it as it is.
         loaders: processes that load a dataset.
         limit: use at most so many samples of `data`, and of each test set, drawn once and for all: each class in
-            proportion where the labels are known beforehand, at random elsewhere. None uses all.
+            proportion where the labels are known beforehand, at random elsewhere; groups are taken whole. None uses
+            all.
         origin: options of the command line that the task was made of, with their values; where a run folder was made
             with others, the error names them.
         source: fingerprint of the code and arguments that define this task; by default taken from `build_model`,
@@ -91,6 +97,7 @@ class Task:
     groups: Any = field(default=None, repr=False)
     ignore_index: int = IGNORED
     positions: int | None = None
+    alternatives: int | None = None
     collate_fn: Callable[[list[Any]], Any] | None = None
     forward: Callable[[torch.nn.Module, Any], Any] | None = None
     prepare: Callable[[torch.nn.Module], Any] | None = None
@@ -123,10 +130,6 @@ class Task:
         if self.limit is not None and self.limit < 1:
             raise InputError(f"limit must be at least 1, got {self.limit!r}")
         get_metric(self.metric)
-        if self.groups is not None and self.limit is not None:
-            raise InputError(
-                "limit draws single samples, so it does not go with groups; pass a part of the data instead"
-            )
         self._check_group_names()
         if self.rows.columns is not None:
             raise InputError("data: these have classes of their own and can only report; give them as a test set")
@@ -196,7 +199,7 @@ class Task:
             limit=self.limit,
             pinned=self.torch_device.type == "cuda",  # not before: pinned memory makes a CUDA context
             collate=self.collate_fn,
-            asked=Asked(self.outputs, self.ignore_index, self.positions),
+            asked=Asked(self.outputs, self.ignore_index, self.positions, self.alternatives),
             like=like,
             groups=groups,
         )
@@ -205,7 +208,15 @@ class Task:
     def split(self) -> tuple[Int64[np.ndarray, " m"], Int64[np.ndarray, " h"]]:
         """Indices of the samples that select, and of those held back (none if there is a test set)."""
         share = 0.0 if self.test is not None else self.holdback
-        return split_rows(self.rows.strata, share, self.split_seed, self.rows.groups)
+        parts = split_rows(self.rows.strata, share, self.split_seed, self.rows.groups)
+        for part, what in zip(parts, ("that select", "held back"), strict=True):
+            rows = self.kind.rows(self.rows.labels[part])
+            if len(part) and rows is not None and not len(rows):
+                raise DataError(
+                    f"{self.rows.what}: none of the {len(part)} samples {what} has a position with a label; give more "
+                    "such samples, or no holdback"
+                )
+        return parts
 
     @cached_property
     def torch_device(self) -> torch.device:
@@ -261,6 +272,8 @@ class Task:
         rows: Rows,
         batch_size: int | None = None,
         only: Int64[np.ndarray, " s"] | None = None,
+        *,
+        kind: Kind | None = None,
     ) -> Generator[Float32[np.ndarray, "b ..."], None, None]:
         """Outputs of a network on some rows, batch by batch: the one primitive beneath ingredients and soups.
 
@@ -269,6 +282,7 @@ class Task:
             rows: the samples, in order.
             batch_size: samples per forward pass; the task's own by default.
             only: places of the samples to run, in ascending order, where `rows.can_choose`; by default all.
+            kind: by which outputs are kept; that of the rows by default.
 
         Yields:
             float32 outputs as the kind keeps them, of classes logits `[b, C]`, on the CPU, in memory of their own.
@@ -278,14 +292,14 @@ class Task:
             torch.OutOfMemoryError: memory ran out; a smaller batch may fit.
         """
         self.prepare_network(network)
-        yield from fetched(self._launched(network, rows, batch_size or self.batch_size, only))
+        yield from fetched(self._launched(network, rows, batch_size or self.batch_size, only, kind or rows.kind))
 
     def _launched(
-        self, network: torch.nn.Module, rows: Rows, size: int, only: Int64[np.ndarray, " s"] | None
+        self, network: torch.nn.Module, rows: Rows, size: int, only: Int64[np.ndarray, " s"] | None, kind: Kind
     ) -> Iterator[torch.Tensor]:
         for batch in rows.labelled(only):
             for start in range(0, len(batch.labels), size):
-                yield self.outputs_of(network, batch, start, start + size, rows.kind)
+                yield self.outputs_of(network, batch, start, start + size, kind)
 
     def outputs_of(
         self, network: torch.nn.Module, batch: Batch, start: int, stop: int, kind: Kind | None = None
@@ -315,11 +329,7 @@ class Task:
         """
         with self._inference():
             part = cut(inputs, slice(start, stop))
-            return self._forward(network, map_tensors(self._moved, part))
-
-    def _moved(self, tensor: torch.Tensor) -> torch.Tensor:
-        moved = tensor.to(self.torch_device, non_blocking=True)
-        return moved.clone() if moved is tensor else moved
+            return self._forward(network, map_tensors(lambda tensor: on_device(tensor, self.torch_device), part))
 
     @contextmanager
     def _inference(self) -> Iterator[None]:

@@ -73,9 +73,8 @@ class Filler:
             targets = [
                 (steps[name], tensor) for name, tensor in _targets(tensors_in(self.network, self.pool), self.pool)
             ]
-            streamed = [(step, tensor) for step, tensor in targets if tensor.is_cuda and step.action == "average"]
-            stream(mixer, streamed)
-            others = [(step, tensor) for step, tensor in targets if not (tensor.is_cuda and step.action == "average")]
+            stream(mixer, [(step, tensor) for step, tensor in targets if tensor.is_cuda])
+            others = [(step, tensor) for step, tensor in targets if not tensor.is_cuda]
             share_out(list(_host_jobs(others)), _HostSink(mixer))
             mixer.check_unchanged()
         return self.network

@@ -100,6 +100,7 @@ def inspect(
     prefix: str | None = None,
     keep: Sequence[str] = (),
     reorder_classes: bool = False,
+    order: str | None = None,
     rank: int | None = None,
     merge: bool = False,
     base: str | os.PathLike[str] | None = None,
@@ -112,6 +113,7 @@ def inspect(
         prefix: the network is what stands under this prefix, as for `radin.Pool`.
         keep: tensors that soups do not average, as for `radin.Pool`.
         reorder_classes: bring the classes of folders into one order, as for `radin.Pool`.
+        order: sort them by what their training runs noted, as for `radin.Pool`.
         rank, merge, base: of folders of low-rank adapters, as for `radin.Pool`.
 
     Raises:
@@ -120,6 +122,7 @@ def inspect(
     """
     complaints = Complaints("checkpoints")
     choices: dict[str, Any] = {"weights": weights, "prefix": prefix, "keep": keep, "reorder_classes": reorder_classes}
+    choices["order"] = order
     pool = Pool(paths, **choices, rank=rank, merge=merge, base=base, complaints=complaints)
     first: dict[str, str] = {}
     ingredients = []
@@ -129,8 +132,8 @@ def inspect(
         same = first.setdefault(fingerprint, name)
         surveys.append(survey(pool, i))
         twin = None if same == name else same
-        training = training_metrics(path) if path.is_dir() else {}
-        ingredients.append(Inspected(name, path, fingerprint, twin, pool.origin(i), surveys[-1].not_finite, training))
+        made = Inspected(name, path, fingerprint, twin, pool.origin(i), surveys[-1].not_finite, training_metrics(path))
+        ingredients.append(made)
     check_averageable(pool, surveys, complaints)
     return Inspection(pool, tuple(ingredients), _settled(complaints))
 

@@ -16,6 +16,7 @@ from radin.checkpoints.counters import CounterReader
 from radin.checkpoints.names import ties
 from radin.common.error_list import Complaints
 from radin.common.files import file_fingerprint, fingerprint_of
+from radin.common.html import table
 from radin.common.wording import counted
 from radin.errors import InputError
 from radin.weights.class_rows import ReorderedCheckpoint, in_one_order
@@ -23,6 +24,7 @@ from radin.weights.compatibility import check_compatible, common_classes, common
 from radin.weights.configs import check_folders
 from radin.weights.finding import check_names, find, names_of
 from radin.weights.repeated import repeated_models, said_of_repeated
+from radin.weights.training_state import in_order
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,6 +74,8 @@ class Pool(metaclass=_Kinds):
             as the pointer of a queue. By default integers that differ are refused.
         reorder_classes: bring the rows of heads into one order where folders name the same classes (`id2label`) in
             another one. By default they are refused.
+        order: sort the ingredients by what their training runs noted: `step`, `epoch` or a metric such as `eval_loss`,
+            the best last, as `last-k` and `windows` take them. `radin inspect` shows what there is.
         complaints: takes note of what is wrong with files, which are left out then, instead of an error for all. At
             least one has to be sound.
         rank, merge, base: of low-rank adapters, whose folders (`adapter_config.json`) make a pool of another kind:
@@ -108,6 +112,7 @@ class Pool(metaclass=_Kinds):
         prefix: str | None = None,
         keep: Sequence[str] = (),
         reorder_classes: bool = False,
+        order: str | None = None,
         complaints: Complaints | None = None,
         rank: int | None = None,
         merge: bool = False,
@@ -119,6 +124,7 @@ class Pool(metaclass=_Kinds):
             )
         noted = Complaints("checkpoints") if complaints is None else complaints
         found = find(paths, noted)
+        found.paths = in_order(found.paths, order, names)
         opened = []
         for path in found.paths:
             with noted.noting():
@@ -159,6 +165,9 @@ class Pool(metaclass=_Kinds):
     def __repr__(self) -> str:
         held = f"{counted(len(self), 'ingredient')}, {counted(len(self.tensors), 'tensor')}"
         return f"Pool({held}, {self.nbytes / 1e6:.1f} MB each)"
+
+    def _repr_html_(self) -> str:
+        return table(repr(self), ("ingredient", "file"), zip(self.names, map(str, self.paths), strict=True))
 
     @property
     def nbytes(self) -> int:

@@ -145,3 +145,11 @@ def test_nan_is_refused_by_tensor(tmp_path: Path) -> None:
 def test_a_rank_is_a_number_from_one_on(tmp_path: Path, rank) -> None:
     with pytest.raises(InputError, match="rank"):
         radin.Pool(folders_in(tmp_path), rank=rank)
+
+
+def test_arguments_that_a_pool_has_not_are_no_options_of_models(tmp_path: Path) -> None:
+    paths = folders_in(tmp_path)
+    with pytest.raises(TypeError, match="no argument 'ranks'"):
+        radin.Pool(paths, ranks=None)
+    with pytest.raises(InputError, match="order of classes out"):
+        radin.Pool(paths, reorder_classes=True)

@@ -51,9 +51,9 @@ def without_clock(row: dict) -> dict:
 
 
 def test_a_smaller_budget_is_the_beginning_of_a_larger_one(run, tmp_path: Path) -> None:
-    code, large = run(*FEW, "--soups", "1", "2", "5")
+    code, large = run(*FEW, "--soups", "1", "2", "5", "--criterion", "metric")
     assert code == 0
-    _, small_one = run(*FEW, "--soups", "2", out=tmp_path / "other")
+    _, small_one = run(*FEW, "--soups", "2", "--criterion", "metric", out=tmp_path / "other")
     assert small_one.keys() < large.keys()
     for key, row in small_one.items():
         assert without_clock(row) == without_clock(large[key])
@@ -63,8 +63,12 @@ def test_a_smaller_budget_is_the_beginning_of_a_larger_one(run, tmp_path: Path) 
         assert [large[method, cap, 0]["soups_charged"] for cap in (1, 2)] == [1, 2]
 
 
-def test_a_run_is_charged_and_scored_as_make_soup_on_the_same_ingredients(run, zoo, tmp_path: Path) -> None:
-    _, rows = run("--searcher", "local-search", "--candidates", "9", "--lam", "0.5", "--replicates", "2")
+@pytest.mark.parametrize("criterion", ["metric", "tempered"])
+def test_a_run_is_charged_and_scored_as_make_soup_on_the_same_ingredients(
+    run, zoo, tmp_path: Path, criterion: str
+) -> None:
+    searched = ("--searcher", "local-search", "--candidates", "9", "--lam", "0.5", "--replicates", "2")
+    _, rows = run(*searched, "--criterion", criterion)
     with Store(zoo) as store:
         replicate = Replicate(1)
         trial = Trial(store, replicate)
@@ -72,7 +76,7 @@ def test_a_run_is_charged_and_scored_as_make_soup_on_the_same_ingredients(run, z
         for calibrate, name in ((False, "local-search"), (True, "calibrated local-search")):
             budget = radin.Budget(candidates=9, soups=4)
             settings = {"searcher": "local-search", "budget": budget, "lam": 0.5, "seed": 1, "run_dir": tmp_path / name}
-            how = {"criterion": "metric", "baselines": (), "calibrate": calibrate}
+            how = {"criterion": criterion, "baselines": (), "calibrate": calibrate}
             plain = radin.make_soup(trial.pool, task, **how, **settings)
             row = rows[name, 4, 1]
             assert row["selection"] == plain.best.score

@@ -128,7 +128,7 @@ def test_a_call_is_opened_as_the_pool_of_its_options(checkpoints: list[Path], ca
     def command(given: Checkpoints) -> None:
         click.echo(" ".join(given.pool().names))
 
-    names = ["checkpoints", "weights", "prefix", "keep", "reorder_classes", "rank", "merge", "base"]
+    names = ["checkpoints", "weights", "prefix", "keep", "reorder_classes", "order", "rank", "merge", "base"]
     assert [one.name for one in command.params] == names
     printed = CliRunner().invoke(command, [*map(str, checkpoints[:2]), "--prefix", "layers."]).output
     assert printed.split() == list(radin.Pool(checkpoints[:2]).names)

@@ -84,6 +84,19 @@ def test_a_plan_spends_nothing(capsys: pytest.CaptureFixture, soup: list, tmp_pa
     assert json.loads(run(capsys, *soup, "--plan", "--json")[1])["passes"] == 5
 
 
+def test_a_plan_with_workers_says_what_they_save(capsys: pytest.CaptureFixture, soup: list) -> None:
+    code, out, _ = run(capsys, *soup, "--plan", "--workers", 8)
+    said = " ".join(out.replace("│", " ").split())
+    assert code == 0
+    assert "time with 8 workers" in said and "saves" in said and "some seconds to start" in said
+
+
+def test_soups_side_by_side_need_workers(capsys: pytest.CaptureFixture, soup: list) -> None:
+    code, _, errors = run(capsys, *soup, "--at-once", 2)
+    assert code == 2
+    assert "--at-once verifies soups side by side on workers: give --workers, too" in " ".join(errors.split())
+
+
 def test_the_command_line_and_the_library_have_the_same_defaults() -> None:
     library = inspect.signature(make_soup).parameters
     options = {option.name: option.default for option in soup_command.params}

@@ -1,5 +1,6 @@
 """Exit codes, and what is said when a command ends early."""
 
+import os
 from pathlib import Path
 
 import click
@@ -26,6 +27,19 @@ def test_how_a_command_ends(
     assert (ended, out) == (code, "")
     assert said in err
     assert ("goes on" in err) == (code == 130)
+
+
+def test_an_interruption_before_a_command_has_begun_ends_likewise(
+    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(number: int) -> None:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fstat", interrupted)
+    ended, out, err = run(capsys, "searchers")
+    assert (ended, out) == (130, "")
+    assert "the same command goes on" in err
 
 
 @pytest.mark.parametrize("command", ["demo", "soup", "rank", "average", "inspect", "searchers"])

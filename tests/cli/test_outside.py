@@ -74,3 +74,34 @@ def test_a_task_takes_no_options_of_scorers(capsys: pytest.CaptureFixture, soup:
     assert "--lower-is-better does not go with --task" in refused(
         capsys, *files, "--task", f"{SMALL}:task", "--lower-is-better"
     )
+
+
+#: A task file whose task is a number for each network.
+SCORED = """
+import torch, radin
+
+class Network(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(3))
+
+def task(best: float = 2.5):
+    return radin.ScoredTask(Network, lambda network: -abs(float(network.weight.mean()) - best), name="nearness")
+"""
+
+
+def test_a_task_that_is_a_scored_one_is_searched_on_real_soups(
+    capsys: pytest.CaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = make_pool(tmp_path / "pool")
+    Path("mytask.py").write_text(SCORED)
+    command = ["soup", *files, "--task", "mytask.py:task", "--searcher", "last-k", "--soups", 3, "--run-dir", "run"]
+    code, out, _ = run(capsys, *command)
+    assert code == 0 and "by the nearness that chose the winner" in out and "3 real soups" in out
+    code, out, _ = run(capsys, *command[:-1], "other", "--task-arg", "best=3.5", "--json")
+    assert (code, json.loads(out)["best"]["value"]) == (0, 0.0)
+    assert "--holdback does not go with a task that is a radin.ScoredTask" in refused(capsys, *command, "--holdback", 0)
+    assert "mytask.py:task must return a radin.Task, got ScoredTask" in refused(
+        capsys, "diagnose", *files, "--task", "mytask.py:task", "--run-dir", "third"
+    )

@@ -193,3 +193,25 @@ def test_samples_of_lm_eval_are_ranked_by_its_metrics(capsys: pytest.CaptureFixt
     np.savez(tmp_path / "other.npz", a=np.eye(3), labels=np.arange(3))
     told = refused(capsys, "rank", "--logits", tmp_path / "other.npz", "--metric", "acc_norm")
     assert "expected samples of lm-eval" in told
+
+
+def test_probabilities_are_refused_logarithms_or_averaged(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(4, size=200)
+    chances = torch.from_numpy(np.eye(4)[labels] + rng.normal(size=(5, 200, 4))).softmax(2).numpy()
+    np.savez(tmp_path / "chances.npz", labels=labels, **{f"model{i}": one for i, one in enumerate(chances)})
+    command = ["rank", "--logits", tmp_path / "chances.npz", "--metric", "nll", "--searcher", "backward"]
+    assert "look like probabilities" in refused(capsys, *command)
+    found = {}
+    for way in ("log", "average"):
+        code, out, _ = run(capsys, *command, "--probabilities", way, "--holdback", 0.4, "--json")
+        assert code == 0
+        found[way] = json.loads(out)
+    single = found["average"]["best_ingredient"]["nll"]
+    assert single == pytest.approx(found["log"]["best_ingredient"]["nll"]), "one network's loss is the same"
+    first = found["average"]["report"]["winner"]
+    assert first["low"] < first["value"] < first["high"]
+    _, out, _ = run(capsys, *command, "--probabilities", "average", "--top", 1, "--json")
+    (best,) = json.loads(out)["shortlist"]
+    mean = np.mean([chances[int(name.removeprefix("model"))] for name in best["recipe"]], axis=0)
+    assert best["nll"] == pytest.approx(-np.log(mean[np.arange(200), labels]).mean())

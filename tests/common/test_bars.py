@@ -10,7 +10,7 @@ import pytest
 
 import radin
 from radin.common.bars import WIDE, Bars, is_notebook, watched
-from radin.common.progress import Silent
+from radin.common.progress import Lines, Silent
 
 
 class Terminal(io.StringIO):
@@ -34,6 +34,22 @@ def test_bars_keep_what_they_are_about_and_how_far_they_are(width: int, monkeypa
     assert ("100%" in line) == (width < WIDE)
     assert ("34662620/34662620 bytes" in line) == (width >= WIDE)
     assert "…" not in line
+
+
+def test_lines_stand_below_the_bars_until_they_are_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Terminal()
+    monkeypatch.setattr("sys.stderr", shown)
+    for name, value in {"COLUMNS": "80", "TERM": "xterm"}.items():
+        monkeypatch.setenv(name, value)
+    with Bars() as bars, bars.stage("passes", 3, "pass") as advance:
+        bars.line("one", "worker 1 on here, cpu, 5 samples/s")
+        bars.line("two", "worker 2 on here, cpu, 6 samples/s, died 1 time")
+        bars.line("one", "")
+        advance(3)
+    assert isinstance(bars, Lines)
+    last = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.getvalue()).split("passes")[-1]
+    assert "worker 2 on here, cpu, 6 samples/s, died 1 time" in last
+    assert "worker 1" not in last
 
 
 @pytest.mark.parametrize("stream", [io.StringIO(), None], ids=["no terminal", "closed"])

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from radin import LogitBank
-from radin.common import array_folder
+from radin.common import array_folder, mapped
 from radin.common.array_folder import ArrayFolder
 from radin.common.mapped import MappedArray
-from radin.errors import DataError
+from radin.errors import DataError, StorageError
 
 ROWS = np.arange(40_000, dtype=np.float32).reshape(10_000, 4)
 
@@ -61,3 +61,41 @@ def test_a_bank_of_large_files_survives_one_that_is_cut_short(tmp_path: Path, mo
         bank.logits(0)
     with pytest.raises(DataError, match="cut short"):
         bank.take(np.arange(5_000, 5_010)).logits(0)
+
+
+@pytest.fixture
+def few_files():
+    """A function that leaves this process room for a number of open files, by a limit that it may raise."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    def leave(room: int) -> None:
+        used = {int(one.name) for one in Path("/proc/self/fd").iterdir()}
+        free = [number for number in range(len(used) + room + 1) if number not in used]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free[room], before[1]))  # numbers below it may be given
+
+    yield leave
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_more_arrays_than_files_may_be_open_raise_the_limit(tmp_path: Path, few_files, monkeypatch) -> None:
+    monkeypatch.setattr(array_folder, "HELD", 0)
+    folder = ArrayFolder(tmp_path)
+    for i in range(40):
+        folder.store(f"{i}", "key", ROWS[:10])
+    few_files(10)
+    arrays = [ArrayFolder(tmp_path).get(f"{i}", "key") for i in range(40)]
+    assert all(np.array_equal(array[:10], ROWS[:10]) for array in arrays)
+
+
+def test_arrays_that_cannot_be_opened_for_want_of_files_are_kept(tmp_path: Path, few_files, monkeypatch) -> None:
+    monkeypatch.setattr(array_folder, "HELD", 0)
+    monkeypatch.setattr(mapped, "_raise_limit", lambda: None)  # as where the system allows no more
+    folder = ArrayFolder(tmp_path)
+    for i in range(40):
+        folder.store(f"{i}", "key", ROWS[:10])
+    few_files(10)
+    other, arrays = ArrayFolder(tmp_path), []
+    with pytest.raises(StorageError, match=r"no more files open; raise its limit"):
+        arrays += [other.get(f"{i}", "key") for i in range(40)]
+    assert len(list(tmp_path.glob("*.npy"))) == 40  # none was taken for damaged

@@ -1,5 +1,6 @@
 """The batch size is halved while memory runs out, and remembered."""
 
+import weakref
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,22 @@ def test_other_errors_pass_and_change_nothing(folder: RunFolder) -> None:
     with pytest.raises(ValueError, match="no matter of memory"):
         BatchSize(4, folder).halving("run0", run)
     assert folder.batch_size is None
+
+
+def test_memory_that_a_failed_pass_held_is_given_back_before_the_next(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[weakref.ref[torch.Tensor]] = []
+    given_back = []
+
+    def run(size: int) -> int:
+        activations = torch.zeros(size)
+        held.append(weakref.ref(activations))
+        if size > 2:
+            raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")
+        return size
+
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: given_back.append(held[-1]() is None))
+    assert BatchSize(8, folder).halving("run0", run) == 2
+    assert given_back == [True, True]

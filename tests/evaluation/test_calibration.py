@@ -8,7 +8,7 @@ import pytest
 from helpers.small import make_pool, task
 
 import radin
-from radin.evaluation.calibration import calibrated, expected_gaps, scale
+from radin.evaluation.calibration import as_rows, calibrated, expected_gaps, scale
 from radin.evaluation.gram import Gram
 from radin.recipe import Recipe
 from radin.scoring.metrics import get_metric
@@ -51,11 +51,12 @@ class Synthetic:
     def __call__(self, weights: np.ndarray, /) -> np.ndarray:
         return np.array([self.promised[self.key(mask)] + self.gap(mask) for mask in weights])
 
-    def searcher(self):
+    def searcher(self, at_once: int = 1):
         return calibrated(
             self.shortlist,
             lambda rows: self.gram.dispersion(rows)[:, None],
             lambda recipe: (self.gap(np.asarray(recipe.weights) > 0), self.noise),
+            at_once,
         )
 
     def best_after(self, soups: int) -> float:
@@ -179,3 +180,29 @@ def test_it_goes_on_where_it_was_cut_off(tmp_path: Path, metric: str) -> None:
     # Proof, passes, soups, the one that failed, the check on restart, the rest, and held-back rows of what is compared.
     compared = {resumed.best.recipe, resumed.best_ingredient.recipe}
     assert len(calls) == 4 + 6 + 2 + 1 + 1 + 3 + len(compared)
+
+
+def test_the_soups_of_a_round_are_chosen_before_any_of_them_is_known() -> None:
+    rounds = []
+
+    class Recording(Synthetic):
+        at_once = 3
+
+        def __call__(self, weights: np.ndarray, /) -> np.ndarray:
+            rounds.append(weights)
+            return super().__call__(weights)
+
+    soups = Recording(slope=-0.05)
+    radin.search(soups.searcher(at_once=3), soups, radin.Budget(soups=6))
+    listed = np.array([np.asarray(one.recipe.weights) > 0 for one in soups.shortlist])
+    first, second = rounds
+    np.testing.assert_array_equal(first, listed[:3])  # nothing was learnt yet
+    assert not (second[:, None] == first[None]).all(axis=2).any()  # none twice
+    learnt, plain = (soups.gram.dispersion(rows).mean() for rows in (second, listed[3:6]))
+    assert learnt < plain  # three gaps have taught that dispersion costs
+
+
+def test_a_round_may_hold_subsets_and_mixtures() -> None:
+    even, odd = Recipe(NAMES[:3], (0.5, 0.5, 0.0)), Recipe(NAMES[:3], (0.5, 0.3, 0.2))
+    assert as_rows([even, even]).dtype == np.bool_
+    np.testing.assert_array_equal(as_rows([even, odd]), [even.weights, odd.weights])

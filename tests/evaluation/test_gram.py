@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file, save_model
 import radin
 from radin.errors import IncompatibleError
 from radin.evaluation import gram as gram_module
-from radin.evaluation.gram import Gram, logit_gram, stored_logit_gram, stored_weight_gram, weight_gram
+from radin.evaluation.calibration import dispersions
+from radin.evaluation.gram import Gram, compared, logit_gram, stored_logit_gram, stored_weight_gram, weight_gram
 
 
 def flat(file: Path) -> np.ndarray:
@@ -159,3 +160,35 @@ def test_a_run_folder_keeps_what_was_computed(
         stored_logit_gram(other)  # other samples select, so the logits' matrix is another
     for one, two in zip(first, again, strict=True):
         np.testing.assert_array_equal(one.matrix, two.matrix)
+
+
+def test_of_a_large_pool_only_members_of_the_recipes_are_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = radin.Pool(make_pool(tmp_path, 6))
+    with radin.Verifier(pool, task(), tmp_path / "run") as verifier:
+        whole = stored_weight_gram(verifier), stored_logit_gram(verifier)
+        rows = np.zeros((2, 6), dtype=bool)
+        rows[0, [1, 2]] = rows[1, [2, 4]] = True
+        assert compared(verifier, rows) == tuple(range(6))  # few enough
+        monkeypatch.setattr(gram_module, "MOST", 3)
+        members = compared(verifier, rows)
+        assert members == (1, 2, 4)
+        part = stored_weight_gram(verifier, members), stored_logit_gram(verifier, members)
+        for all_of_them, some in zip(whole, part, strict=True):
+            assert some.names == tuple(pool.names[i] for i in members)
+            np.testing.assert_allclose(some.dispersion(rows[:, list(members)]), all_of_them.dispersion(rows))
+        again = stored_weight_gram(verifier, members)
+        np.testing.assert_array_equal(again.matrix, part[0].matrix)
+        assert np.isfinite(dispersions(verifier)(rows)).all()
+        rows[:] = True
+        assert compared(verifier, rows) is None
+        assert np.isnan(dispersions(verifier)(rows)).all()
+
+
+def test_a_run_on_a_large_pool_compares_its_soups_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gram_module, "MOST", 4)
+    result = radin.make_soup(radin.Pool(make_pool(tmp_path, 6)), task(), run_dir=tmp_path / "run", baselines=())
+    stored = [np.load(file).shape for file in (tmp_path / "run" / "grams").glob("*.npy")]
+    assert result.verified
+    assert all(shape[-1] <= 4 for shape in stored)

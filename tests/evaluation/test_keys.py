@@ -1,5 +1,6 @@
 """Keys change with everything that a stored result depends on, and with nothing else."""
 
+import torch
 from helpers.small import clouds, task
 
 from radin.evaluation.evaluation import Evaluation
@@ -41,6 +42,17 @@ def test_the_key_of_data_changes_with_code_rows_and_precision() -> None:
     ]
     assert len(set(keys_of)) == len(keys_of)
     assert data_key(task(source="code", batch_size=7), one.rows) == keys_of[0]
+
+
+def test_the_key_of_data_changes_with_what_float32_is_rounded_to() -> None:
+    one = task(source="code")
+    known = data_key(one, one.rows)
+    torch.set_float32_matmul_precision("medium")
+    try:
+        assert data_key(one, one.rows) != known
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    assert data_key(one, one.rows) == known
 
 
 def test_recomputed_statistics_depend_on_the_number_of_batches() -> None:

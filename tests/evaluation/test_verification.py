@@ -8,6 +8,7 @@ from helpers.small import task
 
 import radin
 from radin.evaluation.verification import LEAST, in_order, trimmed, verify_best, without
+from radin.evaluation.verifier import Verifier
 from radin.testing import ToyObjective
 
 
@@ -20,6 +21,36 @@ def test_the_order_is_that_of_the_shortlist(shortlist: radin.Shortlist) -> None:
     found = radin.search(in_order(shortlist), ToyObjective(5, "soup"), radin.Budget(soups=5), top=5)
     proposed = [one.recipe for one in sorted(found, key=lambda one: one.number)]
     assert proposed == [one.recipe for one in shortlist][:5]
+
+
+def test_several_at_once_keep_the_order(shortlist: radin.Shortlist) -> None:
+    objective = ToyObjective(5, "soup")
+    found = radin.search(in_order(shortlist, at_once=3), objective, radin.Budget(soups=5), top=5)
+    proposed = [one.recipe for one in sorted(found, key=lambda one: one.number)]
+    assert proposed == [one.recipe for one in shortlist][:5]
+
+
+def test_soups_side_by_side_have_the_scores_of_one_at_a_time(checkpoints: list[Path], tmp_path: Path) -> None:
+    listed, called = {}, {1: [], 2: []}
+    for at_once in (1, 2):
+        crew = radin.Workers(count=2, at_once=at_once)
+        folder = tmp_path / str(at_once)
+        with radin.Verifier(radin.Pool(checkpoints), task(), folder) as verifier:
+            verifier.at_once = crew.at_once  # in this process: what is side by side is up to the executor
+            surrogate = radin.Surrogate(verifier.bank)
+            found = radin.search("exhaustive", surrogate, radin.Budget(candidates=100), top=6)
+            score = Verifier.__call__
+
+            def counted(verifier, weights, /, calls=called[at_once], score=score):
+                calls.append(len(weights))
+                return score(verifier, weights)
+
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(Verifier, "__call__", counted)
+                verified = verify_best(found, verifier, surrogate, radin.Budget(soups=3), learns=False)
+            listed[at_once] = [(one.recipe, one.score) for one in verified]
+    assert listed[1] == listed[2]
+    assert called == {1: [1, 1, 1], 2: [2, 1]}
 
 
 def test_recipes_that_are_left_out_make_room_for_the_next(shortlist: radin.Shortlist) -> None:

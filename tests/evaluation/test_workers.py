@@ -1,5 +1,7 @@
 """Settings of workers: what a user may say, and how many processes that is."""
 
+import os
+
 import pytest
 
 import radin
@@ -22,7 +24,7 @@ def test_anything_else_is_refused_with_what_came(given) -> None:
         radin.Workers.of(given)
 
 
-@pytest.mark.parametrize("setting", [{"threads": 0}, {"gpus": 0.0}])
+@pytest.mark.parametrize("setting", [{"threads": 0}, {"gpus": 0.0}, {"at_once": 0}])
 def test_shares_that_are_none_are_refused(setting) -> None:
     with pytest.raises(radin.errors.InputError, match=next(iter(setting))):
         radin.Workers(**setting)
@@ -43,3 +45,10 @@ def test_auto_fills_the_cluster(settings, on_gpus, number) -> None:
 
 def test_a_cluster_without_gpus_has_one_worker_at_least() -> None:
     assert radin.Workers().number(gpus=0.0, cpus=2.0, on_gpus=True) == 1
+
+
+def test_a_plan_counts_the_devices_of_this_machine_and_no_cluster_s() -> None:
+    assert radin.Workers(count=3, address="auto").foreseen(on_gpus=True) == 3
+    assert radin.Workers().foreseen(on_gpus=False) == os.cpu_count()
+    with pytest.raises(radin.errors.InputError, match="cluster at 'auto'"):
+        radin.Workers(address="auto").foreseen(on_gpus=False)

@@ -7,7 +7,7 @@ import radin
 B = 2
 
 
-def soup_of(paths: list[Path], task: radin.Task, run: Path, workers: int | None = 2) -> radin.Result:
+def soup_of(paths: list[Path], task: radin.Task, run: Path, workers: int | radin.Workers | None = 2) -> radin.Result:
     budget = radin.Budget(soups=B, candidates=30)
     return radin.make_soup(radin.Pool(paths), task, budget=budget, run_dir=run, workers=workers, baselines=())
 

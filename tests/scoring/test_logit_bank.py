@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radin.errors import DataError
-from radin.scoring import logit_bank as logits_module
 from radin.scoring.logit_bank import LogitBank
 from radin.scoring.surrogate import Surrogate
 
@@ -170,14 +169,6 @@ def test_a_probability_of_0_has_a_finite_logarithm():
     assert bank.logits(0).min() == pytest.approx(np.log(np.finfo(np.float32).smallest_normal))
 
 
-def test_logits_that_only_resemble_probabilities_are_taken():
-    for few in (np.full((2, 5, 1), 1.0), np.full((2, 5, 2), 0.4), np.tile([1.5, -0.5], (2, 5, 1))):
-        assert LogitBank.from_arrays(few, [0] * 5).n_samples == 5
-    assert LogitBank.from_arrays(np.full((2, 7, 2), 0.5), [0] * 7).n_samples == 7  # too few rows to tell
-    with pytest.raises(DataError, match="what look like probabilities"):
-        LogitBank.from_arrays(np.full((2, 8, 2), 0.5), [0] * 8)
-
-
 def test_minus_infinity_has_its_own_remedy():
     with pytest.raises(
         DataError, match=r"beta: its logits for sample 9 are not finite: class 2 has -inf.*such as -100"
@@ -189,12 +180,6 @@ def test_minus_infinity_has_its_own_remedy():
 def test_names_must_differ_and_fit(names):
     with pytest.raises(DataError, match="expected 3 different names"):
         LogitBank.from_arrays(LOGITS, LABELS, names)
-
-
-def test_every_block_is_checked(monkeypatch):
-    monkeypatch.setattr(logits_module, "BLOCK", 4)
-    with pytest.raises(DataError, match="model1: its logits for sample 9"):
-        LogitBank.from_arrays(spoilt(np.nan), LABELS)
 
 
 def test_a_folder_of_arrays_is_a_bank_that_stays_on_disk(tmp_path):
@@ -282,3 +267,21 @@ def test_banks_of_other_kinds_are_not_joined():
     other = LogitBank.from_arrays(rng.normal(size=(1, 5, 3)), [0, 1, 2, 0, 1], outputs="choices")
     with pytest.raises(DataError, match="b has outputs of choices, a of classes"):
         LogitBank.join({"a": one, "b": other})
+
+
+def test_tokens_are_rows_of_which_the_first_number_is_right():
+    kept = np.random.default_rng(0).normal(size=(2, 2, 3, 6)).astype(np.float32)
+    bank = LogitBank.from_arrays(kept, np.array([[700, -100, 2], [-100, -100, 1]]), outputs="tokens")
+    assert bank.kind.name == "tokens" and bank.labels.tolist() == [0, 0, 0] and bank.groups.tolist() == [0, 0, 1]
+    assert Surrogate(bank).metric.name == "nll" and Surrogate(bank, "perplexity").solo.shape == (2,)
+
+
+def test_probabilities_are_averaged_as_they_are_on_request(tmp_path):
+    chances = softmax(LOGITS.astype(np.float64))
+    bank = LogitBank.from_arrays([LOGITS[0], chances[1], LOGITS[2]], LABELS, probabilities="average")
+    assert bank.kind.name == "probabilities"
+    for i in range(N):
+        np.testing.assert_allclose(bank.logits(i), chances[i], rtol=1e-5)
+    np.testing.assert_allclose(bank.take(np.array([3])).logits(0), chances[0, [3]], rtol=1e-5)
+    with pytest.raises(DataError, match="these outputs are values"):
+        LogitBank.from_arrays(np.zeros((2, 5)), np.linspace(0.1, 0.7, 5), probabilities="average")

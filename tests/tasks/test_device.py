@@ -1,4 +1,4 @@
-"""Devices are named as PyTorch names them, and memory that ran out is recognised in all its words."""
+"""Devices are named as PyTorch names them, and a task leaves those alone that it does not run on."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from radin.errors import InputError
-from radin.tasks.device import is_out_of_memory, parse_device
+from radin.tasks.device import clock, numerics_of, parse_device
 
 
 def test_what_torch_takes_is_taken() -> None:
@@ -24,25 +24,28 @@ def test_a_device_that_is_not_there_is_refused(name: str, message: str) -> None:
         parse_device(name)
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        torch.OutOfMemoryError("CUDA out of memory"),
-        MemoryError(),
-        RuntimeError("[enforce fail at alloc_cpu.cpp:114] DefaultCPUAllocator: can't allocate memory"),
-        RuntimeError("CUDA driver error: out of memory"),
-        RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"),
-        RuntimeError("GET was unable to find an engine to execute this computation"),
-        RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
-    ],
-)
-def test_memory_that_ran_out_is_recognised(error: BaseException) -> None:
-    assert is_out_of_memory(error)
+def test_results_on_the_cpu_depend_on_what_float32_is_rounded_to() -> None:
+    assert numerics_of(torch.device("cpu")) == ("cpu",)
+    torch.set_float32_matmul_precision("medium")
+    try:
+        assert numerics_of(torch.device("cpu")) == ("cpu", "matmul=bf16")
+    finally:
+        torch.set_float32_matmul_precision("highest")
 
 
-def test_other_errors_are_not() -> None:
-    assert not is_out_of_memory(RuntimeError("shapes cannot be multiplied"))
-    assert not is_out_of_memory(ValueError("out of memory"))
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_results_on_a_gpu_depend_on_its_model_and_on_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
+    device = torch.device("cuda")
+    before = numerics_of(device)
+    assert torch.cuda.get_device_name() in before
+    assert f"torch={torch.__version__}" in before
+    monkeypatch.setattr(torch.backends.cudnn.conv, "fp32_precision", "ieee")
+    assert numerics_of(device) != before
+
+
+def test_clocks_wait_for_the_device(device: str) -> None:
+    begun = clock(torch.device(device))
+    assert clock(torch.device(device)) >= begun
 
 
 def test_a_task_on_the_cpu_leaves_cuda_alone() -> None:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from radin.errors import CheckpointError, IncompatibleError, InputError
 from radin.recipe import Recipe
 from radin.weights.averaging import average
-from radin.weights.cuda_stream import CHUNK, Slot, stream_on
+from radin.weights.cuda_stream import CHUNK_BYTES, Slot, chunks_of, stream_on
 from radin.weights.filler import Filler
 from radin.weights.mixer import Mixer
 from radin.weights.pool import Pool
@@ -127,37 +127,66 @@ def test_parameters_in_another_memory_format_are_filled(tmp_path: Path, device: 
 class PlainSlot(Slot):
     """Memory of the host's own, for a device that has no other."""
 
-    def __init__(self) -> None:
-        self.pinned = torch.empty(8 * CHUNK, dtype=torch.uint8)
+    def __init__(self, size: int) -> None:
+        self.pinned = torch.empty(size, dtype=torch.uint8)
         self.free = SimpleNamespace(synchronize=lambda: None, record=lambda: None)
 
 
-@pytest.mark.parametrize("value", [None, torch.nan])
-def test_streamed_chunks_meet_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: float | None) -> None:
-    """What runs on CUDA, run on the CPU: order, chunks, strides and casts are the same there."""
+class Streamed(nn.Module):
+    """Tensors that are averaged, copied and compared, small ones and one of two chunks, of several dtypes."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.small = nn.ModuleList([nn.Linear(9, 5), nn.Linear(9, 5).bfloat16(), nn.Conv2d(2, 3, 5).half()])
+        self.large = nn.Parameter(torch.randn(2, CHUNK_BYTES // 8 + 7))
+        self.wide = nn.Parameter(torch.randn(3).double())
+        self.bn = nn.BatchNorm1d(4)
+        self.bn.num_batches_tracked.fill_(seed)
+        self.register_buffer("same", torch.arange(70_000, dtype=torch.int32))
+        self.register_buffer("one", torch.ones(5))
+        self.register_buffer("empty", torch.empty(0, 3))
+
+
+def streamed(pool: Pool, weights: list[float], monkeypatch: pytest.MonkeyPatch) -> nn.Module:
+    """A network filled by what runs on CUDA, on the CPU: order, chunks, strides and casts are the same there."""
     monkeypatch.setattr("radin.weights.cuda_stream.Slot", PlainSlot)
     monkeypatch.setattr("radin.weights.cuda_stream.SLOTS", 3)
+    network = Streamed(9).to(memory_format=torch.channels_last)
+    state = network.state_dict()
+    with Mixer(pool, Recipe.of(pool.names, weights)) as mixer:
+        stream_on(mixer, [(step, state[step.name]) for step in mixer.steps], torch.device("cpu"))
+    return network
 
+
+@pytest.mark.parametrize("weights", [WEIGHTS, [0.0, 1.0, 0.0, 0.0]])
+def test_streamed_chunks_meet_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: list[float]) -> None:
+    pool = build_pool(tmp_path, Streamed)
+    assert_same(streamed(pool, weights, monkeypatch), loaded(pool, tmp_path, weights, Streamed(8)))
+
+
+@pytest.mark.parametrize("weights", [WEIGHTS, [0.0, 0.0, 1.0, 0.0]])
+@pytest.mark.parametrize("name", ["large", "bn.running_var"])
+def test_nan_that_is_streamed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: list[float], name: str
+) -> None:
     def build(seed: int) -> nn.Module:
-        torch.manual_seed(seed)
-        network = nn.ModuleList([nn.Linear(9, 5), nn.Linear(9, 5).bfloat16(), nn.Conv2d(2, 3, 5).half()])
-        network.register_parameter("large", nn.Parameter(torch.randn(2, CHUNK + 7)))
-        network.register_parameter("wide", nn.Parameter(torch.randn(3).double()))
-        if value is not None and seed == 2:
-            network.large.data[1, 5] = value
+        network = Streamed(seed)
+        if seed == 2:
+            network.state_dict()[name].view(-1)[-1] = torch.nan
         return network
 
     pool = build_pool(tmp_path, build)
-    network = build(9).to(memory_format=torch.channels_last)
-    state = network.state_dict()
+    with pytest.raises(CheckpointError, match=rf"2\.safetensors: tensor '{name}'"):
+        streamed(pool, weights, monkeypatch)
+
+
+def test_small_tensors_travel_together(tmp_path: Path) -> None:
+    pool = build_pool(tmp_path, lambda seed: nn.Sequential(*(linear(seed + i) for i in range(50))))
     with Mixer(pool, Recipe.of(pool.names, WEIGHTS)) as mixer:
-        targets = [(step, state[step.name]) for step in mixer.steps]
-        if value is not None:
-            with pytest.raises(CheckpointError, match=r"2\.safetensors: tensor 'large'"):
-                stream_on(mixer, targets, torch.device("cpu"))
-            return
-        stream_on(mixer, targets, torch.device("cpu"))
-    assert_same(network, loaded(pool, tmp_path, WEIGHTS, build(8)))
+        (chunk,) = chunks_of(mixer.steps)
+    assert len(chunk.pieces) == 100
+    assert chunk.count == sum(info.numel for info in pool.tensors.values())
 
 
 def test_wrapped_networks_are_filled(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ def import_ray() -> Any:
         InputError: it is not; says how to install it.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere unless the user says so
+    os.environ.setdefault("RAY_worker_niceness", "0")  # they do this process's work; Ray lets all others go first
     os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # of a machine that is busy; Ray waits 30 seconds
     try:
         import ray
@@ -45,7 +46,11 @@ def connected(workers: Workers) -> Iterator[Any]:
         settings |= {"num_cpus": cores, "include_dashboard": False}
     try:
         ray.init(address=workers.address or "local", **settings)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except Exception as error:  # Ray raises plain ones, too
+        if workers.address is None:
+            raise InputError(
+                f"Ray could not be started on this machine: {error}; run without workers, or where there is more room"
+            ) from error
         raise InputError(
             f"no Ray cluster could be reached at {workers.address!r}: {error}; start one with `ray start --head`, or "
             "leave the address out to use this machine"

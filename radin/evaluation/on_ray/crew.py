@@ -8,6 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+
+from radin.common.wording import counted
 from radin.errors import TaskError
 from radin.evaluation.on_ray.jobs import MOST_DEATHS, MOST_FAILURES, Job
 from radin.evaluation.on_ray.worker import About
@@ -15,7 +18,10 @@ from radin.evaluation.on_ray.worker import About
 #: Jobs under way on one worker: the next one waits there, so that no worker waits for the driver.
 UNDER_WAY = 2
 
-#: Seconds without any worker after which a run ends: Ray starts those that died again, if there is place for them.
+#: Seconds between two attempts to start a worker again.
+PAUSE = 0.2
+
+#: Seconds without any worker after which a run ends: those that died are started again, if there is place for them.
 WITHOUT_WORKERS = 120.0
 
 
@@ -25,19 +31,36 @@ class Member:
 
     Attributes:
         number: its place in the crew.
-        actor: Ray's handle of the process, which outlives restarts.
+        start: starts a process in its place, and returns Ray's handle.
+        actor: the handle of the process that there is now.
         about: the process.
         jobs: under way with the reference to each one's error, the one that has begun first.
         ping: the reference to a sign of life, while it restarts.
         holds: the key of the pass whose network it has.
+        samples: that it has run.
+        seconds: that these took.
+        since: when its first job began, on the clock of `time.monotonic`.
+        restarts: times that it died and was started again.
     """
 
     number: int
+    start: Callable[[], Any]
     actor: Any
     about: About
     jobs: deque[tuple[Job, Any, Any]] = field(default_factory=deque)
     ping: Any = None
     holds: str = ""
+    samples: int = 0
+    seconds: float = 0.0
+    since: float = 0.0
+    restarts: int = 0
+
+    def __str__(self) -> str:
+        """The worker in a line: its device, its rate, and whether it died."""
+        rate = f", {self.samples / self.seconds:,.0f} samples/s" if self.samples and self.seconds else ""
+        again = f", died {counted(self.restarts, 'time')}" if self.restarts else ""
+        state = ", starting again" if self.ping is not None else ""
+        return f"worker {self.number + 1} on {self.about.node}, {self.about.device}{rate}{again}{state}"
 
 
 class Crew:
@@ -47,10 +70,17 @@ class Crew:
         ray: the library, connected.
         members: the workers.
         lost: told of a job that died with its worker, to be recorded.
+        show: told of a worker about which something has changed.
     """
 
-    def __init__(self, ray: Any, members: Sequence[Member], lost: Callable[[Job], None]) -> None:
-        self._ray, self.members, self._lost = ray, list(members), lost
+    def __init__(
+        self,
+        ray: Any,
+        members: Sequence[Member],
+        lost: Callable[[Job], None],
+        show: Callable[[Member], None] = lambda member: None,
+    ) -> None:
+        self._ray, self.members, self._lost, self._show = ray, list(members), lost, show
         self._waiting: list[Job] = []
         self._alive = time.monotonic()
 
@@ -96,6 +126,8 @@ class Crew:
                         call = getattr(member.actor, job.what).options(num_returns=2)
                         error, value = call.remote(job.work, job.size)
                         member.holds = job.work.key
+                        if not member.jobs:
+                            member.since = time.monotonic()
                         member.jobs.append((job, error, value))
 
     def _next(self, member: Member) -> Job | None:
@@ -131,7 +163,10 @@ class Crew:
         try:
             member.about = self._ray.get(member.ping)
             member.ping = None
+            self._show(member)
         except self._ray.exceptions.RayError:
+            time.sleep(PAUSE)
+            member.actor = member.start()
             member.ping = member.actor.about.remote()
 
     def _ended(self, member: Member) -> None:
@@ -143,6 +178,11 @@ class Crew:
             self._restart(member, death)
             return
         member.jobs.popleft()
+        now = time.monotonic()
+        if raised is None and job.what == "logits":
+            member.samples, member.seconds = member.samples + job.rows, member.seconds + now - member.since
+        member.since = now
+        self._show(member)
         if job.dropped:
             return
         if raised is None:
@@ -150,7 +190,7 @@ class Crew:
             return
         job.failed_on.add(member.number)
         able = [other for other in self.members if other.number not in job.failed_on]
-        if not isinstance(raised, TaskError) or len(job.failed_on) >= MOST_FAILURES or not able:
+        if isinstance(raised, torch.OutOfMemoryError) or len(job.failed_on) >= MOST_FAILURES or not able:
             job.error = raised
         else:
             self._waiting.insert(0, job)
@@ -159,7 +199,10 @@ class Crew:
         """Sends the jobs of a dead worker again; only the first had begun."""
         jobs, member.jobs = [job for job, _, _ in member.jobs], deque()
         member.holds = ""
+        member.actor = member.start()
         member.ping = member.actor.about.remote()
+        member.restarts += 1
+        self._show(member)
         self._died_with(jobs[0], death)
         self._waiting[:0] = [job for job in jobs if not job.is_settled]
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from radin.common.progress import SILENT, Lines, Progress
 from radin.errors import InputError
 from radin.evaluation.executor import Batches, Pass
 from radin.evaluation.on_ray.cluster import connected
@@ -19,6 +22,9 @@ from radin.evaluation.workers import Workers
 from radin.tasks.task import Task
 from radin.weights.pool import Pool
 
+#: Seconds that workers have to tidy up at the end.
+TIDYING = 2.0
+
 #: Seconds that a cluster has to start the workers that were asked for.
 PATIENCE = 180.0
 
@@ -27,7 +33,7 @@ class OnRay:
     """Runs passes on workers. What comes back is the same, bit for bit, as from one process with as many threads.
 
     Each pass is cut into jobs where its batches are cut, so a worker runs the batches that one process would. A worker
-    that dies is started again by Ray; the job that it had begun is recorded as lost and sent again.
+    that dies is replaced by a new one; the job that it had begun is recorded as lost and sent again.
 
     Arguments:
         workers: how many, and where.
@@ -36,6 +42,7 @@ class OnRay:
         batchnorm: policy for BatchNorm statistics of soups.
         in_place: whether networks may be filled in place.
         lost: told of each job that died with its worker.
+        progress: shows a line for each worker where it can.
 
     Raises:
         InputError: Ray is missing, the cluster has no place for the workers, their device is another than this
@@ -43,25 +50,39 @@ class OnRay:
     """
 
     def __init__(
-        self, workers: Workers, task: Task, pool: Pool, *, batchnorm: str, in_place: bool, lost: Callable[[Job], None]
+        self,
+        workers: Workers,
+        task: Task,
+        pool: Pool,
+        *,
+        batchnorm: str,
+        in_place: bool,
+        lost: Callable[[Job], None],
+        progress: Progress = SILENT,
     ) -> None:
-        self._task = task
+        self._task, self._line = task, progress.line if isinstance(progress, Lines) else None
         with ExitStack() as undo:
             ray = undo.enter_context(connected(workers))
             on_gpus = task.torch_device.type == "cuda"
             there = ray.cluster_resources()
             number = workers.number(there.get("GPU", 0.0), there.get("CPU", 0.0), on_gpus)
             needs: dict[str, Any] = {"num_gpus": workers.gpus, "num_cpus": 0} if on_gpus else {"num_cpus": 1}
-            actor = ray.remote(max_restarts=-1, max_task_retries=0, **needs)(Worker)
+            actor = ray.remote(max_restarts=0, max_task_retries=0, **needs)(Worker)  # the crew sees each death
             sent = task if task.torch_device.index is None else replace(task, device=task.torch_device.type)
-            arguments = ray.put(sent), ray.put(pool), batchnorm, in_place, workers.threads
-            actors = [actor.remote(*arguments) for _ in range(number)]
+            alive = sum(node["Alive"] for node in ray.nodes())
+            shared = uuid.uuid4().hex if number > alive else ""  # else a node may well have one worker alone
+            self._kept = [ray.put(sent), ray.put(pool)]  # as long as workers may be started again
+            start = partial(actor.remote, *self._kept, batchnorm, in_place, workers.threads, shared)
+            actors = [start() for _ in range(number)]
             undo.callback(lambda: [ray.kill(one) for one in actors])
-            members = [
-                Member(i, one, about) for i, (one, about) in enumerate(zip(actors, _started(ray, actors), strict=True))
-            ]
+            abouts = _started(ray, actors)
+            members = [Member(i, start, one, about) for i, (one, about) in enumerate(zip(actors, abouts, strict=True))]
+            undo.callback(lambda: [ray.kill(member.actor) for member in members])
             _check(members, task, pool)
-            self.crew = Crew(ray, members, lost)
+            self.crew = Crew(ray, members, lost, self._show)
+            undo.callback(self._leave, ray)
+            for member in members:
+                self._show(member)
             self._undo = undo.pop_all()
         self.at_once = number + 1
 
@@ -85,6 +106,19 @@ class OnRay:
         one = Job("statistics", job, size, 0)
         self.crew.add([one])
         return dict(self.crew.result(one))
+
+    def _show(self, member: Member) -> None:
+        if self._line is not None:
+            self._line(f"worker {member.number}", str(member))
+
+    def _leave(self, ray: Any) -> None:
+        """Lets the workers tidy up before they are ended, and takes their lines away."""
+        for member in self.crew.members:
+            if self._line is not None:
+                self._line(f"worker {member.number}", "")
+        gone = [member.actor.leave.remote() for member in self.crew.members if member.ping is None]
+        if gone:
+            ray.wait(gone, num_returns=len(gone), timeout=TIDYING)
 
     def close(self) -> None:
         """Ends the workers, and Ray if it was started for this run."""

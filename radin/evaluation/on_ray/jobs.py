@@ -69,4 +69,5 @@ def parts_of(work: Pass, n_rows: int, size: int, workers: int, *, divisible: boo
     step = max(1, -(-batches // (PARTS_PER_WORKER * workers))) * size
     for start in range(0, len(places), step):
         some = places[start : start + step]
-        yield Job("logits", replace(work, only=some), size, len(some))
+        kind = None if work.outputs is None else work.outputs.part(some)
+        yield Job("logits", replace(work, only=some, outputs=kind), size, len(some))

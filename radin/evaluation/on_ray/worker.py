@@ -13,12 +13,14 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
+from radin.adapters.pool import AdapterPool
 from radin.common.code_location import place_of_error
+from radin.common.out_of_memory import is_out_of_memory, release_cached_memory
 from radin.errors import RadinError, TaskError
 from radin.evaluation.batchnorm import recompute_statistics, statistics_of
 from radin.evaluation.executor import Pass
 from radin.evaluation.loading import FACT, Networks
-from radin.tasks.device import is_out_of_memory
+from radin.evaluation.on_ray.averages import Averages
 from radin.tasks.task import Task
 from radin.weights.pool import Pool
 
@@ -77,14 +79,17 @@ class Worker:
         batchnorm: policy for BatchNorm statistics of soups.
         in_place: whether networks may be filled in place, as the driver has found.
         threads: of PyTorch within this process; results are those of one process with as many.
+        shared: the run's name, by which workers of one node share averages of soups; empty where each averages alone.
     """
 
-    def __init__(self, task: Task, pool: Pool, batchnorm: str, in_place: bool, threads: int) -> None:
+    def __init__(self, task: Task, pool: Pool, batchnorm: str, in_place: bool, threads: int, shared: str = "") -> None:
         torch.set_num_threads(threads)
         self._task, self._pool, self._filled = task, pool, ""
         self._batch = _AsTold(task.batch_size)
         facts: Any = _Facts({FACT: {task.code: in_place}})
-        self._networks = Networks(task, pool, batchnorm=batchnorm, batch=self._batch, facts=facts)
+        self._averages = Averages(pool, batchnorm, shared) if shared and not _is_light(pool) else None
+        averages = None if self._averages is None else self._averages.of
+        self._networks = Networks(task, pool, batchnorm=batchnorm, batch=self._batch, facts=facts, averages=averages)
 
     def about(self) -> About:
         """This worker, and the files that it cannot read."""
@@ -92,6 +97,11 @@ class Worker:
         device = self._task.torch_device
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
         return About(socket.gethostname(), os.getpid(), name, device.type, unseen)
+
+    def leave(self) -> None:
+        """Removes what workers of this node have shared, at the end of the run."""
+        if self._averages is not None:
+            self._averages.remove()
 
     def logits(self, job: Pass, size: int) -> Answer:
         """Logits `[s, C]` of a pass on its rows, run in batches of `size`.
@@ -103,7 +113,8 @@ class Worker:
 
         def run() -> np.ndarray:
             rows = self._task.rows if job.test is None else self._task.tests[job.test]
-            return rows.kind.join(list(self._task.logits(self._network(job, size), rows, size, job.only)))
+            batches = self._task.logits(self._network(job, size), rows, size, job.only, kind=job.outputs)
+            return rows.kind.join(list(batches))
 
         return _answer(run)
 
@@ -129,17 +140,23 @@ class Worker:
         return self._networks.network
 
 
+def _is_light(pool: Pool) -> bool:
+    """Whether soups are adapters, which take less time to average than to share."""
+    return isinstance(pool, AdapterPool) and not pool.merge
+
+
 def _answer(run: Callable[[], Any]) -> Answer:
     """The value of a function, or its error in a form that can be sent."""
     try:
         return None, run()
     except Exception as error:
-        if is_out_of_memory(error):
-            return torch.OutOfMemoryError(str(error)), None
         if isinstance(error, RadinError):
             return _sendable(error), None
         told = "".join(traceback.format_exception_only(error)).strip()
-        return TaskError(f"a worker on {socket.gethostname()} failed: {told}{place_of_error(error)}"), None
+        if not is_out_of_memory(error):
+            return TaskError(f"a worker on {socket.gethostname()} failed: {told}{place_of_error(error)}"), None
+    release_cached_memory()
+    return torch.OutOfMemoryError(told), None
 
 
 def _sendable(error: RadinError) -> RadinError:

@@ -9,11 +9,12 @@ from markupsafe import Markup
 
 from radin.common.wording import counted, decimal, signed
 from radin.report.cost import Bill
+from radin.report.entries import Interval, Network, Unseen
 from radin.report.page import svg
 from radin.report.page.axis import Axis
 from radin.report.page.plot import MIDDLE, Plot, Row, band, bar, below, dot, row, rule, whisker
 from radin.report.page.svg import element
-from radin.report.record import Interval, Network, Record, Unseen
+from radin.report.record import Record
 from radin.scoring.significance import Z95
 
 #: Soups that plots show, the best ones, and classes on either side of none.

@@ -12,23 +12,26 @@ from radin.common.files import written_aside
 from radin.common.wording import counted, decimal, shortened
 from radin.errors import InputError
 from radin.report.cost import Bill
+from radin.report.entries import Unseen
 from radin.report.page.axis import Axis
 from radin.report.page.document import SHORT_NAME, parted, render
 from radin.report.page.matrix import recipe_cells
 from radin.report.page.plot import Plot, Row, bar, below, dot, row, whisker
-from radin.report.record import Record, Unseen
+from radin.report.record import Record
 
 
 @dataclass(frozen=True)
 class Line:
-    """A run in the table of runs."""
+    """A run in the table of runs.
+
+    Attributes:
+        how: its searcher, its budget, and by what it chose.
+    """
 
     name: str
     headline: str
     details: str
-    searcher: str
-    soups: str
-    size: int
+    how: str
 
 
 def write_comparison(records: Sequence[Record], path: Path) -> Path:
@@ -81,7 +84,8 @@ def run_names(records: Sequence[Record]) -> list[str]:
 def _line(name: str, record: Record) -> Line:
     headline, details = parted(record.verdict)
     made = record.settings
-    return Line(name, headline, details, str(made["searcher"]), str(made["soups"]), record.winner.size)
+    chosen = f"chosen by {record.criterion or record.metric}"
+    return Line(name, headline, details, f"{made['searcher']}, B = {made['soups']}, {chosen}")
 
 
 def _sets(records: Sequence[Record]) -> list[str]:

@@ -26,6 +26,9 @@ PAGE = "report.html"
 #: Characters of an ingredient's name that need no shortening.
 SHORT_NAME = 24
 
+#: Characters of a headline.
+HEADLINE = 60
+
 #: Rows of the table of dropped ingredients that stand open.
 OPEN = 12
 
@@ -104,10 +107,18 @@ def short_names(record: Record) -> dict[str, str]:
 
 def parted(verdict: str) -> tuple[str, str]:
     """A verdict as a headline and the rest."""
-    head, colon, rest = verdict.partition(": ")
-    if not colon or len(head) > 60:
-        head, colon, rest = verdict.partition(". ")
-    return head.rstrip("."), rest[:1].upper() + rest[1:]
+    head, found, rest = verdict.partition(": ")
+    if not found or len(head) > HEADLINE:
+        head, found, rest = verdict.partition(" by ")
+        rest = f"by {rest}"
+    if not found or len(head) > HEADLINE:
+        head, found, rest = verdict.partition(". ")
+    return head.rstrip("."), unbroken(rest[:1].upper() + rest[1:])
+
+
+def unbroken(text: str) -> str:
+    """A text whose p-values no line breaks in two."""
+    return text.replace("p = ", "p\u00a0=\u00a0")
 
 
 def heading(name: str, samples: int) -> str:
@@ -137,7 +148,7 @@ def unseen_words(record: Record, i: int) -> str:
         return "The best ingredient is the winner, so there is nothing to compare."
     than = "the best ingredient" if one.control is None else "the best ingredient with recomputed statistics"
     said = "no more than noise" if one.p_value >= NOISE else "more than noise"
-    return f"Difference from {than}: {signed(one.difference)}, {said} (p = {one.p_value:.2g}, {one.test})."
+    return unbroken(f"Difference from {than}: {signed(one.difference)}, {said} (p = {one.p_value:.2g}, {one.test}).")
 
 
 def classes(record: Record) -> dict[str, Any] | None:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from radin.common.wording import decimal
+from radin.report.entries import Network
 from radin.report.page.charts import SOUPS
 from radin.report.page.svg import element, title
-from radin.report.record import Network, Record
+from radin.report.record import Record
 
 #: Ingredients that are all shown; of larger pools only members of soups are.
 WHOLE_POOL = 40

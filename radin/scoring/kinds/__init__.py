@@ -9,19 +9,25 @@ from radin.scoring.kinds.classes import CLASSES as CLASSES
 from radin.scoring.kinds.classes import Classes as Classes
 from radin.scoring.kinds.classes import OneLogit as OneLogit
 from radin.scoring.kinds.positions import Positions as Positions
+from radin.scoring.kinds.probabilities import PROBABILITIES as PROBABILITIES
+from radin.scoring.kinds.probabilities import Probabilities as Probabilities
 from radin.scoring.kinds.several import SeveralLabels as SeveralLabels
+from radin.scoring.kinds.tokens import Tokens as Tokens
 from radin.scoring.kinds.values import Values as Values
 
 __all__ = [
     "CLASSES",
     "KINDS",
+    "PROBABILITIES",
     "Asked",
     "Choices",
     "Classes",
     "Kind",
     "OneLogit",
     "Positions",
+    "Probabilities",
     "SeveralLabels",
+    "Tokens",
     "Values",
     "named_kind",
 ]

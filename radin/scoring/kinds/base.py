@@ -33,6 +33,11 @@ Outputs = Shaped[np.ndarray, "_m ..."]
 #: The remedy for outputs of most other shapes.
 FORWARD = "pass forward=(network, inputs) -> outputs if the network returns something else"
 
+#: The cause of outputs that are not finite, and the remedy.
+DIVERGED = (
+    "(NaN or infinite); this model has diverged or overflows in this precision; leave it out, or evaluate it in float32"
+)
+
 
 class Kind(ABC):
     """A kind of outputs.
@@ -90,6 +95,10 @@ class Kind(ABC):
             TaskError: a shape or dtype of another kind.
         """
 
+    def part(self, samples: Int64[np.ndarray, " s"]) -> Kind:
+        """The same with all that it needs for some samples alone, given by their places in the data, ascending."""
+        return self
+
     def join(self, parts: Sequence[Outputs]) -> Outputs:
         """Outputs or labels of batches that follow one another."""
         return np.concatenate(parts)
@@ -120,10 +129,7 @@ class Kind(ABC):
         finite = np.isfinite(outputs)
         if not finite.all():
             sample = int((~finite).reshape(len(outputs), -1).any(axis=1).argmax())
-            raise NonFiniteError(
-                f"{name}: its outputs for sample {first + sample} are not finite (NaN or infinite); this model has "
-                "diverged or overflows in this precision; leave it out, or evaluate it in float32"
-            )
+            raise NonFiniteError(f"{name}: its outputs for sample {first + sample} are not finite {DIVERGED}")
 
     def strata(self, kept: Kept) -> Int64[np.ndarray, " m"]:
         """A number for each sample; a split takes its share of the samples of each number."""
@@ -137,6 +143,10 @@ class Kind(ABC):
     def entries(self) -> int:
         """Entries of a sample of which `rows` speaks."""
         return 1
+
+    def scored(self, kept: Kept) -> Kept:
+        """Labels as metrics take them, of the same shape."""
+        return kept
 
     @abstractmethod
     def losses(self, outputs: Any, labels: Any) -> Float64[np.ndarray, " r"]:

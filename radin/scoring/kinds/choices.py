@@ -39,7 +39,22 @@ class Choices(Classes):
     def outputs(self, given: torch.Tensor, raw: Raw, places: Int64[np.ndarray, " m"]) -> torch.Tensor:
         """The scores, `ABSENT` in the place of −inf."""
         scores = class_logits(given, len(raw))
-        return scores.float().masked_fill(scores == -float("inf"), ABSENT)
+        absent = scores == -float("inf")
+        self._refuse_absent_labels(absent, raw, places)
+        return scores.float().masked_fill(absent, ABSENT)
+
+    def _refuse_absent_labels(self, absent: torch.Tensor, raw: Raw, places: Int64[np.ndarray, " m"]) -> None:
+        """Refuses labels of choices that their samples do not have; those beyond all choices are refused elsewhere."""
+        import torch
+
+        labels = torch.from_numpy(raw.astype(np.int64)).clamp(0, absent.shape[1] - 1).to(absent.device)
+        wrong = absent.gather(1, labels[:, None])[:, 0].cpu().numpy()
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise DataError(
+                f"the label of sample {places[row]} is choice {raw[row]}, for which the network gives -inf, the mark "
+                "of a choice that the sample does not have"
+            )
 
     def join(self, parts: Sequence[Outputs]) -> Outputs:
         """Batches one after the other, filled up to the largest number of choices."""

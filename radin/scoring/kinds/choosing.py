@@ -14,16 +14,20 @@ from radin.scoring.kinds.choices import Choices
 from radin.scoring.kinds.classes import CLASSES, IGNORED, OneLogit
 from radin.scoring.kinds.positions import Positions
 from radin.scoring.kinds.several import SeveralLabels
+from radin.scoring.kinds.tokens import ALTERNATIVES, Tokens
 from radin.scoring.kinds.values import Values
 
 #: All kinds, by name.
 KINDS: dict[str, Kind] = {
-    kind.name: kind for kind in (CLASSES, OneLogit(), SeveralLabels(), Values(), Positions(), Choices())
+    kind.name: kind for kind in (CLASSES, OneLogit(), SeveralLabels(), Values(), Positions(), Choices(), Tokens())
 }
+
+#: Kinds that labels never speak of by themselves.
+BY_NAME = (Choices.name, Tokens.name)
 
 #: All kinds in a sentence, for messages.
 THERE_ARE = "The kinds of outputs are " + ", ".join(
-    f"{kind.name} ({kind.labels}{', only by name' if kind.name == 'choices' else ''})" for kind in KINDS.values()
+    f"{kind.name} ({kind.labels}{', only by name' if kind.name in BY_NAME else ''})" for kind in KINDS.values()
 )
 
 
@@ -35,20 +39,33 @@ class Asked:
         outputs: the name of a kind, a key of `KINDS`; None lets the labels decide.
         ignored: the label of positions that do not count.
         positions: positions of a sample at most; None takes all.
+        alternatives: tokens that are kept of a position beside the label; None takes the usual number.
 
     Raises:
-        InputError: no kind has this name, or positions below 1.
+        InputError: no kind has this name, or positions or alternatives below 1.
     """
 
     outputs: str | None = None
     ignored: int = IGNORED
     positions: int | None = None
+    alternatives: int | None = None
 
     def __post_init__(self) -> None:
         if self.outputs is not None:
             named_kind(self.outputs)
-        if self.positions is not None:
-            Positions(self.ignored, self.positions)
+        if self.alternatives is not None and self.outputs != Tokens.name:
+            raise InputError(
+                f"alternatives={self.alternatives} is for outputs={Tokens.name!r}, and outputs are {self.outputs!r}"
+            )
+        _ = self._at_positions
+
+    @property
+    def _at_positions(self) -> Positions:
+        """The kind of labels at positions that is asked for."""
+        if self.outputs != Tokens.name:
+            return Positions(self.ignored, self.positions)
+        wanted = ALTERNATIVES if self.alternatives is None else self.alternatives
+        return Tokens(self.ignored, self.positions, alternatives=wanted)
 
     def kind(self, raw: Sequence[Raw], what: str, like: Kind | None = None) -> Kind:
         """The kind that labels speak of.
@@ -63,7 +80,7 @@ class Asked:
             InputError: positions are asked for, and there are none.
         """
         name = self.outputs or (like.name if like else _told(raw, what))
-        if name != Positions.name:
+        if name not in (Positions.name, Tokens.name):
             if self.positions is not None:
                 raise InputError(
                     f"positions={self.positions} is for labels at positions ({Positions.labels}); {what}: {name}"
@@ -72,7 +89,7 @@ class Asked:
         if any(one.ndim < 2 for one in raw):
             wanted = f"{what}: expected labels of {name}, {Positions.labels}"
             raise DataError(f"{wanted}, got {_shapes(raw)}. {THERE_ARE}")
-        return Positions(self.ignored, self.positions).sized(raw, what)
+        return self._at_positions.sized(raw, what)
 
 
 def named_kind(name: str) -> Kind:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from radin.errors import DataError, TaskError
-from radin.scoring.kinds.base import FORWARD, Kept, Kind, Raw
+from radin.errors import DataError, NonFiniteError, TaskError
+from radin.scoring.kinds.base import DIVERGED, FORWARD, Kept, Kind, Outputs, Raw
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,6 +67,22 @@ class Classes(Kind):
     def check_labels(self, kept: Kept, outputs_shape: Sequence[int], name: str) -> None:
         """Refuses an empty set of labels, and labels outside `[0, C)`."""
         check_classes(kept, outputs_shape[-1], name)
+
+    def check_outputs(self, outputs: Outputs, name: str, first: int = 0) -> None:
+        """Refuses logits that are not finite."""
+        finite = np.isfinite(outputs)
+        if finite.all():
+            return
+        row = int((~finite).reshape(len(outputs), -1).any(axis=1).argmax())
+        where = f"{name}: its logits for sample {first + row} are not finite"
+        if np.isneginf(outputs[row][~finite[row]]).all():
+            raise NonFiniteError(
+                f"{where}: class {int((~finite[row]).argmax())} has -inf, the logarithm of a probability of 0 or "
+                "the mark of a class that is masked; one such ingredient would rule the class out for every "
+                "average, so write a large finite number, such as -100, in its place. Where samples have choices "
+                "of different numbers, -inf marks those that are absent."
+            ).mended_by(outputs="choices")
+        raise NonFiniteError(f"{where} {DIVERGED}")
 
     def strata(self, kept: Kept) -> Int64[np.ndarray, " m"]:
         """The classes."""

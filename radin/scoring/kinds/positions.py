@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Int64
 
 from radin.errors import DataError, InputError, TaskError
-from radin.scoring.kinds.base import FORWARD, Kept, Kind, Outputs, Raw
+from radin.scoring.kinds.base import FORWARD, Kept, Outputs, Raw
 from radin.scoring.kinds.classes import IGNORED, Classes, check_classes
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Positions(Classes):
     """Each sample has a label at many positions. A row is a labelled position, and the sample is its group.
 
     Of each sample only labelled positions are kept, in their order, `width` places in all; places that are left over
-    hold the ignored label, and outputs of 0.
+    hold the label `IGNORED`, and outputs of 0.
 
     Arguments:
         ignored: the label of positions that do not count.
@@ -71,7 +71,7 @@ class Positions(Classes):
                 f"{what}: all labels are {self.ignored}, which marks positions that do not count; is another number "
                 "to be ignored? Name it by ignore_index="
             )
-        return Positions(self.ignored, self.most, min(width, self.most or width))
+        return replace(self, width=min(width, self.most or width))
 
     def keep(self, raw: Raw, what: str, places: Int64[np.ndarray, " m"]) -> Kept:
         """The labels of the positions that are taken, `int64[m, width]`."""
@@ -90,7 +90,7 @@ class Positions(Classes):
         flat = raw.reshape(len(raw), -1).astype(np.int64)
         taken = self.places(raw, places)
         kept = np.take_along_axis(flat, np.maximum(taken, 0), axis=1) if flat.shape[1] else taken
-        return np.where(taken < 0, self.ignored, kept)
+        return np.where(taken < 0, IGNORED, kept)
 
     def places(self, raw: Raw, samples: Int64[np.ndarray, " m"]) -> Int64[np.ndarray, "m width"]:
         """Places of the positions that are taken among all of each sample, ascending, and then -1.
@@ -147,15 +147,15 @@ class Positions(Classes):
         if not len(kept):
             raise DataError("expected at least one labelled sample, got no data")
         top = kept.reshape(len(kept), -1).max(axis=1)
-        check_classes(np.where(top == self.ignored, 0, top), outputs_shape[-1], name)
+        check_classes(np.where(top == IGNORED, 0, top), outputs_shape[-1], name)
 
     def strata(self, kept: Kept) -> Int64[np.ndarray, " m"]:
-        """All alike."""
-        return Kind.strata(self, kept)
+        """Samples with a labelled position, and samples without."""
+        return (np.asarray(kept) != IGNORED).reshape(len(kept), -1).any(axis=1).astype(np.int64)
 
     def rows(self, kept: Kept) -> Int64[np.ndarray, " r"] | None:
         """The places that hold a position."""
-        return np.flatnonzero(np.asarray(kept).reshape(-1) != self.ignored)
+        return np.flatnonzero(np.asarray(kept).reshape(-1) != IGNORED)
 
     def join(self, parts: Sequence[Outputs]) -> Outputs:
         """Batches one after the other."""

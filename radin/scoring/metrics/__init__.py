@@ -3,12 +3,14 @@
 from radin.scoring.metrics.base import BOOTSTRAP_RESAMPLES as BOOTSTRAP_RESAMPLES
 from radin.scoring.metrics.base import Labels as Labels
 from radin.scoring.metrics.base import Logits as Logits
+from radin.scoring.metrics.base import MeanMetric as MeanMetric
 from radin.scoring.metrics.base import Metric as Metric
 from radin.scoring.metrics.base import PredictionMetric as PredictionMetric
 from radin.scoring.metrics.base import RightSamplesMetric as RightSamplesMetric
 from radin.scoring.metrics.classification import Accuracy as Accuracy
 from radin.scoring.metrics.classification import BalancedAccuracy as BalancedAccuracy
 from radin.scoring.metrics.classification import NegativeLogLikelihood as NegativeLogLikelihood
+from radin.scoring.metrics.classification import Perplexity as Perplexity
 from radin.scoring.metrics.classification import TopK as TopK
 from radin.scoring.metrics.classification import losses as losses
 from radin.scoring.metrics.counts import Counts as Counts
@@ -20,6 +22,7 @@ from radin.scoring.metrics.names import FAMILIES as FAMILIES
 from radin.scoring.metrics.names import METRICS as METRICS
 from radin.scoring.metrics.names import get_metric as get_metric
 from radin.scoring.metrics.names import names_of as names_of
+from radin.scoring.metrics.probabilities import OfProbabilities as OfProbabilities
 from radin.scoring.metrics.tempered import TemperedLikelihood as TemperedLikelihood
 from radin.scoring.metrics.values import MomentsMetric as MomentsMetric
 
@@ -35,9 +38,12 @@ __all__ = [
     "Labels",
     "Logits",
     "MacroF1",
+    "MeanMetric",
     "Metric",
     "MomentsMetric",
     "NegativeLogLikelihood",
+    "OfProbabilities",
+    "Perplexity",
     "PredictionMetric",
     "RightSamplesMetric",
     "TemperedLikelihood",

@@ -166,6 +166,20 @@ class Metric(ABC):
         return np.array(values, dtype=np.float64)
 
 
+class MeanMetric(Metric):
+    """A metric whose statistic is one number a row, and whose value is their mean."""
+
+    is_mean = True
+
+    def value_of(self, statistics: Any, labels: Labels) -> float:
+        """The mean."""
+        return float(np.mean(statistics, dtype=np.float64))
+
+    def numbers(self, statistics: Any, labels: Labels) -> Float64[np.ndarray, " m"] | None:
+        """The statistics."""
+        return np.asarray(statistics, dtype=np.float64)
+
+
 class RightSamplesMetric(Metric):
     """A family of metrics: the statistic is whether the label is among the `top` largest logits.
 

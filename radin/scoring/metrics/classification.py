@@ -9,24 +9,15 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
 
 from radin.errors import InputError
-from radin.scoring.metrics.base import Labels, Logits, Metric, RightSamplesMetric
+from radin.scoring.metrics.base import Labels, Logits, MeanMetric, RightSamplesMetric
 
 _BLOCK_VALUES = 1 << 22  # logits turned into float64 at once: 32 MiB
 
 
-class ShareOfRightSamples(RightSamplesMetric):
+class ShareOfRightSamples(MeanMetric, RightSamplesMetric):
     """The share of samples whose label is among the `top` largest logits."""
 
     is_proportion = True
-    is_mean = True
-
-    def value_of(self, statistics: Any, labels: Labels) -> float:
-        """The share of right samples."""
-        return float(np.mean(statistics, dtype=np.float64))
-
-    def numbers(self, statistics: Any, labels: Labels) -> Float64[np.ndarray, " m"]:
-        """1 for right samples, 0 for wrong ones."""
-        return np.asarray(statistics).astype(np.float64)
 
     def standard_error(self, statistics: Any, labels: Labels) -> float:
         """`√(p (1 − p) / m)`, with one right and one wrong sample more than there are."""
@@ -118,33 +109,49 @@ class BalancedAccuracy(RightSamplesMetric):
         return np.asarray((right / np.bincount(self.groups(labels))).mean(axis=1))
 
 
-class NegativeLogLikelihood(Metric):
+class NegativeLogLikelihood(MeanMetric):
     """The mean negative log-likelihood of the labels under softmax, in nats."""
 
     name = "nll"
     higher_is_better = False
-    is_mean = True
     follows_loss = True
 
     def measure(self, logits: Logits, labels: Labels) -> Float64[np.ndarray, " m"]:
         """The loss of each sample, computed in float64."""
         return losses(logits, labels)
 
+
+class Perplexity(NegativeLogLikelihood):
+    """The exponential of the mean negative log-likelihood of the tokens."""
+
+    name = "perplexity"
+    is_mean = False
+    by_sums = True
+
     def value_of(self, statistics: Any, labels: Labels) -> float:
-        """The mean loss."""
-        return float(np.mean(statistics, dtype=np.float64))
+        """The exponential of the mean loss."""
+        return float(np.exp(np.mean(statistics, dtype=np.float64)))
 
-    def numbers(self, statistics: Any, labels: Labels) -> Float64[np.ndarray, " m"]:
-        """The losses."""
-        return np.asarray(statistics).astype(np.float64)
+    def numbers(self, statistics: Any, labels: Labels) -> None:
+        """None: the value is no mean."""
+        return
+
+    def group_sums(
+        self, statistics: Any, labels: Labels, groups: Int64[np.ndarray, " m"], n: int
+    ) -> Float64[np.ndarray, "n s"]:
+        """Losses and numbers of tokens of each group."""
+        return np.stack([np.bincount(groups, one, n) for one in (statistics, np.ones(len(statistics)))], axis=1)
+
+    def of_sums(self, sums: Float64[np.ndarray, "*k s"]) -> Float64[np.ndarray, " *k"]:
+        """Perplexities, from sums over all groups."""
+        return np.asarray(np.exp(super().of_sums(sums)))
 
 
-class Brier(Metric):
+class Brier(MeanMetric):
     """The mean squared distance of the probabilities from the truth: of two classes that of the second alone."""
 
     name = "brier"
     higher_is_better = False
-    is_mean = True
     follows_loss = True
 
     def measure(self, logits: Logits, labels: Labels) -> Float64[np.ndarray, " m"]:
@@ -153,14 +160,6 @@ class Brier(Metric):
         likely = np.exp(z - np.logaddexp.reduce(z, axis=1, keepdims=True))
         likely[np.arange(len(likely)), labels] -= 1
         return np.asarray(np.square(likely).sum(axis=1) / (2 if z.shape[1] == 2 else 1))
-
-    def value_of(self, statistics: Any, labels: Labels) -> float:
-        """The mean."""
-        return float(np.mean(statistics))
-
-    def numbers(self, statistics: Any, labels: Labels) -> Float64[np.ndarray, " m"]:
-        """The squared distances."""
-        return np.asarray(statistics)
 
 
 def losses(logits: Logits, labels: Labels) -> Float64[np.ndarray, " m"]:

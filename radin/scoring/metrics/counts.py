@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from radin.errors import InputError
-from radin.scoring.metrics.base import Labels, Logits, Metric, PredictionMetric
+from radin.scoring.metrics.base import Labels, Logits, MeanMetric, Metric, PredictionMetric
 
 
 @dataclass(frozen=True)
@@ -212,47 +212,29 @@ class DecisionAccuracy(DecisionsMetric):
         return np.asarray((statistics == (labels == 1)).mean(axis=1))
 
 
-class SubsetAccuracy(Metric):
+class SubsetAccuracy(MeanMetric):
     """The share of samples all of whose labels are right."""
 
     name = "subset-accuracy"
     is_proportion = True
-    is_mean = True
     follows_loss = True
 
     def measure(self, logits: Logits, labels: Labels) -> Bool[np.ndarray, " m"]:
         """Whether all labels of each sample are right."""
         return np.asarray(((np.asarray(logits) > 0) == (labels == 1)).all(axis=1))
 
-    def value_of(self, statistics: Any, labels: Labels) -> float:
-        """The share."""
-        return float(np.mean(statistics))
 
-    def numbers(self, statistics: Any, labels: Labels) -> Float64[np.ndarray, " m"]:
-        """1 for samples that are right, 0 for others."""
-        return np.asarray(statistics, dtype=np.float64)
-
-
-class LabelLikelihood(Metric):
+class LabelLikelihood(MeanMetric):
     """The mean negative log-likelihood of the decisions under the logistic function, in nats."""
 
     name = "nll"
     higher_is_better = False
-    is_mean = True
     follows_loss = True
 
     def measure(self, logits: Logits, labels: Labels) -> Float64[np.ndarray, " m"]:
         """The mean loss of each sample."""
         z = np.asarray(logits, dtype=np.float64)
         return np.asarray((np.logaddexp(0.0, z) - z * labels).mean(axis=1))
-
-    def value_of(self, statistics: Any, labels: Labels) -> float:
-        """The mean."""
-        return float(np.mean(statistics))
-
-    def numbers(self, statistics: Any, labels: Labels) -> Float64[np.ndarray, " m"]:
-        """The losses."""
-        return np.asarray(statistics)
 
 
 def mean_where_defined(values: Float64[np.ndarray, "*k c"]) -> Float64[np.ndarray, " *k"]:

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Float64
 
-from radin.errors import InputError
+from radin.common.code_location import place_of_error
+from radin.errors import InputError, RadinError
 from radin.scoring.metrics.base import Labels, Logits, Metric
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -96,7 +97,19 @@ class FunctionMetric(Metric):
     def _call(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
         if labels.ndim == 2 and labels.shape[1] == 1 and labels.dtype.kind == "f":
             outputs, labels = outputs[:, 0], labels[:, 0]
-        result = np.asarray(self.function(outputs, labels), dtype=np.float64)
+        try:
+            given = self.function(outputs, labels)
+        except RadinError:
+            raise
+        except Exception as error:  # a user's own code
+            said = f"{type(error).__name__}: {error}{place_of_error(error)}"
+            raise InputError(f"metric {self.name!r} raised {said}; its outputs were {list(outputs.shape)}") from error
+        try:
+            result = np.asarray(given, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"metric {self.name!r} returned {type(given).__name__}; expected one number, or one per sample"
+            ) from error
         if result.shape not in ((), (len(labels),)):
             raise InputError(
                 f"metric {self.name!r} returned an array of shape {list(result.shape)}; "

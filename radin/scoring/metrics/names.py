@@ -11,7 +11,14 @@ from radin.common.wording import enumerated
 from radin.errors import InputError
 from radin.scoring.kinds import CLASSES, KINDS, Kind
 from radin.scoring.metrics.base import Metric
-from radin.scoring.metrics.classification import Accuracy, BalancedAccuracy, Brier, NegativeLogLikelihood, TopK
+from radin.scoring.metrics.classification import (
+    Accuracy,
+    BalancedAccuracy,
+    Brier,
+    NegativeLogLikelihood,
+    Perplexity,
+    TopK,
+)
 from radin.scoring.metrics.counts import (
     BinaryF1,
     DecisionAccuracy,
@@ -24,6 +31,7 @@ from radin.scoring.metrics.counts import (
     SubsetAccuracy,
 )
 from radin.scoring.metrics.function import FunctionMetric
+from radin.scoring.metrics.probabilities import OfProbabilities
 from radin.scoring.metrics.ranking import AreaUnderRoc, MeanAveragePrecision
 from radin.scoring.metrics.values import (
     ExplainedShare,
@@ -56,7 +64,11 @@ FAMILIES: dict[str, dict[str, Metric]] = {
     "values": _table(
         MeanSquaredError(), RootMeanSquaredError(), MeanAbsoluteError(), ExplainedShare(), Pearson(), Spearman()
     ),
-    "positions": _table(*_OF_CLASSES, MeanIoU(), NegativeLogLikelihood()),
+    "positions": _table(*_OF_CLASSES, MeanIoU(), NegativeLogLikelihood(), Perplexity()),
+    "tokens": _table(NegativeLogLikelihood(), Perplexity()),
+    "probabilities": _table(
+        *_OF_CLASSES[:-2], *(OfProbabilities(one) for one in (*_OF_CLASSES[-2:], NegativeLogLikelihood()))
+    ),
     "choices": _table(Accuracy(), TopK(5), Brier(), NegativeLogLikelihood()),
 }
 
@@ -70,6 +82,10 @@ ALIASES = {"log-loss": "nll"}
 MEANT = {
     "acc": ("accuracy",),
     "f1": ("macro-f1", "micro-f1", "binary-f1"),
+    "f2": ("macro-f1",),
+    "precision": ("macro-f1", "balanced-accuracy"),
+    "recall": ("balanced-accuracy", "macro-f1"),
+    "kappa": ("mcc",),
     "f1-score": ("macro-f1", "micro-f1", "binary-f1"),
     "fscore": ("macro-f1", "micro-f1", "binary-f1"),
     "weighted-f1": ("macro-f1",),
@@ -77,6 +93,8 @@ MEANT = {
     "auroc": ("auc",),
     "roc-auc": ("auc",),
     "ap": ("map",),
+    "map": ("map",),
+    "ndcg": ("map", "auc"),
     "average-precision": ("map",),
     "mean-average-precision": ("map",),
     "iou": ("miou",),
@@ -85,14 +103,22 @@ MEANT = {
     "dice": ("macro-f1",),
     "exact-match": ("subset-accuracy",),
     "hamming": ("accuracy",),
+    "hamming-loss": ("accuracy",),
     "error": ("accuracy",),
     "error-rate": ("accuracy",),
     "loss": ("nll", "mse"),
     "cross-entropy": ("nll",),
     "crossentropy": ("nll",),
+    "ce": ("nll",),
+    "logloss": ("nll",),
     "bce": ("nll",),
-    "perplexity": ("nll",),
-    "ppl": ("nll",),
+    "ppl": ("perplexity",),
+    "bits-per-token": ("nll", "perplexity"),
+    "mape": ("mae",),
+    "smape": ("mae",),
+    "explained-variance": ("r2",),
+    "kendall": ("spearman",),
+    "concordance": ("pearson", "auc"),
     "l2": ("mse", "rmse"),
     "l1": ("mae",),
     "mean-squared-error": ("mse",),
@@ -103,6 +129,9 @@ MEANT = {
     "correlation": ("pearson", "spearman"),
     "rho": ("spearman",),
 }
+
+#: Scores of texts, sounds and boxes, which are no functions of averaged outputs.
+OUTSIDE = ("wer", "cer", "bleu", "sacrebleu", "rouge", "rouge-l", "meteor", "chrf", "comet", "bertscore", "map50")
 
 
 def names_of(kind: Kind) -> list[str]:
@@ -140,6 +169,11 @@ def get_metric(metric: str | Metric | Callable[..., Any] | None, kind: Kind | No
             f"{name} is a metric of {enumerated(others)}, but these outputs are {kind.name} (labels: {kind.labels}); "
             f"metrics of {kind.name} are {', '.join(names_of(kind))}. Name another kind by outputs=, if it is one"
         )
+    if str(name).lower().replace("_", "-") in OUTSIDE:
+        raise InputError(
+            f"{name} is no function of averaged outputs, as it needs a decoder or a matching; a scorer computes it for "
+            "each real soup: radin.soup_by_score"
+        )
     known = list(dict.fromkeys(one for table in FAMILIES.values() for one in table))
     raise InputError(
         f"unknown metric {metric!r}{_meant(str(metric), known)}; known are {', '.join(known)} (top5 with any number), "
@@ -157,7 +191,8 @@ def _is_top(name: str, kind: Kind) -> bool:
 
 def _meant(name: str, known: list[str]) -> str:
     """A clause in brackets with the metrics that a name may mean, by its meaning or by its letters."""
-    meant = MEANT.get(name.lower().replace("_", "-").replace(" ", "-"))
+    plain = name.lower().replace("_", "-").replace(" ", "-")
+    meant = (f"top{top[1]}",) if (top := re.fullmatch(r"top-?([0-9]{1,9})(?:-accuracy)?", plain)) else MEANT.get(plain)
     if meant is None:
         return did_you_mean(name, known)
     return f" (did you mean {' or '.join(map(repr, meant))}?)"

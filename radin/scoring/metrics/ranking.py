@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -39,9 +40,14 @@ class OrderMetric(Metric):
             raise InputError(f"{self.name} is undefined: all {len(labels)} samples have the same labels")
         return float(np.mean([self.of_column(statistics[:, c], truths[:, c] == 1) for c in np.flatnonzero(mixed)]))
 
+    @abstractmethod
     def of_column(self, scores: Float64[np.ndarray, " m"], true: Any) -> float:
-        """The measure of one class or label."""
-        raise NotImplementedError
+        """The measure of one class or label.
+
+        Arguments:
+            scores: order the samples, the largest first.
+            true: which samples have it, `bool[m]`; some, and not all.
+        """
 
 
 class AreaUnderRoc(OrderMetric):

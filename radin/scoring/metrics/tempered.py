@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from radin.scoring.metrics.base import Labels, Logits, Metric
+from radin.scoring.metrics.base import Labels, Logits, MeanMetric
 from radin.scoring.metrics.classification import losses
 
 #: The range of the inverse temperature: on samples that are all right, the likelihood has no best one.
@@ -20,7 +18,7 @@ _FACTOR = 3.0  # a step changes the inverse temperature by at most this
 _BLOCK_VALUES = 1 << 22  # logits turned into float64 at once: 32 MiB
 
 
-class TemperedLikelihood(Metric):
+class TemperedLikelihood(MeanMetric):
     """The mean negative log-likelihood of the labels after the one temperature that fits these samples best.
 
     Averages of logits are less sure of themselves than their members, and members that were trained with label
@@ -30,6 +28,7 @@ class TemperedLikelihood(Metric):
 
     name = "tempered-nll"
     higher_is_better = False
+    is_mean = False
 
     def measure(self, logits: Logits, labels: Labels) -> Float64[np.ndarray, " m"]:
         """The loss of each sample after the temperature, computed in float64."""
@@ -39,13 +38,8 @@ class TemperedLikelihood(Metric):
             out[rows] = losses(scale * np.asarray(logits[rows], dtype=np.float64), labels[rows])
         return out
 
-    def value_of(self, statistics: Any, labels: Labels) -> float:
-        """The mean loss."""
-        return float(np.mean(statistics, dtype=np.float64))
-
-    def numbers(self, statistics: Any, labels: Labels) -> Float64[np.ndarray, " m"]:
-        """The losses. That the temperature was fitted on the same samples changes their noise in second order only."""
-        return np.asarray(statistics).astype(np.float64)
+    # That the temperature was fitted on the same samples changes their noise in second order only, so their losses
+    # count as numbers of their own in standard errors and tests.
 
 
 def inverse_temperature(logits: Logits, labels: Labels) -> float:
@@ -76,17 +70,18 @@ class TemperatureFit:
         k: candidates.
         start: where all begin.
         tolerance: by how much a loss may still fall where its fit ends, in nats.
+        unit: the inverse temperature that all of them are factors on.
 
     Attributes:
         beta: the inverse temperatures, `float64[k]`.
         open: candidates whose loss can still fall by more than that. The others are not moved any more.
     """
 
-    def __init__(self, k: int, start: float = 1.0, tolerance: float = TOLERANCE) -> None:
+    def __init__(self, k: int, start: float = 1.0, tolerance: float = TOLERANCE, unit: float = 1.0) -> None:
         self.tolerance = tolerance
         self.beta: Float64[np.ndarray, " k"] = np.full(k, start)
         self.open: Bool[np.ndarray, " k"] = np.ones(k, dtype=bool)
-        self._low, self._high = np.full(k, LEAST), np.full(k, MOST)
+        self._low, self._high = np.full(k, LEAST / unit), np.full(k, MOST / unit)
 
     def step(self, slope: Float64[np.ndarray, " k"], curvature: Float64[np.ndarray, " k"]) -> None:
         """Moves the candidates that are open, by slope and curvature of the mean loss at `beta`."""

@@ -170,8 +170,15 @@ class Spearman(Metric):
         return ranks(np.asarray(logits, dtype=np.float64)) - ranks(labels)
 
     def value_of(self, statistics: Any, labels: Labels) -> float:
-        """Pearson's correlation of the ranks."""
-        return Pearson().value_of(statistics, ranks(labels))
+        """Pearson's correlation of the ranks.
+
+        Raises:
+            InputError: it is undefined, since all labels are the same.
+        """
+        value = float(Pearson().of_moments(moments_of(statistics, ranks(labels))))
+        if np.isnan(value):
+            raise InputError(f"{self.name} is undefined: all {len(labels)} labels are the same")
+        return value
 
     def group_sums(
         self, statistics: Any, labels: Labels, groups: Int64[np.ndarray, " m"], n: int

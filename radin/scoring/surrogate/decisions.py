@@ -14,9 +14,10 @@ from jaxtyping import Float64, Int64, Shaped
 
 from radin.scoring.metrics import Counts, DecisionsMetric
 from radin.scoring.surrogate.dense_kernel import Bank
+from radin.scoring.surrogate.kernels import Kernels
 from radin.scoring.surrogate.margin_kernel import MarginKernel
 from radin.scoring.surrogate.margins import prepare
-from radin.scoring.surrogate.scorers import Kernels, RightSamplesScorer
+from radin.scoring.surrogate.scorers import RightSamplesScorer
 
 
 class DecisionBank:

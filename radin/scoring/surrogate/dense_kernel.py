@@ -23,6 +23,7 @@ RECIPE_BLOCK = 32
 
 _BLOCK_VALUES = 1 << 22  # float64 logits held at once: 32 MiB
 _PIECE_VALUES = 1 << 18  # averaged logits of a block of recipes, by each of several threads: 2 MiB
+_PIECE_VALUES_ELSEWHERE = 1 << 23  # the same on devices that work on more at once: 64 MiB, beside copies of as many
 
 
 @runtime_checkable
@@ -59,6 +60,12 @@ def sample_blocks(
     first, last = span or (0, bank.n_samples)
     for start in range(first, last, step):
         yield start, min(start + step, last)
+
+
+def piece_values(bank: Bank, device: str | torch.device) -> int:
+    """Stored logits, of all ingredients, whose averages for a block of recipes are worked on together."""
+    on_cpu = str(device).partition(":")[0] == "cpu"
+    return (_PIECE_VALUES if on_cpu else _PIECE_VALUES_ELSEWHERE) * len(bank) // RECIPE_BLOCK
 
 
 def read_block(bank: Bank, start: int, stop: int) -> Shaped[np.ndarray, "n b c"]:
@@ -124,7 +131,7 @@ class DenseKernel:
     def mean_losses(self, coefficients: Float64[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
         """Mean negative log-likelihood of averaged logits."""
         weights = coefficients / coefficients.sum(axis=1, keepdims=True)
-        pieces = list(sample_blocks(self.bank, _PIECE_VALUES * len(self.bank) // RECIPE_BLOCK))
+        pieces = list(sample_blocks(self.bank, piece_values(self.bank, self.device)))
         parts = run(lambda piece: self._summed_losses(piece, weights), pieces, workers(self.device))
         return np.stack(parts).sum(axis=0) / self.bank.n_samples
 

@@ -41,7 +41,9 @@ NLL_EPSILON = 1e-6
 MEMORY = 1 << 29
 
 _BLOCK_VALUES = 1 << 20  # logits looked at together
-_ROWS = {"cpu": 2048, "cuda": 1 << 16}  # rows of a tile
+_ROWS = {"cpu": 2048}  # rows of a tile
+_ROWS_ELSEWHERE = 1 << 16  # the same on devices that work on more at once
+_MARGINS = 1 << 24  # margins of a tile in float64 at most: 128 MiB, beside copies of as many
 _MOST = 0.6  # of all rivals; with more than this left, the dense computation is as fast
 
 
@@ -170,8 +172,8 @@ class LikelihoodKernel:
         shares = 1.001 * (-margins.amin(dim=0).double()).exp().where(rival, 0.0) / floor
         # What overflows is kept.
         shares = torch.where(torch.isfinite(shares) & torch.isfinite(floor), shares, torch.inf)
-        ranked, order = shares.flatten().sort()
-        total = ranked.cumsum(dim=0)
+        ranked, order = shares.flatten().sort(stable=True)
+        total = ranked.cpu().cumsum(dim=0)  # on CUDA its last bits differ from call to call
         bounds = total / (1 - total.clamp(max=0.5))
         dropped = int((bounds <= epsilon * (stop - start)).logical_and(total < 0.5).sum()) if epsilon else 0
         keep = rival.flatten().clone()
@@ -196,7 +198,8 @@ class LikelihoodKernel:
         starts = np.cumsum(counts) - counts
         order = np.argsort(counts, kind="stable")
         tiles = []
-        for members in cut(order[counts[order] > 0], counts, _ROWS[self.device.type]):
+        rows = _ROWS.get(self.device.type, max(1, min(_ROWS_ELSEWHERE, _MARGINS // len(self.bank))))
+        for members in cut(order[counts[order] > 0], counts, rows):
             depth = int(counts[members].max())
             turn = np.arange(depth)[:, None]
             there = turn < counts[members]

@@ -22,9 +22,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from radin.common.out_of_memory import is_out_of_memory, release_cached_memory
 from radin.scoring.surrogate.exact_arithmetic import U32, gamma
+from radin.scoring.surrogate.float32 import uses_ieee_float32
 from radin.scoring.surrogate.lookup_kernel import FEWEST, MOST_INGREDIENTS, LookupKernel, compiled, is_loaded
-from radin.scoring.surrogate.margin_tiles import Tile, make_tiles, uses_ieee_float32
+from radin.scoring.surrogate.margin_tiles import Tile, make_tiles
 from radin.scoring.surrogate.margins import LiveMargins
 from radin.scoring.surrogate.parallel import run, workers
 from radin.scoring.surrogate.undecided import decide
@@ -36,9 +38,14 @@ if TYPE_CHECKING:
 Fill = Callable[[Tile, "torch.Tensor"], None]
 
 _Doubts = tuple[Int64[np.ndarray, " p"], Int64[np.ndarray, " p"]]
+_Scored = tuple[Int64[np.ndarray, "kb g"], _Doubts]
 
-_RECIPES = {"cpu": 512, "cuda": 4096}  # recipes scored together, at least
-_TILE_VALUES = {"cpu": 1 << 18, "cuda": 1 << 28}  # margins computed together: what a core's cache holds
+_RECIPES = 512  # recipes scored together on the CPU, at least
+_TILE_VALUES = 1 << 18  # margins computed together there: what a core's cache holds
+#: Bytes of scratch for one margin elsewhere: two arrays of float32, and copies in doubt, or in float64.
+_SCRATCH = 32
+_SHARE = 4  # of the memory that is free there, one part in so many is used as scratch
+_MOST_VALUES = 1 << 28  # margins computed together there, at most
 _DOUBTS = 1 << 12  # samples in doubt that are decided at once; more of them are not kept
 _INLINE = 1 << 22  # multiplications below which threads do not pay
 #: Multiplications that take about as long as loading numba and compiling with it.
@@ -79,6 +86,8 @@ class MarginKernel:
         plain = n_groups == 1 and self.device.type == "cpu" and not (live.places > 1).any()
         self._countable = plain and live.rivals.shape[1] <= MOST_INGREDIENTS
         self._multiplications = 0
+        on_cpu = self.device.type == "cpu"
+        self._least, self._values = (_RECIPES, _TILE_VALUES) if on_cpu else (1, _values_that_fit(self.device))
         self._unused: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     def hits(self, recipes: Bool[np.ndarray, "k n"] | Float64[np.ndarray, "k n"]) -> Int64[np.ndarray, "k g"]:
@@ -142,12 +151,6 @@ class MarginKernel:
         if not self.tiles or not k:
             return hits
         threads = workers(self.device) if self._rows * k * cost > _INLINE else 1
-        longest = max(tile.rows for tile in self.tiles)
-        block = min(max(_RECIPES[self.device.type], _TILE_VALUES[self.device.type] // longest), -(-k // threads))
-        unit = 64 if unit == 1 and block > 64 else unit  # products of odd widths take half as long again
-        block = max(block // unit, 1) * unit
-        ranges = [slice(start, min(start + block, k)) for start in range(0, k, block)]
-        shares = _shares(self.tiles, threads if len(ranges) < threads else 1)
         limits = torch.from_numpy(bounds.astype(np.float32) * (1 + 2.0**-20)).to(self.device)
 
         def score(work: _Work) -> tuple[Int64[np.ndarray, "kb g"], _Doubts]:
@@ -159,13 +162,42 @@ class MarginKernel:
                 samples, recipes = samples[:0], recipes[:0]
             return found, (samples, recipes)
 
-        pieces = [_Work(rows, tiles) for rows in ranges for tiles in shares]
-        found, doubts = zip(*run(score, pieces, threads), strict=True)
+        pieces, scored = self._scored(score, k, threads, unit)
+        found, doubts = zip(*scored, strict=True)
         for work, part in zip(pieces, found, strict=True):
             hits[work.rows] += part
         samples, recipes = (np.concatenate(column) for column in zip(*doubts, strict=True))
         self._decide(hits, samples, recipes, coefficients)
         return hits
+
+    def _scored(
+        self, score: Callable[[_Work], _Scored], k: int, threads: int, unit: int
+    ) -> tuple[list[_Work], list[_Scored]]:
+        """All recipes on all tiles, in pieces; in smaller ones where the device's memory runs out, from then on."""
+        while True:
+            block = self._block(k, threads, unit)
+            ranges = [slice(start, min(start + block, k)) for start in range(0, k, block)]
+            pieces = [
+                _Work(rows, tiles)
+                for rows in ranges
+                for tiles in _shares(self.tiles, threads if len(ranges) < threads else 1)
+            ]
+            try:
+                return pieces, run(score, pieces, threads)
+            except Exception as error:
+                if block <= unit or not is_out_of_memory(error):
+                    raise
+            self._unused.clear()
+            release_cached_memory()
+            self._least = 1
+            self._values = min(self._values, block * max(tile.rows for tile in self.tiles)) // 2
+
+    def _block(self, k: int, threads: int, unit: int) -> int:
+        """Recipes that are scored together, a multiple of the unit."""
+        fitting = self._values // max(tile.rows for tile in self.tiles)
+        block = min(max(self._least, fitting), -(-k // threads))
+        unit = 64 if unit == 1 and block > 64 else unit  # products of odd widths take half as long again
+        return max(block // unit, 1) * unit
 
     def _decide(
         self,
@@ -240,3 +272,14 @@ def _shares(tiles: list[Tile], number: int) -> list[list[Tile]]:
         parts[lightest].append(tile)
         loads[lightest] += tile.rows
     return [part for part in parts if part]
+
+
+def _values_that_fit(device: torch.device) -> int:
+    """Margins that a device's free memory has scratch for."""
+    import torch
+
+    if device.type != "cuda":
+        return _MOST_VALUES >> 4
+    free, _ = torch.cuda.mem_get_info(device)
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return max(1, min(_MOST_VALUES, (free + kept) // _SHARE // _SCRATCH))

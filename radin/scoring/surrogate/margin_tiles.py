@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float32, Int64
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import torch
 
 
-_ROWS = {"cpu": 1024, "cuda": 1 << 16}  # rows of a tile
+_ROWS = {"cpu": 1024}  # rows of a tile
+_ROWS_ELSEWHERE = 1 << 16  # the same on devices that work on more at once
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def make_tiles(live: LiveMargins, groups: Int64[np.ndarray, " s"] | None, device
     depths = np.diff(live.starts)
     order = np.argsort(depths, kind="stable")
     tiles = []
-    for members in cut(order, depths, _ROWS[device.type]):
+    for members in cut(order, depths, _ROWS.get(device.type, _ROWS_ELSEWHERE)):
         depth = int(depths[members].max())
         needed = None
         if (live.places[members] > 1).any():
@@ -121,16 +122,3 @@ def scaled_margins(live: LiveMargins, members: Int64[np.ndarray, " s"], depth: i
     scaled[~np.isfinite(scaled).all(axis=1)] = 0
     matrix[rival, sample] = scaled
     return matrix.reshape(-1, matrix.shape[2])
-
-
-def uses_ieee_float32(device: torch.device) -> bool:
-    """Whether float32 matrix products are float32 throughout; users may allow TF32 or bfloat16 inside them."""
-    import torch
-
-    if not hasattr(torch.backends.cuda.matmul, "fp32_precision"):  # before torch 2.9
-        return torch.get_float32_matmul_precision() == "highest"
-    levels: list[Any] = [torch.backends.cuda.matmul, torch.backends]
-    if device.type == "cpu":
-        levels = [torch.backends.mkldnn.matmul, torch.backends.mkldnn, torch.backends]  # type: ignore[attr-defined]  # stubs lag
-    settings = [level.fp32_precision for level in levels]
-    return next((one for one in settings if one != "none"), "ieee") == "ieee"

@@ -14,11 +14,15 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from radin.scoring.surrogate.exact_arithmetic import U32, gamma
+from radin.scoring.surrogate.float32 import uses_ieee_float32
 from radin.scoring.surrogate.margin_kernel import Fill, MarginKernel
-from radin.scoring.surrogate.margin_tiles import Tile, uses_ieee_float32
+from radin.scoring.surrogate.margin_tiles import Tile
 
 if TYPE_CHECKING:
     import torch
+
+#: Coefficients of moves that are held at once, as float64: 128 MB, all moves of a pool of up to 4 096.
+COEFFICIENTS = 1 << 24
 
 
 def step_hits(
@@ -38,16 +42,31 @@ def step_hits(
     """
     import torch
 
-    running = _running(kernel, base)
+    n, running = len(base), _running(kernel, base)
     steps = torch.from_numpy(signs.astype(np.float32)).to(kernel.device)
 
-    def fill(rows: slice) -> Fill:
-        def stepped(tile: Tile, out: torch.Tensor) -> None:
-            torch.addcmul(running(tile), tile.matrix[:, rows], steps[rows], out=out)
+    def hits(start: int, stop: int) -> Int64[np.ndarray, "k g"]:
+        """Those of the recipes that are moved in one of the ingredients `start` to `stop - 1`."""
 
-        return stepped
+        def fill(rows: slice) -> Fill:
+            moved = slice(start + rows.start, start + rows.stop)
 
-    return kernel.count(base + np.diag(signs) if decided is None else decided, _bounds(base, len(base)), fill)
+            def stepped(tile: Tile, out: torch.Tensor) -> None:
+                torch.addcmul(running(tile), tile.matrix[:, moved], steps[moved], out=out)
+
+            return stepped
+
+        return kernel.count(coefficients(start, stop), _bounds(base, stop - start), fill)
+
+    def coefficients(start: int, stop: int) -> Float64[np.ndarray, "k n"]:
+        if decided is not None:
+            return decided[start:stop]
+        rows = np.repeat(base[None], stop - start, axis=0)
+        rows[np.arange(stop - start), np.arange(start, stop)] += signs[start:stop]
+        return rows
+
+    step = max(1, COEFFICIENTS // n)
+    return np.concatenate([hits(start, min(start + step, n)) for start in range(0, n, step)])
 
 
 def swap_hits(

@@ -8,97 +8,33 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import cached_property, singledispatch
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from radin.errors import InputError
 from radin.recipe import subset_rows
-from radin.scoring.kinds import CLASSES, Kind, SeveralLabels, Values
 from radin.scoring.metrics import (
     DecisionsMetric,
     Metric,
     MomentsMetric,
     NegativeLogLikelihood,
+    OfProbabilities,
+    Perplexity,
     PredictionMetric,
     RightSamplesMetric,
     TemperedLikelihood,
 )
 from radin.scoring.objective import Proposal
-from radin.scoring.surrogate.dense_kernel import Bank, DenseKernel
-from radin.scoring.surrogate.likelihood_kernel import LikelihoodKernel
+from radin.scoring.surrogate.kernels import Kernels
 from radin.scoring.surrogate.margin_kernel import MarginKernel
 from radin.scoring.surrogate.margins import prepare
-from radin.scoring.surrogate.moments_kernel import MomentsKernel
 from radin.scoring.surrogate.neighbours import step_hits, swap_hits
-from radin.scoring.surrogate.partition_kernel import FEWEST_LOGITS, PartitionKernel
 from radin.scoring.surrogate.subset_ranges import range_hits
-from radin.scoring.surrogate.tempered_kernel import FITTED, TemperedKernel
-from radin.scoring.surrogate.tempered_moments import TemperedMoments
-
-if TYPE_CHECKING:
-    import torch
+from radin.scoring.surrogate.tempered_kernel import FITTED
 
 M = TypeVar("M", bound=Metric)
-
-
-class Kernels:
-    """The kernels of one bank on one device, each prepared when it is first used.
-
-    Arguments:
-        bank: the stored logits.
-        device: where products are computed.
-    """
-
-    def __init__(self, bank: Bank, device: str | torch.device = "cpu") -> None:
-        self.bank = bank
-        self.device = device
-        self.labels = np.asarray(bank.labels)
-        self.kind: Kind = getattr(bank, "kind", CLASSES)
-
-    @cached_property
-    def dense(self) -> DenseKernel:
-        """Averages all logits."""
-        return DenseKernel(self.bank, self.device)
-
-    @cached_property
-    def partitions(self) -> PartitionKernel | None:
-        """Mean negative log-likelihoods of subsets, within 1e-5; None where this kernel is not available, or the logits
-        are too few to load it.
-
-        The choice depends on the bank, the device and the installation alone, so it is the same for all recipes of a
-        search.
-        """
-        few = self.bank.n_samples * self.bank.n_classes < FEWEST_LOGITS
-        return None if few or str(self.device) != "cpu" else PartitionKernel.of(self.bank)
-
-    @cached_property
-    def losses(self) -> LikelihoodKernel | MomentsKernel:
-        """Means of the kind's smooth loss: negative log-likelihoods, too low by at most 1e-6, or squared errors."""
-        if isinstance(self.kind, Values):
-            return self.moments
-        if isinstance(self.kind, SeveralLabels):
-            from radin.scoring.surrogate.decisions import DecisionBank
-
-            return LikelihoodKernel(DecisionBank(self.bank), self.device)
-        return LikelihoodKernel(self.bank, self.device)
-
-    @cached_property
-    def tempered(self) -> TemperedKernel:
-        """Mean negative log-likelihoods after the temperature that fits each recipe best, within 1e-6."""
-        return TemperedKernel(self.bank, self.device)
-
-    @cached_property
-    def tempered_moments(self) -> TemperedMoments | None:
-        """The same for subsets, fast; None where this kernel is not available, or the logits are too few to load it."""
-        few = self.bank.n_samples * self.bank.n_classes < FEWEST_LOGITS
-        return None if few or str(self.device) != "cpu" else TemperedMoments.of(self.bank, self.tempered.usual)
-
-    @cached_property
-    def moments(self) -> MomentsKernel:
-        """Moments of the errors of averaged values."""
-        return MomentsKernel(self.bank)
 
 
 class Scorer(ABC, Generic[M]):
@@ -247,6 +183,53 @@ class LikelihoodScorer(Scorer[NegativeLogLikelihood]):
         return -fast.moves(mask, steps_of(mask, moved), moved)
 
 
+class PerplexityScorer(Scorer[Perplexity]):
+    """Computes perplexities, from mean negative log-likelihoods.
+
+    Arguments:
+        metric: the metric.
+        kernels: the kernels of the bank.
+    """
+
+    def __init__(self, metric: Perplexity, kernels: Kernels) -> None:
+        super().__init__(metric, kernels)
+        self._likelihoods = LikelihoodScorer(metric, kernels)
+
+    @cached_property
+    def bound(self) -> float:
+        """Largest error of a score.
+
+        The loss is convex in the averaged logits, so no recipe has a larger one than the worst ingredient, and an error
+        b of a loss changes no perplexity by more than `(eᵇ − 1)` times that of this ingredient.
+        """
+        worst = -self._likelihoods.exact_scores(np.eye(len(self.kernels.bank), dtype=bool)).min()
+        return float(np.expm1(self._likelihoods.bound) * np.exp(worst))
+
+    def scores(self, proposals: Proposal) -> Float64[np.ndarray, " k"]:
+        """Scores of masks or mixing weights."""
+        return -np.exp(-self._likelihoods.scores(proposals))
+
+    def exact_scores(self, proposals: Proposal) -> Float64[np.ndarray, " k"]:
+        """Scores with the smallest available error."""
+        return -np.exp(-self._likelihoods.exact_scores(proposals))
+
+    def neighbours(self, mask: Bool[np.ndarray, " n"], moved: Bool[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
+        """Scores of all one-ingredient moves, from the sums of the subset that is moved from."""
+        return -np.exp(-self._likelihoods.neighbours(mask, moved))
+
+    def swaps(self, mask: Bool[np.ndarray, " n"], moved: Bool[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
+        """Scores of all exchanges, from the sums of the subset that is moved from."""
+        return -np.exp(-self._likelihoods.swaps(mask, moved))
+
+
+class ChancesScorer(Scorer[OfProbabilities]):
+    """Computes mean negative log-likelihoods of averaged probabilities."""
+
+    def scores(self, proposals: Proposal) -> Float64[np.ndarray, " k"]:
+        """Scores of masks or mixing weights."""
+        return -self.kernels.losses.means(coefficients_of(proposals))
+
+
 class TemperedScorer(Scorer[TemperedLikelihood]):
     """Computes mean negative log-likelihoods after a temperature of each recipe's own, within `bound`."""
 
@@ -331,6 +314,17 @@ def _(metric: DecisionsMetric, kernels: Kernels) -> Scorer:  # type: ignore[type
 @scorer_of.register
 def _(metric: NegativeLogLikelihood, kernels: Kernels) -> Scorer:  # type: ignore[type-arg]
     return LikelihoodScorer(metric, kernels)
+
+
+@scorer_of.register
+def _(metric: Perplexity, kernels: Kernels) -> Scorer:  # type: ignore[type-arg]
+    return PerplexityScorer(metric, kernels)
+
+
+@scorer_of.register
+def _(metric: OfProbabilities, kernels: Kernels) -> Scorer:  # type: ignore[type-arg]
+    likelihood = isinstance(metric.metric, NegativeLogLikelihood)
+    return ChancesScorer(metric, kernels) if likelihood else AverageScorer(metric, kernels)
 
 
 @scorer_of.register

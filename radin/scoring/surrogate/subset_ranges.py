@@ -14,8 +14,9 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from radin.scoring.surrogate.exact_arithmetic import U32, gamma
+from radin.scoring.surrogate.float32 import uses_ieee_float32
 from radin.scoring.surrogate.margin_kernel import Fill, MarginKernel
-from radin.scoring.surrogate.margin_tiles import Tile, uses_ieee_float32
+from radin.scoring.surrogate.margin_tiles import Tile
 
 if TYPE_CHECKING:
     import torch

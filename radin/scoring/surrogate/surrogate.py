@@ -23,8 +23,9 @@ from radin.scoring.objective import Proposal
 from radin.scoring.prior import prior_terms, validate_strength
 from radin.scoring.significance import standard_error
 from radin.scoring.surrogate.dense_kernel import Bank
+from radin.scoring.surrogate.kernels import Kernels
 from radin.scoring.surrogate.margin_kernel import MarginKernel
-from radin.scoring.surrogate.scorers import Kernels, RightSamplesScorer, Scorer, coefficients_of, scorer_of
+from radin.scoring.surrogate.scorers import RightSamplesScorer, Scorer, coefficients_of, scorer_of
 
 if TYPE_CHECKING:
     import torch
@@ -48,11 +49,12 @@ class Surrogate:
         metric: a name, a `Metric`, or a callable `(logits, labels) -> m numbers or one number`; by default that of the
             kind of outputs, which is accuracy for classes.
         lam: strength λ ≥ 0 of the prior; default 0, no prior.
-        device: where products are computed, as torch names it; default `cpu`.
+        device: where products are computed, as torch names it; default `cpu`. A GPU pays for metrics that count right
+            samples; it has no fast kernels for likelihoods.
 
     Raises:
-        InputError: an unknown metric, one that is not defined for so many classes, or a λ that is negative or
-            not finite.
+        InputError: an unknown metric, one that is not defined for so many classes, a λ that is negative or
+            not finite, or a device without float64.
     """
 
     unit: Literal["candidate"] = "candidate"
@@ -69,6 +71,10 @@ class Surrogate:
         self.metric = get_metric(metric, getattr(bank, "kind", None))
         self.lam = validate_strength(lam)
         self.device = device
+        if str(device).partition(":")[0] == "mps":
+            raise InputError(
+                "device 'mps' has no float64, which exact scores need; recipes are scored on 'cpu' or 'cuda'"
+            )
         self.metric.check_classes(bank.n_classes)
         self._labels = np.asarray(bank.labels)
 

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from radin.scoring.metrics.tempered import TemperatureFit
-from radin.scoring.surrogate.dense_kernel import RECIPE_BLOCK, Bank, read_block, recipe_blocks, sample_blocks
+from radin.scoring.surrogate.dense_kernel import Bank, piece_values, read_block, recipe_blocks, sample_blocks
 from radin.scoring.surrogate.parallel import run, workers
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 #: By how much a loss may still fall where the fit of its temperature ends, in nats.
 FITTED = 1e-6
-
-_PIECE_VALUES = 1 << 18  # averaged logits of a block of recipes, by each of several threads: 2 MiB
 
 
 class TemperedKernel:
@@ -60,7 +58,7 @@ class TemperedKernel:
         """Losses and inverse temperatures of a block of recipes; rows of zeros, which fill it up, have any."""
         fit, found = TemperatureFit(len(block), start, FITTED), np.zeros(len(block))
         fit.open &= block.any(axis=1)
-        pieces = list(sample_blocks(self.bank, _PIECE_VALUES * len(self.bank) // RECIPE_BLOCK))
+        pieces = list(sample_blocks(self.bank, piece_values(self.bank, self.device)))
         while fit.open.any():
             looked, look = fit.open.copy(), partial(self._look, block=block, beta=fit.beta)
             parts = run(look, pieces, workers(self.device))

@@ -56,11 +56,12 @@ class TemperedMoments:
     Arguments:
         live: the log-probabilities at the usual temperature.
         n_samples: samples of the bank.
+        usual: that temperature's inverse.
         most: largest factor on the usual inverse temperature that is computed here.
     """
 
-    def __init__(self, live: LiveProbabilities, n_samples: int, most: float) -> None:
-        self._live, self._n_samples, self._most = live, n_samples, most
+    def __init__(self, live: LiveProbabilities, n_samples: int, usual: float, most: float) -> None:
+        self._live, self._n_samples, self._usual, self._most = live, n_samples, usual, most
         self._tiles = cut_tiles(live, _VALUES, live.rows.shape[1])
 
     @classmethod
@@ -78,7 +79,7 @@ class TemperedMoments:
             return None
         live, floor = found
         most = _UNDERFLOW / max(-floor, 1e-9)
-        return cls(live, bank.n_samples, most) if most >= 1 / LEAST_FACTOR else None
+        return cls(live, bank.n_samples, usual, most) if most >= 1 / LEAST_FACTOR else None
 
     @property
     def bound(self) -> float:
@@ -133,7 +134,7 @@ class TemperedMoments:
             look: sums of log Z and its first two moments for some of them, by number, given the scales of exponents.
         """
         k = len(masks)
-        sizes, found, fit = masks.sum(axis=1), np.full(k, np.nan), TemperatureFit(k, 1.0, FITTED)
+        sizes, found, fit = masks.sum(axis=1), np.full(k, np.nan), TemperatureFit(k, 1.0, FITTED, self._usual)
         # Summed row by row in pool order: a matrix product may round otherwise beside other rows.
         own = np.where(masks, self._live.losses, 0.0).cumsum(axis=1)[:, -1] / sizes
         while fit.open.any():

@@ -34,6 +34,7 @@ class EncodedTexts(Dataset[Any]):
         padding: the token that fills up.
         left: whether it does so in front.
         choices: of each sample the number of its texts, which follow one another; None where each has one.
+        groups: for each sample the text that it is a piece of; None where each is one of its own.
     """
 
     def __init__(
@@ -44,8 +45,9 @@ class EncodedTexts(Dataset[Any]):
         padding: int,
         left: bool = False,
         choices: Sequence[int] | None = None,
+        groups: Sequence[int] | None = None,
     ) -> None:
-        self.labels = labels
+        self.labels, self.groups = labels, groups
         self.left = left
         self._filling = {name: FILLING.get(name, padding) for name in encoded}
         self._flat = {

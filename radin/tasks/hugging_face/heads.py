@@ -10,11 +10,15 @@ from typing import Any
 from radin.errors import InputError
 from radin.tasks.hugging_face.library import architecture
 
-#: Heads that can be scored, by the end of their class's name: the kind of their outputs, or of their inputs.
+#: Heads that can be scored, by the end of their class's name: the kind of their outputs, of their inputs, or of what a
+#: language model guesses from.
 HEADS = {
     "ForSequenceClassification": "classes",
     "ForTokenClassification": "positions",
     "ForMultipleChoice": "choices",
+    "ForCausalLM": "causal",
+    "LMHeadModel": "causal",
+    "ForMaskedLM": "masked",
     "ForImageClassification": "images",
     "ForAudioClassification": "sounds",
 }
@@ -26,7 +30,7 @@ FREE = re.compile(
 
 
 def kind_of(config: Any, model: object) -> str:
-    """The kind of a model's outputs, a name of `Task`'s kinds; `images` or `sounds` where a network classifies these.
+    """The kind of a model's outputs, a name of `Task`'s kinds, or another entry of `HEADS`.
 
     Raises:
         InputError: a head that cannot be scored.

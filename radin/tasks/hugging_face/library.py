@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,6 +60,32 @@ def open_config(model: str | os.PathLike[str], *, trust_remote_code: bool) -> An
         )
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{folder}: transformers does not know this model ({_first_line(error)})") from error
+
+
+def open_processor(kind: str, what: str, model: str | os.PathLike[str], *, trust_remote_code: bool) -> tuple[Any, str]:
+    """What prepares inputs, from a model's folder, and its settings as text, which tell one from another.
+
+    Arguments:
+        kind: the library's class, such as `AutoImageProcessor`.
+        what: how messages call it, such as `image processor`.
+        model: the folder.
+        trust_remote_code: run code that lies beside the model.
+
+    Raises:
+        InputError: the folder has none.
+    """
+    try:
+        processor = getattr(import_transformers(), kind).from_pretrained(
+            Path(model).expanduser(), local_files_only=True, trust_remote_code=trust_remote_code
+        )
+    except Exception as error:  # each processor fails in a way of its own
+        name = what.rpartition(" ")[2]
+        raise InputError(
+            f"there is no {what} in {model} ({type(error).__name__}: {str(error)[:200]}). Save the one that the models "
+            f"were fine-tuned with there: {name}.save_pretrained(folder)."
+        ) from error
+    known = {name: value for name, value in processor.to_dict().items() if name != "transformers_version"}
+    return processor, json.dumps(known, sort_keys=True, default=str)
 
 
 def architecture(config: Any, folder: object) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from radin.errors import InputError
-from radin.tasks.hugging_face.library import import_transformers
+from radin.tasks.hugging_face.library import open_processor
 from radin.tasks.images import class_folders
 
 if TYPE_CHECKING:
@@ -38,17 +37,9 @@ class Preparation:
         Raises:
             InputError: the folder has none.
         """
-        try:
-            processor = import_transformers().AutoImageProcessor.from_pretrained(
-                Path(model).expanduser(), local_files_only=True, trust_remote_code=trust_remote_code
-            )
-        except Exception as error:  # each processor fails in a way of its own
-            raise InputError(
-                f"there is no image processor in {model} ({type(error).__name__}: {str(error)[:200]}). Save the one "
-                "that the models were fine-tuned with there: processor.save_pretrained(folder)."
-            ) from error
-        known = {name: value for name, value in processor.to_dict().items() if name != "transformers_version"}
-        return cls(json.dumps(known, sort_keys=True, default=str), processor)
+        how = {"trust_remote_code": trust_remote_code}
+        processor, about = open_processor("AutoImageProcessor", "image processor", model, **how)
+        return cls(about, processor)
 
     def __call__(self, image: Image) -> torch.Tensor:
         """The pixels, `[3, h, w]`."""

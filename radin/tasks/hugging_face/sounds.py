@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import wave
 from collections.abc import Sequence
@@ -18,10 +17,10 @@ from torch.utils.data import Dataset
 
 from radin.common.files import file_fingerprint, fingerprint_of
 from radin.common.natural_order import natural
-from radin.errors import DataError, InputError, RadinError, TaskError
+from radin.errors import DataError, RadinError, TaskError
 from radin.tasks.hugging_face import answers
 from radin.tasks.hugging_face.encoding import MASK
-from radin.tasks.hugging_face.library import import_transformers
+from radin.tasks.hugging_face.library import open_processor
 from radin.tasks.hugging_face.pictures import class_folders_of
 from radin.tasks.images import class_folders
 from radin.tasks.readers.tables import read_table
@@ -54,17 +53,9 @@ class Hearing:
         Raises:
             InputError: the folder has none.
         """
-        try:
-            extractor = import_transformers().AutoFeatureExtractor.from_pretrained(
-                Path(model).expanduser(), local_files_only=True, trust_remote_code=trust_remote_code
-            )
-        except Exception as error:  # each extractor fails in a way of its own
-            raise InputError(
-                f"there is no feature extractor in {model} ({type(error).__name__}: {str(error)[:200]}). Save the one "
-                "that the models were fine-tuned with there: extractor.save_pretrained(folder)."
-            ) from error
-        known = {name: value for name, value in extractor.to_dict().items() if name != "transformers_version"}
-        return cls(json.dumps(known, sort_keys=True, default=str), seconds, extractor)
+        how = {"trust_remote_code": trust_remote_code}
+        extractor, about = open_processor("AutoFeatureExtractor", "feature extractor", model, **how)
+        return cls(about, seconds, extractor)
 
     @property
     def masked(self) -> bool:

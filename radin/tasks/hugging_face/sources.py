@@ -13,12 +13,16 @@ from torch import nn
 from radin.errors import InputError
 from radin.tasks.hugging_face.encoding import ByLength, EncodedTexts
 from radin.tasks.hugging_face.glue import glue_task, read_glue
+from radin.tasks.hugging_face.language import batch_size
 from radin.tasks.hugging_face.pictures import Preparation, class_folders_of
 from radin.tasks.hugging_face.sounds import Hearing, open_sounds
 from radin.tasks.hugging_face.texts import Encoder, open_tokenizer
 from radin.tasks.readers import open_sets
 from radin.tasks.readers.sets import parse_tests
 from radin.tasks.readers.tables import read_table
+
+#: Kinds of language models.
+LANGUAGE = ("causal", "masked")
 
 #: A test set, or several by name.
 TestSpec = str | os.PathLike[str] | Mapping[str, str]
@@ -97,11 +101,14 @@ class Sources:
             choices=self.choices,
             max_length=self.max_length,
         )
-        forward = ByLength(left=encode.left, by_token=kind == "positions")
-        found: dict[str, Any] = {"outputs": kind, "forward": forward}
+        forward = ByLength(left=encode.left, by_token=kind in ("positions", *LANGUAGE))
+        found: dict[str, Any] = {"outputs": "tokens" if kind in LANGUAGE else kind, "forward": forward}
         if self.glue is None:
+            data = encode(read_table(self.data, self.split))
             test = self._tests(lambda spec: encode(read_table(spec)))
-            return found | {"data": encode(read_table(self.data, self.split)), "test": test}
+            if kind in LANGUAGE:
+                found |= {"groups": _groups(data, test), "batch_size": batch_size(data.length, config.vocab_size)}
+            return found | {"data": data, "test": test}
         glue = glue_task(self.glue)
 
         def encoded(spec: Place, split: str | None = None) -> EncodedTexts:
@@ -117,6 +124,13 @@ class Sources:
             return None
         specs = parse_tests(self.test)
         return opened(specs) if isinstance(specs, str) else {name: opened(spec) for name, spec in specs.items()}
+
+
+def _groups(data: EncodedTexts, test: Any) -> dict[str, Any] | None:
+    """The texts that pieces belong to, of each set in which a text has several; None where none has."""
+    tests = test if isinstance(test, dict) else {"test": test}
+    found = {name: one.groups for name, one in {"data": data, **tests}.items() if one is not None and one.groups}
+    return found or None
 
 
 def _on_pixels(network: nn.Module, inputs: torch.Tensor) -> torch.Tensor:

@@ -37,7 +37,7 @@ def transformers_task(
     trust_remote_code: bool = False,
     loaders: int = 0,
 ) -> Task:
-    """Classification and regression of texts, tagging, multiple choice, images and sounds with transformers.
+    """Texts, pairs, tags, choices, language models, images and sounds with transformers.
 
     The class of the network, its tokenizer or image processor, its classes and its limit of length are those of the
     model's folder. Nothing is downloaded. Networks are loaded as `from_pretrained` loads them.

@@ -13,6 +13,7 @@ from radin.common.wording import shown
 from radin.errors import DataError, InputError
 from radin.tasks.hugging_face import answers
 from radin.tasks.hugging_face.encoding import MASK, EncodedTexts
+from radin.tasks.hugging_face.language import PIECE, language_texts
 from radin.tasks.hugging_face.library import import_transformers
 from radin.tasks.readers.tables import Table
 from radin.weights.configs import TOKENS
@@ -30,6 +31,9 @@ USUAL_TEXTS = (
     ("content",),
 )
 
+#: The same for single texts alone.
+SINGLE_TEXTS = tuple(names for names in USUAL_TEXTS if len(names) == 1)
+
 #: The same for words with tags, for contexts of choices, and for labels.
 USUAL_WORDS = (("tokens",), ("words",))
 USUAL_CONTEXTS = (("sent1", "sent2"), ("question",), ("context",), ("prompt",))
@@ -39,6 +43,12 @@ USUAL_CHOICES = ("choices", "options", "endings")
 
 #: Files that a tokenizer is made of, one of which every tokenizer has.
 TOKENIZERS = ("tokenizer_config.json", *TOKENS)
+
+#: Models whose positions count from the number of the padding on, so that their tables have so many more rows.
+BEHIND_PADDING = (
+    *("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "camembert", "longformer", "ibert", "mpnet"),
+    *("data2vec-text", "luke", "xmod", "esm", "lilt", "layoutlmv3", "markuplm"),
+)
 
 #: A tokenizer's limit that is no limit.
 ENDLESS = 1_000_000
@@ -78,11 +88,13 @@ class Encoder:
     Arguments:
         tokenizer: of transformers.
         config: of the model.
-        kind: of outputs: `classes`, `values`, `several-labels`, `positions` or `choices`.
+        kind: of outputs: `classes`, `values`, `several-labels`, `positions` or `choices`; of language models `causal`
+            or `masked`.
         text: columns with the text, with commas between; by default usual names are looked for.
         label: the column with the label; likewise.
         choices: columns with the choices, or one with lists of them.
-        max_length: tokens at most; longer texts are cut. By default as many as model and tokenizer take.
+        max_length: tokens at most; longer texts are cut, for language models into pieces. By default as many as model
+            and tokenizer take, and at most 1 024 for language models.
 
     Raises:
         InputError: a length below 1.
@@ -101,11 +113,12 @@ class Encoder:
     ) -> None:
         if max_length is not None and max_length < 1:
             raise InputError(f"max_length must be at least 1, got {max_length}")
-        self.tokenizer, self.config, self.kind = tokenizer, config, kind
+        self.tokenizer, self.config, self.kind, self._asked = tokenizer, config, kind, max_length
         self._text, self._label, self._choices = _names(text), _names(label), _names(choices)
-        most = [tokenizer.model_max_length, getattr(config, "max_position_embeddings", None) or ENDLESS]
+        most = [tokenizer.model_max_length, _positions(config)]
         self.max_length = max_length or (None if min(most) >= ENDLESS else min(most))
-        self.left = tokenizer.padding_side == "left"
+        in_front = tokenizer.padding_side == "left"
+        self.left = in_front and kind not in ("causal", "masked")  # where it would move the positions
         self.padding = next(
             (one for one in (tokenizer.pad_token_id, getattr(config, "pad_token_id", None)) if one is not None), 0
         )
@@ -125,6 +138,11 @@ class Encoder:
             return self._words(table)
         if self.kind == "choices":
             return self._alternatives(table)
+        if self.kind in ("causal", "masked"):
+            (column,) = self._columns(table, SINGLE_TEXTS, most=1)
+            most = min(self.max_length or PIECE, PIECE if self._asked is None else self._asked)
+            how: dict[str, Any] = {"masked": self.kind == "masked", "max_length": most, "padding": self.padding}
+            return language_texts(_texts(table, column), self.tokenizer, **how)
         texts = texts or self._columns(table, USUAL_TEXTS, most=2)
         encoded = self._encoded(*(_texts(table, name) for name in texts))
         columns = (label,) if label else self._label or (self._usual(table, USUAL_LABELS, "label"),)
@@ -228,6 +246,12 @@ class Encoder:
                 f"{table.path} has no column {' or '.join(usual)}; it has: {', '.join(table.columns)}. Say which it is."
             ).mended_by(**{option: "COLUMN"})
         return found
+
+
+def _positions(config: Any) -> int:
+    """Tokens that a model has positions for."""
+    most = getattr(config, "max_position_embeddings", None) or ENDLESS
+    return most - (config.pad_token_id or 0) - 1 if config.model_type in BEHIND_PADDING else most
 
 
 def _names(given: str | None) -> tuple[str, ...]:

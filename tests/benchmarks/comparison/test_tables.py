@@ -29,6 +29,7 @@ def test_pools_stand_side_by_side_in_standard_errors() -> None:
             "options": {},
             "samples_reporting": 9,
             "standard_error": 0.02,
+            "criterion": "metric",
         }
         outcome = {"soups": None if kind == "baseline" else 4, "held_out": held_out, "error": None, "skipped": None}
         return of | more | outcome | {"method": method, "replicate": replicate}

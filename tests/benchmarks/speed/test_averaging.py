@@ -10,14 +10,16 @@ from benchmarks.speed.averaging import Case, Method, measure, methods
 
 
 def test_one_run_gives_rows_that_describe_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(averaging, "methods", lambda _: methods(None)[:2])  # the others take seconds to import torch
+    quick = [*methods(None)[:2], methods(None)[-1]]  # the others take seconds to import torch
+    monkeypatch.setattr(averaging, "methods", lambda _: quick)
     rows_file, picture = tmp_path / "rows.jsonl", tmp_path / "plot.png"
     arguments = ["--quick", "--folder", str(tmp_path), "--json", str(rows_file), "--plot", str(picture)]
     assert averaging.main(arguments) == 0
     rows = [json.loads(line) for line in rows_file.read_text().splitlines()]
-    assert [row["method"] for row in rows] == ["read and write", "radin, inner"] * 2
+    assert [row["method"] for row in rows] == ["read and write", "radin, inner"] * 2 + ["radin average"]
+    assert [row["case"] for row in rows] == ["tiny x 2"] * 2 + ["tiny x 3"] * 2 + ["tiny folder x 2"]
     assert {"bench", "case", "method", "seconds", "ratio", "exact", "memory_mb", "error"} <= rows[0].keys()
-    assert [row["exact"] for row in rows] == [None, True] * 2
+    assert [row["exact"] for row in rows] == [None, True] * 2 + [True]
     assert picture.stat().st_size > 0
 
 

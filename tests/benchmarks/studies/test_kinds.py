@@ -17,6 +17,10 @@ def test_a_row_for_each_metric_of_a_kind(tmp_path, capsys: pytest.CaptureFixture
 
 def test_every_kind_but_classes_has_data_that_a_task_takes() -> None:
     found = kinds.settings()
-    assert [one.kind for one in found] == ["values", "one-logit", "several-labels", "positions", "choices"]
-    x, right = found[-1].data
+    assert [one.kind for one in found] == ["values", "one-logit", "several-labels", "positions", "choices", "tokens"]
+    x, right = found[-2].data
     assert (x[range(len(x)), right, 0] >= 0).all(), "the right choice is never absent"
+    words, following = found[-1].data
+    assert words.shape == following.shape == (kinds.TEXTS, kinds.WORDS)
+    assert ((following[:, :-1] == words[:, 1:]) | (following[:, :-1] == -100)).all()
+    assert int(words.max()) < kinds.VOCABULARY and float((following == -100).double().mean()) < 0.2

@@ -2,6 +2,7 @@
 
 import gc
 import warnings
+from contextlib import ExitStack
 
 import pytest
 import torch
@@ -13,10 +14,11 @@ from radin.evaluation.on_ray.cluster import connected
 @pytest.fixture(scope="session")
 def ray():
     """A Ray on this machine that all tests share."""
-    with connected(radin.Workers(count=2)) as library:
-        yield library
+    running = ExitStack()
+    yield running.enter_context(connected(radin.Workers(count=2)))
     with warnings.catch_warnings():  # Ray lets go of its own processes without waiting for them
         warnings.simplefilter("ignore", ResourceWarning)
+        running.close()
         gc.collect()
 
 

@@ -1,5 +1,6 @@
 """Runs on a real Ray of two workers: the same bytes as in one process, whatever dies on the way."""
 
+import contextlib
 import os
 import socket
 from pathlib import Path
@@ -15,10 +16,9 @@ from radin.evaluation.on_ray.executor import OnRay
 pytest.importorskip("ray")
 
 
-@pytest.mark.parametrize("batchnorm", [False, True])
-def test_two_workers_give_the_bytes_of_one_process(ray, tmp_path: Path, batchnorm: bool) -> None:
-    paths = make_pool(tmp_path / "pool", 4, batchnorm=batchnorm)
-    task = radin.Task(lambda: Network(batchnorm), clouds(300, 1), test=clouds(70, 2), batch_size=32, device="cpu")
+def test_two_workers_give_the_bytes_of_one_process(ray, tmp_path: Path) -> None:
+    paths = make_pool(tmp_path / "pool", 4, batchnorm=True)
+    task = radin.Task(lambda: Network(True), clouds(300, 1), test=clouds(70, 2), batch_size=32, device="cpu")
     here, there = (soup_of(paths, task, tmp_path / str(workers), workers) for workers in (None, 2))
     assert outcome(there) == outcome(here)
     assert there.spent.lost == 0
@@ -27,17 +27,25 @@ def test_two_workers_give_the_bytes_of_one_process(ray, tmp_path: Path, batchnor
     assert again.spent.passes == here.spent.passes
 
 
-def test_memory_that_runs_out_on_a_worker_halves_the_batch(ray, tmp_path: Path) -> None:
-    paths, driver = make_pool(tmp_path / "pool", 3), os.getpid()
+def test_a_worker_that_fails_and_memory_that_runs_out_cost_no_result(ray, tmp_path: Path) -> None:
+    paths, broken, driver = make_pool(tmp_path / "pool", 3), tmp_path / "broken", os.getpid()
 
     def forward(network, x):
-        if os.getpid() != driver and len(x) > 16:
-            raise torch.OutOfMemoryError("tried to allocate too much")
+        if os.getpid() != driver:
+            with contextlib.suppress(FileExistsError), broken.open("x") as mark:
+                mark.write(str(os.getpid()))  # the first worker is the broken one
+            if broken.read_text() == str(os.getpid()):
+                raise ValueError("this worker's device is broken")
+            if len(x) > 16:
+                raise torch.OutOfMemoryError("tried to allocate too much")
         return network(x)
 
     task = radin.Task(Network, clouds(300, 1), forward=forward, batch_size=64, device="cpu")
-    result = soup_of(paths, task, tmp_path / "run")
+    two_at_once = radin.Workers(count=2, at_once=2)
+    result = soup_of(paths, task, tmp_path / "run", two_at_once)
     assert len(result.leaderboard) == 3 + B
+    assert result.settings["at_once"] == 2
+    assert broken.exists()
     with radin.Ledger(tmp_path / "run" / "ledger.db") as ledger:
         assert ledger.fact("batch_size") == 16
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from radin.evaluation.executor import Pass
 from radin.evaluation.on_ray.jobs import PARTS_PER_WORKER, parts_of
 from radin.recipe import Recipe
+from radin.scoring.kinds import Tokens
 
 WORK = Pass(Recipe(("a", "b"), (1.0, 0.0)), "key", "a", "pass")
 
@@ -26,6 +27,14 @@ def test_some_rows_are_cut_like_all() -> None:
     work = Pass(WORK.recipe, "key", "a", "stage", only=rows)
     parts = list(parts_of(work, 100, 2, 8, divisible=True))
     assert [part.work.only.tolist() for part in parts] == [[3, 5], [8, 13], [21]]
+
+
+def test_a_part_takes_what_is_kept_of_its_own_rows() -> None:
+    chosen = np.arange(12, dtype=np.int32).reshape(6, 2, 1)
+    work = Pass(WORK.recipe, "key", "a", "pass", outputs=Tokens(width=2, alternatives=1).fixed(chosen))
+    kinds = [part.work.outputs for part in parts_of(work, 6, 2, 9, divisible=True)]
+    assert [one.chosen.ravel().tolist() for one in kinds] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
+    assert [one.samples.tolist() for one in kinds] == [[0, 1], [2, 3], [4, 5]]
 
 
 def test_data_that_cannot_be_read_in_a_chosen_order_are_one_job() -> None:

@@ -17,6 +17,9 @@ def test_runs_stand_side_by_side(record: Record, hostile: Record, tmp_path: Path
     assert "elsewhere/run" in html
     assert "<script" not in html
     assert html.count("<dt>") == 2
+    assert html.count("B = ") == html.count(f"chosen by {record.criterion}") == 2
+    plain = dataclasses.replace(other, document=dict(record.document) | {"criterion": "metric"})
+    assert "chosen by accuracy" in comparison([record, plain])
 
 
 def test_names_of_runs_are_short_and_different(record: Record) -> None:

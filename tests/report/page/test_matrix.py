@@ -2,8 +2,9 @@
 
 import re
 
+from radin.report.entries import Network
 from radin.report.page.matrix import LARGEST, matrix, recipe_cells
-from radin.report.record import Network, Record
+from radin.report.record import Record
 
 
 def test_ingredients_stand_by_their_own_value(record: Record) -> None:

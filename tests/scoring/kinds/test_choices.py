@@ -19,6 +19,13 @@ def test_absent_choices_have_no_probability() -> None:
     np.testing.assert_allclose(KIND.losses(found, np.array([2, 1])), expected, rtol=1e-6)
 
 
+def test_a_label_of_an_absent_choice_is_refused() -> None:
+    scores = torch.tensor([[1.0, 0.0, 2.0], [0.0, -float("inf"), 3.0]])
+    with pytest.raises(DataError, match="the label of sample 8 is choice 1, for which the network gives -inf"):
+        KIND.outputs(scores, np.array([2, 1]), np.array([7, 8]))
+    KIND.outputs(scores, np.array([5, 0]), PLACES)  # labels beyond all choices have an error of their own
+
+
 def test_batches_of_several_numbers_of_choices_are_filled_up() -> None:
     one, other = np.zeros((2, 3), dtype=np.float32), np.ones((1, 4), dtype=np.float32)
     (joined,) = KIND.batches(iter([one, other]))

@@ -7,6 +7,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn.metrics import balanced_accuracy_score, brier_score_loss, f1_score, log_loss, top_k_accuracy_score
 
 from radin.errors import InputError
+from radin.scoring import interval
 from radin.scoring.metrics import METRICS, Accuracy, BalancedAccuracy, RightSamplesMetric, TopK, get_metric
 
 #: Those that are defined for seven classes.
@@ -136,3 +137,14 @@ def test_brier_scores_are_those_of_scikit_learn():
     two, truth = logits[:, :2], (labels > 3).astype(np.int64)
     likely = torch.from_numpy(two).softmax(dim=1).numpy()[:, 1]
     assert brier.value(two, truth) == pytest.approx(brier_score_loss(truth, likely))
+
+
+def test_perplexity_is_the_exponential_of_the_mean_loss_on_resamples_too():
+    logits, labels = sample()
+    metric, nll = get_metric("perplexity"), get_metric("nll")
+    assert metric.value(logits, labels) == pytest.approx(np.exp(nll.value(logits, labels)))
+    assert metric.per_sample(logits, labels) is None and not metric.higher_is_better
+    low, high = interval(metric, metric.measure(logits, labels), labels)
+    mean = interval(nll, nll.measure(logits, labels), labels)
+    assert low < metric.value(logits, labels) < high
+    np.testing.assert_allclose((low, high), np.exp(mean), rtol=0.05)

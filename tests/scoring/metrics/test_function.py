@@ -94,3 +94,25 @@ def test_a_function_of_one_value_a_sample_gets_vectors():
     outputs, labels = RNG.normal(size=(20, 1)), RNG.normal(size=(20, 1))
     metric = get_metric(lambda y, t: (y - t) ** 2)
     np.testing.assert_array_equal(metric.per_sample(outputs, labels), ((outputs - labels) ** 2)[:, 0])
+
+
+def test_a_function_that_raises_is_named_with_its_line():
+    def broken(logits, labels):
+        return logits[:, 99].mean()
+
+    logits, labels = sample()
+    with pytest.raises(InputError, match=r"metric 'broken' raised IndexError.*test_function.*outputs were \[60, 7\]"):
+        get_metric(broken).value(logits, labels)
+    with pytest.raises(InputError, match="metric 'broken' returned dict; expected one number"):
+        FunctionMetric(lambda logits, labels: {}, "broken").value(logits, labels)
+
+
+def test_resamples_on_which_a_function_raises_are_left_out():
+    def both(logits, labels):
+        if set(labels.tolist()) != {0, 1}:
+            raise ValueError("one class")
+        return float(labels.mean())
+
+    labels = np.array([1] + [0] * 4)
+    low, high = interval(get_metric(both), np.zeros((5, 2)), labels)
+    assert 0 < low <= 0.2 <= high

@@ -21,13 +21,19 @@ def test_names():
         "roc_auc": "auc",
         "mean-squared-error": "mse",
         "IoU": "miou",
-        "perplexity": "nll",
+        "ppl": "perplexity",
+        "mAP": "map",
+        "top_3": "top3",
+        "logloss": "nll",
     }.items():
         with pytest.raises(InputError, match=rf"unknown metric '{near}' \(did you mean '{name}'"):
             get_metric(near)
     for unknown in ("zzz", "top", "top-3", "top3.5"):
         with pytest.raises(InputError, match=r"known are.*nll"):
             get_metric(unknown)
+    for outside in ("WER", "bleu"):
+        with pytest.raises(InputError, match=rf"{outside} is no function of averaged outputs.*soup_by_score"):
+            get_metric(outside)
     with pytest.raises(InputError, match="at least 1, got 0"):
         get_metric("top0")
 
@@ -42,7 +48,12 @@ def test_a_name_is_that_of_the_kind():
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "others"), [("mse", "classes", "values"), ("top3", "values", "classes, one-")]
+    ("name", "kind", "others"),
+    [
+        ("mse", "classes", "values"),
+        ("top3", "values", "classes, one-"),
+        ("perplexity", "choices", "positions and tokens"),
+    ],
 )
 def test_a_metric_of_another_kind_is_refused_with_those_of_this_one(name, kind, others):
     with pytest.raises(

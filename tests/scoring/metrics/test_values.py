@@ -82,7 +82,7 @@ def test_resamples_by_sums_are_those_of_the_rows(name):
 @pytest.mark.parametrize("name", ["r2", "pearson", "spearman"])
 def test_labels_that_are_all_the_same_leave_it_undefined(name):
     y, _ = sample()
-    with pytest.raises(InputError, match="is undefined: all 80 labels are the same"):
+    with pytest.raises(InputError, match=f"{name} is undefined: all 80 labels are the same"):
         named(name).value(y, np.ones_like(y, dtype=np.float64))
 
 

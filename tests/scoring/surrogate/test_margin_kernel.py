@@ -85,3 +85,26 @@ def test_reduced_precision_of_products_changes_nothing(precision):
             assert Surrogate(LogitBank.from_arrays(logits, labels))(rows).tolist() == plain.tolist()
     finally:
         torch.set_float32_matmul_precision("highest")
+
+
+def test_blocks_become_smaller_when_memory_runs_out(device: str) -> None:
+    rng, logits, labels = hard("correlated", np.float32, (12, 40, 6))
+    kernel = Surrogate(LogitBank.from_arrays(logits, labels), device=device).kernel
+    coefficients, tried = masks(rng, 700, 12).astype(float), []
+
+    def fill(rows: slice):
+        tried.append(rows.stop - rows.start)
+        if tried[-1] > 100:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        block = torch.from_numpy(coefficients[rows].T.astype("f4")).to(device)
+        return lambda tile, out: torch.mm(tile.matrix, block, out=out)
+
+    hits = kernel.count(coefficients, np.full(700, 1e-4), fill)
+    assert hits.tolist() == kernel.products(coefficients).tolist()
+    assert max(tried) > 100 >= tried[-1]
+
+    def fails(rows: slice):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        kernel.count(coefficients, np.full(700, 1e-4), fails)

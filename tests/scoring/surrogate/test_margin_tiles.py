@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radin.scoring.logit_bank import LogitBank
-from radin.scoring.surrogate.margin_tiles import cut, make_tiles, scaled_margins, uses_ieee_float32
+from radin.scoring.surrogate.margin_tiles import cut, make_tiles, scaled_margins
 from radin.scoring.surrogate.margins import prepare
 
 
@@ -57,13 +57,3 @@ def test_a_tile_counts_the_rivals_that_are_beaten(top):
             rivals = slice(live.starts[sample], live.starts[sample + 1])
             lost = ((live.own[sample].astype(float) - live.rivals[rivals]) @ weights <= 0).sum(axis=0)
             assert right[j].tolist() == (lost < live.places[sample]).astype(float).tolist()
-
-
-def test_float32_products_may_be_allowed_to_be_less():
-    assert uses_ieee_float32(torch.device("cpu"))
-    torch.set_float32_matmul_precision("medium")
-    try:
-        assert not uses_ieee_float32(torch.device("cpu"))
-    finally:
-        torch.set_float32_matmul_precision("highest")
-    assert uses_ieee_float32(torch.device("cpu"))

@@ -15,7 +15,7 @@ from helpers.surrogate_oracle import (
 
 from radin.recipe import subset_rows
 from radin.scoring.logit_bank import LogitBank
-from radin.scoring.surrogate import Surrogate
+from radin.scoring.surrogate import Surrogate, neighbours
 
 
 @pytest.mark.parametrize("metric", METRIC)
@@ -35,6 +35,15 @@ def test_moves_score_as_the_recipes_they_lead_to(metric):
         added = surrogate.additions(mask.astype(np.int64))
         assert added[~mask].tolist() == found[~mask].tolist()
     assert surrogate.additions(np.zeros(9, dtype=np.int64)).tolist() == surrogate.solo.tolist()
+
+
+def test_moves_in_parts_score_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    surrogate = Surrogate(bank())
+    mask = np.arange(9) % 2 == 0
+    found, added = surrogate.neighbours(mask), surrogate.additions(mask.astype(np.int64))
+    monkeypatch.setattr(neighbours, "COEFFICIENTS", 2 * 9)  # two moves a part
+    assert surrogate.neighbours(mask).tolist() == found.tolist()
+    assert surrogate.additions(mask.astype(np.int64)).tolist() == added.tolist()
 
 
 def test_swaps_of_everything_are_none():

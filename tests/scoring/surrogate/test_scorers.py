@@ -6,10 +6,11 @@ from helpers.surrogate_oracle import METRIC, bank, each, masks, mixtures, spread
 
 from radin.recipe import as_proposals, flips_of, numbered_subsets, swaps_of
 from radin.scoring.metrics import TemperedLikelihood, get_metric
+from radin.scoring.surrogate.kernels import Kernels
 from radin.scoring.surrogate.scorers import (
     AverageScorer,
-    Kernels,
     LikelihoodScorer,
+    PerplexityScorer,
     PredictionScorer,
     RightSamplesScorer,
     TemperedScorer,
@@ -26,6 +27,7 @@ from radin.scoring.surrogate.scorers import (
         ("balanced-accuracy", RightSamplesScorer),
         ("macro-f1", PredictionScorer),
         ("nll", LikelihoodScorer),
+        ("perplexity", PerplexityScorer),
         (TemperedLikelihood(), TemperedScorer),
         (each, AverageScorer),
         (spread, AverageScorer),
@@ -35,7 +37,7 @@ def test_a_family_has_one_scorer(metric, kind):
     assert type(scorer_of(get_metric(metric), Kernels(bank()))) is kind
 
 
-@pytest.mark.parametrize("metric", METRIC)
+@pytest.mark.parametrize("metric", [*METRIC, "perplexity"])
 def test_fast_ways_score_as_the_plain_one(metric):
     scorer = scorer_of(get_metric(metric), Kernels(bank()))
     mask = np.arange(9) % 2 == 0

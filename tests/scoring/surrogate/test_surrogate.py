@@ -150,3 +150,9 @@ def test_arrays_of_any_layout(tmp_path, dtype):
     mixed = [array.astype(np.float64) if i % 2 else array for i, array in enumerate(arrays)]
     for layout in (mapped, backwards, by_class, mixed):
         assert Surrogate(LogitBank.from_arrays(layout, plain.labels))(recipes).tolist() == truth
+
+
+def test_a_device_without_float64_is_refused():
+    bank = LogitBank.from_arrays(np.zeros((2, 3, 2)), np.array([0, 1, 0]))
+    with pytest.raises(InputError, match="no float64"):
+        Surrogate(bank, device="mps")

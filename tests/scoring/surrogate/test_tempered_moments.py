@@ -80,3 +80,18 @@ def test_temperatures_far_from_the_usual_one_are_left_to_the_dense_kernel():
 def test_where_the_range_does_not_suffice_there_is_no_kernel():
     assert TemperedMoments.of(make(scale=2000.0), 1.0) is None  # exponentials underflow
     assert TemperedMoments.of(make(65, m=20), 1.0) is None  # more ingredients than are compiled for
+
+
+def test_the_temperature_ends_where_it_ends_densely():
+    """The labels win by so little that the likelihood would grow with inverse temperatures beyond the largest."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(20, size=500)
+    logits = rng.normal(size=(1, 500, 20)) + 0.3 * rng.normal(size=(6, 500, 20))
+    logits[:, np.arange(500), labels] = logits.max(axis=2) + 1e-6
+    bank = LogitBank.from_arrays(logits.astype(np.float32), labels)
+    dense, rows = TemperedKernel(bank), masks(np.random.default_rng(1), 20, 6)
+    kernel = TemperedMoments.of(bank, dense.usual)
+    losses = kernel.means(rows)
+    left = np.isnan(losses)  # to the dense kernel
+    assert not left.all()
+    assert np.abs(losses - dense.means(rows.astype(float)))[~left].max() <= kernel.bound + FITTED

@@ -115,9 +115,9 @@ def test_images_are_prepared_by_the_folders_processor(tmp_path: Path) -> None:
 
 
 def test_heads_that_cannot_be_scored_say_so(tmp_path: Path) -> None:
-    (path,) = tiny_models.save_pool(tmp_path, tiny_models.bert(transformers.BertForMaskedLM), 1)
+    (path,) = tiny_models.save_pool(tmp_path, tiny_models.bert(transformers.BertForNextSentencePrediction), 1)
     data = tiny_models.write_lines(tmp_path / "val.jsonl", rows(4))
-    with pytest.raises(InputError, match="BertForMaskedLM is none of the heads"):
+    with pytest.raises(InputError, match="BertForNextSentencePrediction is none of the heads"):
         radin.tasks.transformers(data, path)
     with pytest.raises(InputError, match="folder of a model"):
         radin.tasks.transformers(data, tmp_path)

@@ -14,7 +14,12 @@ from radin.tasks.readers.tables import Table
 from tests.helpers import tiny_models
 
 CONFIG = SimpleNamespace(
-    num_labels=2, id2label={0: "bad", 1: "good"}, max_position_embeddings=24, pad_token_id=0, problem_type=None
+    model_type="bert",
+    num_labels=2,
+    id2label={0: "bad", 1: "good"},
+    max_position_embeddings=24,
+    pad_token_id=0,
+    problem_type=None,
 )
 
 
@@ -52,6 +57,8 @@ def test_long_texts_are_cut_as_the_model_needs_it() -> None:
     data = encoder()(table(text=["good " * 50], label=[1]))
     assert len(ids(data, 0)) == 24
     assert len(ids(encoder(max_length=6)(table(text=["good " * 50], label=[1])), 0)) == 6
+    roberta = SimpleNamespace(**vars(CONFIG) | {"model_type": "roberta", "pad_token_id": 1})
+    assert Encoder(tiny_models.tokenizer(), roberta, "classes").max_length == 22  # positions begin behind the padding's
     with pytest.raises(InputError):
         encoder(max_length=0)
 
