@@ -97,7 +97,7 @@ def show_unseen(record: Record) -> None:
     best = next(iter(record.best_ingredient.recipe))
     name = shortened(_names(record), SHORT_NAME)[best]
     rows = [["winner", *_cells(only.winner)]]
-    if record.winner.is_soup:
+    if record.is_compared:
         rows.append([f"best ingredient, {name}", *_cells(only.best_ingredient)])
     if only.control:
         rows.append(["the same, BatchNorm statistics recomputed", *_cells(only.control)])
@@ -213,7 +213,8 @@ def _replaced(earlier: Mapping[str, Any]) -> str:
 
 def show_files(record: Record, target: str | None) -> None:
     """Prints where the winner and the documents lie."""
-    label = "Soup" if record.winner.is_soup else "The best ingredient, copied"
+    chosen = "The ingredient that was chosen" if record.is_compared else "The best ingredient"
+    label = "Soup" if record.winner.is_soup else f"{chosen}, copied"
     click.echo(f"{label}: {target or record.soup}")
     for name, words in FILES.items():
         if (record.folder / name).exists():

@@ -164,6 +164,11 @@ class Record:
         """The ingredient with the best value; of equal ones the first on the leaderboard."""
         return next(iter(self.ingredients))
 
+    @property
+    def is_compared(self) -> bool:
+        """Whether the winner is not the best ingredient: it is a soup, or another ingredient leads by the criterion."""
+        return self.winner.recipe != self.best_ingredient.recipe
+
     @cached_property
     def unseen(self) -> list[Unseen]:
         """The winner and the best ingredient on each test set, else on what was held back or selected."""

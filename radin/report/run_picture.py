@@ -104,7 +104,7 @@ def networks(record: Record, i: int) -> list[tuple[str, Interval, str]]:
     """The networks on one set of unseen data: name, value with interval, colour."""
     one = record.unseen[i]
     found = [("winner", one.winner, BLUE)]
-    if record.winner.is_soup:
+    if record.is_compared:
         found.append(("best ingredient", one.best_ingredient, GREY))
     if one.control is not None:
         found.append(("with recomputed statistics", one.control, GREY))

@@ -60,11 +60,23 @@ def test_a_pipe_gets_whole_paragraphs(
 
 def test_a_soup_is_called_one_only_where_one_won(capsys: pytest.CaptureFixture, document: dict[str, Any]) -> None:
     lost = copy.deepcopy(document)
-    lost["leaderboard"] = [one for one in lost["leaderboard"] if one["size"] == 1]
+    singles = (one for one in lost["leaderboard"] if one["size"] == 1)
+    lost["leaderboard"] = sorted(singles, key=lambda one: -one["value"])
     assert "The best ingredient, copied: run/soup.safetensors" in printed(capsys, lost)
     won = copy.deepcopy(document)
     won["leaderboard"] = sorted(won["leaderboard"], key=lambda one: -one["size"])
     assert "\nSoup: run/soup.safetensors" in printed(capsys, won)
+
+
+def test_the_best_ingredient_stands_beside_another_one_that_won(
+    capsys: pytest.CaptureFixture, document: dict[str, Any]
+) -> None:
+    singles = sorted((one for one in document["leaderboard"] if one["size"] == 1), key=lambda one: float(one["value"]))
+    (best,) = singles[-1]["recipe"]
+    out = printed(capsys, document | {"leaderboard": singles})
+    assert f"│ best ingredient, {best}" in out
+    assert "The ingredient that was chosen, copied: run/soup.safetensors" in out
+    assert "│ best ingredient," not in printed(capsys, document | {"leaderboard": singles[::-1]})
 
 
 def test_several_test_sets_have_a_row_each_and_a_mean(capsys: pytest.CaptureFixture, document: dict[str, Any]) -> None:

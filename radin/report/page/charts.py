@@ -24,7 +24,7 @@ SOUPS, CLASSES = 16, 12
 def unseen_plot(one: Unseen, record: Record, heading: str) -> Plot:
     """The winner and what it is compared with, on data that selected nothing, with 95 % intervals."""
     rows = [(_winner(record), one.winner, "soup")]
-    if record.winner.is_soup:
+    if record.is_compared:
         rows.append((f"best ingredient, {_only(record.best_ingredient)}", one.best_ingredient, "ingredient"))
     if one.control:
         rows.append(("the same with recomputed statistics", one.control, "ingredient"))
@@ -156,7 +156,7 @@ def place_of(one: Network, record: Record) -> int:
 def _winner(record: Record) -> str:
     if record.winner.is_soup:
         return f"soup of {record.winner.size}"
-    return f"best ingredient, {_only(record.winner)}"
+    return f"{'winner' if record.is_compared else 'best ingredient'}, {_only(record.winner)}"
 
 
 def _all(record: Record) -> str:
