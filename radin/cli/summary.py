@@ -11,7 +11,7 @@ from radin.cli.console import duration
 from radin.cli.mending import with_flags
 from radin.cli.screen import print_table, say
 from radin.common.wording import DASH, counted, decimal, shortened, signed
-from radin.report.cost import Bill
+from radin.report.bill import Bill
 from radin.report.entries import Interval, Unseen
 from radin.report.record import Record
 from radin.scoring.criterion_default import CRITERIA

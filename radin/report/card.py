@@ -11,7 +11,7 @@ from typing import Any
 
 from radin.common.files import written_aside
 from radin.common.wording import DASH, counted, decimal
-from radin.report.cost import Bill
+from radin.report.bill import Bill
 from radin.report.entries import Interval, Unseen
 from radin.report.loading_code import loading_code
 from radin.report.record import SOUP, Record

@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from radin.common.wording import counted, decimal, signed
-from radin.report.cost import Bill
+from radin.report.bill import Bill
 from radin.report.entries import Interval, Network, Unseen
 from radin.report.page import svg
 from radin.report.page.axis import Axis

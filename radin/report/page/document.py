@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from radin import __version__
 from radin.common.files import written_aside
 from radin.common.wording import DASH, counted, decimal, shortened, signed
-from radin.report.cost import Bill
+from radin.report.bill import Bill
 from radin.report.loading_code import loading_code
 from radin.report.page import charts, palette
 from radin.report.page.distances import NAMED, Distances, heat_map, stored_distances
