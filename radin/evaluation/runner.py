@@ -213,12 +213,16 @@ class Runner:
         with self._charging.charged_alone("reference", key, name, len(rows)) as told:
 
             def run(size: int) -> np.ndarray:
-                parts = list[np.ndarray]()
-                for batch in self.executor.logits(job, size):
-                    done = sum(map(len, parts))
-                    check_outputs(kind.choosing, batch, rows, np.arange(done, done + len(batch)), f"{recipe}")
-                    parts.append(batch)
-                    told(len(batch))
+                parts, done = list[np.ndarray](), 0
+                try:
+                    for batch in self.executor.logits(job, size):
+                        check_outputs(kind.choosing, batch, rows, np.arange(done, done + len(batch)), f"{recipe}")
+                        parts.append(batch)
+                        done += len(batch)
+                        told(len(batch))
+                except Exception:
+                    told(-done)
+                    raise
                 return kind.join(parts)
 
             try:
