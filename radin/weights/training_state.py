@@ -98,7 +98,7 @@ def _of_trainer(file: Path) -> Metrics:
         at = entry.get("step")
         if step is None or not isinstance(at, int) or at <= step:
             found |= {name: value for name, value in entry.items() if _is_metric(str(name))}
-    return {name: value for name, value in found.items() if isinstance(value, int | float)}
+    return {name: value for name, value in found.items() if isinstance(value, int | float) and math.isfinite(value)}
 
 
 def _is_metric(name: str) -> bool:

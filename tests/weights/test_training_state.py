@@ -32,6 +32,14 @@ def test_a_damaged_file_says_nothing(tmp_path: Path, text: str) -> None:
     assert training_metrics(tmp_path / "gone") == {}
 
 
+def test_scores_that_are_no_numbers_are_left_out(tmp_path: Path) -> None:
+    entry = {"step": 5, "eval_loss": float("nan"), "eval_accuracy": 0.5}
+    (tmp_path / "trainer_state.json").write_text(json.dumps({"global_step": 5, "log_history": [entry]}))
+    assert training_metrics(tmp_path) == {"step": 5, "eval_accuracy": 0.5}
+    with pytest.raises(InputError, match="noted no 'eval_loss'"):
+        ordered([tmp_path], "eval_loss")
+
+
 def test_an_inspection_shows_it(tmp_path: Path) -> None:
     for seed in range(2):
         model_folders.save(tmp_path / str(seed), seed)
