@@ -103,7 +103,7 @@ def test_the_best_stands_last_if_asked(tmp_path: Path) -> None:
     assert Pool(tmp_path, order="step").names == ("run-0", "run-1", "run-2")  # equal ones stay in their order
     with pytest.raises(InputError, match=r"noted no 'eval_f1'.*It has: step, eval_loss, eval_accuracy"):
         Pool(tmp_path, order="eval_f1")
-    with pytest.raises(InputError, match="leave out one of both"):
+    with pytest.raises(InputError, match="leave out one of the two"):
         Pool(tmp_path, ["a", "b", "c"], order="step")
     with pytest.raises(InputError, match="It noted none"):
         ordered([tmp_path / "run.pt"], "step")
