@@ -209,7 +209,7 @@ class Task:
         """Indices of the samples that select, and of those held back (none if there is a test set).
 
         Raises:
-            DataError: one of both has samples, but no position with a label.
+            DataError: one of the two has samples, but no position with a label.
         """
         share = 0.0 if self.test is not None else self.holdback
         parts = split_rows(self.rows.strata, share, self.split_seed, self.rows.groups)
