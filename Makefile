@@ -10,6 +10,9 @@ VENV   ?= .venv
 TORCH  ?=
 BIN    := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
+# Containers often forbid Python to store bytecode; then each process of the tests would compile PyTorch anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup check format test demo reference docs figures clean
 
 setup: $(VENV)/.ready

@@ -1,8 +1,8 @@
 """Shapes in the signatures are enforced here, and only here: the import hook runs before radin is imported."""
 
-from jaxtyping import install_import_hook
+from helpers import typechecking
 
-install_import_hook(["radin", "radin_plugins"], "beartype.beartype")
+typechecking.install()
 
 import gc  # noqa: E402 -- the hook has to come first
 import os  # noqa: E402 -- the hook has to come first
@@ -11,20 +11,30 @@ from pathlib import Path  # noqa: E402 -- the hook has to come first
 
 import pytest  # noqa: E402 -- the hook has to come first
 import torch  # noqa: E402 -- the hook has to come first
+from helpers import drawing  # noqa: E402 -- the hook has to come first
 from hypothesis import settings  # noqa: E402 -- the hook has to come first
 
 from benchmarks.faults.nursery import Nursery  # noqa: E402 -- the hook has to come first
 
 torch.set_num_threads(1)  # the networks are tiny, and tests run side by side
-settings.register_profile("untimed", deadline=None)  # how long an example takes is the machine's affair
-settings.load_profile("untimed")
+# How long an example takes is the machine's affair. `--hypothesis-profile thorough` looks at many more.
+settings.register_profile("usual", deadline=None, max_examples=40)
+settings.register_profile("thorough", deadline=None, max_examples=1000)
+settings.load_profile("usual")
 
 #: The code must be right on CUDA although most machines have none.
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Draws pictures and pages of runs in tests that may look at them."""
+    drawing.choose(item.path.relative_to(Path(__file__).parent).parts[0])
+
+
 def pytest_collection_finish() -> None:
     """Spares every collection of garbage the million objects that stay: what was imported, and the tests."""
+    drawing.install()
     gc.collect()
     gc.freeze()
 
@@ -50,7 +60,8 @@ def finished(checkpoints: list[Path], tmp_path_factory: pytest.TempPathFactory) 
     import radin
 
     folder = tmp_path_factory.mktemp("finished") / "run"
-    radin.make_soup(radin.Pool(checkpoints), task(test=clouds(80, 5)), run_dir=folder)
+    with drawing.always():
+        radin.make_soup(radin.Pool(checkpoints), task(test=clouds(80, 5)), run_dir=folder)
     return folder
 
 

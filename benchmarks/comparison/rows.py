@@ -25,6 +25,9 @@ IDENTITY = (
     "soups",
 )
 
+#: Fields that rows lack where there was no choice: those of before there was another criterion, and of studies.
+UNSTATED = {"criterion": "metric"}
+
 Row = dict[str, Any]
 
 
@@ -62,7 +65,7 @@ class Rows:
 
 def identity(row: Mapping[str, Any]) -> str:
     """The identity of a row's run, equal for all rows of that run."""
-    return json.dumps([row.get(name) for name in IDENTITY], sort_keys=True)
+    return json.dumps([row.get(name, UNSTATED.get(name)) for name in IDENTITY], sort_keys=True)
 
 
 def _read(path: Path) -> Iterator[Row]:
@@ -74,4 +77,4 @@ def _read(path: Path) -> Iterator[Row]:
                 row = json.loads(line)
             except json.JSONDecodeError:
                 continue
-            yield {"criterion": "metric"} | row  # rows of before there was another
+            yield UNSTATED | row

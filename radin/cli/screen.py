@@ -87,7 +87,7 @@ def print_table(
     made = _table(title, *shown, numbers)
     if _measured(console, made).maximum > console.width:
         tight = [_table(title, *shown, numbers, narrowest, tight=True) for narrowest in NARROWEST]
-        made = next((one for one in tight if _measured(console, one).minimum <= console.width), tight[-1])
+        made = next((one for one in tight if _measured(console, one).minimum <= console.width), tight[0])
     if recipes and not beside:
         below = [folded(f"{row[0]}: {recipe}", console.width) for row, recipe in zip(rows, recipes, strict=True)]
     least = _measured(console, made).minimum

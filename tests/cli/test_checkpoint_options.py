@@ -42,6 +42,7 @@ def test_one_set_of_weights_is_averaged(capsys: pytest.CaptureFixture, scripts: 
         torch.testing.assert_close(soups["ema"][name], tensor + 1)
 
 
+@pytest.mark.usefixtures("wide")
 def test_inspect_says_what_was_taken(capsys: pytest.CaptureFixture, scripts: list[Path]) -> None:
     code, _, err = run(capsys, "inspect", *scripts)
     assert code == 2

@@ -54,7 +54,7 @@ def make_lab(root: Path) -> Lab:
     from sklearn.datasets import load_digits
 
     digits = load_digits()
-    for part, rows in {"train": slice(0, 500), "data": slice(500, 700), "test": slice(700, 800)}.items():
+    for part, rows in {"train": slice(0, 500), "data": slice(500, 620), "test": slice(620, 680)}.items():
         for i, (pixels, label) in enumerate(zip(digits.images[rows], digits.target[rows], strict=True)):
             folder = root / part / f"digit_{DIGITS[label]}"
             folder.mkdir(parents=True, exist_ok=True)

@@ -8,17 +8,11 @@ from typing import Any
 
 import pytest
 import torch
-from helpers.clip_lab import CONFIG, Lab, make_lab, open_clip
+from helpers.clip_lab import CONFIG, Lab, open_clip
 from PIL import Image
 
 from radin.errors import InputError, TaskError
 from radin.tasks.clip import Architecture, Weights
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    """A small CLIP and its fine-tunings."""
-    return make_lab(tmp_path_factory.mktemp("clip"))
 
 
 @pytest.fixture

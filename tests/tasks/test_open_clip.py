@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from helpers.clip_lab import DIGITS, NAMES, TEMPLATE, Lab, make_lab, plain_accuracy, plain_model
+from helpers.clip_lab import DIGITS, NAMES, TEMPLATE, Lab, plain_accuracy, plain_model
 from torch import nn
 
 import radin
@@ -17,12 +17,6 @@ from radin.tasks import zero_shot
 from radin.tasks.clip import Architecture
 from radin.tasks.load import load_task
 from radin.tasks.open_clip import FINGERPRINT, Classifier, load_weights, zero_shot_classifier
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    """A small CLIP and its fine-tunings."""
-    return make_lab(tmp_path_factory.mktemp("clip"))
 
 
 @pytest.mark.parametrize("head", ["checkpoint", "zero-shot"])

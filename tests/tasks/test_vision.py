@@ -72,7 +72,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     images, labels = [], []
     for label, name in enumerate(("circle", "bars", "noise")):
         (made.data / name).mkdir(parents=True)
-        for i in range(50):
+        for i in range(20):
             picture = rng.normal(128, 40, size=(SIZE, SIZE, 3)) + 16 * label * np.eye(3)[label]
             pixels = picture.clip(0, 255).astype(np.uint8)
             Image.fromarray(pixels).save(made.data / name / f"{i}.png")

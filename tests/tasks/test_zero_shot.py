@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from helpers.clip_lab import CONFIG, NAMES, TEMPLATE, Lab, make_lab, open_clip, plain_model
+from helpers.clip_lab import CONFIG, NAMES, TEMPLATE, Lab, open_clip, plain_model
 from safetensors.torch import load_file, save_file
 
 import radin
@@ -17,12 +17,6 @@ from radin.tasks.open_clip import classification, zero_shot_classifier
 from radin.tasks.prompts import CIFAR
 
 DEVICES = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    """A small CLIP and its fine-tunings."""
-    return make_lab(tmp_path_factory.mktemp("clip"))
 
 
 @pytest.fixture

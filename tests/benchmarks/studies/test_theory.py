@@ -87,7 +87,7 @@ def problems(draw: st.DrawFn) -> tuple[str, int, int, int, list[list[float]]]:
 
 @pytest.mark.parametrize("device", DEVICES)
 @given(problem=problems(), seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=30)
+@settings(max_examples=12)
 def test_surrogate_is_the_soup_where_a_classifier_is_linear_in_its_parameters(device, problem, seed):
     kind, d, classes, n, weights = problem
     rng = np.random.default_rng(seed)
@@ -122,7 +122,7 @@ def test_files_of_soups_have_the_averaged_logits_in_single_precision(tmp_path, k
 
 
 @given(weights=ratios(4), seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=30)
+@settings(max_examples=12)
 def test_surrogate_is_the_soup_in_linear_regression(weights, seed):
     rng = np.random.default_rng(seed)
     inputs = rng.normal(size=(60, 3))

@@ -34,6 +34,12 @@ def test_of_one_network_logits_and_probabilities_say_the_same(name: str) -> None
     of_logits, of_chances = get_metric(name, CLASSES), get_metric(name, PROBABILITIES)
     assert of_chances.value(chances, labels) == pytest.approx(of_logits.value(logits, labels))
     assert of_chances.name == name and of_chances.higher_is_better == of_logits.higher_is_better
+
+
+@pytest.mark.parametrize("name", ["accuracy", "brier", "nll", "macro-f1"])  # a proportion, two means, and a whole
+def test_noise_is_that_of_logits_too(name: str) -> None:
+    logits, chances, labels = sample(7)
+    of_logits, of_chances = get_metric(name, CLASSES), get_metric(name, PROBABILITIES)
     ours, theirs = (of_chances.measure(one, labels) for one in (chances, chances[::-1]))
     found = interval(of_chances, ours, labels)
     assert found == pytest.approx(interval(of_logits, of_logits.measure(logits, labels), labels))

@@ -5,7 +5,7 @@ import pytest
 import torch
 from helpers.metrics import WhichAreRight
 from helpers.surrogate_oracle import CASES, SHAPES, as_weights, hard, masks, mixtures, winners
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -30,7 +30,6 @@ def test_right_samples_are_those_of_real_arithmetic(name, dtype, shape, device):
             np.testing.assert_array_equal(which(surrogate, rows), truth, err_msg=f"top {top}")
 
 
-@settings(max_examples=150)
 @given(data=st.data())
 def test_accuracy_of_any_logits(data):
     n, m, c = data.draw(st.tuples(st.integers(1, 6), st.integers(1, 6), st.integers(2, 5)))
@@ -49,8 +48,7 @@ def test_accuracy_of_any_logits(data):
         assert surrogate(rows).tolist() == truth.tolist()
 
 
-@pytest.mark.parametrize("n", [33, 70])
-@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize(("n", "dtype"), [(33, np.float32), (70, np.float16)])
 def test_many_recipes_on_larger_banks(n, dtype):
     """Large enough for several tiles, blocks and threads; float64 sums of rounded logits are exact here."""
     rng = np.random.default_rng(n)
@@ -58,9 +56,9 @@ def test_many_recipes_on_larger_banks(n, dtype):
     logits = rng.normal(size=(1, 700, 30)) + rng.normal(size=(n, 700, 30))
     logits[:, np.arange(700), labels] += rng.normal(1.5, 1, size=(1, 700))
     logits = (np.rint(logits * 16) / 16).astype(dtype)
-    rows = masks(rng, 1500, n)
+    rows = masks(rng, 700, n)
     sums = np.einsum("kn,nmc->kmc", rows.astype(np.float64), logits.astype(np.float64), optimize=True)
-    for metric, count in (("top5", 520), ("balanced-accuracy", 520), ("macro-f1", 40)):
+    for metric, count in (("top5", 270), ("balanced-accuracy", 270), ("macro-f1", 40)):
         surrogate = Surrogate(LogitBank.from_arrays(logits, labels), metric)
         truth = [get_metric(metric).score(one, labels) for one in sums[:count]]
         assert surrogate(rows[:count]).tolist() == truth
