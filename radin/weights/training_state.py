@@ -61,7 +61,9 @@ def in_order(paths: Sequence[Path], by: str | None, names: Sequence[str] | None)
     if by is None:
         return list(paths)
     if names is not None:
-        raise InputError("order sorts the ingredients, so names in their order cannot be given; leave out one of the two")
+        raise InputError(
+            "order sorts the ingredients, so names in their order cannot be given; leave out one of the two"
+        )
     return ordered(paths, by)
 
 
