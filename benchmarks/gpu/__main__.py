@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--side", type=int, default=4, help="checks side by side that need not be alone (default: 4)")
     parser.add_argument("--json", type=Path, default=Path("gpu.json"), help="the file to write (default: %(default)s)")
     parser.add_argument("--folder", type=Path, help="for files of the checks (default: one that is removed)")
-    parser.add_argument("--here", action="store_true", help="in this process")
+    parser.add_argument("--here", action="store_true", help="in this process, without limits and without a table")
     given = parser.parse_args(arguments)
     console = Console(stderr=True)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:

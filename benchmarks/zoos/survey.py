@@ -12,12 +12,15 @@ from safetensors.torch import load_file
 
 import radin
 from benchmarks import zoos
+from radin.scoring.criterion_default import CRITERIA, CRITERION
 
 #: The columns that follow the pool's name and size.
 COLUMNS = ("shared start", "worst", "mean", "best", "uniform soup", "greedy soup", "radin, B = 4")
 
 
-def survey(name: str, pool: radin.Pool, task: radin.Task, start: Path, run: Path) -> list[str]:
+def survey(
+    name: str, pool: radin.Pool, task: radin.Task, start: Path, run: Path, criterion: str = CRITERION
+) -> list[str]:
     """One row: accuracy in per cent on the selection data, then on data that selected nothing.
 
     Worst and best are ingredients by their score on the selection data, and so are the two of which the greedy soup and
@@ -29,6 +32,7 @@ def survey(name: str, pool: radin.Pool, task: radin.Task, start: Path, run: Path
         task: what they are run on.
         start: the file of the network that they were fine-tuned from.
         run: folder for the logits.
+        criterion: by what radin ranks and chooses, see `radin.make_soup`.
     """
     everything = radin.Recipe.uniform(pool.names)
     with radin.Verifier(pool, task, run) as verifier:
@@ -39,7 +43,7 @@ def survey(name: str, pool: radin.Pool, task: radin.Task, start: Path, run: Path
         found = greedy[0].recipe if greedy and greedy[0].score > verifier.solo.max() else best
         cells = [_start(verifier, task, start), _cell(verifier, [worst]), _cell(verifier, singles)]
         cells += [_cell(verifier, [one]) for one in (best, everything, found)]
-    result = radin.make_soup(pool, task, run_dir=run, baselines=())
+    result = radin.make_soup(pool, task, run_dir=run, criterion=criterion, baselines=())
     with radin.Verifier(pool, task, run) as verifier:
         cells.append(_cell(verifier, [result.best.recipe]))
     return [name, str(len(pool)), *cells]
@@ -66,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Prints a row for each pool as soon as it is known."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.zoos.survey", description=(__doc__ or ""))
     parser.add_argument("names", nargs="+", metavar="NAME", choices=zoos.names(), help="of pools")
+    parser.add_argument("--criterion", default=CRITERION, choices=list(CRITERIA), help="of radin (%(default)s)")
     parser.add_argument("--out", type=Path, help="folder of all pools, see `python -m benchmarks.zoos --help`")
     parser.add_argument("--run-dir", type=Path, help="keeps the logits of every soup (default: nowhere)")
     given = parser.parse_args(arguments)
@@ -75,7 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             zoo = zoos.get(name)
             pool = radin.Pool(zoo.build(given.out))
             start = next(zoo.folder(given.out).rglob("pretrained.safetensors"))  # of adapters it is their base's
-            cells = survey(name, pool, zoo.task(), start, (given.run_dir or Path(scratch)) / name)
+            run = (given.run_dir or Path(scratch)) / name
+            cells = survey(name, pool, zoo.task(), start, run, given.criterion)
             print("| " + " | ".join(cells) + " |", flush=True)
 
 

@@ -14,17 +14,6 @@ Command = Callable[..., Any]
 Option = Callable[[Command], Command]
 
 
-def together(*options: Option) -> Option:
-    """Makes one decorator of several options, which `--help` lists in this order."""
-
-    def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
 def gathered(name: str, kind: type[Any], *options: Option) -> Option:
     """Makes one decorator of several options whose values reach the command as one.
 
@@ -32,10 +21,9 @@ def gathered(name: str, kind: type[Any], *options: Option) -> Option:
         name: the command's parameter that receives the value.
         kind: a dataclass. Its fields have the names of the options' parameters; options of other names reach the
             command by themselves.
-        options: what `click.option` and `click.argument` return.
+        options: what `click.option` and `click.argument` return, in the order in which `--help` lists them.
     """
     names = [field.name for field in fields(kind)]
-    decorate = together(*options)
 
     def gather(command: Command) -> Command:
         @wraps(command)
@@ -43,6 +31,9 @@ def gathered(name: str, kind: type[Any], *options: Option) -> Option:
             value = kind(**{one: given.pop(one) for one in names})
             return command(**{name: value}, **given)
 
-        return decorate(call)
+        made: Command = call
+        for option in reversed(options):
+            made = option(made)
+        return made
 
     return gather

@@ -43,7 +43,7 @@ def show(found: Inspection) -> None:
     pool, ingredients = found.pool, found.ingredients
     folder, files = located([one.name for one in ingredients], [one.path for one in ingredients])
     cells = [[one.name, file, one.fingerprint[:12]] for one, file in zip(ingredients, files, strict=True)]
-    print_table(f"ingredients, in {folder}", ["name", "file", "sha256"], cells)
+    print_table(f"ingredients, in {folder}" if folder else "ingredients", ["name", "file", "sha256"], cells)
     show_training(ingredients)
     if adapters := [one.origin["adapter"] for one in ingredients if "adapter" in one.origin]:
         show_adapters(found, adapters)
@@ -62,8 +62,14 @@ def show(found: Inspection) -> None:
 
 
 def located(names: Sequence[str], paths: Sequence[Path]) -> tuple[str, list[str]]:
-    """The folder that holds all checkpoints, and the place of each in it; empty where the names alone tell it."""
-    folder = Path(os.path.commonpath([path.parent for path in paths]))
+    """The folder that holds all checkpoints, and the place of each in it; empty where the names alone tell it.
+
+    Where some paths are absolute and others are not, or they lie on several drives, the folder is empty.
+    """
+    try:
+        folder = Path(os.path.commonpath([path.parent for path in paths]))
+    except ValueError:
+        return "", [str(path) for path in paths]
     within = [os.path.relpath(path, folder) for path in paths]
     suffix = within[0].removeprefix(names[0])
     if [name + suffix for name in names] != within:

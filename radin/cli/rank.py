@@ -69,8 +69,8 @@ HARNESS = {"acc": "accuracy", "acc_norm": "accuracy"}
     type=click.Choice(["refuse", "log", "average"]),
     default="refuse",
     show_default=True,
-    help="Rows of probabilities instead of logits: refuse them, or average their logarithms, or average them as they "
-    "are. The last takes the softmax of logits.",
+    help="Rows of probabilities instead of logits: refuse them, average their logarithms, or average them as they "
+    "are. With `average` logits are turned into probabilities first, by softmax.",
 )
 @criterion_option
 @click.option("--top", default=10, show_default=True, help="Number of recipes to list.")
@@ -191,7 +191,7 @@ def show(ranking: Ranking, folders: Sequence[Path], samples: str, absent: Sequen
     if ranking.excess:
         from radin.report.ranked_comparison import excess_text
 
-        say(excess_text(ranking.excess).strip())
+        say(excess_text(ranking.excess))
     if ranking.report is not None:
         _show_report(ranking.report, ranking.metric, short)
     held_back = any((folder / SPLIT).exists() for folder in folders)

@@ -31,13 +31,13 @@ def command(as_json: bool) -> None:
         broken = [{"plugin": one.plugin, "owner": one.owner, "reason": one.reason} for one in found.broken]
         print_json({"searchers": listed, "broken": broken})
         return
+    owners = {one.owner for one in found.values()}
+    only = next(iter(owners)) if len(owners) == 1 else None
     rows = []
     for one in found.values():
         options = [f"{o.name}: {o.type} = {o.default!r}" for o in one.options.values()]
-        rows.append([one.name, one.summary, "\n".join(options), one.owner])
-    owners = {one.owner for one in found.values()}
-    title = f"searchers, all from {owners.pop()}" if len(owners) == 1 else "searchers"
-    rows = [[*cells, ""] if title != "searchers" else [*cells, owner] for *cells, owner in rows]
+        rows.append([one.name, one.summary, "\n".join(options), "" if only else one.owner])
+    title = f"searchers, all from {only}" if only else "searchers"
     print_table(title, ["name", "summary", "options (-p KEY=VALUE)", "from"], rows)
     for broken_one in found.broken:
         click.secho(f"broken: {broken_one.plugin} of {broken_one.owner}: {broken_one.reason}", fg="yellow")

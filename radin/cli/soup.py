@@ -84,8 +84,8 @@ if TYPE_CHECKING:
     default=1,
     show_default=True,
     metavar="Q",
-    help="With workers: verify this many soups side by side, for data whose rows keep the workers too short a time. "
-    "Those of a round are chosen before any is known.",
+    help="With workers: build and run this many soups at the same time, which saves time where there are few samples. "
+    "They are chosen together, before the score of any of them is known.",
 )
 @json_option
 def command(

@@ -58,7 +58,7 @@ def write_card(record: Record, folder: Path | None = None, **about: Any) -> Path
     if there and not inside and MARK not in there:
         return None
     if inside:
-        about = {"short": there, "loading": loading_code(record)} | about
+        about = {"short": there} | about
     with written_aside(path) as file:
         file.write(model_card(record, **about).encode())
     return path
@@ -70,7 +70,6 @@ def model_card(
     base_model: str | None = None,
     library_name: str = "safetensors",
     file: str = SOUP,
-    loading: str | None = None,
     short: str = "",
 ) -> str:
     """The text of the model card.
@@ -80,8 +79,7 @@ def model_card(
         base_model: the model that all were fine-tuned from. It is named only if it looks like one of a model hub,
             `owner/name`; by default the one that all ingredients' files name, if they do.
         library_name: the library that loads the soup, as model hubs call it.
-        file: name of the soup's file.
-        loading: lines of Python that load it; by default those for safetensors and any network.
+        file: name of the soup's file, where it is no folder.
         short: the card that was written with the soup's folder. Its front matter stands in for `base_model` and
             `library_name`, and its notes are kept.
     """
@@ -100,7 +98,7 @@ def model_card(
             section("How it was found", how_found(record)),
             section("Limits", "\n".join(_listed(limits(record)))),
             notes and section(NOTES, notes),
-            section("Loading", f"```python\n{loading or loading_code(record, file)}\n```"),
+            section("Loading", f"```python\n{loading_code(record, file)}\n```"),
         ]
     )
 

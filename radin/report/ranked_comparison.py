@@ -83,7 +83,7 @@ def loss_excess(bank: LogitBank, recipe: Recipe) -> float:
 
 
 def excess_text(excess: float) -> str:
-    """A sentence about such an error of averaged logits, with a blank before it; empty where there is none.
+    """A sentence about such an error of averaged logits; empty where there is none.
 
     Arguments:
         excess: the largest one, in nats.
@@ -91,6 +91,6 @@ def excess_text(excess: float) -> str:
     if not excess:
         return ""
     return (
-        f" The loss of averaged logits is too high by at most {excess:.2g} nats, since of each position the label and "
-        "some alternatives are kept one by one."
+        f"The loss of averaged logits is too high by at most {excess:.2g} nats, since of each position the label and "
+        "some other tokens are kept one by one, and the rest only in sum."
     )

@@ -168,11 +168,12 @@ class Result:
         gaps = [soup.gap for soup in self.verified]
         mean, worst = sum(gaps) / len(gaps), max(gaps, key=abs)
         sign = "" if self.higher_is_better else ", above 0 where soups are better"
-        excess = max(soup.excess for soup in self.verified)
-        return (
+        said = (
             f"Real soups minus averaged logits, over {len(gaps)} verified: mean {mean:+.4f}, largest {worst:+.4f} "
-            f"({self.metric}{sign}).{excess_text(excess)}"
+            f"({self.metric}{sign})."
         )
+        excess = excess_text(max(soup.excess for soup in self.verified))
+        return f"{said} {excess}" if excess else said
 
     def to_frame(self) -> Any:
         """The leaderboard as a `pandas.DataFrame`, best first, with a column for each entry of `VerifiedSoup.to_json`.

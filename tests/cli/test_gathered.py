@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import click
 from click.testing import CliRunner
 
-from radin.cli.gathered import gathered, together
+from radin.cli.gathered import gathered
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,17 @@ size_options = gathered(
 @click.command()
 @click.option("--first")
 @size_options
-@together(click.option("--last"), click.option("--very-last"))
-def command(first: str | None, size: Size, colour: str, last: str | None, very_last: str | None) -> None:
+@click.option("--last")
+def command(first: str | None, size: Size, colour: str, last: str | None) -> None:
     """Print it all."""
-    click.echo(repr((first, size, colour, last, very_last)))
+    click.echo(repr((first, size, colour, last)))
 
 
 def test_a_command_gets_one_value_and_what_is_no_field_of_it() -> None:
     printed = CliRunner().invoke(command, ["--width", "7", "--last", "x"]).output
-    assert printed == "(None, Size(width=7, height=2), 'red', 'x', None)\n"
+    assert printed == "(None, Size(width=7, height=2), 'red', 'x')\n"
 
 
 def test_options_are_listed_in_their_order() -> None:
-    assert [one.name for one in command.params] == ["first", "width", "height", "colour", "last", "very_last"]
+    assert [one.name for one in command.params] == ["first", "width", "height", "colour", "last"]
     assert command.help == "Print it all."

@@ -47,3 +47,12 @@ def test_inspect_says_compatible_or_why_not(
     assert (code, "twin.safetensors hold the same tensors" in err) == (2, True)
     code, out, _ = run(capsys, "inspect", *checkpoints, "--json")
     assert json.loads(out)["compatible"] is True
+
+
+def test_inspect_takes_absolute_and_relative_paths_together(
+    capsys: pytest.CaptureFixture, checkpoints: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(checkpoints[0].parent)
+    code, out, _ = run(capsys, "inspect", checkpoints[0].name, *checkpoints[1:])
+    assert (code, "compatible: they can be averaged" in out) == (0, True)
+    assert str(checkpoints[1].parent) in out
