@@ -264,7 +264,7 @@ def all_findings(
     soups: int,
     elsewhere: int,
 ) -> tuple[Finding, ...]:
-    """What the user should know of the pool, its soups, the search, and soups that the budget allows in vain."""
+    """Findings on the pool, its soups, the search, and soups that the budget allows in vain."""
     shortage = shortage_findings(shortlist, found, soups, len(verifier.names), elsewhere)
     return (*findings_of(verifier, verified, search_facts(shortlist)), *shortage)
 

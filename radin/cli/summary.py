@@ -172,7 +172,7 @@ def _dropped(one: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
 
 
 def spent_text(record: Record) -> str:
-    """What the result cost in candidates and seconds, and all results of its folder in passes, in words."""
+    """The cost of the result in candidates and seconds, and of all results of its folder in passes, in words."""
     spent: Mapping[str, Any] = record.spent
     folder = [
         f"{counted(spent['passes'], 'ingredient pass', 'ingredient passes')} ({duration(spent['seconds_passes'])})",

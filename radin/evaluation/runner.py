@@ -77,7 +77,7 @@ class Runner:
 
     @cached_property
     def executor(self) -> Executor:
-        """Where passes run."""
+        """The executor that runs the passes."""
         if self._workers is None:
             return self.local
         from radin.evaluation.on_ray.executor import OnRay

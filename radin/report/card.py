@@ -174,7 +174,7 @@ def how_found(record: Record) -> str:
 
 
 def limits(record: Record) -> list[str]:
-    """What these numbers do not say, a sentence each."""
+    """Limits of these numbers, a sentence each."""
     by = record.criterion or record.metric
     said = [f"Weights were chosen by their {by} on the selection data; other data may rank them otherwise."]
     for one in record.unseen:

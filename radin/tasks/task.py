@@ -327,7 +327,7 @@ class Task:
                 self._calling("prepare", self.prepare, network)
 
     def forward_batch(self, network: torch.nn.Module, inputs: Any, start: int, stop: int) -> torch.Tensor:
-        """What the network gives for the samples `[start, stop)` of one batch of inputs, on the task's device.
+        """The network's outputs for the samples `[start, stop)` of one batch of inputs, on the task's device.
 
         The network gets copies, so one that works in place never changes the data.
         """

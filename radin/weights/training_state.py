@@ -118,7 +118,7 @@ def _of_timm(path: Path) -> Metrics:
 
 
 def _of_lightning(path: Path) -> Metrics:
-    """What was logged in a checkpoint's epoch, up to its step; of others, what was logged last."""
+    """Values logged in a checkpoint's epoch, up to its step; of others, those logged last."""
     log = next((one / LIGHTNING for one in (path.parent, path.parent.parent) if (one / LIGHTNING).is_file()), None)
     if log is None:
         return {}

@@ -142,7 +142,7 @@ def key_figures(record: Record, bill: Bill) -> list[tuple[str, str, str]]:
 
 
 def unseen_words(record: Record, i: int) -> str:
-    """What a comparison on unseen data shows, in a sentence."""
+    """The result of a comparison on unseen data, in a sentence."""
     one = record.unseen[i]
     if one.p_value is None:
         return "The best ingredient is the winner, so there is nothing to compare."

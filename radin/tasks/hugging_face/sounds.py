@@ -64,11 +64,11 @@ class Hearing:
 
     @property
     def name(self) -> str:
-        """What the network calls its input."""
+        """The name of the network's input."""
         return str(self.extractor.model_input_names[0])
 
     def __call__(self, path: Path) -> Float32[np.ndarray, ...]:
-        """What the network takes of the sound in a file: a wave `[samples]`, or features of a fixed size.
+        """The network's input for the sound in a file: a wave `[samples]`, or features of a fixed size.
 
         Raises:
             DataError: a file that cannot be read.
