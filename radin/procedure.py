@@ -24,7 +24,6 @@ from radin.evaluation.workers import Workers
 from radin.recipe import Recipe
 from radin.report.about import about_run
 from radin.report.baseline import Baseline, assess_baseline, tested
-from radin.report.bill import account
 from radin.report.card import write_card
 from radin.report.comparison import Comparison, compare, control_value
 from radin.report.diagnosis import findings_of
@@ -32,6 +31,7 @@ from radin.report.findings import Finding, search_facts, shortage_findings
 from radin.report.record import Record
 from radin.report.result import Result
 from radin.report.soup_place import check_soup, soup_place
+from radin.report.spent import account
 from radin.report.verdict import best_ingredient
 from radin.report.verified_soup import VerifiedSoup, assess, ranked
 from radin.scoring.criterion import criterion_name, criterion_of
@@ -264,7 +264,7 @@ def all_findings(
     soups: int,
     elsewhere: int,
 ) -> tuple[Finding, ...]:
-    """What the user should know of the pool, its soups, the search, and soups that the budget allows in vain."""
+    """Findings on the pool, its soups, the search, and soups that the budget allows in vain."""
     shortage = shortage_findings(shortlist, found, soups, len(verifier.names), elsewhere)
     return (*findings_of(verifier, verified, search_facts(shortlist)), *shortage)
 

@@ -176,7 +176,7 @@ CASES: dict[str, Case] = {
 
 
 def _alive_after(processes: set[int], seconds: float) -> int:
-    """How many of some processes are still there after a while."""
+    """Number of some processes that are still there after a while."""
     end = time.monotonic() + seconds
     while (left := sum(Path(f"/proc/{one}").exists() for one in processes)) and time.monotonic() < end:
         time.sleep(0.5)

@@ -1,4 +1,4 @@
-"""What do I get for how many passes: held-out score against the whole bill, as a table and as a picture."""
+"""Held-out score against the whole bill, as a table and as a picture."""
 
 from __future__ import annotations
 

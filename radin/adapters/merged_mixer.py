@@ -28,7 +28,7 @@ from radin.weights.tiling import Workspace, tiles
 
 @dataclass(frozen=True)
 class _Update:
-    """What is added to a weight: the rows of a product, `left[rows] @ right`."""
+    """An addition to a weight: the rows of a product, `left[rows] @ right`."""
 
     left: Float[np.ndarray, "rows rank"]
     right: Float[np.ndarray, "rank columns"]

@@ -157,7 +157,7 @@ class AdapterPool(Pool):
         return self.adapters[i].checkpoint.open(keep=len(self._files) <= KEEP_OPEN)
 
     def tensors_of(self, i: int) -> Mapping[str, TensorInfo]:
-        """What ingredient `i` stores, factors included."""
+        """Everything that ingredient `i` stores, factors included."""
         return self.adapters[i].checkpoint.tensors
 
     def fingerprint(self, i: int, memory: MutableMapping[str, str] | None = None) -> str:

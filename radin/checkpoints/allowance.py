@@ -15,7 +15,7 @@ class Damaged(Exception):
 
 
 class Allowance:
-    """What is left to spend on one file.
+    """The bytes that are left to spend on one file.
 
     Memory and time are one sum here: steps that take long, such as calls, are charged more than the memory they take.
 

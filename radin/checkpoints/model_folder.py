@@ -214,7 +214,7 @@ def _variant_of(file: Path) -> str | None:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """What a `config.json` holds.
+    """Contents of a `config.json`.
 
     Raises:
         CheckpointError: it is no JSON object.

@@ -187,7 +187,7 @@ class Unpickler:
         self._stack = []
 
     def _since_mark(self) -> list[Any]:
-        """What was put on the stack since the last mark, which goes with it."""
+        """The values put on the stack since the last mark, which is removed with them."""
         values, self._stack = self._stack, self._outer.pop()
         return values
 

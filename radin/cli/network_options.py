@@ -63,7 +63,7 @@ class TaskOptions:
         return made.task(**changes)
 
     def made(self, spec: str, pool: Pool | None = None) -> Made:
-        """What the task's function returns; see `task` for the arguments."""
+        """The value that the task's function returns; see `task` for the arguments."""
         from radin.tasks.load import call_function
 
         given = pairs([*self.arguments, *([f"split={self.split}"] if self.split is not None else [])], "--task-arg")

@@ -192,7 +192,7 @@ def show_report(record: Record) -> None:
 
 
 def outside_cost(record: Record) -> str:
-    """What the search cost, in words."""
+    """The cost of the search, in words."""
     spent = record.spent
     parts = [
         f"{counted(spent['passes'], 'call', 'calls')} for single checkpoints ({duration(spent['seconds_passes'])})",

@@ -71,7 +71,7 @@ def _test_passes(planned: Plan) -> str:
 
 
 def _kept(planned: Plan) -> list[list[str]]:
-    """What is kept of each sample's outputs; of tokens also how it is chosen."""
+    """Rows on what is kept of each sample's outputs; of tokens also on how it is chosen."""
     if planned.outputs in ("classes", "one-logit"):
         return [["classes", _counted(planned.classes, planned.class_names)]]
     kept = [["numbers kept of a sample", f"{planned.classes:,} ({planned.outputs})"]]

@@ -11,7 +11,7 @@ from radin.cli.console import duration
 from radin.cli.mending import with_flags
 from radin.cli.screen import print_table, say
 from radin.common.wording import DASH, counted, decimal, shortened, signed
-from radin.report.cost import Bill
+from radin.report.bill import Bill
 from radin.report.entries import Interval, Unseen
 from radin.report.record import Record
 from radin.scoring.criterion_default import CRITERIA
@@ -172,7 +172,7 @@ def _dropped(one: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
 
 
 def spent_text(record: Record) -> str:
-    """What the result cost in candidates and seconds, and all results of its folder in passes, in words."""
+    """The cost of the result in candidates and seconds, and of all results of its folder in passes, in words."""
     spent: Mapping[str, Any] = record.spent
     folder = [
         f"{counted(spent['passes'], 'ingredient pass', 'ingredient passes')} ({duration(spent['seconds_passes'])})",

@@ -71,7 +71,7 @@ class Archive:
         return about is not None and about["key"] in self.keys_of(single)
 
     def keys_of(self, evaluation: Evaluation) -> set[str]:
-        """What an evaluation may have been charged under: now, and by a version that ran all rows."""
+        """Keys that an evaluation may have been charged under: now, and by a version that ran all rows."""
         return {self.key(evaluation), self.stored_key(evaluation)}
 
     def stored_key(self, evaluation: Evaluation) -> str:

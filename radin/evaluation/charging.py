@@ -43,6 +43,9 @@ class Charging:
             rows: how many.
             baseline: whether a failure is remembered, and raised at once the next time.
             advance: told the samples that are done; None makes a stage of its own.
+
+        Raises:
+            NonFiniteError: the logits are not finite, as the block has found or is remembered.
         """
         failures = self._folder.failures if baseline else {}
         if key not in failures:

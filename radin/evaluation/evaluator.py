@@ -280,7 +280,6 @@ class Evaluator:
 
     def first_batch(self, only: Int64[np.ndarray, " k"] | None = None) -> Float32[np.ndarray, "b ..."]:
         """Logits of the network, as it is filled now, on the first batch of the data, or of some rows; not charged."""
-
         kind = self.references.kind(None)
 
         def run(size: int) -> Float32[np.ndarray, "b ..."]:

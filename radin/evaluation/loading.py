@@ -7,7 +7,7 @@ import gc
 import sys
 import weakref
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -19,7 +19,7 @@ from torch import nn
 from radin.adapters.network import AdapterFiller, with_adapter
 from radin.adapters.pool import AdapterPool
 from radin.common.out_of_memory import is_out_of_memory
-from radin.errors import IncompatibleError, TaskError
+from radin.errors import CheckpointError, IncompatibleError, TaskError
 from radin.evaluation.batchnorm import restore_statistics
 from radin.recipe import Recipe
 from radin.tasks.data import Batch
@@ -157,13 +157,19 @@ class Networks:
 
     def _filled_in_place(self, filler: Filler | AdapterFiller, recipe: Recipe) -> nn.Module:
         source, mixed = self._source(recipe)
-        if source is self.pool:
-            return filler.fill(recipe)
-        other = Filler(self.network, source, batchnorm=self.batchnorm)
-        try:
-            return other.fill(mixed)
-        finally:
-            other.close()
+        if source is not self.pool:
+            other = Filler(self.network, source, batchnorm=self.batchnorm)
+            with suppress(CheckpointError, OSError), closing(other):  # removed just now, for newer soups
+                return other.fill(mixed)
+        return filler.fill(recipe)
+
+    def _tensors(self, recipe: Recipe, replace: Mapping[str, Any] | None) -> dict[str, torch.Tensor]:
+        """The tensors of a soup, on the CPU."""
+        source, mixed = self._source(recipe)
+        if source is not self.pool:
+            with suppress(CheckpointError, OSError):  # likewise
+                return soup_tensors(source, mixed, batchnorm=self.batchnorm, replace=replace)
+        return soup_tensors(self.pool, recipe, batchnorm=self.batchnorm, replace=replace)
 
     def _source(self, recipe: Recipe) -> tuple[Pool, Recipe]:
         """The pool that a soup is read from, and the recipe over it."""
@@ -241,7 +247,7 @@ class Networks:
         if isinstance(self.pool, AdapterPool) and not self.pool.merge:
             how: dict[str, Any] = {"batchnorm": self.batchnorm, "replace": replace}
             return self.task.ready(with_adapter(self._base(self.pool), self.pool, recipe, **how))
-        tensors = soup_tensors(*self._source(recipe), batchnorm=self.batchnorm, replace=replace)
+        tensors = self._tensors(recipe, replace)
 
         def load(network: nn.Module) -> None:
             if self.task.load is None:

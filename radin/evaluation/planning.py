@@ -143,7 +143,7 @@ def plan(
     number = 0 if crew is None else crew.foreseen(task.torch_device.type == "cuda")
     beside, tested = sum(1 if name == "uniform" else len(pool) - 1 for name in shown), TESTED + len(shown)
     with RunFolder.preview(run_dir) as folder:
-        evaluator = Evaluator(pool, task, folder, batchnorm=batchnorm, progress=progress)
+        evaluator = Evaluator(pool, task, folder, batchnorm=batchnorm, workers=crew, progress=progress)
         evaluator.bind()
         missing = sum(len(evaluator.archive.missing(single)) > 0 for single in evaluator.singles())
         timed = _timed_batch(evaluator)

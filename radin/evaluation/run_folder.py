@@ -151,7 +151,7 @@ class RunFolder:
 
     @cached_property
     def references(self) -> ArrayFolder:
-        """What references chose of the outputs of tokens."""
+        """The tokens that references chose."""
         return self._arrays("references")
 
     @cached_property

@@ -77,7 +77,7 @@ class Runner:
 
     @cached_property
     def executor(self) -> Executor:
-        """Where passes run."""
+        """The executor that runs the passes."""
         if self._workers is None:
             return self.local
         from radin.evaluation.on_ray.executor import OnRay
@@ -139,7 +139,7 @@ class Runner:
             evaluation: what is run; its logits are not on disk.
             charged: closes the charge, as done or as lost.
             advance: told the samples that are done; by default a forward pass is a stage of its own.
-            baseline: see `logits`.
+            baseline: charges a pass or a soup as a baseline's, and remembers a failure, so that it is not tried again.
         """
         kind: Kind = "baseline" if baseline and evaluation.kind in ("pass", "soup") else evaluation.kind
         self.prepare()
@@ -163,7 +163,18 @@ class Runner:
         advance: Advance | None,
         baseline: bool = False,
     ) -> Callable[[], None]:
-        """Charges the rows of `part` that are missing, and starts their pass; what is returned stores them."""
+        """Charges some rows of an evaluation, without those on disk, and starts their pass.
+
+        Arguments:
+            evaluation: what is run, on the data.
+            charged: closes the charge, as done or as lost.
+            rows: places of the rows, in the order in which they are stored.
+            kind: what is charged.
+            advance, baseline: as for `begin`.
+
+        Returns:
+            what waits for the logits and stores them.
+        """
         self.prepare()
         self.choose(evaluation.test)
         known, key, parts = self._archive.known(evaluation), self._archive.key(evaluation), self._archive.kept.parts
@@ -213,12 +224,16 @@ class Runner:
         with self._charging.charged_alone("reference", key, name, len(rows)) as told:
 
             def run(size: int) -> np.ndarray:
-                parts = list[np.ndarray]()
-                for batch in self.executor.logits(job, size):
-                    done = sum(map(len, parts))
-                    check_outputs(kind.choosing, batch, rows, np.arange(done, done + len(batch)), f"{recipe}")
-                    parts.append(batch)
-                    told(len(batch))
+                parts, done = list[np.ndarray](), 0
+                try:
+                    for batch in self.executor.logits(job, size):
+                        check_outputs(kind.choosing, batch, rows, np.arange(done, done + len(batch)), f"{recipe}")
+                        parts.append(batch)
+                        done += len(batch)
+                        told(len(batch))
+                except Exception:
+                    told(-done)
+                    raise
                 return kind.join(parts)
 
             try:

@@ -13,7 +13,7 @@ from radin.common.files import fingerprint_of, remove_leftovers, write_json
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one call of a scorer gave.
+    """The outcome of one call of a scorer.
 
     Attributes:
         key: fingerprint of scorer, ingredients, weights and BatchNorm policy.

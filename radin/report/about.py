@@ -1,4 +1,4 @@
-"""What a reader of a run wants to check: its ingredients, data, versions and command, and which classes changed."""
+"""Facts of a run for a reader to check: its ingredients, data, versions and command, and which classes changed."""
 
 from __future__ import annotations
 

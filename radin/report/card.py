@@ -11,7 +11,7 @@ from typing import Any
 
 from radin.common.files import written_aside
 from radin.common.wording import DASH, counted, decimal
-from radin.report.cost import Bill
+from radin.report.bill import Bill
 from radin.report.entries import Interval, Unseen
 from radin.report.loading_code import loading_code
 from radin.report.record import SOUP, Record
@@ -174,7 +174,7 @@ def how_found(record: Record) -> str:
 
 
 def limits(record: Record) -> list[str]:
-    """What these numbers do not say, a sentence each."""
+    """Limits of these numbers, a sentence each."""
     by = record.criterion or record.metric
     said = [f"Weights were chosen by their {by} on the selection data; other data may rank them otherwise."]
     for one in record.unseen:

@@ -119,7 +119,7 @@ class Record:
 
     @property
     def criterion(self) -> str:
-        """What chose the winner, in words, where that is not the metric itself; else empty."""
+        """The criterion that chose the winner, in words, where that is not the metric itself; else empty."""
         name = str(self.document.get("criterion", "metric"))
         return "" if name == "metric" else CRITERIA.get(name, name)
 
@@ -212,7 +212,7 @@ class Record:
 
     @property
     def side_by_side(self) -> str:
-        """How many soups were chosen and evaluated together, as the end of a clause; empty for one at a time."""
+        """Number of soups that were chosen and evaluated together, as the end of a clause; empty for one at a time."""
         at_once = self.settings.get("at_once", 1)
         return f", {at_once} at a time" if at_once > 1 else ""
 
@@ -235,7 +235,7 @@ class Record:
 
     @property
     def remarks(self) -> list[str]:
-        """What to know of these numbers, a sentence each."""
+        """Remarks on these numbers, a sentence each."""
         said = [remark for one in self.unseen for remark in one.remarks]
         return list(dict.fromkeys([*said, *self.spent.get("notes", ())]))
 

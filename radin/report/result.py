@@ -18,7 +18,6 @@ from radin.errors import RunDirError
 from radin.evaluation.stages import Dropped
 from radin.recipe import Recipe
 from radin.report.baseline import Baseline
-from radin.report.bill import Spent as Spent
 from radin.report.comparison import Comparison
 from radin.report.findings import Finding
 from radin.report.ranked_comparison import excess_text
@@ -26,6 +25,7 @@ from radin.report.record import SOUP as SOUP
 from radin.report.record import SOUP_FOLDER as SOUP_FOLDER
 from radin.report.record import VERSION as VERSION
 from radin.report.soup_place import check_soup
+from radin.report.spent import Spent as Spent
 from radin.report.verdict import best_ingredient, verdict_of
 from radin.report.verified_soup import VerifiedSoup
 

@@ -125,7 +125,8 @@ class LogitBank:
                 `log` takes their logarithms, which are logits, into memory. A probability of 0 then counts as the
                 smallest normal number of its dtype. `average` averages probabilities themselves, and of logits their
                 softmax: those of all ingredients are taken into memory.
-            outputs: the kind of outputs, where the labels do not decide it, see `radin.Task`.
+            outputs: the kind of outputs, where the labels do not decide it, see `radin.Task`. Those of `tokens` are as
+                a run folder keeps them, `[M, P, k + 2]`: the label's logit comes first.
             groups: the number of each sample's group, `int[M]`.
 
         Raises:

@@ -33,13 +33,26 @@ def check_finite(kind: Kind, outputs: np.ndarray, name: str, first: int = 0) -> 
         outputs: of the samples, as the kind keeps them.
         name: the ingredient's.
         first: number of the first of these samples.
+
+    Raises:
+        NonFiniteError: names the ingredient and the first such sample.
     """
     for start in range(0, len(outputs), BLOCK):
         kind.check_outputs(native(outputs[start : start + BLOCK]), name, first + start)
 
 
 def check_shapes(kind: Kind, kept: np.ndarray, arrays: Sequence[np.ndarray], names: Sequence[str]) -> None:
-    """Refuses outputs of another shape than the labels and the first ingredient's, naming the ingredient."""
+    """Refuses outputs of another shape than the labels and the first ingredient's.
+
+    Arguments:
+        kind: of the outputs.
+        kept: labels, as the kind keeps them.
+        arrays: outputs of each ingredient.
+        names: of the ingredients.
+
+    Raises:
+        DataError: names the ingredient; or labels that are out of range.
+    """
     inner = kept.shape[1:] if isinstance(kind, Values | SeveralLabels) else (*kept.shape[1:], arrays[0].shape[-1])
     wanted = [len(kept), *inner]
     for array, name in zip(arrays, names, strict=True):
@@ -81,7 +94,16 @@ def are_probabilities(logits: np.ndarray) -> bool:
 
 
 def check_count(labels: np.ndarray, logits: Sequence[np.ndarray], name: str) -> None:
-    """Refuses labels where all logits are of one other number of samples, naming the labels."""
+    """Refuses labels where all logits are of one other number of samples.
+
+    Arguments:
+        labels: of the samples.
+        logits: of each ingredient.
+        name: how the message calls the labels.
+
+    Raises:
+        DataError: says both numbers.
+    """
     counts = {len(array) if array.ndim else None for array in logits}
     n_rows = counts.pop()
     if not counts and n_rows is not None and labels.ndim and len(labels) != n_rows:
@@ -89,7 +111,11 @@ def check_count(labels: np.ndarray, logits: Sequence[np.ndarray], name: str) -> 
 
 
 def numbers(labels: np.ndarray) -> np.ndarray:
-    """Labels that are numbers, one or several for each sample; others are refused."""
+    """Labels that are numbers, one or several for each sample.
+
+    Raises:
+        DataError: they are something else.
+    """
     if not labels.ndim or labels.dtype.kind not in "biuf":
         raise DataError(
             f"expected labels as integers of shape [samples], got {labels.dtype} of shape {list(labels.shape)}"
@@ -98,7 +124,11 @@ def numbers(labels: np.ndarray) -> np.ndarray:
 
 
 def as_float_array(one: Any, name: str) -> np.ndarray:
-    """Outputs as an array of a floating dtype, bfloat16 as uint16; nothing is copied where it need not be."""
+    """Outputs as an array of a floating dtype, bfloat16 as uint16; nothing is copied where it need not be.
+
+    Raises:
+        DataError: another dtype, of the ingredient of this name.
+    """
     if str(getattr(one, "dtype", "")) == "torch.bfloat16":
         import torch
 

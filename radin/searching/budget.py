@@ -162,7 +162,8 @@ class Ledger:
             kind: `pass` for an ingredient, `stage` for one on a part of the rows, in a race, `soup` for a real soup,
                 `baseline` for either where only a baseline needs it, `held-back` for either on the rows that select
                 nothing, `test` for either on the test set, `statistics` for computing a soup's BatchNorm statistics
-                anew, `control` for an ingredient with such statistics.
+                anew, `control` for an ingredient with such statistics, `reference` for a soup that chooses what is kept
+                of outputs.
             key: fingerprint of everything that the resulting logits depend on.
             label: a name for people to read.
             rows: samples evaluated; those of a pass without the ones that stages before it have run.

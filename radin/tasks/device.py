@@ -57,7 +57,7 @@ def _count(kind: str) -> int:
 
 
 def numerics_of(device: torch.device) -> tuple[str, ...]:
-    """What the last bits of a network's outputs on a device depend on, beside the network and its inputs.
+    """Names of all that the last bits of outputs on a device depend on, beside the network and its inputs.
 
     On the CPU its name alone, unless products in float32 may be rounded to less. On CUDA also the GPU's model, the
     versions of PyTorch and of the libraries beneath it, and whether TF32 may be used.

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int64, Shaped
+from jaxtyping import Shaped
 
 from radin.errors import DataError
-from radin.scoring.kinds import CLASSES
 
 
 def is_pair(data: Any) -> bool:
@@ -79,16 +78,6 @@ def raw_labels(labels: Any, what: str, first: int = 0) -> Shaped[np.ndarray, ...
             "classes in the order of the head's outputs"
         )
     return array
-
-
-def label_array(labels: Any, what: str) -> Int64[np.ndarray, " m"]:
-    """Labels of classes, `int64[m]`.
-
-    Raises:
-        DataError: they are not one class for each sample.
-    """
-    array = raw_labels(labels, what)
-    return CLASSES.keep(array, what, np.arange(len(array) if array.ndim else 0))
 
 
 def _plain(labels: Any, what: str) -> np.ndarray:

@@ -72,7 +72,7 @@ def limited(data: Any, n: int, what: str) -> Any:
     return _part(data, sample_rows(strata, n, SEED), what)
 
 
-def limited_groups(data: Any, groups: Any, n: int, what: str) -> tuple[Any, np.ndarray]:
+def limited_groups(data: Any, groups: Any, n: int, what: str) -> tuple[Any, Any]:
     """At most `n` samples of some data, whole groups drawn at random as long as they fit, and the ids of their groups.
 
     Arguments:
@@ -84,6 +84,8 @@ def limited_groups(data: Any, groups: Any, n: int, what: str) -> tuple[Any, np.n
         DataError: another number of ids than samples, or one group alone.
     """
     _refuse_loader(data, n, what)
+    if not hasattr(data, "__len__"):
+        return data, groups  # of no form that is known, which is said elsewhere
     samples = len(raw_labels(data[1], what)) if is_pair(data) else len(data)
     numbers = group_numbers(groups, samples, what)
     sizes = np.ones(samples, dtype=np.int64) if numbers is None else np.bincount(numbers)

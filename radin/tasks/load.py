@@ -29,7 +29,7 @@ WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "
 
 @dataclass(frozen=True)
 class Made:
-    """What the function that a task's name stands for returned.
+    """The value that a task's function returned.
 
     Attributes:
         value: a task, where the function is what it should be.

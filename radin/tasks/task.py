@@ -206,7 +206,11 @@ class Task:
 
     @cached_property
     def split(self) -> tuple[Int64[np.ndarray, " m"], Int64[np.ndarray, " h"]]:
-        """Indices of the samples that select, and of those held back (none if there is a test set)."""
+        """Indices of the samples that select, and of those held back (none if there is a test set).
+
+        Raises:
+            DataError: one of the two has samples, but no position with a label.
+        """
         share = 0.0 if self.test is not None else self.holdback
         parts = split_rows(self.rows.strata, share, self.split_seed, self.rows.groups)
         for part, what in zip(parts, ("that select", "held back"), strict=True):
@@ -323,7 +327,7 @@ class Task:
                 self._calling("prepare", self.prepare, network)
 
     def forward_batch(self, network: torch.nn.Module, inputs: Any, start: int, stop: int) -> torch.Tensor:
-        """What the network gives for the samples `[start, stop)` of one batch of inputs, on the task's device.
+        """The network's outputs for the samples `[start, stop)` of one batch of inputs, on the task's device.
 
         The network gets copies, so one that works in place never changes the data.
         """

@@ -139,7 +139,7 @@ def _compare_files(first: Path, other: Path, name: str, why: str) -> None:
 
 
 def _meaning(path: Path) -> Any:
-    """What a file says, by entry for JSON objects, as a fingerprint for all others."""
+    """Contents of a file, by entry for JSON objects, as a fingerprint for all others."""
     content = path.read_bytes()
     if path.suffix == ".json":
         try:

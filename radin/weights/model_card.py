@@ -77,7 +77,7 @@ def selected(about: Mapping[str, str]) -> str:
 
 
 def front_matter(pool: Pool, recipe: Recipe, donor: ModelFolder) -> dict[str, Any]:
-    """What the Hub reads of a card: models it was made from, library, tags, task, and what all ingredients state alike.
+    """Facts that the Hub reads of a card: base models, library, tags, task, and what all ingredients state alike.
 
     Paths on this machine are no names of models, so they are left out.
     """

@@ -61,7 +61,9 @@ def in_order(paths: Sequence[Path], by: str | None, names: Sequence[str] | None)
     if by is None:
         return list(paths)
     if names is not None:
-        raise InputError("order sorts the ingredients, so names in their order cannot be given; leave out one of both")
+        raise InputError(
+            "order sorts the ingredients, so names in their order cannot be given; leave out one of the two"
+        )
     return ordered(paths, by)
 
 
@@ -98,7 +100,7 @@ def _of_trainer(file: Path) -> Metrics:
         at = entry.get("step")
         if step is None or not isinstance(at, int) or at <= step:
             found |= {name: value for name, value in entry.items() if _is_metric(str(name))}
-    return {name: value for name, value in found.items() if isinstance(value, int | float)}
+    return {name: value for name, value in found.items() if isinstance(value, int | float) and math.isfinite(value)}
 
 
 def _is_metric(name: str) -> bool:
@@ -116,7 +118,7 @@ def _of_timm(path: Path) -> Metrics:
 
 
 def _of_lightning(path: Path) -> Metrics:
-    """What was logged in a checkpoint's epoch, up to its step; of others, what was logged last."""
+    """Values logged in a checkpoint's epoch, up to its step; of others, those logged last."""
     log = next((one / LIGHTNING for one in (path.parent, path.parent.parent) if (one / LIGHTNING).is_file()), None)
     if log is None:
         return {}

@@ -29,6 +29,7 @@ class Actor:
     def __init__(self, answer: Callable[[Any], tuple[Exception | None, Any]], about: Any) -> None:
         self._answer, self._about = answer, about
         self._death: DeathError | None = None
+        self.is_killed = False
         self._calls: deque[tuple[Any, list[Reference]]] = deque()
         self.about = SimpleNamespace(remote=lambda: self._call(None, 1)[0])
         self.logits = self.statistics = SimpleNamespace(
@@ -75,6 +76,10 @@ class Ray:
                     one.actor.step()
         done = [one for one in references if one.is_ready][:num_returns]
         return done, [one for one in references if one not in done]
+
+    def kill(self, actor: Actor) -> None:
+        """Ends a worker, whether it is alive or not."""
+        actor.is_killed = True
 
     def get(self, reference: Reference) -> Any:
         """A result, or the death of its worker."""

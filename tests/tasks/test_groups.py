@@ -74,6 +74,8 @@ def test_a_limit_takes_whole_groups() -> None:
         radin.Task(Network, (X, Y), groups=PATIENTS, limit=7)
     with pytest.raises(InputError, match="cannot be set on a DataLoader"):
         radin.Task(Network, DataLoader(TensorDataset(X, Y)), groups=PATIENTS, limit=8)
+    with pytest.raises(DataError, match="expected a map-style dataset"):
+        radin.Task(Network, iter(TensorDataset(X, Y)), groups=PATIENTS, limit=8)
 
 
 def test_parts_without_a_labelled_position_are_refused() -> None:

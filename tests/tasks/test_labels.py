@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from radin.errors import DataError
-from radin.tasks.labels import is_pair, label_array, raw_labels, refuse_listed_labels
+from radin.tasks.labels import is_pair, raw_labels, refuse_listed_labels
 
 
 @pytest.mark.parametrize(
@@ -26,17 +26,12 @@ def test_what_is_no_number_is_refused(labels: object, message: str) -> None:
     "labels", [[2, 0, 1], (2, 0, 1), np.array([2, 0, 1], np.uint8), torch.tensor([2, 0, 1]), [torch.tensor(2), 0, 1]]
 )
 def test_integers_are_taken_wherever_they_stand(labels: object) -> None:
-    assert label_array(labels, "data").tolist() == [2, 0, 1]
+    assert raw_labels(labels, "data").tolist() == [2, 0, 1]
 
 
 def test_values_and_lists_of_tensors_are_taken_as_they_are() -> None:
     assert raw_labels(torch.tensor([0.5, 1.25], dtype=torch.bfloat16), "data").tolist() == [0.5, 1.25]
     assert raw_labels([torch.tensor([1, 2]), torch.tensor([3, 4])], "data").tolist() == [[1, 2], [3, 4]]
-
-
-def test_classes_alone_are_classes() -> None:
-    with pytest.raises(DataError, match=r"expected labels of classes, whole numbers \[m\], got float32 of shape \[2\]"):
-        label_array(torch.tensor([0.5, 1.2]), "data")
 
 
 def test_a_pair_is_told_from_two_samples() -> None:

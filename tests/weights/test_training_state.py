@@ -32,6 +32,14 @@ def test_a_damaged_file_says_nothing(tmp_path: Path, text: str) -> None:
     assert training_metrics(tmp_path / "gone") == {}
 
 
+def test_scores_that_are_no_numbers_are_left_out(tmp_path: Path) -> None:
+    entry = {"step": 5, "eval_loss": float("nan"), "eval_accuracy": 0.5}
+    (tmp_path / "trainer_state.json").write_text(json.dumps({"global_step": 5, "log_history": [entry]}))
+    assert training_metrics(tmp_path) == {"step": 5, "eval_accuracy": 0.5}
+    with pytest.raises(InputError, match="noted no 'eval_loss'"):
+        ordered([tmp_path], "eval_loss")
+
+
 def test_an_inspection_shows_it(tmp_path: Path) -> None:
     for seed in range(2):
         model_folders.save(tmp_path / str(seed), seed)
@@ -95,7 +103,7 @@ def test_the_best_stands_last_if_asked(tmp_path: Path) -> None:
     assert Pool(tmp_path, order="step").names == ("run-0", "run-1", "run-2")  # equal ones stay in their order
     with pytest.raises(InputError, match=r"noted no 'eval_f1'.*It has: step, eval_loss, eval_accuracy"):
         Pool(tmp_path, order="eval_f1")
-    with pytest.raises(InputError, match="leave out one of both"):
+    with pytest.raises(InputError, match="leave out one of the two"):
         Pool(tmp_path, ["a", "b", "c"], order="step")
     with pytest.raises(InputError, match="It noted none"):
         ordered([tmp_path / "run.pt"], "step")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from radin.common.files import fingerprint_of
-from radin.errors import CheckpointError, StorageError
+from radin.errors import CheckpointError
 from radin.recipe import Recipe
 from radin.weights.averaging import average
 from radin.weights.pool import Pool
@@ -65,7 +66,7 @@ class Averages:
         if recipe.size == 1:
             return self._pool, recipe
         file = self.folder / f"{fingerprint_of(recipe.dumps())[:16]}.safetensors"
-        with suppress(StorageError, OSError), _locked(file.with_suffix(".lock")):
+        with suppress(OSError), _locked(file.with_suffix(".lock")):
             if not file.exists():
                 average(self._pool, recipe, file, batchnorm=self._batchnorm)
                 self._forget_old()
@@ -105,7 +106,7 @@ def remove_abandoned(place: Path) -> None:
 def _place(size: int) -> Path:
     """The folder of this node for soups of a size in bytes; the same for each of its processes."""
     with suppress(OSError):
-        if shutil.disk_usage(MEMORY).total >= ROOM * size:
+        if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).total >= ROOM * size:
             return MEMORY
     return Path(tempfile.gettempdir())
 

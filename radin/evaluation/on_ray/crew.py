@@ -166,8 +166,7 @@ class Crew:
             self._show(member)
         except self._ray.exceptions.RayError:
             time.sleep(PAUSE)
-            member.actor = member.start()
-            member.ping = member.actor.about.remote()
+            self._replace(member)
 
     def _ended(self, member: Member) -> None:
         """The job that a worker had begun has a result, an error, or has died with it."""
@@ -199,12 +198,17 @@ class Crew:
         """Sends the jobs of a dead worker again; only the first had begun."""
         jobs, member.jobs = [job for job, _, _ in member.jobs], deque()
         member.holds = ""
-        member.actor = member.start()
-        member.ping = member.actor.about.remote()
+        self._replace(member)
         member.restarts += 1
         self._show(member)
         self._died_with(jobs[0], death)
         self._waiting[:0] = [job for job in jobs if not job.is_settled]
+
+    def _replace(self, member: Member) -> None:
+        """Starts a process in the place of one that died. One that merely gave no answer is ended, to make room."""
+        self._ray.kill(member.actor)
+        member.actor = member.start()
+        member.ping = member.actor.about.remote()
 
     def _died_with(self, job: Job, death: Exception) -> None:
         self._lost(job)

@@ -126,7 +126,7 @@ class OnRay:
 
 
 def _started(ray: Any, actors: list[Any]) -> list[About]:
-    """What each worker says of itself, once it runs."""
+    """Each worker's description of itself, once it runs."""
     signs = [actor.about.remote() for actor in actors]
     ready, late = ray.wait(signs, num_returns=len(signs), timeout=PATIENCE)
     if late:

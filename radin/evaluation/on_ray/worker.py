@@ -51,7 +51,7 @@ Answer = tuple[Exception | None, Any]
 
 
 class _Facts(dict[str, Any]):
-    """What the driver has found out about loading, in the place of its ledger."""
+    """Facts that the driver has found out about loading, in the place of its ledger."""
 
     def fact(self, name: str, default: Any = None) -> Any:
         return self.get(name, default)

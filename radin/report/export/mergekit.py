@@ -49,7 +49,7 @@ def mergekit_recipe(record: Record, paths: Mapping[str, str]) -> str:
 
 
 def known_paths(record: Record) -> dict[str, str]:
-    """Where the ingredients lay when they were last read, as far as the ledger tells; folders of models as folders."""
+    """Paths of the ingredients when they were last read, as far as the ledger tells; folders of models as folders."""
     ledger = record.folder / "ledger.db"
     if not ledger.exists():
         return {}

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from radin.errors import InputError
-from radin.report.cost import Bill
+from radin.report.bill import Bill
 from radin.report.record import LEADERBOARD, Record
 
 #: Documents that become artifacts, beside the card. Weights do not: they may be large, and have a place already.

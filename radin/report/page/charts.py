@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from radin.common.wording import counted, decimal, signed
-from radin.report.cost import Bill
+from radin.report.bill import Bill
 from radin.report.entries import Interval, Network, Unseen
 from radin.report.page import svg
 from radin.report.page.axis import Axis
@@ -99,7 +99,7 @@ def _without_outliers(values: Sequence[float], higher: bool) -> list[float]:
 
 
 def surrogate_plot(record: Record) -> Plot:
-    """What averaged logits promised beside what real soups gave, in the order of verification."""
+    """Scores of averaged logits beside those of real soups, in the order of verification."""
     soups = [(one, one.promised) for one in record.verified if one.promised is not None][:SOUPS]
     errors = [Z95 * (one.gap_error or 0.0) for one, _ in soups]
     ends = [promised + sign * error for (_, promised), error in zip(soups, errors, strict=True) for sign in (-1, 1)]

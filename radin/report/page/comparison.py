@@ -11,7 +11,7 @@ from markupsafe import Markup
 from radin.common.files import written_aside
 from radin.common.wording import counted, decimal, shortened
 from radin.errors import InputError
-from radin.report.cost import Bill
+from radin.report.bill import Bill
 from radin.report.entries import Unseen
 from radin.report.page.axis import Axis
 from radin.report.page.document import SHORT_NAME, parted, render

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from radin import __version__
 from radin.common.files import written_aside
 from radin.common.wording import DASH, counted, decimal, shortened, signed
-from radin.report.cost import Bill
+from radin.report.bill import Bill
 from radin.report.loading_code import loading_code
 from radin.report.page import charts, palette
 from radin.report.page.distances import NAMED, Distances, heat_map, stored_distances
@@ -142,7 +142,7 @@ def key_figures(record: Record, bill: Bill) -> list[tuple[str, str, str]]:
 
 
 def unseen_words(record: Record, i: int) -> str:
-    """What a comparison on unseen data shows, in a sentence."""
+    """The result of a comparison on unseen data, in a sentence."""
     one = record.unseen[i]
     if one.p_value is None:
         return "The best ingredient is the winner, so there is nothing to compare."

@@ -66,7 +66,7 @@ class Kind(ABC):
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What stored outputs depend on beside data and network; empty for those of classes."""
+        """Settings that stored outputs depend on beside data and network; empty for those of classes."""
         return (self.name,)
 
     @abstractmethod
@@ -84,7 +84,7 @@ class Kind(ABC):
 
     @abstractmethod
     def outputs(self, given: torch.Tensor, raw: Raw, places: Int64[np.ndarray, " m"]) -> torch.Tensor:
-        """What is stored of a network's outputs, `[m, ...]`, on the same device.
+        """The part of a network's outputs that is stored, `[m, ...]`, on the same device.
 
         Arguments:
             given: a tensor that the network returned.

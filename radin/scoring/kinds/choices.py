@@ -88,10 +88,6 @@ class Choices(Classes):
         present = np.asarray(outputs) > ABSENT / 10
         return (rng.random(present.shape) * present).argmax(axis=1).astype(np.int64)
 
-    def check_labels(self, kept: Kept, outputs_shape: Sequence[int], name: str) -> None:
-        """Refuses labels beyond the largest number of choices."""
-        super().check_labels(kept, outputs_shape, name)
-
 
 def filled_up(scores: Outputs, width: int) -> Outputs:
     """Scores with absent choices up to a number of them."""

@@ -33,7 +33,7 @@ THERE_ARE = "The kinds of outputs are " + ", ".join(
 
 @dataclass(frozen=True)
 class Asked:
-    """What a user says of the kind of outputs; the labels say the rest.
+    """A user's statements on the kind of outputs; the labels say the rest.
 
     Arguments:
         outputs: the name of a kind, a key of `KINDS`; None lets the labels decide.

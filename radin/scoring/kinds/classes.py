@@ -76,8 +76,9 @@ class Classes(Kind):
         row = int((~finite).reshape(len(outputs), -1).any(axis=1).argmax())
         where = f"{name}: its logits for sample {first + row} are not finite"
         if np.isneginf(outputs[row][~finite[row]]).all():
+            masked = int(np.argwhere(~finite[row])[0, -1])
             raise NonFiniteError(
-                f"{where}: class {int((~finite[row]).argmax())} has -inf, the logarithm of a probability of 0 or "
+                f"{where}: class {masked} has -inf, the logarithm of a probability of 0 or "
                 "the mark of a class that is masked; one such ingredient would rule the class out for every "
                 "average, so write a large finite number, such as -100, in its place. Where samples have choices "
                 "of different numbers, -inf marks those that are absent."

@@ -149,10 +149,10 @@ class Tokens(Positions):
         return labels
 
     def excess(self, outputs: Any) -> Float64[np.ndarray, " r"]:
-        """By how much the loss of each row of averaged outputs may be too high, in nats; 0 of a single network.
+        """By how much the loss of each row of averaged outputs may be too high, in nats.
 
         Arguments:
-            outputs: averaged, `[r, k + 2]`.
+            outputs: the average of two networks or more, `[r, k + 2]`; the loss of a single one is exact.
         """
         z = np.asarray(outputs, dtype=np.float64)
         return np.asarray(np.logaddexp.reduce(z, axis=1) - np.logaddexp.reduce(z[:, :-1], axis=1))

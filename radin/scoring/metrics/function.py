@@ -121,7 +121,7 @@ class FunctionMetric(Metric):
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """What a function is called in tables: its own name, and for one without a name the place of its code."""
+    """The name of a function in tables: its own name, and for one without a name the place of its code."""
     name = str(getattr(function, "__name__", type(function).__name__))
     code = getattr(function, "__code__", None)
     if name != "<lambda>" or code is None:

@@ -24,6 +24,9 @@ class TemperedLikelihood(MeanMetric):
     Averages of logits are less sure of themselves than their members, and members that were trained with label
     smoothing or mixup less than others; the likelihood takes that for an error, though a single number mends it
     (temperature scaling, arXiv 1706.04599) and the predicted classes do not depend on it.
+
+    Standard errors and tests take the losses as independent: that the temperature was fitted on the same samples
+    changes their noise in second order only.
     """
 
     name = "tempered-nll"
@@ -37,9 +40,6 @@ class TemperedLikelihood(MeanMetric):
         for rows in _blocks(logits):
             out[rows] = losses(scale * np.asarray(logits[rows], dtype=np.float64), labels[rows])
         return out
-
-    # That the temperature was fitted on the same samples changes their noise in second order only, so their losses
-    # count as numbers of their own in standard errors and tests.
 
 
 def inverse_temperature(logits: Logits, labels: Labels) -> float:

@@ -29,7 +29,7 @@ def uses_ieee_float32(device: torch.device) -> bool:
 
 
 def float32_settings(device: torch.device) -> dict[str, str]:
-    """What products and convolutions in float32 may be rounded to, by operation: `ieee`, `tf32` or `bf16`.
+    """Precisions that products and convolutions in float32 may be rounded to, by operation: `ieee`, `tf32` or `bf16`.
 
     Environment variables that overrule PyTorch's settings are there by their own names, where they are set.
     """

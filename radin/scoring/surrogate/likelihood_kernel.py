@@ -198,8 +198,8 @@ class LikelihoodKernel:
         starts = np.cumsum(counts) - counts
         order = np.argsort(counts, kind="stable")
         tiles = []
-        rows = _ROWS.get(self.device.type, max(1, min(_ROWS_ELSEWHERE, _MARGINS // len(self.bank))))
-        for members in cut(order[counts[order] > 0], counts, rows):
+        most = _ROWS.get(self.device.type, max(1, min(_ROWS_ELSEWHERE, _MARGINS // len(self.bank))))
+        for members in cut(order[counts[order] > 0], counts, most):
             depth = int(counts[members].max())
             turn = np.arange(depth)[:, None]
             there = turn < counts[members]

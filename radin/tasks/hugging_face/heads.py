@@ -58,6 +58,6 @@ def _of_sounds() -> set[str]:
 
 
 def essence(config: Any) -> dict[str, Any]:
-    """What of a config the outputs depend on, as JSON holds it."""
+    """The part of a config that the outputs depend on, as JSON holds it."""
     known = json.loads(config.to_json_string(use_diff=False))
     return {name: value for name, value in known.items() if not FREE.fullmatch(name)}

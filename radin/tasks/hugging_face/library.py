@@ -63,7 +63,7 @@ def open_config(model: str | os.PathLike[str], *, trust_remote_code: bool) -> An
 
 
 def open_processor(kind: str, what: str, model: str | os.PathLike[str], *, trust_remote_code: bool) -> tuple[Any, str]:
-    """What prepares inputs, from a model's folder, and its settings as text, which tell one from another.
+    """The object that prepares inputs, from a model's folder, and its settings as text, which tell one from another.
 
     Arguments:
         kind: the library's class, such as `AutoImageProcessor`.

@@ -28,7 +28,7 @@ from radin.tasks.readers.tables import read_table
 #: Files that count as sounds, by their suffix in lower case. The first is read without any library.
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 
-#: Columns of the files' paths by their usual names, and of labels.
+#: Usual names of the column with the files' paths.
 USUAL_FILES = ("file", "path", "audio", "file_name", "filename")
 
 
@@ -64,11 +64,11 @@ class Hearing:
 
     @property
     def name(self) -> str:
-        """What the network calls its input."""
+        """The name of the network's input."""
         return str(self.extractor.model_input_names[0])
 
     def __call__(self, path: Path) -> Float32[np.ndarray, ...]:
-        """What the network takes of the sound in a file: a wave `[samples]`, or features of a fixed size.
+        """The network's input for the sound in a file: a wave `[samples]`, or features of a fixed size.
 
         Raises:
             DataError: a file that cannot be read.
@@ -134,19 +134,19 @@ def open_sounds(
         split: which part of a folder with several.
 
     Raises:
-        MissingFileError: there is no such file or folder.
-        InputError: columns that are not there, or other class folders than the model has classes.
+        MissingFileError: there is no such file, folder or part of one.
+        InputError: columns that are not there, other class folders than the model has classes, or a part of a table.
         DataError: no sound, or labels that are none of the model's classes.
     """
     place = Path(spec).expanduser()
-    place = place / split if split is not None and (place / split).is_dir() else place
     if place.is_dir():
+        place = place if split is None else place / split
         names = class_folders_of(place, config) or class_folders(place)
         found = [(one, i) for i, name in enumerate(names) for one in _files_in(place / name)]
         if not found:
             raise DataError(f"{place}: there is no sound in its class folders ({', '.join(SUFFIXES)})")
         return Sounds([one for one, _ in found], np.array([i for _, i in found], dtype=np.int64), hear)
-    table = read_table(place)
+    table = read_table(place, split)
     column = file or next((name for name in USUAL_FILES if name in table.columns), USUAL_FILES[0])
     files = [place.parent / str(one) for one in table.column(column, "text")]
     missing = next((one for one in files if not one.is_file()), None)
@@ -168,22 +168,25 @@ def read_sound(path: Path) -> tuple[Float32[np.ndarray, " samples"], int]:
         TaskError: another format than WAV, and soundfile is not there.
     """
     try:
-        if path.suffix.lower() == ".wav":
-            return _read_wave(path)
-        values, rate = _library("soundfile", f"{path} is no WAV file").read(path, dtype="float32", always_2d=True)
-        return np.asarray(values, dtype=np.float32).mean(axis=1), int(rate)
+        values, rate = _read_wave(path) if path.suffix.lower() == ".wav" else _read_other(path)
     except (OSError, EOFError, ValueError, RuntimeError, wave.Error) as error:
         if isinstance(error, RadinError):
             raise
         raise DataError(f"{path} cannot be read as a sound ({error})") from error
+    if not len(values):
+        raise DataError(f"{path} holds no sound")
+    return values.mean(axis=1, dtype=np.float32), rate
 
 
-def _read_wave(path: Path) -> tuple[Float32[np.ndarray, " samples"], int]:
+def _read_other(path: Path) -> tuple[Float32[np.ndarray, "samples channels"], int]:
+    values, rate = _library("soundfile", f"{path} is no WAV file").read(path, dtype="float32", always_2d=True)
+    return np.asarray(values, dtype=np.float32), int(rate)
+
+
+def _read_wave(path: Path) -> tuple[Float32[np.ndarray, "samples channels"], int]:
     with wave.open(str(path)) as file:
         width, channels, rate = file.getsampwidth(), file.getnchannels(), file.getframerate()
         raw = np.frombuffer(file.readframes(file.getnframes()), dtype=np.uint8)
-    if not raw.size:
-        raise DataError(f"{path} holds no sound")
     whole = raw[: raw.size - raw.size % (width * channels)].reshape(-1, width)
     if width == 1:  # without sign
         values = (whole[:, 0].astype(np.float32) - 128) / 128
@@ -191,7 +194,7 @@ def _read_wave(path: Path) -> tuple[Float32[np.ndarray, " samples"], int]:
         padded = np.zeros((len(whole), 4), dtype=np.uint8)
         padded[:, 4 - width :] = whole  # little-endian; the highest bytes carry the sign
         values = padded.view("<i4")[:, 0].astype(np.float32) / 2**31
-    return values.reshape(-1, channels).mean(axis=1, dtype=np.float32), rate
+    return values.reshape(-1, channels), rate
 
 
 def resampled(

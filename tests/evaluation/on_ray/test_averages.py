@@ -80,6 +80,30 @@ def test_only_the_newest_soups_stay(pool: radin.Pool, tmp_path: Path) -> None:
     assert len(files(tmp_path)) == KEPT
 
 
+@pytest.mark.parametrize("in_place", [True, False])
+def test_a_soup_that_another_worker_removes_is_averaged_anew(
+    pool: radin.Pool, memory: Path, monkeypatch: pytest.MonkeyPatch, in_place: bool
+) -> None:
+    batchnorm = any(name.endswith("running_mean") for name in pool.tensors)
+    how = {"in_place": in_place, "threads": torch.get_num_threads()}
+    work = Pass(Recipe(pool.names, (0.2, 0.3, 0.5)), "key", "a recipe", "soup")
+    alone = Worker(task(samples=40, batchnorm=batchnorm), pool, "average", **how)
+    of = Averages.of
+
+    def removed(self: Averages, recipe: Recipe) -> tuple[radin.Pool, Recipe]:
+        found = of(self, recipe)
+        for file in files(memory):
+            file.unlink()
+        return found
+
+    monkeypatch.setattr(Averages, "of", removed)
+    one = Worker(task(samples=40, batchnorm=batchnorm), pool, "average", **how, shared="run")
+    error, logits = one.logits(work, 8)
+    assert error is None
+    np.testing.assert_array_equal(logits, alone.logits(work, 8)[1])
+    one.leave()
+
+
 def test_a_soup_that_cannot_be_written_is_averaged_by_each(pool: radin.Pool, tmp_path: Path, monkeypatch) -> None:
     def full(*args, **how):
         raise radin.errors.StorageError(28, "the disk is full")

@@ -91,6 +91,13 @@ def test_the_job_that_had_begun_is_lost_and_no_other() -> None:
     assert "died 1 time" in scene.shown[0]
 
 
+def test_the_place_of_a_worker_is_free_before_another_is_started_there() -> None:
+    scene = Scene(dies(2, "c"))
+    first = scene.crew.members[0].actor
+    assert scene.results("abcde") == list("ABCDE")
+    assert first.is_killed and not scene.crew.members[0].actor.is_killed
+
+
 def test_a_job_that_ends_its_worker_again_and_again_ends_the_run() -> None:
     scene = Scene(dies(99, "b"), dies(99, "b"))
     with pytest.raises(radin.errors.TaskError, match=f"b ended its worker {MOST_DEATHS} times: killed"):

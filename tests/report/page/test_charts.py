@@ -3,7 +3,7 @@
 import dataclasses
 
 from radin.common.wording import decimal
-from radin.report.cost import Bill
+from radin.report.bill import Bill
 from radin.report.page.charts import bill_plot, class_plot, selection_plot, surrogate_plot, unseen_plot
 from radin.report.record import Record
 

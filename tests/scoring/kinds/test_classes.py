@@ -40,6 +40,11 @@ def test_one_number_cannot_tell_three_classes_apart() -> None:
         CLASSES.outputs(torch.zeros(6), LABELS * 2, PLACES)
 
 
+def test_values_are_no_classes() -> None:
+    with pytest.raises(DataError, match=r"expected labels of classes, whole numbers \[m\], got float32 of shape \[2\]"):
+        CLASSES.keep(np.array([0.5, 1.2], dtype=np.float32), "data", PLACES[:2])
+
+
 def test_one_logit_takes_labels_of_any_dtype_that_are_0_and_1() -> None:
     for labels in (LABELS, LABELS.astype(np.float32), LABELS.astype(bool), LABELS[:, None]):
         kept = OneLogit().keep(labels, "data", PLACES)

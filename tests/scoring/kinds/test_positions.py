@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from radin.errors import DataError, TaskError
+from radin.errors import DataError, NonFiniteError, TaskError
 from radin.scoring.kinds import Positions
 
 LABELS = np.array([[2, -100, 0, 1], [-100, -100, 1, -100], [0, 0, 2, 2]])
@@ -66,3 +66,7 @@ def test_bad_labels_and_outputs_are_refused() -> None:
         KIND.outputs(torch.zeros(3, 5), LABELS, PLACES)
     with pytest.raises(DataError, match="label 2 of sample 0 is out of range: run0 gives 2 classes"):
         KIND.check_labels(KIND.keep(LABELS, "data", PLACES), (4, 2), "run0")
+    outputs = np.zeros((2, 4, 3))
+    outputs[1, 2, 1] = -np.inf
+    with pytest.raises(NonFiniteError, match="run0: its logits for sample 1 are not finite: class 1 has -inf"):
+        KIND.check_outputs(outputs, "run0")

@@ -11,7 +11,7 @@ import torch
 transformers = pytest.importorskip("transformers")
 
 import radin  # noqa: E402
-from radin.errors import DataError, InputError  # noqa: E402
+from radin.errors import DataError, InputError, MissingFileError  # noqa: E402
 from radin.tasks.hugging_face.sounds import read_sound, resampled  # noqa: E402
 from tests.helpers import tiny_models  # noqa: E402
 
@@ -107,6 +107,18 @@ def test_a_table_names_files_and_labels(tmp_path: Path) -> None:
     tiny_models.write_lines(table, [*rows, {"file": "wav/9.wav", "label": "low"}])
     with pytest.raises(DataError, match=r"9\.wav, which is not there"):
         radin.tasks.transformers(table, path)
+    with pytest.raises(InputError, match="is one table without splits"):
+        radin.tasks.transformers(table, path, split="val")
+
+
+def test_a_part_of_a_folder_is_named_by_split(tmp_path: Path) -> None:
+    network, extractor = waves("layer")
+    (path,) = tiny_models.save_pool(tmp_path / "runs", network, 1, with_tokenizer=False)
+    extractor.save_pretrained(path)
+    folders(tmp_path / "sounds" / "val")
+    assert len(radin.tasks.transformers(tmp_path / "sounds", path, split="val").rows) == 16
+    with pytest.raises(MissingFileError, match="vla"):
+        radin.tasks.transformers(tmp_path / "sounds", path, split="vla")
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4])
@@ -137,6 +149,8 @@ def test_what_is_no_sound_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(b"RIFF")
     with pytest.raises(DataError, match=r"a\.wav cannot be read as a sound"):
         read_sound(tmp_path / "a.wav")
+    with pytest.raises(DataError, match=r"b\.wav holds no sound"):
+        read_sound(tone(tmp_path / "b.wav", 0.0, 1.0, 0))
     network, _ = waves("group")
     (path,) = tiny_models.save_pool(tmp_path / "runs", network, 1, with_tokenizer=False)
     with pytest.raises(InputError, match="no feature extractor"):

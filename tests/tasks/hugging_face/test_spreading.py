@@ -49,6 +49,8 @@ def test_a_task_is_spread_and_takes_no_workers(tmp_path: Path) -> None:
     pool = radin.Pool(paths)
     with pytest.raises(InputError, match="device_map"):
         radin.make_soup(pool, task, run_dir=tmp_path / "run", workers=2)
+    with pytest.raises(InputError, match="device_map"):
+        radin.plan(pool, task, run_dir=tmp_path / "run", workers=2)
     result = radin.make_soup(pool, task, run_dir=tmp_path / "run", budget=radin.Budget(soups=1))
     assert 0 <= result.best.value <= 1
     with pytest.raises(InputError, match="device_map must be auto"):
