@@ -144,12 +144,12 @@ def command(
         return
 
     # These bring torch along, which takes seconds: what is wrong above is said at once.
-    workers, made = crew.prepare(at_once), wanted.made(spec, pool)
+    made = wanted.made(spec, pool)
     if isinstance(made.value, ScoredTask):
         check_scored(click.get_current_context())
         soup_outside(pool, (made.value, None), how | {"run_dir": run_dir}, **written)
         return
-    task = wanted.replaced(made)
+    workers, task = crew.prepare(at_once), wanted.replaced(made)
     if only_plan:
         cost: dict[str, Any] = {"budget": budget, "batchnorm": batchnorm, "race": race, "baselines": shown}
         _plan(pool, task, as_json, **cost, workers=workers, run_dir=run_dir)

@@ -206,9 +206,7 @@ class Evaluator:
             self.runner.write(evaluation, key, None, lambda done: None)
         else:
             self.runner.run_all([partial(self.runner.begin, evaluation, advance=advance, baseline=baseline)])
-        if (
-            self.archive.key(evaluation) != key
-        ):  # memory ran out on the way, and statistics are those of smaller batches now
+        if self.archive.key(evaluation) != key:  # memory ran out: statistics are those of smaller batches now
             return self.logits(evaluation, advance=advance, baseline=baseline)
         stored = self.archive.read(evaluation)
         assert stored is not None  # written just now
@@ -220,7 +218,7 @@ class Evaluator:
         Raises:
             NonFiniteError: logits are not finite.
         """
-        todo = [one for one in evaluations if not self.archive.is_stored(one)]
+        todo = [one for one in dict.fromkeys(evaluations) if not self.archive.is_stored(one)]
         self.runner.run_all([partial(self.runner.begin, one) for one in todo])
 
     def held_back(self, evaluation: Evaluation, *, baseline: bool = False) -> Float32[np.ndarray, "h ..."]:

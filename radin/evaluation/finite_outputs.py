@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
-
 import numpy as np
 import torch
 from jaxtyping import Int64
@@ -12,6 +9,7 @@ from jaxtyping import Int64
 from radin.errors import DataError, NonFiniteError
 from radin.scoring.kinds import Kind
 from radin.scoring.stored_outputs import check_finite
+from radin.tasks.batches import map_tensors
 from radin.tasks.data import Rows
 
 
@@ -43,22 +41,10 @@ def check_outputs(kind: Kind, outputs: np.ndarray, rows: Rows, places: Int64[np.
 
 def _check_inputs(rows: Rows, place: int, cause: NonFiniteError) -> None:
     """Refuses a sample whose inputs hold NaN or infinities."""
-    inputs = rows.take(np.array([place]))
-    if any(not torch.isfinite(part).all() for part in _tensors(inputs)):
+    finite = list[bool]()
+    map_tensors(lambda part: finite.append(bool(torch.isfinite(part).all())), rows.take(np.array([place])))
+    if not all(finite):
         raise DataError(
             f"{rows.what}: the inputs of sample {place} hold NaN or infinities, so the outputs of every network are "
             "not finite either; mend the sample or leave it out"
         ) from cause
-
-
-def _tensors(inputs: Any) -> Iterator[torch.Tensor]:
-    """All floating-point tensors of a structure."""
-    if isinstance(inputs, torch.Tensor):
-        if inputs.is_floating_point() or inputs.is_complex():
-            yield inputs
-    elif isinstance(inputs, Mapping):
-        for part in inputs.values():
-            yield from _tensors(part)
-    elif isinstance(inputs, list | tuple):
-        for part in inputs:
-            yield from _tensors(part)

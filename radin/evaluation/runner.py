@@ -224,17 +224,10 @@ class Runner:
         with self._charging.charged_alone("reference", key, name, len(rows)) as told:
 
             def run(size: int) -> np.ndarray:
-                parts, done = list[np.ndarray](), 0
-                try:
-                    for batch in self.executor.logits(job, size):
-                        check_outputs(kind.choosing, batch, rows, np.arange(done, done + len(batch)), f"{recipe}")
-                        parts.append(batch)
-                        done += len(batch)
-                        told(len(batch))
-                except Exception:
-                    told(-done)
-                    raise
-                return kind.join(parts)
+                def check(batch: np.ndarray, places: Int64[np.ndarray, " b"]) -> None:
+                    check_outputs(kind.choosing, batch, rows, places, f"{recipe}")
+
+                return kind.join(list(_counted(self.executor.logits(job, size), np.arange(len(rows)), check, told)))
 
             try:
                 self._references.store(test, self._batch.halving(name, run))
@@ -252,9 +245,8 @@ class Runner:
             job = Pass(evaluation.recipe, self._archive.key(evaluation), label, "statistics")
             with self._charging.charge("statistics", key, label, len(statistics_rows(self._task))):
                 known = self._batch.halving(label, lambda size: self.executor.statistics(job, size))
-                key = self._archive.keys.statistics(
-                    evaluation, self._batch.value
-                )  # of smaller batches, if memory ran out
+                # Of smaller batches, if memory ran out.
+                key = self._archive.keys.statistics(evaluation, self._batch.value)
                 self._folder.statistics.store_several(key, key, known)
         return known
 
@@ -311,17 +303,30 @@ class Runner:
         self, batches: Batches, name: str, rows: Rows, only: Int64[np.ndarray, " s"] | None, advance: Advance
     ) -> Iterator[Float32[np.ndarray, "b ..."]]:
         """Batches of logits, each checked and counted."""
-        kind, places, done = rows.kind, np.arange(len(rows)) if only is None else only, 0
-        try:
-            for batch in batches:
-                here = places[done : done + len(batch)]
-                if rows.columns is None:
-                    kind.check_labels(rows.labels[here], batch.shape[1:], name)
-                self._task.scored_by.check_classes(batch.shape[-1])
-                check_outputs(kind, batch, rows, here, name)
-                yield batch
-                done += len(batch)
-                advance(len(batch))
-        except Exception:
-            advance(-done)
-            raise
+
+        def check(batch: np.ndarray, places: Int64[np.ndarray, " b"]) -> None:
+            if rows.columns is None:
+                rows.kind.check_labels(rows.labels[places], batch.shape[1:], name)
+            self._task.scored_by.check_classes(batch.shape[-1])
+            check_outputs(rows.kind, batch, rows, places, name)
+
+        return _counted(batches, np.arange(len(rows)) if only is None else only, check, advance)
+
+
+def _counted(
+    batches: Batches,
+    places: Int64[np.ndarray, " s"],
+    check: Callable[[np.ndarray, Int64[np.ndarray, " b"]], None],
+    advance: Advance,
+) -> Iterator[Float32[np.ndarray, "b ..."]]:
+    """Batches of the samples at some places, each checked and counted; none is counted if one fails."""
+    done = 0
+    try:
+        for batch in batches:
+            check(batch, places[done : done + len(batch)])
+            yield batch
+            done += len(batch)
+            advance(len(batch))
+    except Exception:
+        advance(-done)
+        raise

@@ -23,7 +23,7 @@ from radin.scoring.label_files import labels_beside, load_array, read_labels
 from radin.scoring.logit_folder import SPLIT, check_whole, kind_and_groups, selecting_rows
 from radin.scoring.stored_outputs import (
     TELLING,
-    Probabilities,
+    OnProbabilities,
     are_probabilities,
     as_float_array,
     chances,
@@ -108,7 +108,7 @@ class LogitBank:
         labels: ArrayLike,
         names: Sequence[str] | None = None,
         *,
-        probabilities: Probabilities = "refuse",
+        probabilities: OnProbabilities = "refuse",
         outputs: str | None = None,
         groups: ArrayLike | None = None,
     ) -> LogitBank:
@@ -186,7 +186,7 @@ class LogitBank:
         labels: str | os.PathLike[str] | None = None,
         *,
         samples: Literal["selection", "all"] = "selection",
-        probabilities: Probabilities = "refuse",
+        probabilities: OnProbabilities = "refuse",
         outputs: str | None = None,
     ) -> LogitBank:
         """A bank of the `.npy` files in a folder, one `[M, C]` array per model, in natural order of their names:

@@ -18,7 +18,7 @@ from radin.errors import DataError, InputError, MissingFileError
 from radin.scoring.harness_samples import read_samples, sample_files
 from radin.scoring.label_files import NAMES, labels_beside, load_array, read_labels
 from radin.scoring.logit_bank import LogitBank
-from radin.scoring.stored_outputs import Probabilities
+from radin.scoring.stored_outputs import OnProbabilities
 
 #: Suffixes of files of outputs.
 SUFFIXES = (".npy", ".npz", *TENSORS)
@@ -32,7 +32,7 @@ def open_bank(
     labels: str | os.PathLike[str] | None = None,
     *,
     samples: Literal["selection", "all"] = "selection",
-    probabilities: Probabilities = "refuse",
+    probabilities: OnProbabilities = "refuse",
     outputs: str | None = None,
     length_normalised: bool = False,
 ) -> LogitBank:

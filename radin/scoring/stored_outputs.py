@@ -22,7 +22,7 @@ ROUNDING = 0.01
 TELLING = 8
 
 #: What `LogitBank.from_arrays` does with probabilities, see there.
-Probabilities = Literal["refuse", "log", "average"]
+OnProbabilities = Literal["refuse", "log", "average"]
 
 
 def check_finite(kind: Kind, outputs: np.ndarray, name: str, first: int = 0) -> None:

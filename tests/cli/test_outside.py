@@ -102,6 +102,7 @@ def test_a_task_that_is_a_scored_one_is_searched_on_real_soups(
     code, out, _ = run(capsys, *command[:-1], "other", "--task-arg", "best=3.5", "--json")
     assert (code, json.loads(out)["best"]["value"]) == (0, 0.0)
     assert "--holdback does not go with a task that is a radin.ScoredTask" in refused(capsys, *command, "--holdback", 0)
+    assert "--at-once does not go with a task that is a radin.ScoredTask" in refused(capsys, *command, "--at-once", 2)
     assert "mytask.py:task must return a radin.Task, got ScoredTask" in refused(
         capsys, "diagnose", *files, "--task", "mytask.py:task", "--run-dir", "third"
     )

@@ -126,9 +126,8 @@ class Kind(ABC):
         Raises:
             DataError: names the network and the sample.
         """
-        finite = np.isfinite(outputs)
-        if not finite.all():
-            sample = int((~finite).reshape(len(outputs), -1).any(axis=1).argmax())
+        sample = first_not_finite(outputs)
+        if sample is not None:
             raise NonFiniteError(f"{name}: its outputs for sample {first + sample} are not finite {DIVERGED}")
 
     def strata(self, kept: Kept) -> Int64[np.ndarray, " m"]:
@@ -172,3 +171,9 @@ class Kind(ABC):
                 f"expected {self.gives} from the network, got {kind} numbers. Outputs are taken before argmax or "
                 f"rounding; {FORWARD}"
             )
+
+
+def first_not_finite(outputs: Outputs) -> int | None:
+    """The first sample with an output that is NaN or infinite; None where all outputs are finite."""
+    finite = np.isfinite(outputs)
+    return None if finite.all() else int((~finite).reshape(len(outputs), -1).any(axis=1).argmax())

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from radin.errors import DataError, NonFiniteError, TaskError
-from radin.scoring.kinds.base import DIVERGED, FORWARD, Kept, Kind, Outputs, Raw
+from radin.scoring.kinds.base import DIVERGED, FORWARD, Kept, Kind, Outputs, Raw, first_not_finite
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,13 +70,13 @@ class Classes(Kind):
 
     def check_outputs(self, outputs: Outputs, name: str, first: int = 0) -> None:
         """Refuses logits that are not finite."""
-        finite = np.isfinite(outputs)
-        if finite.all():
+        row = first_not_finite(outputs)
+        if row is None:
             return
-        row = int((~finite).reshape(len(outputs), -1).any(axis=1).argmax())
+        wrong = ~np.isfinite(outputs[row])
         where = f"{name}: its logits for sample {first + row} are not finite"
-        if np.isneginf(outputs[row][~finite[row]]).all():
-            masked = int(np.argwhere(~finite[row])[0, -1])
+        if np.isneginf(outputs[row][wrong]).all():
+            masked = int(np.argwhere(wrong)[0, -1])
             raise NonFiniteError(
                 f"{where}: class {masked} has -inf, the logarithm of a probability of 0 or "
                 "the mark of a class that is masked; one such ingredient would rule the class out for every "

@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
 from radin.errors import DataError, InputError, NonFiniteError
-from radin.scoring.kinds.base import DIVERGED, Kept, Outputs, Raw
+from radin.scoring.kinds.base import DIVERGED, Kept, Outputs, Raw, first_not_finite
 from radin.scoring.kinds.choices import ABSENT
 from radin.scoring.kinds.classes import IGNORED
 from radin.scoring.kinds.positions import Positions
@@ -133,9 +133,8 @@ class Tokens(Positions):
 
     def check_outputs(self, outputs: Outputs, name: str, first: int = 0) -> None:
         """Refuses outputs that are not finite."""
-        finite = np.isfinite(outputs)
-        if not finite.all():
-            sample = int((~finite).reshape(len(outputs), -1).any(axis=1).argmax())
+        sample = first_not_finite(outputs)
+        if sample is not None:
             where = f"{name}: its logits for sample {first + sample} are not finite"
             if np.isneginf(outputs[..., 0]).any():
                 raise NonFiniteError(

@@ -23,6 +23,7 @@ from radin.tasks.hugging_face.encoding import MASK
 from radin.tasks.hugging_face.library import open_processor
 from radin.tasks.hugging_face.pictures import class_folders_of
 from radin.tasks.images import class_folders
+from radin.tasks.readers.folders import refuse_splits
 from radin.tasks.readers.tables import read_table
 
 #: Files that count as sounds, by their suffix in lower case. The first is read without any library.
@@ -123,6 +124,7 @@ def open_sounds(
     file: str | None = None,
     label: str | None = None,
     split: str | None = None,
+    chosen: bool = True,
 ) -> Sounds:
     """Labelled sounds: a folder with one folder of files for each class, or a table of files and labels.
 
@@ -132,15 +134,20 @@ def open_sounds(
         hear: prepares the sounds.
         file, label: columns of the table; by default usual names are looked for.
         split: which part of a folder with several.
+        chosen: whether a parameter can choose such a part.
 
     Raises:
         MissingFileError: there is no such file, folder or part of one.
-        InputError: columns that are not there, other class folders than the model has classes, or a part of a table.
+        InputError: a folder of parts without `split`, columns that are not there, other class folders than the model
+            has classes, or a part of a table.
         DataError: no sound, or labels that are none of the model's classes.
     """
     place = Path(spec).expanduser()
     if place.is_dir():
-        place = place if split is None else place / split
+        if split is None:
+            refuse_splits(place, class_folders(place), chosen=chosen)
+        else:
+            place = place / split
         names = class_folders_of(place, config) or class_folders(place)
         found = [(one, i) for i, name in enumerate(names) for one in _files_in(place / name)]
         if not found:

@@ -85,9 +85,9 @@ class Sources:
 
     def _sounds(self, config: Any) -> dict[str, Any]:
         hear = Hearing.of(self.model, self.max_length, trust_remote_code=self.trust_remote_code)
-        columns = {"file": self.text, "label": self.label}
+        columns: dict[str, Any] = {"file": self.text, "label": self.label}
         data = open_sounds(self.data, config, hear, split=self.split, **columns)
-        test = self._tests(lambda spec: open_sounds(spec, config, hear, **columns))
+        test = self._tests(lambda spec: open_sounds(spec, config, hear, chosen=False, **columns))
         forward = ByLength(masked=hear.masked) if data.are_waves else None
         return {"data": data, "test": test, "outputs": "classes", "forward": forward}
 

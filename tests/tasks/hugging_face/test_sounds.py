@@ -1,5 +1,6 @@
 """Sounds are read, prepared and run as a user would, one by one."""
 
+import shutil
 import wave
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,9 @@ def test_a_part_of_a_folder_is_named_by_split(tmp_path: Path) -> None:
     assert len(radin.tasks.transformers(tmp_path / "sounds", path, split="val").rows) == 16
     with pytest.raises(MissingFileError, match="vla"):
         radin.tasks.transformers(tmp_path / "sounds", path, split="vla")
+    shutil.copytree(tmp_path / "sounds" / "val", tmp_path / "sounds" / "train")
+    with pytest.raises(InputError, match="holds the splits train, val, not classes; choose one"):
+        radin.tasks.transformers(tmp_path / "sounds", path)
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4])
