@@ -208,7 +208,9 @@ class Problem:
         return self._scorer.subset_range(start, stop)
 
     def _check_range(self, start: int, stop: int) -> None:
-        if self.n > 62 or not 1 <= start < stop <= 2**self.n:
+        whole = isinstance(start, int | np.integer) and isinstance(stop, int | np.integer)
+        if self.n > 62 or not whole or not 1 <= start < stop <= 2**self.n:
             raise InputError(
-                f"expected 1 ≤ start < stop ≤ 2^n in a pool of n ≤ 62, got start {start}, stop {stop}, n {self.n}"
+                "expected whole numbers 1 ≤ start < stop ≤ 2^n in a pool of n ≤ 62, got "
+                f"start {start!r}, stop {stop!r}, n {self.n}"
             )
