@@ -10,7 +10,8 @@ from helpers.small import task
 import radin
 from radin.report.entries import Promise
 from radin.report.verified_soup import CHANCE_SAMPLES, VerifiedSoup, against_chance, assess, chance_samples, ranked
-from radin.scoring.metrics import get_metric, losses
+from radin.scoring.likelihood import losses
+from radin.scoring.metrics import get_metric
 
 PAIR = radin.Recipe.subset("abc", [0, 1])
 
