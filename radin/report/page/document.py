@@ -18,6 +18,7 @@ from radin.report.loading_code import loading_code
 from radin.report.page import charts, palette
 from radin.report.page.distances import NAMED, Distances, heat_map, stored_distances
 from radin.report.page.matrix import matrix
+from radin.report.page.surrogate import surrogate_plots
 from radin.report.record import Record
 
 #: The page's file in the run folder.
@@ -72,7 +73,7 @@ def page(record: Record, distances: Distances | None = None) -> str:
         noise=[unseen_words(record, i) for i in range(len(record.unseen))],
         selection=charts.selection_plot(record, names) if record.verified else None,
         matrix=matrix(record, names) if record.verified else None,
-        surrogate=charts.surrogate_plot(record) if record.verified else None,
+        surrogate=surrogate_plots(record),
         classes=classes(record),
         bill=bill,
         bill_plot=charts.bill_plot(bill),
