@@ -14,6 +14,7 @@ from radin.common.files import write_json
 from radin.common.progress import Progress
 from radin.errors import InputError
 from radin.evaluation.baselines import foreseen
+from radin.evaluation.calibration import foretold
 from radin.evaluation.race_default import RACE
 from radin.evaluation.racing import RaceSettings
 from radin.evaluation.settings import Settings, check_baselines, check_settings
@@ -231,7 +232,8 @@ def rank(
     found: Shortlist, beside: Sequence[Baseline], verifier: Verifier, surrogate: Surrogate
 ) -> tuple[list[VerifiedSoup], list[VerifiedSoup]]:
     """The verified soups in the order of verification, and the leaderboard of these, baselines and ingredients."""
-    tried = assess([one.recipe for one in sorted(found, key=attrgetter("number"))], verifier, surrogate)
+    in_turn = [one.recipe for one in sorted(found, key=attrgetter("number"))]
+    tried = assess(in_turn, verifier, surrogate, foretold(found))
     names = verifier.names
     singles = assess([Recipe.subset(names, [i]) for i in range(len(names))], verifier, surrogate)
     entries = {one.recipe: one for one in (*soups_of(beside), *singles, *tried)}

@@ -10,7 +10,7 @@ from scipy import optimize, special
 
 import radin
 from benchmarks.comparison.store import Store
-from radin.scoring.metrics import losses
+from radin.scoring.likelihood import losses
 
 #: Directions in which logits may differ between recipes, for the surrogate of low rank.
 RANK = 4

@@ -15,8 +15,8 @@ from benchmarks.comparison.store import Store
 from radin.evaluation.gram import Gram, logit_gram
 from radin.recipe import as_proposals
 from radin.scoring.criterion import criterion_of
+from radin.scoring.likelihood import losses
 from radin.scoring.logit_bank import LogitBank
-from radin.scoring.metrics import losses
 from radin.tasks.split import split_rows
 
 #: The smallest sub-pool: with fewer ingredients there is little to search.

@@ -28,7 +28,7 @@ from benchmarks.comparison.tables import markdown
 from radin.common.bars import Bars
 from radin.common.files import written_aside
 from radin.common.progress import SILENT, Progress
-from radin.scoring.metrics import losses
+from radin.scoring.likelihood import losses
 
 Row = dict[str, Any]
 

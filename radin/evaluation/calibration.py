@@ -37,12 +37,16 @@ from radin.searching.problem import Problem, Proposals
 if TYPE_CHECKING:
     from radin.evaluation.verifier import Verifier
     from radin.scoring.surrogate import Surrogate
+    from radin.scoring.surrogate.dense_kernel import Bank
     from radin.searching.driver import Shortlist
 
 #: Grids of the prior's width σ, of the misfit τ and of the shared optimism ω, in units of the paired noise.
 WIDTHS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 MISFITS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
 OPTIMISMS = (0.0, 1.0, 2.0, 4.0, 8.0)
+
+#: The name under which the gap that was expected of a soup is reported, by the number of soups before it.
+EXPECTED = "expected gap of soup {}"
 
 
 def calibrated(
@@ -60,8 +64,9 @@ def calibrated(
         searcher = calibrated(shortlist, features, observe)
         verified = search(searcher, verifier, Budget(soups=4))
 
-    Nothing but the gaps decides, so a search that is replayed from recorded soups takes the same course. For a
-    `radin.Verifier` the two functions are `dispersions(verifier)` and `gap_of(surrogate, verifier.selection_logits)`.
+    Nothing but the gaps decides, so a search that is replayed from recorded soups takes the same course. The gap that
+    each soup was expected to have when it was chosen is reported, see `foretold`. For a `radin.Verifier` the two
+    functions are `dispersions(verifier)` and `gap_of(surrogate, verifier.selection_logits)`.
 
     Arguments:
         shortlist: what a search on the surrogate found, prior included, best first; longer than the budget.
@@ -80,8 +85,12 @@ def calibrated(
         gaps: list[float] = []
         errors: list[float] = []
         scaled: Float64[np.ndarray, "k f"] | None = None
+        expected: Float64[np.ndarray, " k"] | None = None
         leaders = np.arange(min(at_once, len(plain)))
         while left.any():
+            if expected is not None:
+                chosen = enumerate(leaders.tolist(), start=len(seen))
+                problem.report({EXPECTED.format(number): expected[leader] for number, leader in chosen})
             yield as_rows(recipes[leader] for leader in leaders)
             for leader in leaders.tolist():
                 left[leader] = False
@@ -94,6 +103,19 @@ def calibrated(
             leaders = best[: min(at_once, int(left.sum()))]
 
     return calibrated_verification
+
+
+def foretold(verified: Shortlist) -> dict[Recipe, float]:
+    """The gaps that soups were expected to have at the moment when they were chosen.
+
+    Soups that were chosen before any other was known are not in it; nor is any, where nothing was calibrated.
+
+    Arguments:
+        verified: what a search by `calibrated` found.
+    """
+    known = verified.reported
+    names = [(one.recipe, EXPECTED.format(one.number)) for one in verified]
+    return {recipe: known[name] for recipe, name in names if name in known}
 
 
 def as_rows(recipes: Iterable[Recipe]) -> Proposal:
@@ -135,7 +157,19 @@ class Observed:
     error: float
 
 
-def observe(recipe: Recipe, surrogate: Surrogate, logits: np.ndarray, metric: Metric | None = None) -> Observed:
+def averaged(recipe: Recipe, bank: Bank) -> Float64[np.ndarray, "m ..."]:
+    """The averaged logits of a recipe on all rows of a bank."""
+    m = bank.n_samples
+    return np.asarray(sum(recipe.weights[i] * np.asarray(bank.read(i, 0, m), np.float64) for i in recipe.members))
+
+
+def observe(
+    recipe: Recipe,
+    surrogate: Surrogate,
+    logits: np.ndarray,
+    metric: Metric | None = None,
+    averages: Float64[np.ndarray, "m ..."] | None = None,
+) -> Observed:
     """Compares a soup with its ensemble.
 
     Arguments:
@@ -144,10 +178,11 @@ def observe(recipe: Recipe, surrogate: Surrogate, logits: np.ndarray, metric: Me
         logits: `[m, C]` of the soup, on the samples of the surrogate's bank.
         metric: by which they are compared; by default that of the surrogate, whose scores are exact. Any other one is
             computed from averages in float64.
+        averages: the averaged logits, where they are known already, see `averaged`.
     """
     bank, labels, metric = surrogate.bank, np.asarray(surrogate.bank.labels), metric or surrogate.metric
-    average = sum(recipe.weights[i] * np.asarray(bank.read(i, 0, len(labels)), np.float64) for i in recipe.members)
-    mine, other = metric.measure(logits, labels), metric.measure(np.asarray(average), labels)
+    average = averaged(recipe, bank) if averages is None else averages
+    mine, other = metric.measure(logits, labels), metric.measure(average, labels)
     if metric == surrogate.metric:
         promised = float(surrogate.metric_scores(recipe.row[None])[0])
     else:

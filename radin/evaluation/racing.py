@@ -24,7 +24,8 @@ from jaxtyping import Bool, Float64, Int64, Shaped
 
 from radin.errors import InputError
 from radin.scoring.kinds import CLASSES, Kind
-from radin.scoring.metrics import Metric, NegativeLogLikelihood, RightSamplesMetric, losses
+from radin.scoring.likelihood import losses
+from radin.scoring.metrics import Metric, NegativeLogLikelihood, RightSamplesMetric
 
 #: Outputs of one ingredient on some rows, `[m, C]`.
 Outputs = Shaped[np.ndarray, "m c"]

@@ -22,6 +22,33 @@ class Interval:
 
 
 @dataclass(frozen=True)
+class Promise:
+    """The score that a soup was chosen for, beside the real one: scores of the criterion, better when higher.
+
+    Attributes:
+        averaged: score of the averaged logits, which cost no pass; without the prior.
+        real: score of the soup.
+        error: standard error of the paired difference of the two.
+        corrected: what earlier soups led to expect of this one when it was chosen. None where there were none, or where
+            nothing is learnt from them.
+    """
+
+    averaged: float
+    real: float
+    error: float
+    corrected: float | None = None
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any] | None) -> Promise | None:
+        """The promise in a document; None where there is none, as in those of radin 0.1."""
+        return None if given is None else cls(given["averaged"], given["real"], given["error"], given["corrected"])
+
+    def to_json(self) -> dict[str, float | None]:
+        """The scores as JSON holds them."""
+        return {"averaged": self.averaged, "real": self.real, "error": self.error, "corrected": self.corrected}
+
+
+@dataclass(frozen=True)
 class Network:
     """A row of the leaderboard: a soup, or an ingredient. Values are the metric's own.
 
@@ -33,6 +60,7 @@ class Network:
         gap_error: standard error of the paired difference of the two; None where it was not recorded.
         ahead: how much better it is than the best ingredient; None where it was not recorded.
         ahead_error: standard error of that paired difference; likewise.
+        promise: the score that a soup was chosen for beside the real one; None where it was not recorded.
     """
 
     recipe: Mapping[str, float]
@@ -41,6 +69,7 @@ class Network:
     gap_error: float | None = None
     ahead: float | None = None
     ahead_error: float | None = None
+    promise: Promise | None = None
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Network:
@@ -52,6 +81,7 @@ class Network:
             gap_error=given.get("gap_error"),
             ahead=given.get("ahead"),
             ahead_error=given.get("ahead_error"),
+            promise=Promise.of(given.get("promise")),
         )
 
     @property

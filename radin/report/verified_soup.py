@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radin.evaluation.calibration import observe
+from radin.evaluation.calibration import Observed, averaged, observe
 from radin.recipe import Recipe
+from radin.report.entries import Promise
 from radin.report.ranked_comparison import loss_excess
 from radin.scoring.criterion import criterion_name
 from radin.scoring.logit_bank import LogitBank
@@ -28,6 +30,9 @@ SURE = 3.0
 
 #: Decimal digits of the criterion that choose a winner; likelihoods that are equal in these are equal.
 DIGITS = 8
+
+#: The gaps that are expected of soups where nothing is learnt.
+NOTHING: Mapping[Recipe, float] = MappingProxyType({})
 
 #: Number of samples, and of shufflings of their labels, that estimate the score of a network by chance. Chosen by hand.
 CHANCE_SAMPLES, CHANCE_SHUFFLES = 1_000, 20
@@ -53,6 +58,7 @@ class VerifiedSoup(Scored):
         parts_error: the larger paired error against either.
         ahead: the score minus that of the best ingredient.
         ahead_error: standard error of that paired difference.
+        promise: what the soup was chosen for, beside what it is, in the criterion; None for ingredients.
     """
 
     ensemble: float
@@ -66,6 +72,7 @@ class VerifiedSoup(Scored):
     ahead_error: float = 0.0
     criterion: float | None = None
     excess: float = 0.0
+    promise: Promise | None = None
 
     @property
     def deciding(self) -> float:
@@ -113,6 +120,7 @@ class VerifiedSoup(Scored):
         """Values, scores and recipe as JSON holds them."""
         chosen_by = {} if self.criterion is None else {"criterion": self.criterion}
         chosen_by |= {"excess": self.excess} if self.excess else {}
+        promise = {} if self.promise is None else {"promise": self.promise.to_json()}
         return {
             "kind": "ingredient" if self.recipe.size == 1 else "soup",
             "value": self.value,
@@ -125,7 +133,7 @@ class VerifiedSoup(Scored):
             "ahead_error": self.ahead_error if self.recipe.size > 1 else None,
             "size": self.recipe.size,
             "recipe": self.recipe.to_json(),
-        } | chosen_by
+        } | (chosen_by | promise)
 
 
 def ranked(entries: Iterable[VerifiedSoup]) -> list[VerifiedSoup]:
@@ -137,7 +145,12 @@ def ranked(entries: Iterable[VerifiedSoup]) -> list[VerifiedSoup]:
     return sorted(entries, key=merit, reverse=True)
 
 
-def assess(recipes: Sequence[Recipe], verifier: Verifier, surrogate: Surrogate) -> list[VerifiedSoup]:
+def assess(
+    recipes: Sequence[Recipe],
+    verifier: Verifier,
+    surrogate: Surrogate,
+    expected: Mapping[Recipe, float] = NOTHING,
+) -> list[VerifiedSoup]:
     """Compares verified recipes with their averaged logits.
 
     Logits in the run folder are read. Soups that are not there are evaluated and charged.
@@ -147,15 +160,18 @@ def assess(recipes: Sequence[Recipe], verifier: Verifier, surrogate: Surrogate) 
         verifier: gives real logits.
         surrogate: on the verifier's bank; its prior is left out. Where its metric is another than the task's, it is the
             criterion by which the winner is chosen.
+        expected: the gaps that soups were expected to have when they were chosen, in the criterion, see
+            `radin.evaluation.calibration.foretold`; none by default.
     """
-    assessor = _Assessor(verifier, surrogate)
+    assessor = _Assessor(verifier, surrogate, expected)
     return [assessor.assess(one) for one in recipes]
 
 
 class _Assessor:
     """Assesses recipes, and keeps the numbers that all of them are compared with."""
 
-    def __init__(self, verifier: Verifier, surrogate: Surrogate) -> None:
+    def __init__(self, verifier: Verifier, surrogate: Surrogate, expected: Mapping[Recipe, float]) -> None:
+        self.expected = expected
         self.verifier, self.bank, self.metric = verifier, verifier.bank, verifier.task.scored_by
         self.surrogate, self.labels = surrogate, verifier.bank.labels
         own = criterion_name(surrogate.metric, self.metric) == "metric"
@@ -176,7 +192,8 @@ class _Assessor:
 
     def soup(self, recipe: Recipe) -> VerifiedSoup:
         logits = self.verifier.selection_logits(recipe)
-        seen = observe(recipe, self.surrogate, logits, self.metric)
+        averages = averaged(recipe, self.bank)
+        seen = observe(recipe, self.surrogate, logits, self.metric, averages)
         parts, parts_error = self._parts(recipe, seen.statistics)
         best, of_best = self._leader
         return VerifiedSoup(
@@ -193,7 +210,17 @@ class _Assessor:
             ahead_error=paired_error(self.metric, seen.statistics, of_best, self.labels, groups=self.bank.groups),
             criterion=self._deciding(logits),
             excess=loss_excess(self.bank, recipe),
+            promise=self._promise(
+                recipe, seen if self.criterion is None else self._in_criterion(recipe, logits, averages)
+            ),
         )
+
+    def _in_criterion(self, recipe: Recipe, logits: np.ndarray, averages: np.ndarray) -> Observed:
+        return observe(recipe, self.surrogate, logits, averages=averages)
+
+    def _promise(self, recipe: Recipe, seen: Observed) -> Promise:
+        gap = self.expected.get(recipe)
+        return Promise(seen.ensemble, seen.score, seen.error, None if gap is None else seen.ensemble + gap)
 
     def _deciding(self, logits: np.ndarray) -> float | None:
         # Digits beyond the fit of a temperature are noise, and would decide where all samples are right.

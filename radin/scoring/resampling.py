@@ -1,4 +1,4 @@
-"""Values of a metric on resamples of groups, and under exchanges of two networks, from sums over the groups.
+"""Values of a metric on resamples of groups of rows, and under exchanges of two networks.
 
 A metric that is a function of sums, see `radin.scoring.metrics.Metric.group_sums`, costs a product of matrices for all
 resamples together; any other is computed on the rows of each.
@@ -6,36 +6,16 @@ resamples together; any other is computed on the rows of each.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from radin.common.wording import counted
 from radin.errors import InputError
-
-if TYPE_CHECKING:
-    from radin.scoring.metrics import Metric
-
-#: Numbers drawn at once: 32 MiB of float64.
-_BLOCK = 1 << 22
-
-
-def values_of_resamples(
-    metric: Metric, sums: Float64[np.ndarray, "g s"], resamples: int, seed: int
-) -> Float64[np.ndarray, " r"]:
-    """Values on bootstrap resamples of groups, from their sums; those where the metric is undefined are left out.
-
-    Raises:
-        InputError: it is undefined on more than half of them.
-    """
-    rng, g = np.random.default_rng(seed), len(sums)
-    values = []
-    for count in _blocks(resamples, g):
-        drawn = rng.integers(g, size=(count, g)) + np.arange(count)[:, None] * g
-        times = np.bincount(drawn.reshape(-1), minlength=count * g).reshape(count, g)
-        values.append(metric.of_sums(times.astype(np.float64) @ sums))
-    return _defined(metric, np.concatenate(values), resamples, g)
+from radin.scoring.draws import defined_values, exchange_masks
+from radin.scoring.metrics import Metric
 
 
 def resampled_groups(
@@ -57,16 +37,14 @@ def resampled_groups(
     numbers, g = _numbered(groups)
     sums = metric.group_sums(statistics, labels, numbers, g)
     if sums is not None:
-        return values_of_resamples(metric, sums, resamples, seed)
+        return metric.resampled_sums(sums, resamples, seed)
     rng, members = np.random.default_rng(seed), _members(numbers, g)
     values = np.full(resamples, np.nan)
     for i in range(resamples):
         rows = np.concatenate([members[one] for one in rng.integers(g, size=g)])
-        try:
+        with suppress(InputError):
             values[i] = metric.value_of(statistics[rows], labels[rows])
-        except InputError:
-            continue
-    return _defined(metric, values, resamples, g)
+    return defined_values(values, metric.name, counted(g, "group"))
 
 
 def exchanged_groups(
@@ -89,18 +67,16 @@ def exchanged_groups(
         seed: draws them.
     """
     numbers, g = _numbered(groups)
-    rng = np.random.default_rng(seed)
     sums = metric.paired_sums(ours, theirs, labels, numbers, g)
     if sums is not None:
         a, b = sums
         both, differences = a.sum(axis=0) + b.sum(axis=0), []
-        for count in _blocks(resamples, g):
-            swap = rng.integers(2, size=(count, g)).astype(np.float64)
-            mine = a.sum(axis=0) + swap @ (b - a)
+        for swap in exchange_masks(g, resamples, seed):
+            mine = a.sum(axis=0) + swap.astype(np.float64) @ (b - a)
             differences.append(metric.of_sums(mine) - metric.of_sums(both - mine))
         observed = metric.of_sums(a.sum(axis=0)) - metric.of_sums(b.sum(axis=0))
         return float(observed), np.concatenate(differences)
-    found = np.empty(resamples)
+    rng, found = np.random.default_rng(seed), np.empty(resamples)
     for i in range(resamples):
         swap = rng.integers(2, size=g).astype(bool)[numbers].reshape(-1, *[1] * (np.ndim(ours) - 1))
         one, other = np.where(swap, theirs, ours), np.where(swap, ours, theirs)
@@ -117,16 +93,3 @@ def _numbered(groups: Int64[np.ndarray, " m"]) -> tuple[Int64[np.ndarray, " m"],
 def _members(numbers: Int64[np.ndarray, " m"], g: int) -> list[Int64[np.ndarray, " k"]]:
     order = np.argsort(numbers, kind="stable")
     return np.split(order, np.cumsum(np.bincount(numbers, minlength=g))[:-1])
-
-
-def _blocks(resamples: int, g: int) -> Iterator[int]:
-    step = max(1, _BLOCK // g)
-    for start in range(0, resamples, step):
-        yield min(step, resamples - start)
-
-
-def _defined(metric: Metric, values: Float64[np.ndarray, " r"], resamples: int, g: int) -> Float64[np.ndarray, " d"]:
-    known = values[~np.isnan(values)]
-    if 2 * len(known) < resamples:
-        raise InputError(f"metric {metric.name!r} is undefined on most resamples of these {g} samples")
-    return known

@@ -8,7 +8,7 @@ import pytest
 from helpers.small import make_pool, task
 
 import radin
-from radin.evaluation.calibration import as_rows, calibrated, expected_gaps, scale
+from radin.evaluation.calibration import as_rows, calibrated, expected_gaps, foretold, scale
 from radin.evaluation.gram import Gram
 from radin.recipe import Recipe
 from radin.scoring.metrics import get_metric
@@ -74,6 +74,23 @@ def test_a_gap_that_follows_dispersion_is_learned() -> None:
     seen = radin.search(pool.searcher(), pool, radin.Budget(soups=4), top=4)
     spread = {one.number: pool.gram.dispersion(one.recipe.row[None])[0] for one in seen}
     assert spread[3] < spread[0]
+
+
+def test_the_gap_that_was_expected_of_a_soup_is_reported() -> None:
+    pool = Synthetic(slope=-0.002)
+    seen = radin.search(pool.searcher(), pool, radin.Budget(soups=5), top=5)
+    expected, in_turn = foretold(seen), sorted(seen, key=lambda one: one.number)
+    assert set(expected) == {one.recipe for one in in_turn[1:]}  # nothing was known before the first
+    for number, one in enumerate(in_turn[1:], start=1):
+        before = np.array([other.recipe.weights for other in in_turn[:number]])
+        rows = np.array([other.recipe.weights for other in pool.shortlist])
+        features = scale(pool.gram.dispersion(rows)[:, None])
+        places = [[other.recipe for other in pool.shortlist].index(each.recipe) for each in in_turn[:number]]
+        gaps = np.array([pool.gap(row > 0) for row in before])
+        gap = expected_gaps(features, np.array(places), gaps, np.full(number, pool.noise))
+        place = [other.recipe for other in pool.shortlist].index(one.recipe)
+        assert expected[one.recipe] == gap[place]
+    assert not foretold(pool.shortlist)
 
 
 def test_without_a_gap_the_order_is_that_of_the_shortlist() -> None:
@@ -193,9 +210,10 @@ def test_the_soups_of_a_round_are_chosen_before_any_of_them_is_known() -> None:
             return super().__call__(weights)
 
     soups = Recording(slope=-0.05)
-    radin.search(soups.searcher(at_once=3), soups, radin.Budget(soups=6))
+    found = radin.search(soups.searcher(at_once=3), soups, radin.Budget(soups=6), top=6)
     listed = np.array([np.asarray(one.recipe.weights) > 0 for one in soups.shortlist])
     first, second = rounds
+    assert len(foretold(found)) == 3  # those of the second round
     np.testing.assert_array_equal(first, listed[:3])  # nothing was learnt yet
     assert not (second[:, None] == first[None]).all(axis=2).any()  # none twice
     learnt, plain = (soups.gram.dispersion(rows).mean() for rows in (second, listed[3:6]))

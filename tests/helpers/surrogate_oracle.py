@@ -9,7 +9,7 @@ import numpy as np
 from radin.recipe import as_proposals
 from radin.scoring.logit_bank import LogitBank
 from radin.scoring.metrics import METRICS
-from radin.scoring.surrogate.scorers import coefficients_of
+from radin.scoring.surrogate.scorer import coefficients_of
 
 
 def winners(logits, labels, coefficients, top=1):

@@ -44,6 +44,15 @@ def test_paired_noise_is_recorded_for_each_soup(copied: Path) -> None:
     assert all(one.ahead is None for one in Record.read(copied).ingredients)
 
 
+def test_what_soups_were_chosen_for_is_recorded(copied: Path) -> None:
+    record = Record.read(copied)
+    promises = [one.promise for one in record.verified]
+    for entry, promise in zip(record.document["verified"], promises, strict=True):
+        assert promise is not None and promise.real == pytest.approx(entry["criterion"], abs=1e-7)
+    assert [one.corrected is None for one in promises if one is not None] == [True, False, False, False]
+    assert all(one.promise is None for one in record.ingredients)
+
+
 def test_a_leaderboard_of_version_one_is_read(copied: Path) -> None:
     document = json.loads((copied / LEADERBOARD).read_text())
     values = [one["value"] for one in document["leaderboard"]]
@@ -51,6 +60,7 @@ def test_a_leaderboard_of_version_one_is_read(copied: Path) -> None:
     for one in [*document["leaderboard"], *document["verified"], document["best"]]:
         for name in later:
             del one[name]
+        one.pop("promise", None)
     for name in ("version", "findings", "higher_is_better", "dropped"):
         del document[name]
     document["warnings"] = ["one does not belong."]
@@ -60,6 +70,7 @@ def test_a_leaderboard_of_version_one_is_read(copied: Path) -> None:
     assert record.higher_is_better
     assert [one["text"] for one in record.findings] == ["one does not belong."]
     assert record.verified[0].gap_error is None
+    assert record.verified[0].promise is None
 
 
 def test_a_folder_without_a_finished_run_is_refused(tmp_path: Path) -> None:

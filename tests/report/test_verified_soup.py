@@ -8,8 +8,10 @@ import pytest
 from helpers.small import task
 
 import radin
+from radin.report.entries import Promise
 from radin.report.verified_soup import CHANCE_SAMPLES, VerifiedSoup, against_chance, assess, chance_samples, ranked
-from radin.scoring.metrics import get_metric, losses
+from radin.scoring.likelihood import losses
+from radin.scoring.metrics import get_metric
 
 PAIR = radin.Recipe.subset("abc", [0, 1])
 
@@ -63,6 +65,26 @@ def test_soups_are_assessed_beside_their_averaged_logits(checkpoints: list[Path]
     assert pair.ahead == pytest.approx(pair.score - max(accuracy))
     assert three.parts is None
     assert 0.2 < pair.chance < 0.5  # three classes
+
+
+def test_a_promise_is_of_the_criterion_by_which_soups_are_chosen(checkpoints: list[Path], tmp_path: Path) -> None:
+    pool, likelihood = radin.Pool(checkpoints), get_metric("nll")
+    pair, three = (radin.Recipe.subset(pool.names, members) for members in ([0, 1], [0, 1, 2]))
+    with radin.Verifier(pool, task(), tmp_path) as verifier:
+        bank = verifier.bank
+        plain = assess([pair], verifier, radin.Surrogate(bank))[0]
+        chosen = assess([pair, three], verifier, radin.Surrogate(bank, likelihood), {three: -0.25})
+        logits = verifier.selection_logits(pair)
+    assert plain.promise == Promise(plain.ensemble, plain.score, plain.gap_error)
+    promise = chosen[0].promise
+    assert promise is not None and chosen[1].promise is not None
+    assert promise.real == pytest.approx(-losses(logits, bank.labels).mean())
+    averages = (bank.logits(0).astype(float) + bank.logits(1)) / 2
+    assert promise.averaged == pytest.approx(-losses(averages, bank.labels).mean())
+    differences = losses(logits, bank.labels) - losses(averages, bank.labels)
+    assert promise.error == pytest.approx(differences.std(ddof=1) / len(differences) ** 0.5, rel=0.01)
+    assert promise.corrected is None
+    assert chosen[1].promise.corrected == chosen[1].promise.averaged - 0.25
 
 
 def test_a_network_that_knows_something_is_above_chance() -> None:

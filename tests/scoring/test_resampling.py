@@ -5,7 +5,7 @@ import pytest
 
 from radin.scoring.kinds import KINDS
 from radin.scoring.metrics import get_metric
-from radin.scoring.resampling import exchanged_groups, resampled_groups, values_of_resamples
+from radin.scoring.resampling import exchanged_groups, resampled_groups
 from radin.scoring.significance import interval, paired_error, paired_p_value, paired_test_name, standard_error
 
 RNG = np.random.default_rng(0)
@@ -81,4 +81,4 @@ def test_a_mean_of_sums_is_a_mean_of_resampled_rows():
     nll, numbers = get_metric("nll"), RNG.exponential(size=30)
     sums = np.stack([numbers, np.ones(30)], axis=1)
     rows = np.random.default_rng(5).integers(30, size=(20, 30))
-    np.testing.assert_allclose(values_of_resamples(nll, sums, 20, 5), numbers[rows].mean(axis=1))
+    np.testing.assert_allclose(nll.resampled_sums(sums, 20, 5), numbers[rows].mean(axis=1))

@@ -1,4 +1,4 @@
-"""The plots of a run: unseen data, soups above their members, surrogate beside real score, classes, bill."""
+"""The plots of a run: unseen data, soups above their members, classes, bill."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from radin.common.wording import counted, decimal, signed
+from radin.common.wording import counted, decimal
 from radin.report.bill import Bill
 from radin.report.entries import Interval, Network, Unseen
 from radin.report.page import svg
@@ -36,7 +36,9 @@ def unseen_plot(one: Unseen, record: Record, heading: str) -> Plot:
         marks = [whisker(axis, each.low, each.high, f"whisker {class_}"), dot(axis, each.value, class_, said)]
         return row(axis, name, marks, decimal(each.value), said, strong=class_ == "soup")
 
-    return Plot([drawn(*each) for each in rows], below(axis), (), heading)
+    beyond = [each for _, each, _ in rows if each not in one.near]
+    key = [("ingredient dot", "at the very end: those that are far worse")] if beyond else []
+    return Plot([drawn(*each) for each in rows], below(axis), key, heading)
 
 
 def selection_plot(record: Record, names: Mapping[str, str]) -> Plot:
@@ -96,27 +98,6 @@ def _without_outliers(values: Sequence[float], higher: bool) -> list[float]:
     ordered = sorted(values, reverse=higher)
     middle = abs(ordered[0] - ordered[len(ordered) // 2])
     return [value for value in ordered if abs(ordered[0] - value) <= 4 * middle] if middle > 0 else ordered
-
-
-def surrogate_plot(record: Record) -> Plot:
-    """Scores of averaged logits beside those of real soups, in the order of verification."""
-    soups = [(one, one.promised) for one in record.verified if one.promised is not None][:SOUPS]
-    errors = [Z95 * (one.gap_error or 0.0) for one, _ in soups]
-    ends = [promised + sign * error for (_, promised), error in zip(soups, errors, strict=True) for sign in (-1, 1)]
-    axis = Axis.over([one.value for one, _ in soups] + ends)
-    rows = []
-    for (one, promised), error in zip(soups, errors, strict=True):
-        number = place_of(one, record)
-        said = f"soup {number}: averaged logits {decimal(promised)}, real {decimal(one.value)}"
-        marks = [band(axis, promised - error, promised + error, "paired noise")] if error else []
-        across = {"x1": axis.at(promised), "x2": axis.at(one.value), "y1": MIDDLE, "y2": MIDDLE}
-        marks.append(element("line", **across, class_="link"))
-        marks += [dot(axis, promised, "surrogate ring", said), dot(axis, one.value, "soup", said)]
-        rows.append(row(axis, f"soup {number}, of {one.size}", marks, signed(one.value - promised), said))
-    key = [("surrogate ring dot", "averaged logits, which cost no pass"), ("soup dot", "the real soup")]
-    if any(errors):
-        key.append(("band", "paired noise: a soup within it keeps what averaged logits promised"))
-    return Plot(rows, below(axis), key)
 
 
 def class_plot(changes: Mapping[str, Any]) -> Plot:

@@ -10,14 +10,15 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from radin import __version__
 from radin.common.files import written_aside
+from radin.common.version import VERSION
 from radin.common.wording import DASH, counted, decimal, shortened, signed
 from radin.report.bill import Bill
 from radin.report.loading_code import loading_code
 from radin.report.page import charts, palette
 from radin.report.page.distances import NAMED, Distances, heat_map, stored_distances
 from radin.report.page.matrix import matrix
+from radin.report.page.surrogate import surrogate_plots
 from radin.report.record import Record
 
 #: The page's file in the run folder.
@@ -72,7 +73,7 @@ def page(record: Record, distances: Distances | None = None) -> str:
         noise=[unseen_words(record, i) for i in range(len(record.unseen))],
         selection=charts.selection_plot(record, names) if record.verified else None,
         matrix=matrix(record, names) if record.verified else None,
-        surrogate=charts.surrogate_plot(record) if record.verified else None,
+        surrogate=surrogate_plots(record),
         classes=classes(record),
         bill=bill,
         bill_plot=charts.bill_plot(bill),
@@ -88,7 +89,7 @@ def page(record: Record, distances: Distances | None = None) -> str:
 
 def render(template: str, **values: Any) -> str:
     """A template of this package, filled; whatever comes from files is escaped."""
-    return _environment().get_template(template).render(style=palette.style(), version=__version__, dash=DASH, **values)
+    return _environment().get_template(template).render(style=palette.style(), version=VERSION, dash=DASH, **values)
 
 
 @cache

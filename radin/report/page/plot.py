@@ -78,6 +78,13 @@ def dot(axis: Axis, value: float, class_: str, said: str, radius: float = 5.0) -
     return element("circle", title(said), cx=axis.at(value), cy=f"{MIDDLE:g}", r=f"{radius:g}", class_=class_)
 
 
+def diamond(axis: Axis, value: float, class_: str, said: str, radius: float = 5.0) -> Markup:
+    """An open diamond that says its value; what stands behind it can be seen through it."""
+    half = f"{radius:g}"
+    path = element("path", title(said), d=f"M-{half} 0L0-{half}L{half} 0L0 {half}Z", class_=class_)
+    return element("svg", path, x=axis.at(value), y=f"{MIDDLE:g}", width=1, height=1, overflow="visible")
+
+
 def whisker(axis: Axis, low: float, high: float, class_: str) -> Markup:
     """An interval: a line with ends."""
     ends = [rule(axis.at(value), class_, MIDDLE - 4, MIDDLE + 4) for value in (low, high)]

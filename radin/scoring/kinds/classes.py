@@ -9,6 +9,7 @@ from jaxtyping import Float64, Int64
 
 from radin.errors import DataError, NonFiniteError, TaskError
 from radin.scoring.kinds.base import DIVERGED, FORWARD, Kept, Kind, Outputs, Raw, first_not_finite
+from radin.scoring.likelihood import losses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,8 +92,6 @@ class Classes(Kind):
 
     def losses(self, outputs: Any, labels: Any) -> Float64[np.ndarray, " r"]:
         """Negative log-likelihoods."""
-        from radin.scoring.metrics.classification import losses
-
         return losses(outputs, labels)
 
 

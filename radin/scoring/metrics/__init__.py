@@ -12,7 +12,6 @@ from radin.scoring.metrics.classification import BalancedAccuracy as BalancedAcc
 from radin.scoring.metrics.classification import NegativeLogLikelihood as NegativeLogLikelihood
 from radin.scoring.metrics.classification import Perplexity as Perplexity
 from radin.scoring.metrics.classification import TopK as TopK
-from radin.scoring.metrics.classification import losses as losses
 from radin.scoring.metrics.counts import Counts as Counts
 from radin.scoring.metrics.counts import DecisionsMetric as DecisionsMetric
 from radin.scoring.metrics.counts import MacroF1 as MacroF1
@@ -49,7 +48,6 @@ __all__ = [
     "TemperedLikelihood",
     "TopK",
     "get_metric",
-    "losses",
     "lower_is_better",
     "names_of",
 ]

@@ -11,13 +11,15 @@ family works too: its value is computed from the averaged logits of each recipe.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
 
+from radin.common.wording import counted
 from radin.errors import InputError
-from radin.scoring.resampling import values_of_resamples
+from radin.scoring.draws import defined_values, resample_counts
 
 #: Outputs of a network, row by row: of most kinds logits.
 Logits = Shaped[np.ndarray, "m c"]
@@ -87,7 +89,7 @@ class Metric(ABC):
         numbers = self.numbers(statistics, labels) if self.is_mean else None
         if numbers is None:
             return None
-        return np.stack([np.bincount(groups, one, n) for one in (numbers, np.ones(len(numbers)))], axis=1)
+        return sums_and_sizes(numbers, groups, n)
 
     def paired_sums(
         self, ours: Any, theirs: Any, labels: Labels, groups: Int64[np.ndarray, " m"], n: int
@@ -152,18 +154,22 @@ class Metric(ABC):
         if self.by_sums:
             sums = self.group_sums(statistics, labels, np.arange(len(labels)), len(labels))
             if sums is not None:
-                return values_of_resamples(self, sums, resamples, seed)
-        rng = np.random.default_rng(seed)
-        values = []
-        for _ in range(resamples):
+                return self.resampled_sums(sums, resamples, seed)
+        rng, values = np.random.default_rng(seed), np.full(resamples, np.nan)
+        for i in range(resamples):
             rows = rng.integers(len(labels), size=len(labels))
-            try:
-                values.append(self.value_of(statistics[rows], labels[rows]))
-            except InputError:
-                continue
-        if 2 * len(values) < resamples:
-            raise InputError(f"metric {self.name!r} is undefined on most resamples of these {len(labels)} samples")
-        return np.array(values, dtype=np.float64)
+            with suppress(InputError):
+                values[i] = self.value_of(statistics[rows], labels[rows])
+        return defined_values(values, self.name, counted(len(labels), "sample"))
+
+    def resampled_sums(self, sums: Float64[np.ndarray, "n s"], resamples: int, seed: int) -> Float64[np.ndarray, " r"]:
+        """Values on bootstrap resamples of groups, from their sums; those where the metric is undefined are left out.
+
+        Raises:
+            InputError: it is undefined on more than half of them.
+        """
+        values = [self.of_sums(times @ sums) for times in resample_counts(len(sums), resamples, seed)]
+        return defined_values(np.concatenate(values), self.name, counted(len(sums), "group"))
 
 
 class MeanMetric(Metric):
@@ -216,6 +222,13 @@ class PredictionMetric(Metric):
     def measure(self, logits: Logits, labels: Labels) -> Int64[np.ndarray, " m"]:
         """The predicted class of each sample."""
         return np.asarray(logits).argmax(axis=1)
+
+
+def sums_and_sizes(
+    numbers: Float64[np.ndarray, " m"], groups: Int64[np.ndarray, " m"], n: int
+) -> Float64[np.ndarray, "n 2"]:
+    """For each of `n` groups of rows the sum of their numbers, and how many rows it has."""
+    return np.stack([np.bincount(groups, one, n) for one in (numbers, np.ones(len(numbers)))], axis=1)
 
 
 def label_ranks(logits: Logits, labels: Labels) -> Int64[np.ndarray, " m"]:

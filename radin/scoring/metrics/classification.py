@@ -9,9 +9,8 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
 
 from radin.errors import InputError
-from radin.scoring.metrics.base import Labels, Logits, MeanMetric, RightSamplesMetric
-
-_BLOCK_VALUES = 1 << 22  # logits turned into float64 at once: 32 MiB
+from radin.scoring.likelihood import losses
+from radin.scoring.metrics.base import Labels, Logits, MeanMetric, RightSamplesMetric, sums_and_sizes
 
 
 class ShareOfRightSamples(MeanMetric, RightSamplesMetric):
@@ -140,7 +139,7 @@ class Perplexity(NegativeLogLikelihood):
         self, statistics: Any, labels: Labels, groups: Int64[np.ndarray, " m"], n: int
     ) -> Float64[np.ndarray, "n s"]:
         """Losses and numbers of tokens of each group."""
-        return np.stack([np.bincount(groups, one, n) for one in (statistics, np.ones(len(statistics)))], axis=1)
+        return sums_and_sizes(statistics, groups, n)
 
     def of_sums(self, sums: Float64[np.ndarray, "*k s"]) -> Float64[np.ndarray, " *k"]:
         """Perplexities, from sums over all groups."""
@@ -160,19 +159,6 @@ class Brier(MeanMetric):
         likely = np.exp(z - np.logaddexp.reduce(z, axis=1, keepdims=True))
         likely[np.arange(len(likely)), labels] -= 1
         return np.asarray(np.square(likely).sum(axis=1) / (2 if z.shape[1] == 2 else 1))
-
-
-def losses(logits: Logits, labels: Labels) -> Float64[np.ndarray, " m"]:
-    """Negative log-likelihood of each label under softmax, in float64."""
-    out = np.empty(len(labels), dtype=np.float64)
-    step = max(1, _BLOCK_VALUES // max(1, logits.shape[1]))
-    for start in range(0, len(labels), step):
-        rows = slice(start, start + step)
-        block = np.asarray(logits[rows], dtype=np.float64)
-        own = np.take_along_axis(block, labels[rows, None], axis=1)
-        top = block.max(axis=1, keepdims=True)
-        out[rows] = (np.log(np.exp(block - top).sum(axis=1, keepdims=True)) + (top - own))[:, 0]
-    return out
 
 
 def _by_class(

@@ -11,7 +11,7 @@ from jaxtyping import Float64
 
 from radin.common.code_location import place_of_error
 from radin.errors import InputError, RadinError
-from radin.scoring.metrics.base import Labels, Logits, Metric
+from radin.scoring.metrics.base import Labels, Logits, Metric, sums_and_sizes
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -81,7 +81,7 @@ class FunctionMetric(Metric):
             return None
         if numbers is None:
             return None
-        return np.stack([np.bincount(groups, one, n) for one in (numbers, np.ones(len(numbers)))], axis=1)
+        return sums_and_sizes(numbers, groups, n)
 
     def resampled(self, statistics: Any, labels: Labels, resamples: int, seed: int) -> Float64[np.ndarray, " r"]:
         """Means of resampled numbers where the function gives one per sample; else its values on resamples."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float64
 
+from radin.scoring.likelihood import blocks_of_rows, losses
 from radin.scoring.metrics.base import Labels, Logits, MeanMetric
-from radin.scoring.metrics.classification import losses
 
 #: The range of the inverse temperature: on samples that are all right, the likelihood has no best one.
 LEAST, MOST = 1e-3, 1e3
@@ -15,7 +15,6 @@ LEAST, MOST = 1e-3, 1e3
 TOLERANCE = 1e-9
 
 _FACTOR = 3.0  # a step changes the inverse temperature by at most this
-_BLOCK_VALUES = 1 << 22  # logits turned into float64 at once: 32 MiB
 
 
 class TemperedLikelihood(MeanMetric):
@@ -37,7 +36,7 @@ class TemperedLikelihood(MeanMetric):
         """The loss of each sample after the temperature, computed in float64."""
         scale = inverse_temperature(logits, labels)
         out = np.empty(len(labels), dtype=np.float64)
-        for rows in _blocks(logits):
+        for rows in blocks_of_rows(logits):
             out[rows] = losses(scale * np.asarray(logits[rows], dtype=np.float64), labels[rows])
         return out
 
@@ -47,7 +46,7 @@ def inverse_temperature(logits: Logits, labels: Labels) -> float:
     fit = TemperatureFit(1)
     while fit.open.any():
         slope = curvature = 0.0
-        for rows in _blocks(logits):
+        for rows in blocks_of_rows(logits):
             block = np.asarray(logits[rows], dtype=np.float64)
             block = block - np.take_along_axis(block, labels[rows, None], axis=1)
             p = np.exp(fit.beta[0] * (block - block.max(axis=1, keepdims=True)))
@@ -96,8 +95,3 @@ class TemperatureFit:
         aim = np.clip(aim, self.beta / _FACTOR, self.beta * _FACTOR)
         inside = (aim > self._low) & (aim < self._high)
         self.beta = np.where(self.open, np.where(inside, aim, np.sqrt(self._low * self._high)), self.beta)
-
-
-def _blocks(logits: Logits) -> list[slice]:
-    step = max(1, _BLOCK_VALUES // max(1, logits.shape[1]))
-    return [slice(start, start + step) for start in range(0, len(logits), step)]

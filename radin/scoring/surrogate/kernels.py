@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from radin.scoring.kinds import CLASSES, Kind, Probabilities, SeveralLabels, Values
+from radin.scoring.surrogate.decision_bank import DecisionBank
 from radin.scoring.surrogate.dense_kernel import Bank, DenseKernel
 from radin.scoring.surrogate.likelihood_kernel import LikelihoodKernel
 from radin.scoring.surrogate.moments_kernel import MomentsKernel
@@ -58,8 +59,6 @@ class Kernels:
         if isinstance(self.kind, Probabilities):
             return ProbabilityKernel(self.bank)
         if isinstance(self.kind, SeveralLabels):
-            from radin.scoring.surrogate.decisions import DecisionBank
-
             return LikelihoodKernel(DecisionBank(self.bank), self.device)
         return LikelihoodKernel(self.bank, self.device)
 

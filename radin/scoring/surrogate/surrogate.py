@@ -22,10 +22,12 @@ from radin.scoring.metrics import Metric, get_metric
 from radin.scoring.objective import Proposal
 from radin.scoring.prior import prior_terms, validate_strength
 from radin.scoring.significance import standard_error
+from radin.scoring.surrogate.counting_scorers import RightSamplesScorer
 from radin.scoring.surrogate.dense_kernel import Bank
 from radin.scoring.surrogate.kernels import Kernels
 from radin.scoring.surrogate.margin_kernel import MarginKernel
-from radin.scoring.surrogate.scorers import RightSamplesScorer, Scorer, coefficients_of, scorer_of
+from radin.scoring.surrogate.scorer import Scorer, coefficients_of
+from radin.scoring.surrogate.scorers import scorer_of
 
 if TYPE_CHECKING:
     import torch

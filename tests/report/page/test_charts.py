@@ -4,7 +4,8 @@ import dataclasses
 
 from radin.common.wording import decimal
 from radin.report.bill import Bill
-from radin.report.page.charts import bill_plot, class_plot, selection_plot, surrogate_plot, unseen_plot
+from radin.report.entries import Interval
+from radin.report.page.charts import bill_plot, class_plot, selection_plot, unseen_plot
 from radin.report.record import Record
 
 
@@ -18,6 +19,14 @@ def test_unseen_data_have_a_whisker_for_each_network(record: Record) -> None:
     assert made.rows[-1].name == "uniform soup"
     names = [row.name for row in unseen_plot(control, record, "").rows]
     assert len(names) == len(made.rows) + 1 and "the same with recomputed statistics" in names
+
+
+def test_a_baseline_that_is_far_worse_is_said_to_stand_at_the_end(record: Record) -> None:
+    one, end = record.unseen[0], ("ingredient dot", "at the very end: those that are far worse")
+    far = dataclasses.replace(one, baselines={"uniform soup": Interval(-50.0, -51.0, -49.0)})
+    assert end in unseen_plot(far, record, "").key
+    near = dataclasses.replace(one, baselines={"uniform soup": one.best_ingredient})
+    assert end not in unseen_plot(near, record, "").key
 
 
 def test_soups_stand_above_their_members_and_noise(record: Record) -> None:
@@ -38,13 +47,6 @@ def test_what_is_far_worse_does_not_press_the_rest_together(record: Record) -> N
     made = selection_plot(Record(document, record.folder), {})
     assert ("tick ingredient", "at the very end: those that are far worse") in made.key
     assert "−1000" not in made.below
-
-
-def test_real_soups_stand_beside_what_was_promised(record: Record) -> None:
-    made = surrogate_plot(record)
-    values = [float(row.value.replace("−", "-")) for row in made.rows]
-    assert values == [round(one.value - one.promised, 4) for one in record.verified]
-    assert all(row.marks.count('class="band"') == 1 for row in made.rows)
 
 
 def test_classes_have_gains_above_losses_and_signs() -> None:

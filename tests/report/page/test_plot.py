@@ -1,7 +1,7 @@
 """Marks stand where the axis says, and rows tell in words what they show."""
 
 from radin.report.page.axis import Axis
-from radin.report.page.plot import band, bar, below, dot, row, whisker, with_minus
+from radin.report.page.plot import band, bar, below, diamond, dot, row, whisker, with_minus
 
 AXIS = Axis(0.0, 1.0)
 
@@ -9,6 +9,8 @@ AXIS = Axis(0.0, 1.0)
 def test_marks_stand_at_their_values() -> None:
     assert f'cx="{AXIS.at(0.25)}"' in dot(AXIS, 0.25, "soup", "a <quarter>")
     assert "<title>a &lt;quarter&gt;</title>" in dot(AXIS, 0.25, "soup", "a <quarter>")
+    assert f'x="{AXIS.at(0.25)}"' in diamond(AXIS, 0.25, "expected", "a <quarter>")
+    assert "<title>a &lt;quarter&gt;</title>" in diamond(AXIS, 0.25, "expected", "a <quarter>")
     assert whisker(AXIS, 0.25, 0.75, "soup").count(AXIS.at(0.75)) == 3
     assert f'width="{AXIS.length(0.25, 0.75)}"' in band(AXIS, 0.25, 0.75)
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 
-from radin.scoring.metrics import TemperedLikelihood, losses
+from radin.scoring.likelihood import losses
+from radin.scoring.metrics import TemperedLikelihood
 from radin.scoring.metrics.tempered import LEAST, MOST, TemperatureFit, inverse_temperature
 
 M, C = 300, 5

@@ -5,8 +5,8 @@ import pytest
 from helpers.metrics import AllPredictions
 from helpers.surrogate_oracle import CASES, SHAPES, bank, hard, masks, mixtures, predictions
 
+from radin.scoring.likelihood import losses
 from radin.scoring.logit_bank import LogitBank
-from radin.scoring.metrics import losses
 from radin.scoring.surrogate import Surrogate
 from radin.scoring.surrogate.dense_kernel import RECIPE_BLOCK, DenseKernel, read_block, recipe_blocks, sample_blocks
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from helpers.surrogate_oracle import bank, masks
 
+from radin.scoring.likelihood import losses
 from radin.scoring.logit_bank import LogitBank
-from radin.scoring.metrics import losses
 from radin.scoring.surrogate.live_probabilities import LEAST_FLOOR, live_probabilities
 
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radin.recipe import flips_of, swaps_of
+from radin.scoring.likelihood import losses
 from radin.scoring.logit_bank import LogitBank
-from radin.scoring.metrics import losses
 from radin.scoring.surrogate import Surrogate, parallel
 from radin.scoring.surrogate.partition_kernel import RANKING_EPSILON, PartitionKernel
 

@@ -6,17 +6,10 @@ from helpers.surrogate_oracle import METRIC, bank, each, masks, mixtures, spread
 
 from radin.recipe import as_proposals, flips_of, numbered_subsets, swaps_of
 from radin.scoring.metrics import TemperedLikelihood, get_metric
+from radin.scoring.surrogate.counting_scorers import RightSamplesScorer
 from radin.scoring.surrogate.kernels import Kernels
-from radin.scoring.surrogate.scorers import (
-    AverageScorer,
-    LikelihoodScorer,
-    PerplexityScorer,
-    PredictionScorer,
-    RightSamplesScorer,
-    TemperedScorer,
-    coefficients_of,
-    scorer_of,
-)
+from radin.scoring.surrogate.likelihood_scorers import LikelihoodScorer, PerplexityScorer, TemperedScorer
+from radin.scoring.surrogate.scorers import AverageScorer, PredictionScorer, scorer_of
 
 
 @pytest.mark.parametrize(
@@ -53,9 +46,3 @@ def test_fast_ways_score_as_the_plain_one(metric):
         np.testing.assert_allclose(fast, scorer.scores(rows), rtol=0, atol=scorer.bound)
     for rows in (masks(np.random.default_rng(0), 9, 9), mixtures(np.random.default_rng(0), 9, 9)):
         np.testing.assert_allclose(scorer.exact_scores(rows), scorer.scores(rows), rtol=0, atol=scorer.bound)
-
-
-def test_weights_of_a_subset_count_as_the_subset():
-    mask = np.array([[True, False, True]])
-    assert coefficients_of(mask).tolist() == [[1, 0, 1]]
-    assert coefficients_of(np.array([[0.5, 0, 0.5], [0.25, 0, 0.75]])).tolist() == [[1, 0, 1], [0.25, 0, 0.75]]

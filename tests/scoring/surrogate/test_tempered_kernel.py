@@ -6,7 +6,7 @@ from helpers.surrogate_oracle import bank, masks, mixtures
 
 from radin.recipe import mixing_weights
 from radin.scoring.metrics import TemperedLikelihood
-from radin.scoring.surrogate.scorers import coefficients_of
+from radin.scoring.surrogate.scorer import coefficients_of
 from radin.scoring.surrogate.tempered_kernel import TemperedKernel
 
 

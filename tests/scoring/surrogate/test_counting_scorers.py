@@ -1,4 +1,4 @@
-"""Decisions are counted exactly, and their losses are those of the averaged logits."""
+"""Right samples and right decisions are counted exactly."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,8 @@ from radin.scoring.kinds import KINDS
 from radin.scoring.logit_bank import LogitBank
 from radin.scoring.metrics import get_metric
 from radin.scoring.surrogate import Surrogate
-from radin.scoring.surrogate.decisions import DecisionBank
+from radin.scoring.surrogate.counting_scorers import DecisionsScorer
+from radin.scoring.surrogate.kernels import Kernels
 
 N, M, L = 6, 70, 4
 
@@ -32,20 +33,10 @@ def test_scores_are_those_of_averaged_logits(name):
     np.testing.assert_allclose(surrogate.neighbours(masks[0]), surrogate(flipped), rtol=1e-12)
 
 
-def test_losses_are_means_over_decisions():
-    given = bank()
-    surrogate, kind = Surrogate(given, "macro-f1"), KINDS["several-labels"]
-    average = np.mean([given.logits(i) for i in range(N)], axis=0)
-    expected = kind.losses(average, given.labels).mean()
-    everything = np.ones((1, N), dtype=bool)
-    assert surrogate.tie_break(everything)[0] == pytest.approx(expected, abs=1e-5)
-    assert surrogate.loss_and_gradient(np.full(N, 1 / N))[0] == pytest.approx(expected, abs=1e-5)
-
-
-@pytest.mark.parametrize(("start", "stop"), [(0, M * L), (3, 9), (5, 5), (4, 8), (M * L - 1, M * L)])
-def test_rows_are_decisions_in_the_order_of_samples(start, stop):
-    given = bank()
-    view = DecisionBank(given)
-    np.testing.assert_array_equal(view.labels, given.labels.reshape(-1))
-    expected = given.logits(2).reshape(-1)[start:stop]
-    np.testing.assert_array_equal(view.read(2, start, stop), np.stack([np.zeros_like(expected), expected], axis=1))
+def test_cells_are_labels_that_are_not_true_and_that_are():
+    given, everything = bank(), np.ones((1, N), dtype=bool)
+    scorer = DecisionsScorer(get_metric("macro-f1", KINDS["several-labels"]), Kernels(given))
+    predicted = np.mean([given.logits(i) for i in range(N)], axis=0, dtype=np.float64) > 0
+    right = predicted == (given.labels == 1)
+    expected = [(right[:, label] & (given.labels[:, label] == true)).sum() for label in range(L) for true in (0, 1)]
+    assert scorer.kernel.hits(everything)[0].tolist() == expected
