@@ -6,8 +6,9 @@ The public names load on first use, so that `import radin` costs nothing and ave
 from typing import TYPE_CHECKING
 
 from radin.common.lazy import lazy
+from radin.common.version import VERSION
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 if TYPE_CHECKING:
     from radin import errors as errors

@@ -93,6 +93,11 @@ class Recipe:
         return len(self.members)
 
     @property
+    def heaviest(self) -> int:
+        """Index of the ingredient with the largest weight; of equal ones the first in pool order."""
+        return max(self.members, key=self.weights.__getitem__)
+
+    @property
     def is_subset(self) -> bool:
         """Whether all members have the same weight."""
         return len({w for w in self.weights if w > 0}) == 1

@@ -30,7 +30,7 @@ def weight_rows(draw):
 @pytest.mark.parametrize("n", [1, 2, 6, 7, 10, 13, 49, 1000])
 def test_the_uniform_recipe_is_a_subset_of_everything(n):
     recipe = Recipe.uniform([f"m{i}" for i in range(n)])
-    assert recipe.is_subset and recipe.size == n and recipe.n_eff == n
+    assert recipe.is_subset and recipe.size == n and recipe.n_eff == n and recipe.heaviest == 0
     assert recipe.weights == (1 / n,) * n
     assert recipe.row.dtype == bool and recipe.row.all()
 
@@ -47,6 +47,7 @@ def test_members_in_pool_order():
 def test_unequal_weights_say_how_much_of_each():
     recipe = Recipe.of(NAMES, [0.25, 0, 0.75, 0])
     assert not recipe.is_subset
+    assert recipe.heaviest == 2
     assert str(recipe) == "0.25 a + 0.75 c"
     assert recipe.n_eff == pytest.approx(1.6)
     assert recipe.row.dtype == np.float64

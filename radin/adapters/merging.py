@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from radin.adapters.adapter import Module, network_name
@@ -91,16 +90,6 @@ class MergedPool(AdapterPool):
     def folders(self) -> tuple[ModelFolder | None, ...]:
         """The base's folder, for each ingredient."""
         return self.base_pool.folders * len(self)
-
-    def write_folder(self, recipe: Recipe, target: Path, **how: Any) -> Path:
-        """Writes a soup as a folder like the base's; see `radin.weights.folder_output.write_folder`."""
-        return Pool.write_folder(self, recipe, target, **how)
-
-    def mixer(self, recipe: Recipe, **how: Any) -> Any:
-        """The soup of one recipe, tensor by tensor."""
-        from radin.adapters.merged_mixer import MergedMixer
-
-        return MergedMixer(self, recipe, **how)
 
     def _target(self, module: Module) -> str:
         """The tensor that a module's update is added to."""

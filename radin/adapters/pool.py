@@ -223,18 +223,6 @@ class AdapterPool(Pool):
         """The base's folder, if it is at hand."""
         return self.base.place if self.base.place is not None and self.base.place.is_dir() else None
 
-    def write_folder(self, recipe: Recipe, target: Path, **how: Any) -> Path:
-        """Writes a soup as a folder that PEFT loads; see `radin.adapters.writing.write_adapter`."""
-        from radin.adapters.writing import write_adapter
-
-        return write_adapter(self, recipe, target, **how)
-
-    def mixer(self, recipe: Recipe, **how: Any) -> Any:
-        """The soup of one recipe, tensor by tensor."""
-        from radin.adapters.stacking import FactorMixer
-
-        return FactorMixer(self, recipe, **how)
-
 
 def _check_options(of_models: Mapping[str, Any], rank: int | None, merge: bool) -> None:
     if strange := of_models.keys() - OF_MODELS:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from radin.adapters.adapter import Module
 from radin.adapters.factors import Energy, Factors, stacked, truncated
+from radin.adapters.pool import AdapterPool
 from radin.checkpoints import Reader, TensorInfo
 from radin.checkpoints.dtypes import narrow, widen
 from radin.common.wording import shown
@@ -19,10 +20,6 @@ from radin.recipe import Recipe
 from radin.weights.merge_plan import Step
 from radin.weights.mixer import Mixer
 from radin.weights.tiling import Workspace
-
-if TYPE_CHECKING:
-    from radin.adapters.pool import AdapterPool
-
 
 #: Modules whose stacked factors are held at a time: one for each thread that writes.
 HELD = 4

@@ -9,13 +9,13 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from radin import __version__
 from radin.adapters.adapter import WEIGHTS, Adapter, pattern_name
 from radin.adapters.config import CONFIG
 from radin.adapters.pool import AdapterPool
 from radin.checkpoints import SUFFIXES, open_checkpoint, suffix_of
 from radin.common.files import remove_parts_of_the_dead, write_json
 from radin.common.folders import folder_aside
+from radin.common.version import VERSION
 from radin.common.wording import counted
 from radin.errors import IncompatibleError, InputError
 from radin.recipe import Recipe
@@ -36,7 +36,7 @@ def soup_config(pool: AdapterPool, recipe: Recipe) -> dict[str, Any]:
     Raises:
         IncompatibleError: PEFT has no settings for it: `lora_bias` together with embeddings.
     """
-    settings = dict(pool.adapters[heaviest(recipe)].config.values)
+    settings = dict(pool.adapters[recipe.heaviest].config.values)
     if pool.is_copy(recipe):
         return settings
     has_bias = pool.has_bias(recipe)
@@ -102,12 +102,12 @@ def write_adapter(
     remove_parts_of_the_dead(target.absolute().parent)
     how: dict[str, Any] = {"batchnorm": batchnorm, "replace": replace, "keep": keep}
     with folder_aside(target) as made:
-        for file in _companions(pool.adapters[heaviest(recipe)]):
+        for file in _companions(pool.adapters[recipe.heaviest]):
             shutil.copyfile(file, made / file.name)
         average(pool, recipe, made / WEIGHTS[0], metadata=about, **how)
         write_json(made / CONFIG, settings)
         notes = open_checkpoint(made / WEIGHTS[0]).metadata
-        account = {"version": __version__, "recipe": recipe.to_json(), "rank": pool.rank}
+        account = {"version": VERSION, "recipe": recipe.to_json(), "rank": pool.rank}
         account |= {key.removeprefix("radin."): value for key, value in (about | _of_rank(notes)).items()}
         write_json(made / RECIPE, account)
         (made / CARD).write_text(_card(pool, recipe, about | _of_rank(notes)), encoding="utf-8")
@@ -119,11 +119,6 @@ def share_lost(soup: Path) -> float | None:
     file = soup / WEIGHTS[0]
     lost = open_checkpoint(file).metadata.get("radin.lost") if file.is_file() else None
     return None if lost is None else float(lost)
-
-
-def heaviest(recipe: Recipe) -> int:
-    """The member with the largest weight, the first of them in pool order."""
-    return max(recipe.members, key=recipe.weights.__getitem__)
 
 
 def _companions(adapter: Adapter) -> list[Path]:
@@ -157,7 +152,7 @@ def _card(pool: AdapterPool, recipe: Recipe, about: Mapping[str, str]) -> str:
             front_matter(front),
             "# A soup of adapters",
             f"The update of this adapter is the average of those of {counted(recipe.size, 'adapter')}, made by radin "
-            f"{__version__}.",
+            f"{VERSION}.",
             selected(about),
             section("Recipe", table(["adapter", "weight"], rows)),
             notes and section(NOTES, notes),

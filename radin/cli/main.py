@@ -14,9 +14,9 @@ from typing import Any
 
 import click
 
-from radin import __version__
 from radin.cli.commands import COMMANDS
 from radin.common.suggestions import nearest
+from radin.common.version import VERSION
 from radin.errors import RadinError
 
 #: Exit codes: bad input, or another error that radin has a class for; an interruption; a reader of the output that has
@@ -79,7 +79,7 @@ class LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example: radin soup runs/*.safetensors --task mytask.py:task --soups 4",
 )
-@click.version_option(__version__, prog_name="radin")
+@click.version_option(VERSION, prog_name="radin")
 def cli() -> None:
     """Find the best model soup of your checkpoints on a budget of real evaluations."""
 

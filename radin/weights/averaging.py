@@ -12,7 +12,9 @@ from radin.checkpoints.sharding import index_of, shard_paths, shares, superseded
 from radin.common.files import check_place, remove_parts_of_the_dead
 from radin.errors import InputError, MissingFileError
 from radin.recipe import Recipe, RecipeLike
+from radin.weights.folder_output import write_folder
 from radin.weights.merge_plan import as_recipe
+from radin.weights.mixer import mixer_of
 from radin.weights.pool import Pool
 from radin.weights.soup_files import soup_notes, write_soup_files
 
@@ -75,14 +77,14 @@ def average(
     recipe = as_recipe(pool, recipe)
     if pool.is_folders and target.suffix != ".safetensors":
         soup: dict[str, Any] = {"batchnorm": batchnorm, "metadata": metadata or {}, "replace": replace, "keep": keep}
-        return pool.write_folder(recipe, target, **soup, max_shard_size=max_shard_size)
+        return write_folder(pool, recipe, target, **soup, max_shard_size=max_shard_size)
     held = pool.header(recipe)
     shards = [held] if max_shard_size is None else shares(held, max_shard_size)
     old = superseded(target, len(shards))
     _check_target(target, [*written_for(target, len(shards)), *old], pool.files)
     remove_parts_of_the_dead(target.absolute().parent)
     notes = soup_notes(recipe, batchnorm, metadata or {}, pool)
-    with pool.mixer(recipe, batchnorm=batchnorm, replace=replace, keep=keep) as mixer, ExitStack() as stack:
+    with mixer_of(pool, recipe, batchnorm=batchnorm, replace=replace, keep=keep) as mixer, ExitStack() as stack:
         notes |= mixer.notes
         # What is entered first is renamed last: an index appears when all of its shards are there.
         written = target if len(shards) == 1 else stack.enter_context(index_of(target, shards, notes))

@@ -19,7 +19,7 @@ from radin.recipe import Recipe, RecipeLike
 from radin.weights.cuda_stream import stream
 from radin.weights.loader import check_fit, memory_of, refuse_extra_state, tensors_in
 from radin.weights.merge_plan import Step, as_recipe, check_policy
-from radin.weights.mixer import Mixer
+from radin.weights.mixer import Mixer, mixer_of
 from radin.weights.pool import Pool
 from radin.weights.tiling import TILE, Workspace, share_out, spans, tiles
 
@@ -68,7 +68,7 @@ class Filler:
         """
         recipe = as_recipe(self.pool, recipe)
         readers = {i: self._reader(i) for i in recipe.members}
-        with self.pool.mixer(recipe, batchnorm=self.batchnorm, readers=readers) as mixer:
+        with mixer_of(self.pool, recipe, batchnorm=self.batchnorm, readers=readers) as mixer:
             steps = {step.name: step for step in mixer.steps}
             targets = [
                 (steps[name], tensor) for name, tensor in _targets(tensors_in(self.network, self.pool), self.pool)
@@ -110,7 +110,7 @@ def soup_tensors(
     Raises:
         InputError, CheckpointError, IncompatibleError: as `average` raises them.
     """
-    with pool.mixer(as_recipe(pool, recipe), batchnorm=batchnorm, replace=replace) as mixer:
+    with mixer_of(pool, as_recipe(pool, recipe), batchnorm=batchnorm, replace=replace) as mixer:
         made = {step.name: torch.empty(step.info.shape, dtype=getattr(torch, step.info.dtype)) for step in mixer.steps}
         share_out(list(_host_jobs([(step, made[step.name]) for step in mixer.steps])), _HostSink(mixer))
         mixer.check_unchanged()

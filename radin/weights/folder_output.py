@@ -13,19 +13,21 @@ import re
 import shutil
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
+from functools import singledispatch
 from pathlib import Path
 from typing import Any
 
-from radin import __version__
 from radin.checkpoints import SUFFIXES, ModelFolder, suffix_of
 from radin.checkpoints.model_folder import CONFIG
 from radin.checkpoints.sharded import INDEX, SHARD
 from radin.checkpoints.sharding import shard_paths, shares
 from radin.common.files import fault_of_place, remove_parts_of_the_dead
 from radin.common.folders import folder_aside
+from radin.common.version import VERSION
 from radin.errors import InputError, StorageError
 from radin.recipe import Recipe
 from radin.weights.card_parts import CARD
+from radin.weights.mixer import mixer_of
 from radin.weights.model_card import card, mergekit_config
 from radin.weights.pool import Pool
 from radin.weights.soup_files import soup_notes, write_soup_files
@@ -50,7 +52,23 @@ FOLDERS = ("additional_chat_templates",)
 LARGEST = 200_000_000
 
 
-def write_folder(
+@singledispatch
+def write_folder(pool: Pool, recipe: Recipe, target: Path, **how: Any) -> Path:
+    """Writes a soup as a folder, by the function that is registered for the kind of pool.
+
+    Arguments:
+        pool: one whose soups can be folders, see `Pool.is_folders`.
+        recipe: over the pool.
+        target: the folder to write; one that is empty or an earlier soup is replaced.
+        how: as for `write_model_folder`.
+
+    Returns:
+        the folder.
+    """
+    return write_model_folder(pool, recipe, target, **how)
+
+
+def write_model_folder(
     pool: Pool,
     recipe: Recipe,
     target: Path,
@@ -80,7 +98,7 @@ def write_folder(
     donor = _donor(pool, recipe)
     notes = soup_notes(recipe, batchnorm, metadata, pool)
     remove_parts_of_the_dead(target.absolute().parent)
-    with pool.mixer(recipe, batchnorm=batchnorm, replace=replace, keep=keep) as mixer, folder_aside(target) as made:
+    with mixer_of(pool, recipe, batchnorm=batchnorm, replace=replace, keep=keep) as mixer, folder_aside(target) as made:
         for source, name in companions(donor):
             (made / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, made / name)
@@ -126,10 +144,9 @@ def check_target(target: Path, ingredients: Sequence[Path]) -> None:
 
 def _donor(pool: Pool, recipe: Recipe) -> ModelFolder:
     """The folder of the member with the largest weight, the first of them in pool order."""
-    heaviest = max(recipe.members, key=recipe.weights.__getitem__)
-    folder = pool.folders[heaviest]
+    folder = pool.folders[recipe.heaviest]
     if folder is None:
-        raise InputError(f"{pool.paths[heaviest]} is a file, so there is no config for a soup's folder")
+        raise InputError(f"{pool.paths[recipe.heaviest]} is a file, so there is no config for a soup's folder")
     return folder
 
 
@@ -206,7 +223,7 @@ def _put_classes_right(config: Path, pool: Pool, donor: ModelFolder) -> None:
 
 def _account(pool: Pool, recipe: Recipe, notes: Mapping[str, str], metadata: Mapping[str, str]) -> dict[str, Any]:
     return {
-        "version": __version__,
+        "version": VERSION,
         "recipe": recipe.to_json(),
         "batchnorm": notes["radin.batchnorm"],
         "ingredients": {pool.names[i]: os.path.relpath(pool.paths[i], _common(pool)) for i in recipe.members},

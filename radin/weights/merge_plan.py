@@ -111,7 +111,7 @@ def plan_steps(
             continue
         other = _first_difference(name, info, [(i, readers[i]) for i in recipe.members])
         if other is not None and name in kept:
-            steps.append(Step(name, info, "copy", (_heaviest(recipe),)))
+            steps.append(Step(name, info, "copy", (recipe.heaviest,)))
             continue
         if other is not None:
             refuse_difference(pool, name, recipe.members[0], other, readers)
@@ -145,11 +145,6 @@ def _renamed(name: str, end: str, other: str) -> str:
     return name.removesuffix(end) + other if name.endswith(end) else ""
 
 
-def _heaviest(recipe: Recipe) -> int:
-    """The member with the largest weight, the first of them in pool order."""
-    return max(recipe.members, key=recipe.weights.__getitem__)
-
-
 def _step(pool: Pool, recipe: Recipe, batchnorm: str, name: str, other: int | None) -> Step:
     """The step of a tensor that is mixed; `other` is a member that differs from the first."""
     info, members = pool.tensors[name], recipe.members
@@ -161,7 +156,7 @@ def _step(pool: Pool, recipe: Recipe, batchnorm: str, name: str, other: int | No
     if info.kind.family != "float":
         _refuse_difference(name, info, pool.paths[members[0]], pool.paths[other])
     if batchnorm == "keep" and last in STATISTICS:
-        return Step(name, info, "copy", (_heaviest(recipe),))
+        return Step(name, info, "copy", (recipe.heaviest,))
     return Step(name, info, "average", members, tuple(recipe.weights[i] for i in members))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
+from functools import singledispatch
 from types import TracebackType
 from typing import Any
 
@@ -203,3 +204,15 @@ class Mixer:
                 f"tensor {shown(step.name)}: the average is beyond the largest {step.info.dtype}, though every member "
                 f"is finite. Save the ingredients in a wider dtype."
             )
+
+
+@singledispatch
+def mixer_of(pool: Pool, recipe: Recipe, **how: Any) -> Mixer:
+    """The soup of one recipe, tensor by tensor, by the mixer that is registered for the kind of pool.
+
+    Arguments:
+        pool: the ingredients.
+        recipe: over the pool's names.
+        how: as for `Mixer`.
+    """
+    return Mixer(pool, recipe, **how)

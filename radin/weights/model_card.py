@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from radin import __version__
 from radin.checkpoints import ModelFolder
+from radin.common.version import VERSION
 from radin.recipe import Recipe
 from radin.weights.card_parts import CARD, TAGS, hub_names, joined, plain, section, table, yaml_value
 from radin.weights.card_parts import front_matter as hub_metadata
@@ -60,7 +60,7 @@ def card(pool: Pool, recipe: Recipe, donor: ModelFolder, about: Mapping[str, str
         [
             hub_metadata(front_matter(pool, recipe, donor)),
             "# A model soup",
-            f"{weights} Made by radin {__version__}.",
+            f"{weights} Made by radin {VERSION}.",
             selected(about),
             section("Recipe", table(["model", "weight"], rows)),
             section(NOTES, notes),

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from radin.recipe import Recipe
-    from radin.weights.mixer import Mixer
 else:
     Tensor = Any  # a pool needs no torch until tensors are asked for
 
@@ -182,22 +181,10 @@ class Pool(metaclass=_Kinds):
         """The tensors of a recipe's soup."""
         return self.tensors
 
-    def mixer(self, recipe: Recipe, **how: Any) -> Mixer:
-        """The soup of one recipe, tensor by tensor; `how` as for `radin.weights.mixer.Mixer`."""
-        from radin.weights.mixer import Mixer
-
-        return Mixer(self, recipe, **how)
-
     @property
     def model_folder(self) -> Path | None:
         """A folder with the config and the tokenizer of the ingredients' network, if any is known."""
         return self.paths[0] if self.is_folders else None
-
-    def write_folder(self, recipe: Recipe, target: Path, **how: Any) -> Path:
-        """Writes a soup as a folder; of pools whose soups can be one, see `is_folders`. `how` as for `write_folder`."""
-        from radin.weights.folder_output import write_folder
-
-        return write_folder(self, recipe, target, **how)
 
     def only(self, members: Sequence[int]) -> Pool:
         """The pool of some of its ingredients.

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from radin import __version__
 from radin.checkpoints.output import Output
 from radin.checkpoints.safetensors import MODULES, encode_header
 from radin.common.files import written_aside
+from radin.common.version import VERSION
 from radin.errors import InputError
 from radin.recipe import Recipe
 from radin.weights.merge_plan import Step
@@ -70,7 +70,7 @@ def soup_notes(recipe: Recipe, batchnorm: str, more: Mapping[str, str], pool: Po
     own = {
         "format": "pt",
         "radin.recipe": recipe.dumps(),
-        "radin.version": __version__,
+        "radin.version": VERSION,
         "radin.batchnorm": batchnorm,
         **pool.aliases,
     }

@@ -17,6 +17,7 @@ from radin.common.files import fingerprint_of
 from radin.common.wording import enumerated
 from radin.errors import IncompatibleError
 from radin.recipe import Recipe
+from radin.weights.mixer import mixer_of
 from radin.weights.nan_check import NotFinite, refuse_nan
 from radin.weights.pool import Pool
 from radin.weights.tiling import Workspace, share_out, spans, tiles
@@ -174,7 +175,7 @@ def _same_tensors(pool: Pool, i: int, j: int) -> bool:
 def _mix(pool: Pool, names: set[str]) -> None:
     """Plans the soup of all ingredients in equal parts, and mixes those of its tensors that are in `names`."""
     space = Workspace()
-    with pool.mixer(Recipe.uniform(pool.names)) as mixer:
+    with mixer_of(pool, Recipe.uniform(pool.names)) as mixer:
         for step in mixer.steps:
             if step.name in names:
                 for start, stop in tiles(step.info.numel):

@@ -10,8 +10,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from radin import __version__
 from radin.common.files import written_aside
+from radin.common.version import VERSION
 from radin.common.wording import DASH, counted, decimal, shortened, signed
 from radin.report.bill import Bill
 from radin.report.loading_code import loading_code
@@ -89,7 +89,7 @@ def page(record: Record, distances: Distances | None = None) -> str:
 
 def render(template: str, **values: Any) -> str:
     """A template of this package, filled; whatever comes from files is escaped."""
-    return _environment().get_template(template).render(style=palette.style(), version=__version__, dash=DASH, **values)
+    return _environment().get_template(template).render(style=palette.style(), version=VERSION, dash=DASH, **values)
 
 
 @cache
