@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from radin.errors import RadinError as RadinError
     from radin.evaluation.collecting import collect_logits as collect_logits
     from radin.evaluation.planning import plan as plan
-    from radin.evaluation.racing import RaceSettings as RaceSettings
+    from radin.evaluation.race_settings import RaceSettings as RaceSettings
     from radin.evaluation.verifier import Verifier as Verifier
     from radin.evaluation.workers import Workers as Workers
     from radin.outside.command import CommandScorer as CommandScorer
@@ -75,7 +75,7 @@ _HOME = {
     "Problem": "radin.searching.problem",
     "Progress": "radin.common.progress",
     "Proposals": "radin.searching.problem",
-    "RaceSettings": "radin.evaluation.racing",
+    "RaceSettings": "radin.evaluation.race_settings",
     "RadinError": "radin.errors",
     "Ranking": "radin.report.ranking",
     "Recipe": "radin.recipe",

@@ -11,7 +11,7 @@ from benchmarks import zoos
 from benchmarks.comparison.store import Store
 from benchmarks.studies import draws, racing
 from benchmarks.studies.draws import Draw
-from radin.evaluation.racing import RaceSettings
+from radin.evaluation.race_settings import RaceSettings
 from radin.scoring.criterion import criterion_of
 
 
