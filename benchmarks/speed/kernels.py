@@ -247,7 +247,7 @@ def _timed(
                 wall[way.name].append((time.perf_counter() - start) / each)
                 busy[way.name].append((time.process_time() - start_busy) / each)
             except ModuleNotFoundError as error:
-                errors[way.name] = f"{NOT_INSTALLED}: {error.name}; pip install 'radin[peers]'"
+                errors[way.name] = f"{NOT_INSTALLED}: {error.name}; pip install '.[peers]'"
             except Exception as error:  # a method that fails is a row, and the run's exit status
                 errors[way.name] = f"{type(error).__name__}: {error}"
     medians = {name: statistics.median(values) for name, values in wall.items() if values}
