@@ -246,7 +246,7 @@ class _Times:
             self.wall.append((time.perf_counter() - start) / each)
             self.busy.append((time.process_time() - start_busy) / each)
         except ModuleNotFoundError as error:
-            self.error = f"{NOT_INSTALLED}: {error.name}; pip install 'radin[peers]'"
+            self.error = f"{NOT_INSTALLED}: {error.name}; pip install '.[peers]'"
         except Exception as error:  # a method that fails is a row, and the run's exit status
             self.error = f"{type(error).__name__}: {error}"
 

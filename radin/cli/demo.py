@@ -11,7 +11,7 @@ import click
 from radin.cli.console import json_option, print_json
 from radin.cli.screen import print_table, say
 from radin.common.bars import Bars
-from radin.common.wording import enumerated, signed
+from radin.common.wording import counted, enumerated, signed
 
 if TYPE_CHECKING:
     from radin.demo.comparison import Difference, Row
@@ -32,10 +32,10 @@ def command(folder: str, seed: int, as_json: bool) -> None:
     from radin.tasks.load import load_task
     from radin.weights.pool import Pool
 
-    root = Path(folder)
+    root, task = Path(folder), load_task(TASK)
     with Bars() as bars:
         paths = train_mixed_pool(root / "pool", seed=seed, progress=bars)
-        rows, differences = compare(Pool(paths), load_task(TASK), run_dir=root / "run", seed=seed, progress=bars)
+        rows, differences = compare(Pool(paths), task, run_dir=root / "run", seed=seed, progress=bars)
     ours = f"radin soup '{root}/pool/*.safetensors' --task {TASK} --soups 4 --run-dir {root}/run"
     yours = "radin soup 'YOUR/*.safetensors' --task YOUR_TASK.py:task --soups 4"
     if as_json:
@@ -49,20 +49,42 @@ def command(folder: str, seed: int, as_json: bool) -> None:
     columns = ["method", "held-back accuracy", "95 % interval", "real soups", "passes in all", "size"]
     title = f"digits: {len(paths)} networks, three of which do not belong among the others"
     print_table(title, columns, cells, numbers=(1, 3, 4, 5))
-    say(said(rows[-1], differences))
+    say(said(rows, differences, len(task.split[1])))
+    click.echo(f"Report, for a browser: {root / 'run' / 'report.html'}")
     click.echo(f"Soup, leaderboard, ledger and picture: {root / 'run'}")
     click.echo(f"The same again:     {ours}\nOn your own files:  {yours}")
 
 
-def said(ours: Row, differences: Sequence[Difference]) -> str:
-    """Which differences between the last row and the baselines are noise, and which are more, in a sentence or two."""
-    alike = [f"the {one.method} ({signed(one.difference)})" for one in differences if one.is_noise]
-    apart = [f"the {one.method} ({signed(one.difference)})" for one in differences if not one.is_noise]
-    text = []
-    if apart:
-        text.append(f"On the held-back data {ours.method} differs by more than noise from {enumerated(apart)}.")
-    if alike:
-        which = "They cannot tell it" if apart else f"The held-back data cannot tell {ours.method}"
-        noise = "the difference is noise" if len(alike) == 1 else "the differences are noise"
-        text.append(f"{which} from {enumerated(alike)}: {noise}.")
+def said(rows: Sequence[Row], differences: Sequence[Difference], images: int) -> str:
+    """The outcome in sentences: what a pass is, what the last method took, and which differences are noise.
+
+    Arguments:
+        rows: of the table.
+        differences: of the last row from the baselines.
+        images: number of held-back images.
+    """
+    ours, greedy = rows[-1], next(row for row in rows if row.method.startswith("greedy"))
+    text = [
+        "A pass runs one network over the data that choose.",
+        f"{ours.method} took {counted(ours.passes, 'pass', 'passes')} in all, the greedy soup {greedy.passes}.",
+    ]
+    single = [row.method for row in rows if row.method.startswith("RADIN") and row.size == 1]
+    if single:
+        ends = "ends" if len(single) == 1 else "end"
+        text.append(f"{enumerated(single)} {ends} at a single ingredient: no soup that was built was better.")
+    subject = f"On the {images} held-back images, which chose nothing, {ours.method}"
+    apart = [one for one in differences if not one.is_noise]
+    for word, others in (
+        ("better", [one for one in apart if one.difference > 0]),
+        ("worse", [one for one in apart if one.difference <= 0]),
+    ):
+        if others:
+            text.append(f"{subject} is {word} than {_listed(others)} by more than noise.")
+            subject = "It"
+    if alike := [one for one in differences if one.is_noise]:
+        text.append(f"{subject} differs from {_listed(alike)} by no more than noise.")
     return " ".join(text)
+
+
+def _listed(differences: Sequence[Difference]) -> str:
+    return enumerated([f"the {one.method} ({signed(one.difference)}, p = {one.p_value:.2g})" for one in differences])

@@ -13,7 +13,7 @@ from radin.cli.console import json_option, print_json
 from radin.cli.network_options import TaskOptions, WorkerOptions, task_options, worker_options
 from radin.cli.screen import print_table, say
 from radin.common.bars import Bars
-from radin.common.wording import DASH
+from radin.common.wording import DASH, said_once
 
 if TYPE_CHECKING:
     from radin.report.diagnosis import Diagnosis
@@ -112,7 +112,7 @@ def show(found: Diagnosis, drawn: str | None) -> None:
         )
         print_table(title, columns, cells, numbers=range(5), recipes=[str(one.recipe) for one in found.verified])
     say(found.verdict)
-    for reason in found.reasons:
+    for reason in said_once((one.ingredient, one.text) for one in found.findings) or found.reasons:
         say(f"- {reason}")
     for note in found.notes:
         say(f"Note: {note}.")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 OF_TASKS = [
     *("arguments", "metric", "outputs", "holdback", "split_seed", "device", "autocast", "batch_size", "loaders"),
     *("limit", "split", "candidates", "lam", "criterion", "calibrate", "race", "baselines"),
-    *("only_plan", "logits_only", "workers", "address", "threads", "at_once"),
+    *("only_plan", "logits_only", "address", "threads", "at_once"),
 ]
 
 #: Parameters that go with a scorer alone.
@@ -64,7 +66,7 @@ scorer_options = gathered(
         metavar="COMMAND",
         help="Instead of a task: a command that scores a checkpoint, such as 'python eval.py {checkpoint}'. The "
         "last line of its output is the number, or JSON with `score`. Every call is a real soup, at most B, and a "
-        "single checkpoint outside B.",
+        "single checkpoint outside B. With --workers, so many calls run side by side, without Ray.",
     ),
     click.option("--lower-is-better", is_flag=True, help="The scorer's number is better when lower."),
     click.option(
@@ -104,16 +106,17 @@ def check_scored(context: click.Context) -> None:
     Raises:
         InputError: names one.
     """
-    arguments = ("arguments", "split")
-    _refuse(context, [name for name in OF_TASKS if name not in arguments], "a task that is a radin.ScoredTask")
+    kept, arguments = "a task that is a radin.ScoredTask", ("arguments", "split")
+    _refuse(context, [name for name in OF_TASKS if name not in arguments], kept)
+    _refuse(context, ["workers"], f"{kept}, which runs one network at a time", "leave it out, or give --scorer instead")
 
 
-def _refuse(context: click.Context, away: Sequence[str], kept: str) -> None:
+def _refuse(context: click.Context, away: Sequence[str], kept: str, remedy: str = "leave it out") -> None:
     """Refuses options that do not go with what is kept."""
     given = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
     for option in context.command.params:
         if option.name in away and context.get_parameter_source(option.name) in given:
-            raise InputError(f"{option.opts[0]} does not go with {kept}; leave it out")
+            raise InputError(f"{option.opts[0]} does not go with {kept}; {remedy}")
 
 
 def soup_outside(
@@ -142,7 +145,7 @@ def soup_outside(
     if context.get_parameter_source("batchnorm") is ParameterSource.DEFAULT:
         batchnorm = "average"
     by, report = scorers
-    with Bars() as bars:
+    with _ended_like_interrupted(), Bars() as bars:
         result = soup_by_score(pool, by, report=report, batchnorm=batchnorm, progress=bars, **how)
     if target:
         about = {"radin.metric": result.metric, "radin.score": repr(result.best.value)}
@@ -151,6 +154,16 @@ def soup_outside(
         print_json(result.to_json())
     else:
         show_outside(Record(result.to_json(), result.run_dir), target)
+
+
+@contextmanager
+def _ended_like_interrupted() -> Iterator[None]:
+    """Takes a request to end as an interruption: calls of a scorer are ended, where they would go on alone."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def show_outside(record: Record, target: str | None = None) -> None:

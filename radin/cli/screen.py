@@ -15,7 +15,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from radin.cli.mending import with_flags
-from radin.common.wording import DASH
+from radin.common.wording import DASH, said_once
 
 if TYPE_CHECKING:
     from radin.report.findings import Finding
@@ -148,7 +148,7 @@ def folded(text: str, width: int, indent: str = "   ") -> str:
 
 
 def show_warnings(findings: Sequence[Finding], command: click.Command) -> None:
-    """Prints each finding on a line of its own, with the flags of a command that would mend it."""
-    for one in findings:
-        said = with_flags(getattr(one, "message", one.text), getattr(one, "mend", {}), command)
+    """Prints findings, with the flags of a command that would mend them; the same of several ingredients once."""
+    told = [(one.ingredient, with_flags(one.message, one.mend, command)) for one in findings]
+    for said in said_once(told):
         say(f"Warning: {said}", fg="yellow")

@@ -137,7 +137,7 @@ def command(
     how = {"searcher": search.searcher, "options": search.options, "budget": budget, "seed": search.seed}
     written: dict[str, Any] = {"batchnorm": batchnorm, "target": target, "as_json": as_json}
     if spec is None:
-        soup_outside(pool, outside.scorers(), how | {"run_dir": run_dir}, **written)
+        soup_outside(pool, outside.scorers(), how | {"run_dir": run_dir, "workers": crew.workers}, **written)
         return
 
     # These bring torch along, which takes seconds: what is wrong above is said at once.

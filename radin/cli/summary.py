@@ -10,7 +10,7 @@ import click
 from radin.cli.console import duration
 from radin.cli.mending import with_flags
 from radin.cli.screen import print_table, say
-from radin.common.wording import DASH, counted, decimal, shortened, signed
+from radin.common.wording import DASH, counted, decimal, said_once, shortened, signed
 from radin.report.bill import Bill
 from radin.report.entries import Interval, Unseen
 from radin.report.record import Record
@@ -40,8 +40,7 @@ def show_record(record: Record, command: click.Command, target: str | None = Non
     click.echo()
     if gap := record.document.get("surrogate_gap"):
         say(gap)
-    for one in record.findings:
-        said = with_flags(one["message"], one["mend"], command) if "message" in one else one["text"]
+    for said in said_once((one["ingredient"], _finding(one, command)) for one in record.findings):
         say(f"Warning: {said}", fg="yellow")
     for remark in record.remarks:
         say(f"Note: {remark}.")
@@ -50,6 +49,11 @@ def show_record(record: Record, command: click.Command, target: str | None = Non
     if earlier := record.document.get("earlier"):
         say(_replaced(earlier[-1]))
     show_files(record, target)
+
+
+def _finding(one: Mapping[str, Any], command: click.Command) -> str:
+    """A finding, with the flags of the command that would mend it; those of radin 0.1 have their text alone."""
+    return with_flags(one["message"], one["mend"], command) if "message" in one else str(one["text"])
 
 
 def show_leaderboard(record: Record) -> None:

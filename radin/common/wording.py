@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 def counted(n: int, noun: str, plural: str | None = None) -> str:
@@ -13,6 +13,29 @@ def counted(n: int, noun: str, plural: str | None = None) -> str:
 def enumerated(names: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def said_once(told: Iterable[tuple[str | None, str]]) -> list[str]:
+    """Sentences in order, where what is said of several names alike is said once: `Each of a and b has diverged.`
+
+    Arguments:
+        told: names, or None, with sentences. Those that begin with their name may be said of others alike.
+    """
+    alike: dict[tuple[bool, str], list[str]] = {}
+    for name, text in told:
+        begins = name is not None and text.startswith(f"{name} ")
+        rest = text[len(name) :] if begins and name is not None else text
+        alike.setdefault((begins, rest), []).append(name or "")
+    return [_of_all(names, rest) if begins else rest for (begins, rest), names in alike.items()]
+
+
+def _of_all(names: Sequence[str], rest: str) -> str:
+    return names[0] + rest if len(names) == 1 else f"Each of {enumerated(names)}{rest}"
+
+
+def installing(extra: str) -> str:
+    """The command that installs an extra of radin; it is in no package index, so that takes a clone."""
+    return f"`pip install '.[{extra}]'` in a clone of radin"
 
 
 #: Stands for a value that does not apply.

@@ -5,24 +5,17 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import signal
-import subprocess
-import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from radin.common.files import file_fingerprint, fingerprint_of
 from radin.errors import InputError, MissingFileError
-from radin.outside.scorer import ScorerFailure, parsed
+from radin.outside.running import RunningCommand
 
 #: The word of a command that stands for the path of the checkpoint.
 PLACE = "{checkpoint}"
-
-#: Bytes at the end of the output that are searched for the last line; and characters of a line that are repeated.
-TAIL, LONGEST = 65_536, 300
 
 #: Files of these kinds in a command are its code, so they belong to its key without being named.
 CODE = (".py", ".sh")
@@ -80,57 +73,23 @@ class CommandScorer:
             "command", self._words, sorted({file_fingerprint(one) for one in (*scripts, *self.files)})
         )
 
+    def start(self, checkpoint: Path, output: Path, environment: Mapping[str, str] | None = None) -> RunningCommand:
+        """Starts the command on one checkpoint, and does not wait for it.
+
+        Arguments:
+            checkpoint, output: see `Scorer`.
+            environment: its variables; None for those of this process.
+
+        Raises:
+            ScorerFailure: the command could not be started.
+        """
+        words = [word.replace(PLACE, str(checkpoint.absolute())) for word in self._words]
+        return RunningCommand(words, output, self.seconds, environment)
+
     def __call__(self, checkpoint: Path, output: Path) -> float:
         """The number for one checkpoint.
 
         Raises:
             ScorerFailure: the command failed, took too long, or printed no number.
         """
-        words = [word.replace(PLACE, str(checkpoint.absolute())) for word in self._words]
-        printed, complaints = output.with_suffix(".out"), output.with_suffix(".err")
-        with printed.open("wb") as out, complaints.open("wb") as err:
-            status = self._run(words, out.fileno(), err.fileno())
-        if status:
-            how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
-            last = _last_line(complaints) or _last_line(printed)
-            raise ScorerFailure(f"it {how}" + (f": {last}" if last else ", and printed nothing"))
-        line = _last_line(printed)
-        if not line:
-            raise ScorerFailure("it printed nothing, expected a number, or JSON with `score`, as its last line")
-        return parsed(line)
-
-    def _run(self, words: list[str], out: int, err: int) -> int:
-        """The exit status of the command. It leaves nothing running, however it ends."""
-        try:
-            process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=sys.platform != "win32"
-            )
-        except OSError as error:
-            raise ScorerFailure(f"it could not be started: {error.strerror}") from error
-        try:
-            return process.wait(self.seconds)
-        except subprocess.TimeoutExpired as error:
-            raise ScorerFailure(f"it took longer than {self.seconds:g} seconds", self.seconds) from error
-        finally:
-            _end(process)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kills a command and its children, unless it has ended by itself."""
-    if process.poll() is not None:
-        return
-    with suppress(ProcessLookupError):
-        if sys.platform == "win32":
-            process.kill()
-        else:
-            os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _last_line(file: Path) -> str:
-    """The last line of a file that is not blank, shortened; empty if there is none."""
-    with file.open("rb") as stream:
-        stream.seek(max(0, file.stat().st_size - TAIL))
-        lines = stream.read().decode(errors="replace").splitlines()
-    line = next((one.strip() for one in reversed(lines) if one.strip()), "")
-    return line if len(line) <= LONGEST or line.startswith("{") else line[:LONGEST] + " ..."
+        return self.start(checkpoint, output).number()

@@ -15,6 +15,7 @@ from radin.evaluation.settings import check_settings
 from radin.outside.objective import OutsideObjective
 from radin.outside.result import FailedScore, OutsideReport, OutsideResult, OutsideScore, OutsideSpent
 from radin.outside.scorer import Scorer
+from radin.outside.side_by_side import places_of
 from radin.report.about import command_line, versions
 from radin.report.record import LEADERBOARD
 from radin.report.soup_place import check_soup, soup_place
@@ -39,6 +40,7 @@ def soup_by_score(
     seed: int = 0,
     batchnorm: str = "average",
     report: Scorer | None = None,
+    workers: int | str | None = None,
     progress: Progress = SILENT,
 ) -> OutsideResult:
     """Finds the best soup by a number from outside: the searcher works on real soups, at most B of them.
@@ -59,13 +61,17 @@ def soup_by_score(
         batchnorm: BatchNorm statistics of soups: `average`, or `keep` those of the heaviest member. To recompute them
             is the scorer's matter, which has the data.
         report: another scorer that is asked about the winner and the best ingredient only, after the choice.
+        workers: calls of a command that run side by side: a number, or `auto` for one on each GPU, or each CPU core
+            where there is no GPU. These are the single ingredients that are needed, and the soups that the searcher
+            proposes together. The result is that of one call after the other, the default. Several GPUs are dealt out
+            to the calls by `CUDA_VISIBLE_DEVICES`. A `radin.ScoredTask` runs in this process, one network at a time.
         progress: watches the stages.
 
     Returns:
         the winner, the leaderboard, and the calls that failed.
 
     Raises:
-        InputError: an argument out of range, or no scorer.
+        InputError: an argument out of range, no scorer, or workers for a scorer that is no command.
         PluginError, AbilityError: no such searcher or option, or one that cannot work on real soups.
         TaskError: no network got a number.
         RunDirError: the run folder was made with other inputs, or is in use.
@@ -73,10 +79,11 @@ def soup_by_score(
         StorageError: the disk is full; what was completed is kept.
     """
     _check(pool, scorer, batchnorm)
+    places = places_of(workers, scorer)
     budget = budget or Budget()
     chosen, soups = check_settings(searcher, options, budget, 0.0, seed)
     check_soup(Path(run_dir) / soup_place(pool), pool.files, is_folder=pool.is_folders)
-    with OutsideObjective(pool, scorer, run_dir, batchnorm=batchnorm, progress=progress) as objective:
+    with OutsideObjective(pool, scorer, run_dir, batchnorm=batchnorm, workers=places, progress=progress) as objective:
         how: dict[str, Any] = {"ledger": objective.folder.ledger, "scope": objective.scope, "progress": progress}
         found = search(chosen, objective, budget, seed=seed, top=soups, options=options, **how)
         settings = {"searcher": chosen.name, "options": dict(found.options), "seed": int(seed)} | asdict(budget)
@@ -168,8 +175,9 @@ def failures(objective: OutsideObjective) -> list[FailedScore]:
 def reported(leaderboard: list[OutsideScore], objective: OutsideObjective, scorer: Scorer) -> OutsideReport:
     """Numbers of the winner and of the best ingredient by a scorer that selected nothing."""
     single = next((one for one in leaderboard if one.recipe.size == 1), None)
-    winner = objective.outcome(leaderboard[0].recipe, scorer)
-    other = None if single is None else objective.outcome(single.recipe, scorer)
+    both = [one.recipe for one in (leaderboard[0], single) if one is not None]
+    winner, *others = objective.outcomes(both, scorer)
+    other = next(iter(others), None)
     said = tuple(dict.fromkeys(one.failure for one in (winner, other) if one is not None and one.failure))
     return OutsideReport(scorer.name, winner.value, None if other is None else other.value, said)
 

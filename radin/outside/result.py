@@ -68,7 +68,7 @@ class OutsideSpent:
         soups: distinct real soups that this search was charged for, failed ones included.
         tests: networks that the reporting scorer was asked for.
         lost: calls in this folder that were cut short, or are repeated.
-        seconds_passes, seconds_soups: wall-clock time of the calls.
+        seconds_passes, seconds_soups: wall-clock time of the calls, added up where they ran side by side.
     """
 
     passes: int

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from radin.common.files import fingerprint_of, remove_leftovers, write_json
+from radin.outside.scorer import Running, ScorerFailure
+from radin.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,14 @@ class Outcome:
     value: float | None
     failure: str = ""
     limit: float | None = None
+
+    @classmethod
+    def of(cls, key: str, recipe: Recipe, running: Running) -> Outcome:
+        """The outcome of a call that has ended; it is waited for."""
+        try:
+            return cls(key, recipe.to_json(), running.number())
+        except ScorerFailure as failure:
+            return cls(key, recipe.to_json(), None, str(failure), failure.limit)
 
 
 class ScoreFolder:

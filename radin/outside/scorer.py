@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -28,6 +28,25 @@ class ScorerFailure(Exception):
     def __init__(self, said: str, limit: float | None = None) -> None:
         super().__init__(said)
         self.limit = limit
+
+
+@runtime_checkable
+class Running(Protocol):
+    """A call that was started and is waited for by others."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, or has taken longer than it may."""
+
+    def number(self) -> float:
+        """The number, waited for.
+
+        Raises:
+            ScorerFailure: there is none.
+        """
+
+    def end(self) -> None:
+        """Ends it, with all that it has started; nothing where it has ended."""
 
 
 @runtime_checkable
@@ -59,6 +78,22 @@ class Scorer(Protocol):
 
         Raises:
             ScorerFailure: there is no number.
+        """
+
+
+@runtime_checkable
+class Startable(Scorer, Protocol):
+    """A scorer whose calls can run side by side, such as `radin.CommandScorer`."""
+
+    def start(self, checkpoint: Path, output: Path, environment: Mapping[str, str] | None = None, /) -> Running:
+        """Starts a call, and does not wait for it.
+
+        Arguments:
+            checkpoint, output: see `Scorer`.
+            environment: variables of its program; None for those of this process.
+
+        Raises:
+            ScorerFailure: it could not be started.
         """
 
 

@@ -182,7 +182,7 @@ def limits(record: Record) -> list[str]:
             said.append("No data are left that did not select, so the results above are a little too good.")
         elif one.p_value is not None and one.p_value >= 0.05:
             said.append(f"On the {one.name} the difference from the best ingredient is no more than noise.")
-    said += [str(one["text"]) for one in record.findings]
+    said += record.findings_said
     said.append("Licences and intended uses are those of the ingredients.")
     return [plain(one) for one in said]
 

@@ -119,16 +119,20 @@ def weight_findings(gram: Gram) -> list[Finding]:
     middle = float(np.median(usual[home])) if home.any() else 0.0
     for i, name in enumerate(gram.names):
         if not finite[i]:
-            text = f"{name} has diverged: its weights hold NaN or infinities."
+            text = f"{name} has diverged: its weights hold NaN or infinities. Leave it out."
             found.append(Finding("diverged", name, text))
         elif not home[i]:
             text = (
                 f"{name} lies in another region: its weights are as far from the others' as from zero, as those of a "
-                "network from another start, or of one that has diverged."
+                "network from another start, or of one that has diverged. Leave it out, or train it from the others' "
+                "start."
             )
             found.append(Finding("elsewhere", name, text))
         elif home.sum() > 2 and usual[i] > FAR * middle > 0:
-            text = f"{name} lies {usual[i] / middle:.1f} times as far from the others as they do from one another."
+            text = (
+                f"{name} lies {usual[i] / middle:.1f} times as far from the others as they do from one another. That "
+                "alone is no reason to leave it out."
+            )
             found.append(Finding("far", name, text))
     return found
 
@@ -208,7 +212,7 @@ def chance_findings(
         )
         return [Finding("chance", None, text)]
     than = "a constant" if constant else "on shuffled labels"
-    said = f"is no better than chance: on {known} it scores no better than {than}."
+    said = f"is no better than chance: on {known} it scores no better than {than}. Check its training, or leave it out."
     least = AT_CHANCE if len(names) > 1 else ABOVE_CHANCE
     return [Finding("chance", name, f"{name} {said}") for name, deviations in told if deviations <= least]
 
@@ -255,7 +259,7 @@ def soup_findings(
             if _blamed(name, partner, walls, suspects):
                 text = (
                     f"{name} is in another basin than {partner}: their midpoint, a real soup, loses "
-                    f"{wall.barrier:.0%} of what the two know."
+                    f"{wall.barrier:.0%} of what the two know. Leave it out, or train it from the others' start."
                 )
                 found.append(Finding("barrier", name, text))
     outside = {*suspects, *(finding.ingredient for finding in found)}

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from radin.common.wording import said_once
 from radin.errors import MissingFileError, RunDirError
 from radin.report.entries import Baseline, Network, Unseen
 from radin.scoring.criterion_default import CRITERIA
@@ -203,6 +204,11 @@ class Record:
             {"kind": "", "ingredient": None, "text": text, "mend": {}} for text in self.document.get("warnings", ())
         ]
         return list(self.document.get("findings", texts))
+
+    @property
+    def findings_said(self) -> list[str]:
+        """The findings in sentences; what is the same of several ingredients is said once."""
+        return said_once((one["ingredient"], str(one["text"])) for one in self.findings)
 
     @property
     def spent(self) -> Mapping[str, Any]:

@@ -28,19 +28,39 @@ def test_baselines_and_soups_are_printed_and_the_command_to_repeat(
     code, out, _ = run(capsys, "demo", "--dir", tmp_path / "demo")
     assert code == 0
     assert "digits: 5 networks, three of which do not belong" in out and "95 % interval" in out
-    assert "On the held-back data RADIN" in out or "The held-back data cannot tell" in out
+    assert "On the 519 held-back images, which chose nothing, RADIN, B = 4" in out
     assert document["command"] in out
     assert all(method in out for method in methods)
 
 
+def row(method: str, passes: int, size: int = 2) -> Row:
+    return Row(method, 0.9, 0.9, 0.8, 1.0, 4, passes, size)
+
+
 def test_noise_and_more_than_noise_are_told_apart() -> None:
-    ours = Row("RADIN", 0.9, 0.9, 0.8, 1.0, 4, 20, 2)
+    rows = [row("greedy soup", 31, 1), row("RADIN, B = 4", 20)]
     near, far = Difference("greedy soup", -0.002, 0.8), Difference("uniform soup", 0.4, 0.001)
-    assert said(ours, [far, near]) == (
-        "On the held-back data RADIN differs by more than noise from the uniform soup (+0.4000). "
-        "They cannot tell it from the greedy soup (-0.0020): the difference is noise."
+    passes = (
+        "A pass runs one network over the data that choose. RADIN, B = 4 took 20 passes in all, the greedy soup 31. "
     )
-    assert said(ours, [near, Difference("uniform soup", 0.001, 0.9)]) == (
-        "The held-back data cannot tell RADIN from the greedy soup (-0.0020) and the uniform soup (+0.0010): "
-        "the differences are noise."
+    assert said(rows, [far, near], 519) == (
+        f"{passes}On the 519 held-back images, which chose nothing, RADIN, B = 4 is better than the uniform soup "
+        "(+0.4000, p = 0.001) by more than noise. It differs from the greedy soup (-0.0020, p = 0.8) by no more than "
+        "noise."
     )
+    assert said(rows, [near, Difference("uniform soup", -0.1, 0.01)], 519) == (
+        f"{passes}On the 519 held-back images, which chose nothing, RADIN, B = 4 is worse than the uniform soup "
+        "(-0.1000, p = 0.01) by more than noise. It differs from the greedy soup (-0.0020, p = 0.8) by no more than "
+        "noise."
+    )
+    assert said(rows, [near], 519).endswith(
+        "RADIN, B = 4 differs from the greedy soup (-0.0020, p = 0.8) by no more than noise."
+    )
+
+
+def test_budgets_at_which_no_soup_won_are_named() -> None:
+    rows = [row("greedy soup", 31), row("RADIN, B = 1", 17, 1), row("RADIN, B = 2", 18, 1), row("RADIN, B = 4", 20)]
+    assert "RADIN, B = 1 and RADIN, B = 2 end at a single ingredient: no soup that was built was better." in said(
+        rows, [], 519
+    )
+    assert "RADIN, B = 1 ends at a single ingredient" in said([*rows[:2], rows[3]], [], 519)

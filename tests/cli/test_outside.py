@@ -1,11 +1,16 @@
 """`radin soup --scorer` on the command line."""
 
 import json
+import signal
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 from helpers.command_line import SMALL, refused, run
 from helpers.outside import SCRIPT, calls, make_pool, script
+
+from radin.outside import side_by_side
 
 
 @pytest.fixture
@@ -55,11 +60,37 @@ def test_options_of_the_scorer_reach_it(capsys: pytest.CaptureFixture, soup: lis
     assert "Reported by a scorer that chose nothing: winner 3; best checkpoint alone 9." in " ".join(out.split())
 
 
+def test_calls_on_workers_end_with_the_run_and_the_same_command_goes_on(
+    capsys: pytest.CaptureFixture, soup: list, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = "\nif not os.path.exists('go'):\n    print(os.getpid(), flush=True)\n    time.sleep(60)\n"
+    script(tmp_path, SCRIPT.replace("print(", waits + "print(", 1))
+    command = [*soup, "--searcher", "forward", "--soups", 3, "--workers", 2]
+    children: list[int] = []
+
+    def ends_it(seconds: float) -> None:
+        printed = [file.read_text() for file in tmp_path.glob("run/scores/*.out")]
+        if not children and len(printed) == 2 and all(text.endswith("\n") for text in printed):
+            children.extend(map(int, printed))
+            signal.raise_signal(signal.SIGTERM)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(side_by_side, "time", SimpleNamespace(sleep=ends_it))
+        code, _, said = run(capsys, *command)
+    assert code == 130 and "the same command goes on" in said
+    assert len(children) == 2 and not any(map(psutil.pid_exists, children))
+    Path("go").touch()
+    code, out, _ = run(capsys, *command)
+    assert code == 0 and "3 real soups" in out and "2 calls lost to interruptions" in out
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
         (["--task", f"{SMALL}:task"], "needs --task or --scorer, one of the two, and both are given"),
         (["--race"], "--race does not go with --scorer"),
+        (["--workers", "many"], "expected workers as a number, 'auto'"),
+        (["--workers", 2, "--at-once", 2], "--at-once does not go with --scorer"),
         (["--plan"], "--plan does not go with --scorer"),
         (["--batchnorm", "recompute"], "expected batchnorm as one of average, keep"),
     ],
@@ -103,6 +134,9 @@ def test_a_task_that_is_a_scored_one_is_searched_on_real_soups(
     assert (code, json.loads(out)["best"]["value"]) == (0, 0.0)
     assert "--holdback does not go with a task that is a radin.ScoredTask" in refused(capsys, *command, "--holdback", 0)
     assert "--at-once does not go with a task that is a radin.ScoredTask" in refused(capsys, *command, "--at-once", 2)
+    assert "--workers does not go with a task that is a radin.ScoredTask, which runs one network at a time" in refused(
+        capsys, *command, "--workers", 2
+    )
     assert "mytask.py:task must return a radin.Task, got ScoredTask" in refused(
         capsys, "diagnose", *files, "--task", "mytask.py:task", "--run-dir", "third"
     )

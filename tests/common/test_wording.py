@@ -1,4 +1,4 @@
-from radin.common.wording import counted, decimal, enumerated, shortened, signed
+from radin.common.wording import counted, decimal, enumerated, installing, said_once, shortened, signed
 
 
 def test_numbers_agree_with_their_nouns() -> None:
@@ -8,6 +8,18 @@ def test_numbers_agree_with_their_nouns() -> None:
 
 def test_names_are_listed_as_in_a_sentence() -> None:
     assert [enumerated(names) for names in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
+
+
+def test_what_is_the_same_of_several_names_is_said_once() -> None:
+    told = [("a", "a lies far."), (None, "Soups fall short."), ("b", "b lies far."), ("a", "a knows nothing.")]
+    assert said_once(told) == ["Each of a and b lies far.", "Soups fall short.", "a knows nothing."]
+    assert said_once([("a", "Look at a."), ("b", "Look at b.")]) == ["Look at a.", "Look at b."]
+    assert said_once([("run-1", "run-10 lies far."), ("run-10", "run-10 lies far.")]) == 2 * ["run-10 lies far."]
+    assert said_once([]) == []
+
+
+def test_extras_are_installed_from_a_clone() -> None:
+    assert installing("ray") == "`pip install '.[ray]'` in a clone of radin"
 
 
 def test_nothing_is_a_negative_zero_and_what_does_not_apply_is_a_dash() -> None:

@@ -19,11 +19,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def objective(folder: Path, text: str | None = None, **settings) -> OutsideObjective:
+def objective(folder: Path, text: str | None = None, workers: int = 1, **settings) -> OutsideObjective:
     command = script(folder) if text is None else script(folder, text)
-    return OutsideObjective(
-        radin.Pool(make_pool(folder / "pool")), radin.CommandScorer(command, **settings), folder / "run"
-    )
+    pool, scorer = radin.Pool(make_pool(folder / "pool")), radin.CommandScorer(command, **settings)
+    return OutsideObjective(pool, scorer, folder / "run", workers=workers)
 
 
 def test_it_is_an_objective_and_calls_nothing_that_is_not_asked_for(tmp_path: Path) -> None:
@@ -75,6 +74,54 @@ def test_a_scorer_that_never_works_ends_the_run_and_its_failures_are_not_kept(tm
             np.array(made.solo)
         assert made.scores.keys() == set()
         assert made.folder.ledger.count("pass") == 0
+
+
+#: Waits until another call has begun, so that it ends only beside one.
+MEETS = (
+    READ
+    + """
+os.makedirs("begun", exist_ok=True)
+open(f"begun/{weight}", "w")
+while len(os.listdir("begun")) < 2:
+    time.sleep(0.01)
+print(weight)
+"""
+)
+
+
+def test_calls_run_side_by_side_on_checkpoints_of_their_own(tmp_path: Path) -> None:
+    with objective(tmp_path, MEETS, workers=2, seconds=60.0) as made:
+        assert made.own_scores(np.array([3, 0])).tolist() == [3.0, 0.0]
+        assert [str(recipe) for recipe in made.asked] == ["run3", "run0"]
+        assert made(np.eye(5)[:2] / 2 + np.eye(5)[3:] / 2).tolist() == [1.5, 2.5]
+        assert (made.folder.ledger.count("pass"), made.folder.ledger.count("soup")) == (2, 2)
+    assert sorted(calls(tmp_path)) == [0.0, 1.5, 2.5, 3.0]
+    assert not list((tmp_path / "run").glob("candidate*"))
+
+
+def test_no_more_calls_run_than_there_are_workers(tmp_path: Path) -> None:
+    text = READ + (
+        "os.makedirs('busy', exist_ok=True)\nopen(f'busy/{weight}', 'w')\n"
+        "together = len(os.listdir('busy'))\ntime.sleep(0.1)\nos.remove(f'busy/{weight}')\nprint(together)"
+    )
+    with objective(tmp_path, text, workers=2) as made:
+        assert set(np.array(made.solo)) <= {1.0, 2.0}
+
+
+def test_a_scorer_that_never_works_is_called_as_often_as_workers_allow_and_nothing_is_kept(tmp_path: Path) -> None:
+    with objective(tmp_path, READ + "raise SystemExit('no module')", workers=4) as made:
+        with pytest.raises(TaskError, match="any of the first 3 networks"):
+            np.array(made.solo)
+        assert made.scores.keys() == set()
+        assert made.folder.ledger.count("pass") == 0
+    assert sorted(calls(tmp_path)) == [0, 1, 2, 3]
+
+
+def test_files_of_a_process_that_was_killed_are_removed(tmp_path: Path) -> None:
+    (tmp_path / "run" / "candidate-2").mkdir(parents=True)
+    (tmp_path / "run" / "candidate-1.safetensors").touch()
+    with objective(tmp_path):
+        assert not list((tmp_path / "run").glob("candidate*"))
 
 
 def test_failures_that_were_known_before_end_no_other_search(tmp_path: Path) -> None:

@@ -111,6 +111,30 @@ def test_failed_soups_are_shown_and_charged_and_the_search_goes_on(tmp_path: Pat
     assert result.to_json()["failed"][0]["failure"] == failed.failure
 
 
+@pytest.mark.parametrize("searcher", ["forward", "monte-carlo"])
+def test_workers_give_what_one_call_after_the_other_gives(tmp_path: Path, searcher: str) -> None:
+    text, results = SCRIPT + "\nif weight in (3.5, 2.0): sys.exit('out of memory')", []
+    for workers in (1, "3"):
+        results.append(soup(tmp_path, text, searcher=searcher, workers=workers))
+        (tmp_path / "run").rename(tmp_path / f"run{workers}")
+    assert len(results[0].failed) >= 1
+    for other in results[1:]:
+        assert other.leaderboard == results[0].leaderboard
+        assert [(one.recipe, one.failure) for one in other.failed] == [
+            (one.recipe, one.failure) for one in results[0].failed
+        ]
+        same = ("passes", "soups", "tests", "lost")
+        assert [getattr(other.spent, name) for name in same] == [getattr(results[0].spent, name) for name in same]
+    assert len(calls(tmp_path)) == 2 * (results[0].spent.passes + results[0].spent.soups)
+
+
+def test_a_task_of_functions_takes_no_workers(tmp_path: Path) -> None:
+    task, pool = radin.ScoredTask(Network, lambda network: 1.0), radin.Pool(make_pool(tmp_path / "pool"))
+    with pytest.raises(InputError, match="runs in this process, one network at a time, so workers cannot help it"):
+        radin.soup_by_score(pool, task, run_dir=tmp_path / "run", workers=2)
+    assert not (tmp_path / "run").exists()
+
+
 def test_another_scorer_file_means_other_scores(tmp_path: Path) -> None:
     data = tmp_path / "val.txt"
     for text, known in [("a", 3), ("b", 6), ("b", 6)]:
