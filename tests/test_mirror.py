@@ -23,6 +23,7 @@ EXEMPT = {
     "radin/checkpoints/rebuilding.py": "tested in test_unpickler and test_stored",
     "radin/checkpoints/named.py": "tested in test_names",
     "radin/checkpoints/sharding.py": "tested in test_sharded",
+    "radin/checkpoints/torch_file.py": "tested in test_pickled and test_archive",
     "radin/cli/planned.py": "tested in test_commands and test_several_tests",
     "radin/cli/soup.py": "tested in test_commands",
     "radin/evaluation/batchnorm.py": "tested in test_evaluator",

@@ -259,8 +259,8 @@ def rules_of(given: argparse.Namespace) -> list[RaceSettings | None]:
     return [None, *rules]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Measures what is missing and prints the tables; returns 1 if a pool failed."""
+def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The options of the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.studies.racing",
         description=__doc__,
@@ -286,6 +286,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.quick:
         given.rows, given.replicates = [300], 2
+    return given
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measures what is missing and prints the tables; returns 1 if a pool failed."""
+    given = parsed(arguments)
     file, failed = given.out / "racing.jsonl", 0
     with Bars() as bars:
         for zoo in given.zoo:
