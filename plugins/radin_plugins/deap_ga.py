@@ -31,6 +31,37 @@ def deap_ga(
     DEAP's own operators draw from Python's global randomness, so selection of parents and variation are registered
     in its toolbox from here, drawing from `problem.rng`.
     """
+    toolbox, rng = toolbox_of(problem, population, tournament), problem.rng
+    alive: list[Individual] = []
+    children = [toolbox.individual(genes) for genes in problem.random_subsets(population)]
+    known: set[bytes] = set()
+    while True:
+        known.update(child.genes.tobytes() for child in children)
+        scores = yield np.stack([child.genes for child in children])
+        for child, score in zip(children, scores, strict=True):
+            child.fitness.values = (float(score),)
+        alive = toolbox.survive(alive + children)
+        children = [toolbox.individual(toolbox.parent(alive).genes) for _ in range(population)]
+        for a, b in zip(children[::2], children[1::2], strict=False):
+            if rng.random() < crossover:
+                toolbox.mate(a, b)
+        for child in children:
+            if not child.genes.any():
+                child.genes = problem.random_subsets(1)[0]
+            if rng.random() < mutation:
+                toolbox.mutate(child)
+        if known.issuperset(child.genes.tobytes() for child in children):  # converged: fresh blood
+            children = [toolbox.individual(genes) for genes in problem.random_subsets(population)]
+
+
+def toolbox_of(problem: radin.Problem, population: int, tournament: int) -> Any:
+    """DEAP's toolbox with individuals, selection and variation, which draw from `problem.rng`.
+
+    Arguments:
+        problem: the search.
+        population: individuals that survive.
+        tournament: individuals among which each parent is the best.
+    """
     from deap import base, tools
 
     class Fitness(base.Fitness):  # type: ignore[misc]  # DEAP has no types
@@ -56,29 +87,10 @@ def deap_ga(
     toolbox.register("mate", mate)
     toolbox.register("mutate", mutate)
     toolbox.register("survive", tools.selBest, k=population)
-
-    alive: list[Individual] = []
-    children = [toolbox.individual(genes) for genes in problem.random_subsets(population)]
-    known: set[bytes] = set()
-    while True:
-        known.update(child.genes.tobytes() for child in children)
-        scores = yield np.stack([child.genes for child in children])
-        for child, score in zip(children, scores, strict=True):
-            child.fitness.values = (float(score),)
-        alive = toolbox.survive(alive + children)
-        children = [toolbox.individual(toolbox.parent(alive).genes) for _ in range(population)]
-        for a, b in zip(children[::2], children[1::2], strict=False):
-            if rng.random() < crossover:
-                toolbox.mate(a, b)
-        for child in children:
-            if not child.genes.any():
-                child.genes = problem.random_subsets(1)[0]
-            if rng.random() < mutation:
-                toolbox.mutate(child)
-        if known.issuperset(child.genes.tobytes() for child in children):  # converged: fresh blood
-            children = [toolbox.individual(genes) for genes in problem.random_subsets(population)]
+    return toolbox
 
 
 @radin.hookimpl
 def register_searchers(register: radin.Register) -> None:
+    """Registers the searcher of this module."""
     register(deap_ga)

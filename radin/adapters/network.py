@@ -20,7 +20,7 @@ from torch import nn
 from radin.adapters.pool import AdapterPool
 from radin.adapters.writing import write_adapter
 from radin.common.out_of_memory import is_out_of_memory
-from radin.common.wording import shown
+from radin.common.wording import installing, shown
 from radin.errors import IncompatibleError, TaskError
 from radin.recipe import Recipe, RecipeLike
 from radin.weights.merge_plan import as_recipe
@@ -115,8 +115,8 @@ def import_peft() -> Any:
         return importlib.import_module("peft")
     except Exception as error:  # a library of another version raises whatever it likes
         raise TaskError(
-            f"peft cannot be imported ({type(error).__name__}: {error}). Running adapters takes it: `pip install "
-            "radin[transformers]`. Without it, merge=True makes whole models of the soups."
+            f"peft cannot be imported ({type(error).__name__}: {error}). Running adapters takes it: "
+            f"{installing('transformers')}. Without it, merge=True makes whole models of the soups."
         ) from error
 
 

@@ -167,7 +167,7 @@ worker_options = gathered(
         "--workers",
         metavar="[N|auto]",
         help="Run networks in this many processes of a local Ray, or in one for each GPU (auto). The answer is the "
-        "same. Needs radin[ray].",
+        "same. Needs the extra ray.",
     ),
     click.option(
         "--ray", "address", metavar="ADDRESS", help="Run them on an existing Ray cluster: auto, or ray://HOST:10001."

@@ -121,10 +121,7 @@ def command(
     from radin.tasks.adapters import parse_task
 
     check_way(click.get_current_context(), spec, outside.scorer)
-    if logits_only and (only_plan or target):
-        raise InputError("--logits-only builds no soup, so --plan and --output do not go with it; leave them out")
-    if soups < 1:
-        raise InputError(f"--soups must be at least 1, got {soups}; to build none, give --logits-only instead")
+    _check_purpose(soups, logits_only=logits_only, only_plan=only_plan, target=target)
     budget = Budget(candidates=search.candidates, soups=soups, seconds=seconds)
     check_settings(search.searcher, search.options, budget, search.lam, search.seed)
     shown = check_baselines([] if baselines == "none" else [name.strip() for name in baselines.split(",")])
@@ -158,6 +155,14 @@ def command(
     else:
         how |= {"lam": search.lam, "criterion": criterion, "calibrate": calibrate, "race": race, "baselines": shown}
         _run(pool, task, target, as_json, **how, batchnorm=batchnorm, workers=workers, run_dir=run_dir)
+
+
+def _check_purpose(soups: int, *, logits_only: bool, only_plan: bool, target: str | None) -> None:
+    """Refuses options that contradict each other about what is made."""
+    if logits_only and (only_plan or target):
+        raise InputError("--logits-only builds no soup, so --plan and --output do not go with it; leave them out")
+    if soups < 1:
+        raise InputError(f"--soups must be at least 1, got {soups}; to build none, give --logits-only instead")
 
 
 def _check_target(target: str, pool: Pool) -> None:

@@ -33,6 +33,11 @@ def _of_all(names: Sequence[str], rest: str) -> str:
     return names[0] + rest if len(names) == 1 else f"Each of {enumerated(names)}{rest}"
 
 
+def installing(extra: str) -> str:
+    """The command that installs an extra of radin; it is in no package index, so that takes a clone."""
+    return f"`pip install '.[{extra}]'` in a clone of radin"
+
+
 #: Stands for a value that does not apply.
 DASH = "–"
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from radin.common.files import file_fingerprint
 from radin.common.progress import SILENT, Progress
+from radin.common.wording import installing
 from radin.demo.sweep import Ranges, Sweep, fine_tune, is_finished, pretrain, publish
 from radin.demo.sweep import train_pool as _train_pool
 from radin.demo.training import Images, Settings
@@ -60,7 +61,7 @@ def images() -> tuple[Images, Images]:
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:
-        raise InputError("the digits come with scikit-learn, which is missing: pip install 'radin[demo]'") from error
+        raise InputError(f"the digits come with scikit-learn, which is missing: {installing('demo')}") from error
     digits = load_digits()
     pixels, labels = digits.images.astype(np.uint8), digits.target.astype(np.int64)
     order = np.random.default_rng(0).permutation(len(labels))

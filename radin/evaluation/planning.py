@@ -145,23 +145,19 @@ def plan(
     with RunFolder.preview(run_dir) as folder:
         evaluator = Evaluator(pool, task, folder, batchnorm=batchnorm, workers=crew, progress=progress)
         evaluator.bind()
-        missing = sum(len(evaluator.archive.missing(single)) > 0 for single in evaluator.singles())
-        timed = _timed_batch(evaluator)
-        of_worker = timed if crew is None else _timed_as_worker(evaluator, crew, timed)
-        recomputes, batch_size = evaluator.recomputes, evaluator.batch_size
-        least, most, stages = _passes(evaluator, rule)
-        chosen, reference_rows, chosen_bytes = _references(evaluator)
+        seen = _look(evaluator, crew, rule)
     (samples, held_back), test_samples = map(len, task.split), sum(map(len, task.tests.values()))
-    kept = (missing + soups + beside + recomputes) * samples + (tested + recomputes) * (test_samples + held_back)
-    rows = kept + reference_rows
+    recomputes, timed = seen.recomputes, seen.timed
+    kept = (seen.missing + soups + beside + recomputes) * samples + (tested + recomputes) * (test_samples + held_back)
     # Statistics are computed once for each soup and for the control: the run folder keeps them.
     statistics = (soups + beside + 1) * len(statistics_rows(task)) if recomputes else 0
-    work = _Work(float(missing * stages), (soups + beside) * len(pool) / 2, rows, statistics)
+    fillings, averaged = float(seen.missing * seen.stages), (soups + beside) * len(pool) / 2
+    work = _Work(fillings, averaged, kept + seen.reference_rows, statistics)
     return Plan(
         ingredients=len(pool),
-        passes=missing,
-        least_passes=least,
-        most_passes=most,
+        passes=seen.missing,
+        least_passes=seen.least,
+        most_passes=seen.most,
         race=_about_race(task, len(pool), rule, timed),
         soups=soups,
         baselines=beside,
@@ -170,20 +166,20 @@ def plan(
         held_back=held_back,
         outputs=task.kind.name,
         classes=timed.classes,
-        references=chosen,
+        references=seen.references,
         class_names=next(iter(task.rows.class_names), ())[:NAMED],
         test_passes=tested * len(task.tests),
         test_samples=test_samples,
         controls=1 + len(task.tests) + (held_back > 0) if recomputes else 0,
-        batch_size=batch_size,
+        batch_size=seen.batch_size,
         seconds_fill=timed.fill,
         seconds_per_sample=timed.per_sample,
         seconds=work.seconds(timed),
         memory_bytes=_peak_memory(task.torch_device) + samples * timed.classes * LOGIT_BYTES,
-        disk_bytes=kept * timed.classes * LOGIT_BYTES + chosen_bytes + pool.nbytes + _gram_bytes(len(pool)),
+        disk_bytes=kept * timed.classes * LOGIT_BYTES + seen.reference_bytes + pool.nbytes + _gram_bytes(len(pool)),
         device=str(task.torch_device),
         workers=number,
-        seconds_workers=None if crew is None else work.seconds(of_worker, _side_by_side(crew, number, task)),
+        seconds_workers=None if crew is None else work.seconds(seen.of_worker, _side_by_side(crew, number, task)),
     )
 
 
@@ -194,6 +190,45 @@ class _Timed:
     fill: float
     per_sample: float
     classes: int
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Facts on a run that its folder and two batches tell.
+
+    Attributes:
+        missing: ingredients whose logits are not in the run folder.
+        timed: seconds in this process.
+        of_worker: seconds in a worker.
+        recomputes: whether BatchNorm statistics are recomputed.
+        batch_size: samples per forward pass.
+        least, most: passes over the selecting rows, with and without a race.
+        stages: the number of times that each ingredient is read at most.
+        references: passes of references that have to run.
+        reference_rows, reference_bytes: their samples, and what they choose.
+    """
+
+    missing: int
+    timed: _Timed
+    of_worker: _Timed
+    recomputes: bool
+    batch_size: int
+    least: float
+    most: float
+    stages: int
+    references: int
+    reference_rows: int
+    reference_bytes: int
+
+
+def _look(evaluator: Evaluator, crew: Workers | None, rule: RaceSettings | None) -> _Look:
+    """Reads the run folder, and times the network."""
+    missing = sum(len(evaluator.archive.missing(single)) > 0 for single in evaluator.singles())
+    timed = _timed_batch(evaluator)
+    of_worker = timed if crew is None else _timed_as_worker(evaluator, crew, timed)
+    recomputes, batch_size = evaluator.recomputes, evaluator.batch_size
+    passes, references = _passes(evaluator, rule), _references(evaluator)
+    return _Look(missing, timed, of_worker, recomputes, batch_size, *passes, *references)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from radin.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class Workers:
-    """The processes that run networks, on this machine or on a Ray cluster; needs the extra `radin[ray]`.
+    """The processes that run networks, on this machine or on a Ray cluster; needs the extra `ray`.
 
     Arguments:
         count: processes; `auto` is one for each GPU of the cluster, or for each CPU core where networks run on CPUs.

@@ -189,17 +189,8 @@ def search(
             seconds = report.write(account, stopped)
     if past is not None and past.stopped is not None:  # a replay: time and reason are those of the search itself
         seconds, stopped = past.seconds, "seconds" if past.stopped == "seconds" else stopped
-    bound, refined = getattr(objective, "bound", 0.0), getattr(objective, "refined", None)
-    if bound and refined:
-        account.board.refine(top, bound, refined)
-    found = account.board.best(top, getattr(objective, "tie_break", None))
-    scores = account.board.scores[found].tolist()
-    rows = account.board.rows(found)
     return Shortlist(
-        candidates=tuple(
-            Candidate(Recipe.of(objective.names, row), score, number)
-            for row, score, number in zip(rows, scores, found.tolist(), strict=True)
-        ),
+        candidates=_best(account, objective, top),
         searcher=chosen.name,
         options=settings,
         seed=seed,
@@ -230,6 +221,19 @@ def _drive(searcher: Searcher, problem: Problem, options: Mapping[str, Any], acc
         with _blames(searcher, proposals, account, "failed while it was closed"):
             proposals.close()
     return account.stopped or "finished"
+
+
+def _best(account: Account, objective: Objective, top: int) -> tuple[Candidate, ...]:
+    """The best recipes that were scored, best first; those that the objective's bound leaves open are scored again."""
+    bound, refined = getattr(objective, "bound", 0.0), getattr(objective, "refined", None)
+    if bound and refined:
+        account.board.refine(top, bound, refined)
+    found = account.board.best(top, getattr(objective, "tie_break", None))
+    scores = account.board.scores[found].tolist()
+    return tuple(
+        Candidate(Recipe.of(objective.names, row), score, number)
+        for row, score, number in zip(account.board.rows(found), scores, found.tolist(), strict=True)
+    )
 
 
 @contextmanager

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 
 import numpy as np
 
+from radin.checkpoints import Reader, TensorInfo
 from radin.checkpoints.dtypes import widen
 from radin.common.error_list import Complaints
 from radin.common.files import fingerprint_of
@@ -57,46 +58,68 @@ def survey(pool: Pool, i: int) -> Survey:
 
     Call it right after the file's fingerprint was taken: then its bytes come from memory, not from the disk again.
     """
-    sums: dict[tuple[str, int], bytes] = {}
-    tensors = pool.tensors_of(i)
-    counts = {name: np.zeros(2, dtype=np.int64) for name in tensors}
-    extreme: set[str] = set()
-    odd: list[tuple[str, int, int]] = []
-
-    def look(job: tuple[str, list[tuple[int, int]]], space: Workspace) -> None:
-        name, pieces = job
-        kind = tensors[name].kind
-        for start, stop in pieces:
-            stored = reader.read(name, start * kind.itemsize, stop * kind.itemsize, space.raw)
-            if kind.family != "float":
-                sums[name, start] = hashlib.blake2b(stored.tobytes(), digest_size=16).digest()
-                continue
-            room = space.term[: (stop - start) * kind.accumulator.itemsize].view(kind.accumulator)
-            values = widen(stored, kind, room)
-            with np.errstate(all="ignore"):
-                total = values.sum()
-                sums[name, start] = struct.pack("<d", float(total))
-                if abs(total) < EDGE * np.finfo(kind.accumulator).max:
-                    continue
-            nan, infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())
-            if nan or infinite:
-                odd.append((name, nan, infinite))
-            else:
-                extreme.add(name)
-
+    tensors, sight = pool.tensors_of(i), _Sight()
     with pool.reader(i) as reader:
-        jobs = [(name, span) for name, info in tensors.items() for span in spans(info.numel)]
-        share_out(jobs, look)
+
+        def look(job: tuple[str, list[tuple[int, int]]], space: Workspace) -> None:
+            name, pieces = job
+            for start, stop in pieces:
+                sight.look(name, tensors[name], start, stop, reader, space)
+
+        share_out([(name, span) for name, info in tensors.items() for span in spans(info.numel)], look)
         reader.check_unchanged()
-    for name, nan, infinite in odd:
-        counts[name] += nan, infinite
-    known = hashlib.sha256()
-    for name, info in sorted(tensors.items()):
-        known.update(f"{name}\0{info}\0".encode())
-        for start, _ in tiles(info.numel):
-            known.update(sums[name, start])
-    found = [NotFinite(name, tensors[name].numel, int(n), int(inf)) for name, (n, inf) in counts.items() if n or inf]
-    return Survey(known.hexdigest(), tuple(found), tuple(sorted(extreme)))
+    return Survey(sight.fingerprint(tensors), sight.not_finite(tensors), tuple(sorted(sight.extreme)))
+
+
+class _Sight:
+    """The findings in an ingredient's values, piece by piece; several threads may look at once.
+
+    Attributes:
+        extreme: tensors whose values come near the largest of their dtype.
+    """
+
+    def __init__(self) -> None:
+        self.extreme: set[str] = set()
+        self._sums: dict[tuple[str, int], bytes] = {}
+        self._odd: list[tuple[str, int, int]] = []
+
+    def look(self, name: str, info: TensorInfo, start: int, stop: int, reader: Reader, space: Workspace) -> None:
+        """Takes note of elements `start` to `stop` of a tensor."""
+        kind = info.kind
+        stored = reader.read(name, start * kind.itemsize, stop * kind.itemsize, space.raw)
+        if kind.family != "float":
+            self._sums[name, start] = hashlib.blake2b(stored.tobytes(), digest_size=16).digest()
+            return
+        room = space.term[: (stop - start) * kind.accumulator.itemsize].view(kind.accumulator)
+        values = widen(stored, kind, room)
+        with np.errstate(all="ignore"):
+            total = values.sum()
+            self._sums[name, start] = struct.pack("<d", float(total))
+            if abs(total) < EDGE * np.finfo(kind.accumulator).max:
+                return
+        nan, infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())
+        if nan or infinite:
+            self._odd.append((name, nan, infinite))
+        else:
+            self.extreme.add(name)
+
+    def fingerprint(self, tensors: Mapping[str, TensorInfo]) -> str:
+        """The fingerprint of all values, tensors by name."""
+        known = hashlib.sha256()
+        for name, info in sorted(tensors.items()):
+            known.update(f"{name}\0{info}\0".encode())
+            for start, _ in tiles(info.numel):
+                known.update(self._sums[name, start])
+        return known.hexdigest()
+
+    def not_finite(self, tensors: Mapping[str, TensorInfo]) -> tuple[NotFinite, ...]:
+        """The tensors with values that are not finite, in file order."""
+        counts = {name: np.zeros(2, dtype=np.int64) for name in tensors}
+        for name, nan, infinite in self._odd:
+            counts[name] += nan, infinite
+        return tuple(
+            NotFinite(name, tensors[name].numel, int(n), int(inf)) for name, (n, inf) in counts.items() if n or inf
+        )
 
 
 def surveyed(pool: Pool, i: int, fingerprint: str, memory: MutableMapping[str, str]) -> Survey:

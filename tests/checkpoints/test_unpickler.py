@@ -16,7 +16,7 @@ from torch import nn
 
 from radin.checkpoints import open_checkpoint
 from radin.checkpoints.allowance import STEP, Allowance, Damaged
-from radin.checkpoints.pickled import STAND_INS
+from radin.checkpoints.rebuilding import STAND_INS
 from radin.checkpoints.stored import Storage
 from radin.checkpoints.unpickler import INSTRUCTIONS, Unpickler
 from radin.errors import CheckpointError

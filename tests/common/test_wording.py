@@ -1,4 +1,4 @@
-from radin.common.wording import counted, decimal, enumerated, said_once, shortened, signed
+from radin.common.wording import counted, decimal, enumerated, installing, said_once, shortened, signed
 
 
 def test_numbers_agree_with_their_nouns() -> None:
@@ -16,6 +16,10 @@ def test_what_is_the_same_of_several_names_is_said_once() -> None:
     assert said_once([("a", "Look at a."), ("b", "Look at b.")]) == ["Look at a.", "Look at b."]
     assert said_once([("run-1", "run-10 lies far."), ("run-10", "run-10 lies far.")]) == 2 * ["run-10 lies far."]
     assert said_once([]) == []
+
+
+def test_extras_are_installed_from_a_clone() -> None:
+    assert installing("ray") == "`pip install '.[ray]'` in a clone of radin"
 
 
 def test_nothing_is_a_negative_zero_and_what_does_not_apply_is_a_dash() -> None:

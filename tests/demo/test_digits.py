@@ -28,7 +28,7 @@ def test_nothing_leaks_from_training_to_validation():
 
 def test_without_scikit_learn_the_error_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(InputError, match=r"pip install 'radin\[demo\]'"):
+    with pytest.raises(InputError, match=r"pip install '\.\[demo\]'"):
         digits.train_pool(tmp_path)
 
 

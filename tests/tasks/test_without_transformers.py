@@ -63,6 +63,6 @@ def test_folders_need_no_library_of_hugging_face(tmp_path: Path) -> None:
     arguments = [str(tmp_path / "runs"), str(tmp_path / "task.py"), str(tmp_path)]
     ended = subprocess.run([sys.executable, "-c", PROGRAM, *arguments], check=False, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
-    assert "pip install 'radin[transformers]'" in ended.stderr
+    assert "pip install '.[transformers]'" in ended.stderr
     for folder in ("mean", "run/soup"):
         assert (tmp_path / folder / "model.safetensors").is_file()

@@ -1,1 +1,1 @@
-"""Runs passes on the workers of a Ray cluster, local or not; needs the extra `radin[ray]`."""
+"""Runs passes on the workers of a Ray cluster, local or not; needs the extra `ray`."""

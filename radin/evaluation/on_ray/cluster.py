@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from radin.common.wording import installing
 from radin.errors import InputError
 from radin.evaluation.workers import Workers
 
@@ -25,7 +26,7 @@ def import_ray() -> Any:
     try:
         import ray
     except ImportError as error:
-        raise InputError(f"workers need Ray: pip install 'radin[ray]' ({error})") from error
+        raise InputError(f"workers need Ray, which cannot be imported ({error}): {installing('ray')}") from error
     return ray
 
 

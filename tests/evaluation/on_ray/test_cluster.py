@@ -23,7 +23,7 @@ except radin.errors.InputError as error:
 
 def test_without_ray_the_error_names_the_extra() -> None:
     said = subprocess.run([sys.executable, "-c", BLOCKED], capture_output=True, text=True, check=True).stdout
-    assert "pip install 'radin[ray]'" in said
+    assert "pip install '.[ray]'" in said
 
 
 @pytest.mark.parametrize(
