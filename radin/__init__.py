@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from radin.report.result import Result as Result
     from radin.scoring.logit_bank import LogitBank as LogitBank
     from radin.scoring.metrics import Metric as Metric
+    from radin.scoring.metrics import SpanF1 as SpanF1
     from radin.scoring.objective import Objective as Objective
     from radin.scoring.surrogate import Surrogate as Surrogate
     from radin.searching.budget import Budget as Budget
@@ -85,6 +86,7 @@ _HOME = {
     "Scorer": "radin.outside.scorer",
     "Searcher": "radin.searching.plugins",
     "Shortlist": "radin.searching.driver",
+    "SpanF1": "radin.scoring.metrics",
     "Surrogate": "radin.scoring.surrogate",
     "Task": "radin.tasks.task",
     "Verifier": "radin.evaluation.verifier",
