@@ -137,6 +137,19 @@ def test_a_run_by_the_name_of_the_metric_takes_the_names_of_the_data(tmp_path: P
     assert ranked.recipes[0].value >= max(one.value for one in ranked.recipes[1:]) > 0
 
 
+def test_logits_of_a_run_of_positions_are_ranked_by_spans(tmp_path: Path) -> None:
+    pool, (x, y) = radin.Pool(make_pool(tmp_path / "pool", 3)), sequences(60)
+    banks = []
+    for outputs in ("positions", "tags"):
+        task = radin.Task(
+            Network, (x, y), outputs=outputs, metric="accuracy" if outputs == "positions" else SpanF1("OBI")
+        )
+        radin.collect_logits(pool, task, run_dir=tmp_path / outputs)
+        banks.append(radin.LogitBank.from_folder(tmp_path / outputs / "logits", outputs="tags"))
+    of_positions, of_tags = (SpanF1("OBI").measure(bank.logits(2), bank.labels).tolist() for bank in banks)
+    assert of_positions == of_tags
+
+
 def test_without_names_it_says_what_to_give(tmp_path: Path) -> None:
     pool, (x, y) = radin.Pool(make_pool(tmp_path / "pool", 2)), sequences(40)
     with pytest.raises(InputError, match=r"the data name no tags: .* metric=radin\.SpanF1\(\['O', 'B-PER'"):
