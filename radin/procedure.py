@@ -34,8 +34,8 @@ from radin.report.result import Result
 from radin.report.soup_place import check_soup, soup_place
 from radin.report.spent import account
 from radin.report.verdict import best_ingredient
-from radin.report.verified_soup import VerifiedSoup, assess, ranked
-from radin.scoring.criterion import criterion_name, criterion_of
+from radin.report.verified_soup import VerifiedSoup, assess, marked, ranked
+from radin.scoring.criterion import chosen_name, criterion_of
 from radin.scoring.criterion_default import CRITERION
 from radin.scoring.surrogate import Surrogate
 from radin.searching.budget import Budget
@@ -69,7 +69,8 @@ def make_soup(
     Every ingredient is run once over the task's data; in a race those that can no longer matter are dropped after a
     part of it. The searcher then ranks recipes by the score of their averaged logits, and the `budget.soups` best are
     built and evaluated for real. The single ingredients compete, at no cost, so the result is never worse on the
-    selection data, by the criterion, than the best ingredient that ran in full.
+    selection data than the best ingredient that ran in full: by the default criterion its metric is within one standard
+    error of the best, and among those that are it is the likeliest; by any other criterion it leads by that criterion.
 
     Held-back samples, and test sets, are run after the choice: for the winner, the best ingredient and the baselines.
 
@@ -93,10 +94,11 @@ def make_soup(
             picture.
         criterion: by what candidates are ranked and the winner is chosen: `metric` for the task's metric, `likelihood`
             for the mean log-likelihood of the labels, `tempered` for the same after one temperature is fitted to each
-            candidate. The default, `tempered`, is better than the metric on the mean of the pools of `docs/results.md`
-            and nowhere significantly worse. The metric decides between equals, and is what is reported, whatever the
-            criterion. λ, standard errors and calibration count in the criterion's unit. Metrics without a smooth
-            relative are their own criterion, see `radin.scoring.criterion`.
+            candidate, `one-se` for `tempered` among those whose metric is within one paired standard error of the best.
+            The default, `one-se`, is better than the metric on the mean of the pools of `docs/results.md`, and nowhere
+            significantly worse; `tempered` alone is worse where thousands of samples select. The metric decides between
+            equals, and is what is reported, whatever the criterion. λ, standard errors and calibration count in the
+            criterion's unit. Metrics without a smooth relative are their own criterion, see `radin.scoring.criterion`.
         calibrate: learn from each verified soup how far real soups fall from their averaged logits, and choose the next
             one accordingly from the best 256 candidates, see `radin.evaluation.calibration`. False verifies
             the B best in order. The first soup is the same.
@@ -166,10 +168,10 @@ def find_soup(verifier: Verifier, settings: Settings, progress: Progress) -> Res
     shortlist = list_best(surrogate, verifier, settings, taken, progress)
     found = verify(shortlist, surrogate, verifier, settings, taken, progress)
     beside = [assess_baseline(name, verifier, surrogate) for name in settings.baselines]
-    verified, leaderboard = rank(found, beside, verifier, surrogate)
+    verified, leaderboard = rank(found, beside, verifier, surrogate, settings.criterion)
     tests, control = compare_on_all(leaderboard, verifier)
     beside = [replace(one, tests=tested(one, verifier)) for one in beside]
-    chosen_by = criterion_name(judge, task.scored_by)
+    chosen_by = chosen_name(settings.criterion, task.scored_by, verifier.bank.kind)
     winner = describe(leaderboard[0], verifier, settings.to_json(shortlist.options, chosen_by))
     soup = write_soup(leaderboard[0], verifier, settings.batchnorm)
     result = Result(
@@ -241,15 +243,15 @@ def verify(
 
 
 def rank(
-    found: Shortlist, beside: Sequence[Baseline], verifier: Verifier, surrogate: Surrogate
+    found: Shortlist, beside: Sequence[Baseline], verifier: Verifier, surrogate: Surrogate, criterion: str = "metric"
 ) -> tuple[list[VerifiedSoup], list[VerifiedSoup]]:
     """The verified soups in the order of verification, and the leaderboard of these, baselines and ingredients."""
     in_turn = [one.recipe for one in sorted(found, key=attrgetter("number"))]
     tried = assess(in_turn, verifier, surrogate, foretold(found))
     names = verifier.names
     singles = assess([Recipe.subset(names, [i]) for i in range(len(names))], verifier, surrogate)
-    entries = {one.recipe: one for one in (*soups_of(beside), *singles, *tried)}
-    return tried, ranked(entries.values())
+    entries = list({one.recipe: one for one in (*soups_of(beside), *singles, *tried)}.values())
+    return tried, ranked(marked(entries, verifier) if criterion == "one-se" else entries)
 
 
 def soups_of(beside: Sequence[Baseline]) -> list[VerifiedSoup]:
