@@ -22,7 +22,7 @@ from benchmarks.comparison.runs import described, versions
 from benchmarks.comparison.store import Store
 from benchmarks.comparison.tables import markdown
 from benchmarks.studies.bills import IN_FULL, draw_bills, spots, summary
-from benchmarks.studies.criteria import tempered
+from benchmarks.studies.criteria import ONE_SE, tempered
 from benchmarks.studies.draws import Draw, Row, accuracy, add_rows, least_values, likelihood, points, read_rows
 from radin.common.bars import Bars
 from radin.common.progress import SILENT, Progress
@@ -33,7 +33,7 @@ from radin.evaluation.racing import RaceResult, race
 SOUPS = (1, 4)
 
 #: By what candidates are ranked and soups are chosen.
-CRITERIA = {"metric": accuracy, "likelihood": likelihood, "tempered": tempered}
+CRITERIA = {"metric": accuracy, "likelihood": likelihood, "tempered": tempered, ONE_SE: tempered}
 
 #: Begins the name of a criterion where each verified soup helps to choose the next, as `radin.make_soup` does.
 CALIBRATED = "calibrated-"
@@ -96,7 +96,7 @@ def measure(draw: Draw, zoo: str, asked: Mapping[RaceSettings | None, Sequence[s
             else:
                 order = draw.calibrated(name, survivors, most)
             for soups in SOUPS:
-                winner = draw.chosen([*order[:soups], *draw.singles(survivors)], score)
+                winner = draw.chosen([*order[:soups], *draw.singles(survivors)], score, name == ONE_SE)
                 yield {
                     "zoo": zoo,
                     "store": draw.store.key,
@@ -271,7 +271,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     say("--zoo", nargs="+", default=["digits"], choices=zoos.names(), metavar="NAME", help="the pools (digits)")
     say("--rows", nargs="+", type=int, default=list(ROWS), metavar="M", help="selecting rows (300 500 1000 2000 5000)")
     say("--replicates", type=int, default=10, metavar="R", help="replicates of each (10)")
-    say("--z", nargs="+", type=float, default=[3.0], metavar="Z", help="paired standard errors; 0: halves alone (3)")
+    say("--z", nargs="+", type=float, default=[0.0], metavar="Z", help="paired standard errors; 0: halves alone (0)")
     say("--halves", nargs="+", type=int, default=[8], metavar="H", help="random halves (8)")
     say("--votes", nargs="+", type=int, default=[1], metavar="V", help="selections that keep an ingredient (1)")
     say(
