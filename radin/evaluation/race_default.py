@@ -1,5 +1,5 @@
 """The default of racing, in a module that imports nothing: the command line names it in its help."""
 
-#: Whether ingredients race by default: in `benchmarks/studies/racing.py` the default race is not inferior to all passes
-#: on any pool, see `docs/results.md`.
-RACE = True
+#: Ingredients from which on a pool races by default: the smallest pools that `benchmarks/studies/racing.py` measured. On
+#: none of them the default race is inferior to all passes, see `docs/results.md`.
+RACES_FROM = 9

@@ -232,8 +232,8 @@ def test_the_verdict_says_by_what_the_winner_was_chosen(entries: list[tuple], st
         ),
         (
             [([1], 0.95, -0.3), ([0, 1], 0.90, -0.2, True), ([0], 0.80, -0.5, True)],
-            "No soup won: the one verified soup has accuracy 0.9000 on the selection data, more than one standard error ",
-            "worse than 0.9500 of the ingredient b.",
+            "No soup won: the one verified soup has accuracy 0.9000 on the selection data, more than one standard ",
+            "error worse than 0.9500 of the ingredient b.",
         ),
     ],
     ids=["soup", "soup by both", "ingredient"],
