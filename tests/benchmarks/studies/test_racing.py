@@ -9,7 +9,7 @@ import radin
 from benchmarks import zoos
 from benchmarks.studies import draws, racing
 from benchmarks.studies.draws import Draw
-from radin.evaluation.racing import RaceSettings
+from radin.evaluation.race_settings import RaceSettings
 from radin.scoring.criterion import criterion_of
 
 
