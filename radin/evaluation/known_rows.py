@@ -14,6 +14,9 @@ from radin.evaluation.keys import part_key, rows_key
 
 Batch = Float32[np.ndarray, "b ..."]
 
+#: Letters of a network's name that are part of the names of its parts, which have to fit into a file's name.
+NAMED = 40
+
 
 @dataclass(frozen=True)
 class Part:
@@ -150,5 +153,6 @@ class PartialLogits:
             part: the rows and the logits.
         """
         own, about = self.key(key, part.rows), {"of": key, "rows": self.store_rows(part.rows)}
-        with self._arrays.writing(f"{name} on {len(part.rows)} rows, {own[:8]}", own, len(part.rows), about) as append:
+        entry = f"{name[:NAMED]} on {len(part.rows)} rows, {own[:16]}"
+        with self._arrays.writing(entry, own, len(part.rows), about) as append:
             append(part.logits)

@@ -58,3 +58,13 @@ def test_a_damaged_part_counts_as_not_run(tmp_path: Path) -> None:
     (file,) = tmp_path.glob("a on 2*.npy")
     file.write_bytes(file.read_bytes()[:-1] + b"x")
     assert PartialLogits(ArrayFolder(tmp_path)).of("whole a") == []
+
+
+@pytest.mark.parametrize("stem", ["x" * 230, "é" * 110, "\U0001f35c" * 58, "%" * 200])
+def test_parts_of_networks_with_the_longest_names_are_stored_apart(tmp_path: Path, stem: str) -> None:
+    parts = PartialLogits(ArrayFolder(tmp_path))
+    for number in "12":
+        parts.store(f"{stem}{number}", f"whole {number}", part([4, int(number)]))
+    reopened = PartialLogits(ArrayFolder(tmp_path))
+    for number in "12":
+        np.testing.assert_array_equal(reopened.of(f"whole {number}")[0].logits, LOGITS[[4, int(number)]])
