@@ -23,12 +23,13 @@ PICTURES = DOCS / "pictures"
 #: Where the programs of the benchmarks draw pictures if no place is named.
 RESULTS = DOCS.parent / "results"
 
-#: The page and the program of each picture. Those with `--plot` in their command, and *theory*, are drawn in place.
+#: The page and the program of each picture. Those with `--plot` in their command, *theory*, and those that are drawn
+#: from the tables of their page are drawn in place.
 FIGURES = {
     "theory.png": ("method.md", "benchmarks.studies.theory"),
-    "bills.png": ("results.md", "benchmarks.studies.racing"),
-    "score-against-budget.png": ("results.md", "benchmarks.compare"),
-    "lambda.png": ("results.md", "benchmarks.compare"),
+    "bills.png": ("results.md", "benchmarks.studies.page_pictures"),
+    "four-soups.png": ("results.md", "benchmarks.studies.page_pictures"),
+    "prior.png": ("results.md", "benchmarks.studies.page_pictures"),
     "surrogate.png": ("results.md", "benchmarks.studies.surrogate"),
     "kernels.png": ("performance.md", "benchmarks.speed.kernels"),
 }

@@ -2,8 +2,8 @@
 
 For each pool, number of selecting rows and replicate, stepwise selection on averaged logits plays by each criterion;
 the best B of its candidates are verified on real soups, and the winner among them and all ingredients is chosen by the
-same criterion, or by another. All are compared, paired by replicate, with today's choice (ranked and chosen by the
-metric) on all samples that did not select. Rows go to OUT/criteria.jsonl; a second run adds what is missing.
+same criterion, or by another. All are compared, paired by replicate, with ranking and choosing by the metric, on all
+samples that did not select. Rows go to OUT/criteria.jsonl; a second run adds what is missing.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ SLOPE, SLOPE_ERROR = 0.3, 0.3
 #: Newton's steps towards the best temperature, and the range of its inverse.
 STEPS, LEAST, MOST = 4, 0.1, 10.0
 
-COLUMNS = ("pool", "rows", "ranked by", "chosen by", "B", "replicates", "against today's", "against greedy in full")
-TODAY = ("metric", "metric")
+COLUMNS = ("pool", "rows", "ranked by", "chosen by", "B", "replicates", "against the metric", "against greedy in full")
+METRIC = ("metric", "metric")
 
 
 def tempered(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -159,17 +159,17 @@ def measure(draw: Draw, zoo: str, pairs: Sequence[tuple[str, str]], greedy: bool
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Every pair of criteria on every pool, paired with today's."""
-    today = {_key(row): row["held_out"] for row in rows if (row["ranked"], row["chosen"]) == TODAY}
+    """Every pair of criteria on every pool, paired with the metric's."""
+    by_metric = {_key(row): row["held_out"] for row in rows if (row["ranked"], row["chosen"]) == METRIC}
     groups: dict[tuple[str, int, str, str, int], list[Row]] = {}
     for row in rows:
         group = (row["zoo"], row["rows"], row["ranked"], row["chosen"], row["soups"])
         groups.setdefault(group, []).append(row)
     lines = []
     for (zoo, count, ranked, chosen, soups), group in sorted(groups.items()):
-        paired = [row["held_out"] - today[_key(row)] for row in group if _key(row) in today]
+        paired = [row["held_out"] - by_metric[_key(row)] for row in group if _key(row) in by_metric]
         greedy = [row["held_out"] - row["greedy"] for row in group if row["greedy"] is not None]
-        against = "0" if (ranked, chosen) == TODAY else points(paired)
+        against = "0" if (ranked, chosen) == METRIC else points(paired)
         lines.append(
             [zoo, f"{count:,}", ranked, chosen, str(soups), str(len(group)), against, points(greedy)],
         )
@@ -178,13 +178,13 @@ def table(rows: Sequence[Row]) -> str:
 
 def over_pools(rows: Sequence[Row]) -> str:
     """Every pair of criteria by number of rows, over pools: the pool is the unit. Last, half of a pool's samples."""
-    today = {_key(row): row["held_out"] for row in rows if (row["ranked"], row["chosen"]) == TODAY}
+    by_metric = {_key(row): row["held_out"] for row in rows if (row["ranked"], row["chosen"]) == METRIC}
     groups: dict[tuple[int, str, str], dict[int, dict[str, list[float]]]] = {}
     for row in rows:
-        if _key(row) in today and (row["ranked"], row["chosen"]) != TODAY:
+        if _key(row) in by_metric and (row["ranked"], row["chosen"]) != METRIC:
             by_rows = groups.setdefault((row["soups"], row["ranked"], row["chosen"]), {})
             count = row["rows"] if row["rows"] in ROWS else HALF
-            by_rows.setdefault(count, {}).setdefault(row["zoo"], []).append(row["held_out"] - today[_key(row)])
+            by_rows.setdefault(count, {}).setdefault(row["zoo"], []).append(row["held_out"] - by_metric[_key(row)])
     counts = sorted({row["rows"] for row in rows if row["rows"] in ROWS})
     counts += [HALF] if any(row["rows"] not in ROWS for row in rows) else []
     lines = []
@@ -196,18 +196,18 @@ def over_pools(rows: Sequence[Row]) -> str:
 
 
 def decision(rows: Sequence[Row]) -> str:
-    """Every pair of criteria against today's, over everything: what the default is decided by.
+    """Every pair of criteria against the metric, over everything: what the default is decided by.
 
-    A cell is one pool, number of rows and B. *Worse* counts the cells that are significantly below today's, with Holm's
-    correction over the cells of a pair.
+    A cell is one pool, number of rows and B. *Worse* counts the cells that are significantly below the metric's, with
+    Holm's correction over the cells of a pair.
     """
-    today = {_key(row): row["held_out"] for row in rows if (row["ranked"], row["chosen"]) == TODAY}
+    by_metric = {_key(row): row["held_out"] for row in rows if (row["ranked"], row["chosen"]) == METRIC}
     pairs: dict[tuple[str, str], dict[tuple[str, int, int], list[float]]] = {}
     for row in rows:
-        if _key(row) in today and (row["ranked"], row["chosen"]) != TODAY:
+        if _key(row) in by_metric and (row["ranked"], row["chosen"]) != METRIC:
             cells = pairs.setdefault((row["ranked"], row["chosen"]), {})
             cell = cells.setdefault((row["zoo"], row["rows"], row["soups"]), [])
-            cell.append(row["held_out"] - today[_key(row)])
+            cell.append(row["held_out"] - by_metric[_key(row)])
     lines = []
     for pair, cells in pairs.items():
         pools = sorted({zoo for zoo, _, _ in cells})
@@ -267,7 +267,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.quick:
         given.rows, given.replicates = [200], 2
-    asked = [TODAY, *((name, name) for name in given.criterion)] if given.criterion else PAIRS
+    asked = [METRIC, *((name, name) for name in given.criterion)] if given.criterion else PAIRS
     file, failed = given.out / "criteria.jsonl", 0
     with Bars() as bars:
         for zoo in given.zoo:

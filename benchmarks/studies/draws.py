@@ -309,7 +309,12 @@ def points(differences: Sequence[float]) -> str:
     if not len(differences):
         return "–"
     mean, half = interval(differences)
-    return f"{100 * mean:+.2f} ± {100 * half:.2f}"
+    return in_points(100 * mean, 100 * half)
+
+
+def in_points(mean: float, half: float) -> str:
+    """A mean with half of its interval, which one difference alone does not have."""
+    return f"{mean:+.2f}" if math.isnan(half) else f"{mean:+.2f} ± {half:.2f}"
 
 
 def read_rows(path: Path) -> list[Row]:

@@ -21,12 +21,13 @@ from benchmarks import zoos
 from benchmarks.comparison.runs import described, versions
 from benchmarks.comparison.store import Store
 from benchmarks.comparison.tables import markdown
-from benchmarks.studies.bills import draw_bills, summary
+from benchmarks.studies.bills import IN_FULL, draw_bills, spots, summary
 from benchmarks.studies.criteria import tempered
 from benchmarks.studies.draws import Draw, Row, accuracy, add_rows, least_values, likelihood, points, read_rows
 from radin.common.bars import Bars
 from radin.common.progress import SILENT, Progress
-from radin.evaluation.racing import RaceResult, RaceSettings, race
+from radin.evaluation.race_settings import RaceSettings
+from radin.evaluation.racing import RaceResult, race
 
 #: Real soups that are verified.
 SOUPS = (1, 4)
@@ -39,9 +40,6 @@ CALIBRATED = "calibrated-"
 
 #: By how much the held-out score may be below the full greedy soup's where a rule counts as not inferior.
 MARGIN = 0.003
-
-#: The name of the arm without a race.
-IN_FULL = "all passes"
 
 #: Selecting rows; a pool takes part at those that leave half of its samples for the truth.
 ROWS = (300, 500, 1_000, 2_000, 5_000)
@@ -310,7 +308,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = [row for row in rows if row["criterion"] in given.criterion]
     print(table(rows), over_pools(rows), inferiority(rows), summary(rows), sep="\n")
     if given.plot and rows:
-        draw_bills(rows, given.plot, IN_FULL)
+        draw_bills(spots(rows), given.plot)
     return 1 if failed else 0
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from radin.common.array_folder import ArrayFolder
 from radin.evaluation.known_rows import KnownRows, Part, PartialLogits
+from radin.scoring.kinds.choices import ABSENT
 
 LOGITS = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 
@@ -68,3 +69,12 @@ def test_parts_of_networks_with_the_longest_names_are_stored_apart(tmp_path: Pat
     reopened = PartialLogits(ArrayFolder(tmp_path))
     for number in "12":
         np.testing.assert_array_equal(reopened.of(f"whole {number}")[0].logits, LOGITS[[4, int(number)]])
+
+
+def test_parts_of_choices_of_several_numbers_are_joined() -> None:
+    narrow, wide = LOGITS[:3, :1], LOGITS[3:5, :2]
+    known = KnownRows(6, [Part(np.arange(3), narrow), Part(np.array([3, 4]), wide)])
+    read = known.read(np.array([4, 0]))
+    assert read.tolist() == [LOGITS[4, :2].tolist(), [LOGITS[0, 0], ABSENT]]
+    (joined,) = known.completed(iter([LOGITS[5:6, :2]]))
+    assert joined.tolist() == [*([one, ABSENT] for one in narrow[:, 0]), *wide.tolist(), LOGITS[5, :2].tolist()]
