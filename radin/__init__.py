@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from radin.errors import RadinError as RadinError
     from radin.evaluation.collecting import collect_logits as collect_logits
     from radin.evaluation.planning import plan as plan
-    from radin.evaluation.racing import RaceSettings as RaceSettings
+    from radin.evaluation.race_settings import RaceSettings as RaceSettings
     from radin.evaluation.verifier import Verifier as Verifier
     from radin.evaluation.workers import Workers as Workers
     from radin.outside.command import CommandScorer as CommandScorer
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from radin.report.result import Result as Result
     from radin.scoring.logit_bank import LogitBank as LogitBank
     from radin.scoring.metrics import Metric as Metric
+    from radin.scoring.metrics import SpanF1 as SpanF1
     from radin.scoring.objective import Objective as Objective
     from radin.scoring.surrogate import Surrogate as Surrogate
     from radin.searching.budget import Budget as Budget
@@ -75,7 +76,7 @@ _HOME = {
     "Problem": "radin.searching.problem",
     "Progress": "radin.common.progress",
     "Proposals": "radin.searching.problem",
-    "RaceSettings": "radin.evaluation.racing",
+    "RaceSettings": "radin.evaluation.race_settings",
     "RadinError": "radin.errors",
     "Ranking": "radin.report.ranking",
     "Recipe": "radin.recipe",
@@ -85,6 +86,7 @@ _HOME = {
     "Scorer": "radin.outside.scorer",
     "Searcher": "radin.searching.plugins",
     "Shortlist": "radin.searching.driver",
+    "SpanF1": "radin.scoring.metrics",
     "Surrogate": "radin.scoring.surrogate",
     "Task": "radin.tasks.task",
     "Verifier": "radin.evaluation.verifier",

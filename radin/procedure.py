@@ -16,7 +16,7 @@ from radin.errors import InputError
 from radin.evaluation.baselines import foreseen
 from radin.evaluation.calibration import foretold
 from radin.evaluation.race_default import RACE
-from radin.evaluation.racing import RaceSettings
+from radin.evaluation.race_settings import RaceSettings
 from radin.evaluation.settings import Settings, check_baselines, check_settings
 from radin.evaluation.stages import race_settings
 from radin.evaluation.verification import trimmed, verify_best, without

@@ -27,7 +27,6 @@ EXEMPT = {
     "radin/cli/planned.py": "tested in test_commands and test_several_tests",
     "radin/cli/soup.py": "tested in test_commands",
     "radin/evaluation/batchnorm.py": "tested in test_evaluator",
-    "radin/evaluation/planning.py": "tested in test_procedure",
     "radin/evaluation/race_default.py": "one constant",
     "radin/report/entries.py": "tested in test_record",
     "radin/report/soup_place.py": "tested in test_result",

@@ -26,7 +26,8 @@ from benchmarks.studies.criteria import tempered
 from benchmarks.studies.draws import Draw, Row, accuracy, add_rows, least_values, likelihood, points, read_rows
 from radin.common.bars import Bars
 from radin.common.progress import SILENT, Progress
-from radin.evaluation.racing import RaceResult, RaceSettings, race
+from radin.evaluation.race_settings import RaceSettings
+from radin.evaluation.racing import RaceResult, race
 
 #: Real soups that are verified.
 SOUPS = (1, 4)

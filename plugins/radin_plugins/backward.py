@@ -47,4 +47,5 @@ def backward(
 
 @radin.hookimpl
 def register_searchers(register: radin.Register) -> None:
+    """Registers the searcher of this module."""
     register(backward)

@@ -34,4 +34,5 @@ def caruana(
 
 @radin.hookimpl
 def register_searchers(register: radin.Register) -> None:
+    """Registers the searcher of this module."""
     register(caruana)

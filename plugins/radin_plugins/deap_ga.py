@@ -92,4 +92,5 @@ def toolbox_of(problem: radin.Problem, population: int, tournament: int) -> Any:
 
 @radin.hookimpl
 def register_searchers(register: radin.Register) -> None:
+    """Registers the searcher of this module."""
     register(deap_ga)

@@ -41,4 +41,5 @@ def _count(n: int) -> str:
 
 @radin.hookimpl
 def register_searchers(register: radin.Register) -> None:
+    """Registers the searcher of this module."""
     register(exhaustive)

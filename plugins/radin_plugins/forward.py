@@ -35,4 +35,5 @@ def forward(
 
 @radin.hookimpl
 def register_searchers(register: radin.Register) -> None:
+    """Registers the searcher of this module."""
     register(forward)

@@ -32,4 +32,5 @@ def greedy(
 
 @radin.hookimpl
 def register_searchers(register: radin.Register) -> None:
+    """Registers the searcher of this module."""
     register(greedy)

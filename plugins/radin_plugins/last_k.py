@@ -19,4 +19,5 @@ def last_k(problem: radin.Problem) -> radin.Proposals:
 
 @radin.hookimpl
 def register_searchers(register: radin.Register) -> None:
+    """Registers the searcher of this module."""
     register(last_k)

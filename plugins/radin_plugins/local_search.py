@@ -62,4 +62,5 @@ def _climb(problem: radin.Problem, mask: Bool[np.ndarray, " n"], score: float, e
 
 @radin.hookimpl
 def register_searchers(register: radin.Register) -> None:
+    """Registers the searcher of this module."""
     register(local_search)

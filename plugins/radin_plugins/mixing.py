@@ -81,4 +81,5 @@ def _roundings(weights: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, "k n"]
 
 @radin.hookimpl
 def register_searchers(register: radin.Register) -> None:
+    """Registers the searcher of this module."""
     register(mixing)

@@ -28,4 +28,5 @@ def monte_carlo(
 
 @radin.hookimpl
 def register_searchers(register: radin.Register) -> None:
+    """Registers the searcher of this module."""
     register(monte_carlo)

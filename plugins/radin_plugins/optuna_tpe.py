@@ -60,4 +60,5 @@ def _quiet() -> Iterator[None]:
 
 @radin.hookimpl
 def register_searchers(register: radin.Register) -> None:
+    """Registers the searcher of this module."""
     register(optuna_tpe)

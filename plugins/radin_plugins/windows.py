@@ -21,4 +21,5 @@ def windows(problem: radin.Problem) -> radin.Proposals:
 
 @radin.hookimpl
 def register_searchers(register: radin.Register) -> None:
+    """Registers the searcher of this module."""
     register(windows)

@@ -21,7 +21,7 @@ from radin.checkpoints.base import Checkpoint, Reader, Signature
 from radin.checkpoints.bounded_json import parsed
 from radin.checkpoints.contents import stated_classes, stated_versions
 from radin.checkpoints.dtypes import BY_CODE, TensorInfo
-from radin.checkpoints.names import check_names, check_text, is_extra_state
+from radin.checkpoints.names import METADATA, check_names, check_text, is_extra_state
 from radin.checkpoints.positioned import PositionedReader
 from radin.checkpoints.stored import fault_of_layout
 from radin.common.wording import shown
@@ -30,6 +30,9 @@ from radin.errors import CheckpointError
 #: The format's own limit, so that a damaged length does not ask for memory.
 MAX_HEADER = 100_000_000
 
+
+#: What the safetensors package writes in the metadata of every file of PyTorch tensors, be one called "pt" or not.
+FRAMEWORK = ("format", "pt")
 
 #: The key in the metadata of soups that holds what is known of modules and is no tensor, as JSON.
 MODULES = "radin.modules"
@@ -57,7 +60,11 @@ class SafetensorsCheckpoint(Checkpoint):
         self._signature = Signature(path)
         entries, metadata = _read_header(path)
         check_text([*metadata, *metadata.values()], path)
-        self.aliases = {name: kept for name, kept in metadata.items() if kept in entries and name not in entries}
+        self.aliases = {
+            name: kept
+            for name, kept in metadata.items()
+            if kept in entries and name not in entries and (name, kept) != FRAMEWORK
+        }
         check_names([*entries, *self.aliases], path)
         self.metadata = {key: value for key, value in metadata.items() if key not in self.aliases}
         self.class_names = stated_classes(self.metadata)
@@ -112,7 +119,7 @@ def encode_header(tensors: Mapping[str, TensorInfo], metadata: Mapping[str, str]
     Raises:
         CheckpointError: a dtype that the format has no code for.
     """
-    header: dict[str, Any] = {"__metadata__": dict(metadata)}
+    header: dict[str, Any] = {METADATA: dict(metadata)}
     offset = 0
     starts = {}
     for name in sorted(tensors, key=lambda name: (-tensors[name].kind.itemsize, name)):
@@ -149,7 +156,7 @@ def _read_header(path: Path) -> tuple[dict[str, _Entry], dict[str, str]]:
         refuse(f"its header is not valid JSON ({error})")
     if not isinstance(header, dict):
         refuse("its header is not a JSON object")
-    metadata = header.pop("__metadata__", None)
+    metadata = header.pop(METADATA, None)
     metadata = {} if metadata is None else metadata
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         refuse("its metadata are not all strings")

@@ -9,13 +9,13 @@ from radin.scoring.criterion_default import CRITERIA, CRITERION
 #: The metrics that have a name, for --help; by heart, since the library that knows them takes long to load.
 METRICS = (
     "accuracy, top5 (any k), balanced-accuracy, macro-f1, binary-f1, mcc, auc, brier and nll (log-loss) of classes; "
-    "miou and perplexity of positions, too; nll and perplexity of tokens; "
+    "miou and perplexity of positions, too; span-f1 of tags; nll and perplexity of tokens; "
     "accuracy, subset-accuracy, macro-f1, micro-f1, map, auc and nll of several labels; "
     "mse, rmse, mae, r2, pearson and spearman of values; or a function, as FILE.py:FUNC"
 )
 
 #: The kinds of outputs, for --help, likewise.
-KINDS = ("classes", "one-logit", "several-labels", "values", "positions", "choices", "tokens")
+KINDS = ("classes", "one-logit", "several-labels", "values", "positions", "tags", "choices", "tokens")
 
 outputs_option = click.option(
     "--outputs",

@@ -11,8 +11,12 @@ from jaxtyping import Bool, Float32, Int64
 
 from radin.common.array_folder import ArrayFolder
 from radin.evaluation.keys import part_key, rows_key
+from radin.scoring.kinds.choices import filled_up
 
 Batch = Float32[np.ndarray, "b ..."]
+
+#: Letters of a network's name that are part of the names of its parts, which have to fit into a file's name.
+NAMED = 40
 
 
 @dataclass(frozen=True)
@@ -67,10 +71,10 @@ class KnownRows:
         for part in self.parts:
             if np.array_equal(part.rows, rows):
                 return part.logits
-        found = np.empty((len(rows), *self.parts[0].logits.shape[1:]), dtype=np.float32)
+        found = _room(len(rows), [part.logits for part in self.parts])
         for part, place in reversed(self._places):
             here = np.flatnonzero(place[rows] >= 0)
-            found[here] = part.logits[place[rows[here]]]
+            _put(found, here, part.logits[place[rows[here]]])
         return found
 
     def completed(self, fresh: Iterator[Batch], rows: Int64[np.ndarray, " k"] | None = None) -> Iterator[Batch]:
@@ -96,11 +100,28 @@ class KnownRows:
     def _joined(
         self, rows: Int64[np.ndarray, " r"], new: Int64[np.ndarray, " b"], batch: Batch
     ) -> Float32[np.ndarray, "r ..."]:
-        joined, is_new = np.empty((len(rows), *batch.shape[1:]), dtype=np.float32), np.isin(rows, new)
-        joined[is_new] = batch
-        if not is_new.all():
-            joined[~is_new] = self.read(rows[~is_new])
+        is_new = np.isin(rows, new)
+        known = [] if is_new.all() else [self.read(rows[~is_new])]
+        joined = _room(len(rows), [batch, *known])
+        _put(joined, np.flatnonzero(is_new), batch)
+        for part in known:
+            _put(joined, np.flatnonzero(~is_new), part)
         return joined
+
+
+def _room(rows: int, parts: Sequence[Float32[np.ndarray, "_ ..."]]) -> Float32[np.ndarray, "r ..."]:
+    """Room for rows of some parts. Parts of choices may have different numbers of these, the largest counts."""
+    shape = parts[0].shape[1:]
+    if all(part.shape[1:] == shape for part in parts):
+        return np.empty((rows, *shape), dtype=np.float32)
+    return np.empty((rows, max(part.shape[1] for part in parts)), dtype=np.float32)
+
+
+def _put(found: Float32[np.ndarray, "r ..."], places: Int64[np.ndarray, " k"], part: Batch) -> None:
+    """Puts logits at some places; choices that a part does not have are absent."""
+    if part.shape[1:] != found.shape[1:]:
+        part = filled_up(part, found.shape[1])
+    found[places] = part
 
 
 class PartialLogits:
@@ -150,5 +171,6 @@ class PartialLogits:
             part: the rows and the logits.
         """
         own, about = self.key(key, part.rows), {"of": key, "rows": self.store_rows(part.rows)}
-        with self._arrays.writing(f"{name} on {len(part.rows)} rows, {own[:8]}", own, len(part.rows), about) as append:
+        entry = f"{name[:NAMED]} on {len(part.rows)} rows, {own[:16]}"
+        with self._arrays.writing(entry, own, len(part.rows), about) as append:
             append(part.logits)

@@ -356,7 +356,8 @@ class Networks:
     def _check_labels(self, shape: tuple[int, ...]) -> None:
         """Refuses labels that the network has no output for, before anything is charged."""
         for rows in (self.task.rows, *self.task.tests.values()):
-            if rows.columns is None:
+            # Batches of choices may have different numbers of these, so each is checked when it is run.
+            if rows.columns is None and rows.kind.has_columns:
                 rows.kind.check_labels(rows.labels, shape, "the network")
 
 

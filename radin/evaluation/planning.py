@@ -16,10 +16,10 @@ from radin.evaluation.batchnorm import statistics_rows
 from radin.evaluation.evaluator import Evaluator
 from radin.evaluation.gram import MOST
 from radin.evaluation.race_default import RACE
-from radin.evaluation.racing import RaceSettings, race_order
+from radin.evaluation.race_settings import RaceSettings
 from radin.evaluation.run_folder import RunFolder
 from radin.evaluation.settings import check_baselines
-from radin.evaluation.stages import against_race, race_settings
+from radin.evaluation.stages import against_race, course_of, race_settings
 from radin.evaluation.workers import Workers
 from radin.scoring.kinds import Tokens
 from radin.searching.budget import Budget
@@ -285,8 +285,8 @@ def _passes(evaluator: Evaluator, settings: RaceSettings | None) -> tuple[float,
     most = float(whole.sum()) / len(selecting)
     if settings is None or against_race(task, len(known), settings):
         return most, most, 1
-    ends = settings.ends(len(known), len(selecting))
-    beginning = selecting[race_order(task.rows.strata[selecting], task.split_seed)[: ends[0]]]
+    order, ends = course_of(task, len(known), settings)
+    beginning = selecting[order[: ends[0]]]
     first = np.array([len(one.missing(beginning)) for one in known])
     return float(first.sum() + (whole - first).min()) / len(selecting), most, len(ends)
 
@@ -309,14 +309,14 @@ def _about_race(task: Task, n: int, settings: RaceSettings | None, timed: _Timed
         return ""
     if reason := against_race(task, n, settings):
         return f"no race: {reason}"
-    rows = len(task.split[0])
-    ends, least = settings.ends(n, rows), settings.passes(n, rows)[0]
-    saved = (n - least) * rows * timed.per_sample
-    where = " and ".join(f"{end:,}" for end in ends[:-1])
+    _, (*ends, samples) = course_of(task, n, settings)
+    saved = (n - 1) * (samples - ends[0]) * timed.per_sample  # at most: all but one are dropped after the first stage
+    where = " and ".join(f"{end:,}" for end in ends) + f" of {samples:,} samples"
+    where += "" if task.rows.groups is None else ", whole groups"
     # The best ingredient is read once for each stage, all others once in any case.
-    if (len(ends) - 1) * timed.fill >= saved:
-        return f"judged after {where} of {rows:,} samples; the files are slow to read, so a race will hardly pay"
-    return f"judged after {where} of {rows:,} samples"
+    if len(ends) * timed.fill >= saved:
+        return f"judged after {where}; the files are slow to read, so a race will hardly pay"
+    return f"judged after {where}"
 
 
 def _timed_batch(evaluator: Evaluator) -> _Timed:

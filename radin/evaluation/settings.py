@@ -20,7 +20,7 @@ from radin.searching.driver import as_searcher, check_whole
 from radin.searching.plugins import Searcher, SearchFunction
 
 if TYPE_CHECKING:
-    from radin.evaluation.racing import RaceSettings
+    from radin.evaluation.race_settings import RaceSettings
 
 #: Candidates that can be verified out of their turn. More changed nothing that was measured; they cost a second or so.
 SHORTLIST = 256

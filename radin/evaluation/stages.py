@@ -13,7 +13,10 @@ from jaxtyping import Int64
 
 from radin.common.wording import counted
 from radin.errors import InputError
-from radin.evaluation.racing import Outputs, RaceSettings, Standing, race
+from radin.evaluation.judging import Standing
+from radin.evaluation.race_rows import Given, SeenRows
+from radin.evaluation.race_settings import RaceSettings
+from radin.evaluation.racing import race, race_course
 from radin.scoring.logit_bank import LogitBank
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ class Dropped:
 
     Attributes:
         name: the ingredient's.
-        rows: selecting rows that it was judged on.
+        rows: selecting samples that it was judged on.
         value: the metric's value on them.
         score: its mean log-likelihood on them, or what else the race looked at first; higher is better.
         behind: the best ingredient's score on them minus this one's.
@@ -70,7 +73,7 @@ class Collection:
         members: indices in the pool of the ingredients that ran in full, ascending.
         bank: their logits on the selecting rows.
         dropped: the others, in the order in which they were dropped.
-        common: rows of the data that all ingredients ran on; None for all selecting rows.
+        common: samples of the data that all ingredients ran on; None for all that select.
     """
 
     members: tuple[int, ...]
@@ -105,14 +108,26 @@ def against_race(task: Task, n: int, settings: RaceSettings) -> str:
     """The reason why a pool of `n` ingredients runs in full though a race is asked for; empty if it races."""
     if n < settings.smallest_pool:
         return f"pools of fewer than {settings.smallest_pool} ingredients run in full"
-    if not task.kind.races or task.rows.groups is not None:
-        why = "outputs are " + task.kind.name if not task.kind.races else "samples come in groups"
-        return f"{task.rows.what}: {why}, so all ingredients run in full"
     if not task.rows.can_choose:
         return f"{task.rows.what}: samples cannot be read in a chosen order, so all ingredients run in full"
-    if len(settings.ends(n, len(task.split[0]))) == 1:
-        return f"{counted(len(task.split[0]), 'selecting sample')} are too few for a race"
+    if len(course_of(task, n, settings)[1]) == 1:
+        groups = _selecting_groups(task)
+        among = "" if groups is None else f" of {counted(len(np.unique(groups)), 'group')}"
+        return f"{counted(len(task.split[0]), 'selecting sample')}{among} are too few for a race"
     return ""
+
+
+def course_of(task: Task, n: int, settings: RaceSettings) -> tuple[Int64[np.ndarray, " m"], tuple[int, ...]]:
+    """The order in which `n` ingredients would run the selecting samples, and where stages end, see `race_course`.
+
+    The order is one of places among the selecting samples.
+    """
+    return race_course(settings, n, task.rows.strata[task.split[0]], task.split_seed, _selecting_groups(task))
+
+
+def _selecting_groups(task: Task) -> Int64[np.ndarray, " m"] | None:
+    """The groups of the selecting samples; None where each is one of its own."""
+    return None if task.rows.groups is None else task.rows.groups[task.split[0]]
 
 
 def collect(evaluator: Evaluator, settings: RaceSettings | None) -> Collection:
@@ -136,12 +151,12 @@ def collect(evaluator: Evaluator, settings: RaceSettings | None) -> Collection:
         return Collection(tuple(range(len(singles))), bank)
     _remember(evaluator.folder, settings)
 
-    def run(ingredients: Int64[np.ndarray, " k"], rows: Int64[np.ndarray, " m"]) -> Sequence[Outputs]:
+    def run(ingredients: Int64[np.ndarray, " k"], rows: Int64[np.ndarray, " m"]) -> Sequence[Given]:
         if len(rows) == len(selecting):
             return ()  # nothing is judged any more; the survivors are completed below
         return _beginnings(evaluator, [singles[i] for i in ingredients], selecting[rows], len(selecting))
 
-    how: dict[str, Any] = {"kind": task.kind, "strata": strata[selecting]}
+    how: dict[str, Any] = {"kind": task.kind, "strata": strata[selecting], "groups": _selecting_groups(task)}
     found = race(len(singles), labels[selecting], task.scored_by, run, settings, task.split_seed, **how)
     members = tuple(int(i) for i in found.survivors)
     dropped = tuple(_dropped(evaluator, one, singles, selecting[found.order[: one.rows]]) for one in found.dropped)
@@ -158,7 +173,8 @@ def common_bank(evaluator: Evaluator, collection: Collection) -> LogitBank:
     if rows is None:
         return collection.bank
     arrays = [evaluator.archive.known(single).read(rows) for single in evaluator.singles()]
-    return LogitBank.of_samples(evaluator.pool.names, arrays, labels[rows], evaluator.task.kind)
+    groups = None if evaluator.task.rows.groups is None else evaluator.task.rows.groups[rows]
+    return LogitBank.of_samples(evaluator.pool.names, arrays, labels[rows], evaluator.task.kind, groups)
 
 
 def _remember(folder: RunFolder, settings: RaceSettings | None) -> None:
@@ -170,7 +186,7 @@ def _remember(folder: RunFolder, settings: RaceSettings | None) -> None:
 
 def _beginnings(
     evaluator: Evaluator, singles: Sequence[Evaluation], rows: Int64[np.ndarray, " k"], selecting: int
-) -> list[Outputs]:
+) -> list[Given]:
     missing = sum(len(evaluator.archive.known(single).missing(rows)) for single in singles)
     what = f"ingredients, {len(rows)} of {selecting} samples"
     if missing:
@@ -192,11 +208,12 @@ def _stage(evaluator: Evaluator, what: str, missing: int) -> Iterator[Advance]:
 def _dropped(
     evaluator: Evaluator, one: Standing, singles: Sequence[Evaluation], rows: Int64[np.ndarray, " k"]
 ) -> Dropped:
-    logits, task = evaluator.archive.known(singles[one.ingredient]).read(rows), evaluator.task
+    given, task = evaluator.archive.known(singles[one.ingredient]).read(rows), evaluator.task
+    seen = SeenRows.of(task.kind, task.rows.labels[rows], None)
     return Dropped(
         name=evaluator.pool.names[one.ingredient],
         rows=one.rows,
-        value=task.scored_by.value(logits, task.rows.labels[rows]),
+        value=task.scored_by.value(seen.outputs(given), seen.labels),
         score=one.score,
         behind=one.behind,
         error=one.error,

@@ -16,7 +16,7 @@ from radin.errors import InputError
 from radin.evaluation.evaluation import Evaluation, Statistics
 from radin.evaluation.evaluator import Evaluator
 from radin.evaluation.keys import Keys
-from radin.evaluation.racing import RaceSettings
+from radin.evaluation.race_settings import RaceSettings
 from radin.evaluation.run_folder import RunFolder
 from radin.evaluation.stages import collect, common_bank, race_settings, recorded_race
 from radin.evaluation.workers import Workers

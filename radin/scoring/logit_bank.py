@@ -18,7 +18,19 @@ from radin.common.natural_order import natural
 from radin.common.threads import Threads
 from radin.common.wording import counted
 from radin.errors import DataError, MissingFileError
-from radin.scoring.kinds import CLASSES, PROBABILITIES, Asked, Choices, Classes, Kind, OneLogit, Positions, Values
+from radin.scoring.kinds import (
+    CLASSES,
+    PROBABILITIES,
+    Asked,
+    Choices,
+    Classes,
+    Kind,
+    OneLogit,
+    Positions,
+    Tags,
+    Tokens,
+    Values,
+)
 from radin.scoring.label_files import labels_beside, load_array, read_labels
 from radin.scoring.logit_folder import SPLIT, check_whole, kind_and_groups, selecting_rows
 from radin.scoring.stored_outputs import (
@@ -150,6 +162,9 @@ class LogitBank:
             arrays = with_absent(arrays)
         elif isinstance(kind, Positions):
             kept, kind = raw.astype(np.int64), replace(kind, width=raw[0].size)
+            if isinstance(kind, Tags):
+                kept = kept.reshape(len(kept), -1)
+                arrays = [np.asarray(one).reshape(len(one), -1) for one in arrays]
         check_shapes(kind, kept, arrays, chosen)
         groups = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)
         bank = cls.of_samples(chosen, arrays, kept, kind, groups)
@@ -268,6 +283,11 @@ class LogitBank:
         if not banks:
             raise DataError("expected at least one bank of logits, got none")
         (where, first), *others = banks.items()
+        if others and isinstance(first.kind, Tokens):
+            raise DataError(
+                f"{where} and {others[0][0]} each keep tokens of their own, so their outputs cannot be averaged; run "
+                "all models together, or give logits of the whole vocabulary of all models in one folder"
+            )
         for title, other in others:
             if other.kind != first.kind:
                 raise DataError(f"{title} has outputs of {other.kind.name}, {where} of {first.kind.name}")

@@ -9,7 +9,7 @@ import numpy as np
 
 from radin.common.mapped import MappedArray
 from radin.errors import DataError
-from radin.scoring.kinds import CLASSES, Kind, SeveralLabels, Values
+from radin.scoring.kinds import CLASSES, Kind, SeveralLabels, Tags, Values
 from radin.scoring.kinds.choices import ABSENT, filled_up
 
 #: Samples read at a time where a whole `[M, C]` array is checked or copied; chosen by hand.
@@ -54,6 +54,13 @@ def check_shapes(kind: Kind, kept: np.ndarray, arrays: Sequence[np.ndarray], nam
         DataError: names the ingredient; or labels that are out of range.
     """
     inner = kept.shape[1:] if isinstance(kind, Values | SeveralLabels) else (*kept.shape[1:], arrays[0].shape[-1])
+    if isinstance(kind, Tags):
+        if arrays[0].ndim != 2 or arrays[0].shape[1] % kind.width:
+            raise DataError(
+                f"{names[0]}: expected logits of {kind.width} positions a sample, as there are labels, got shape "
+                f"{list(arrays[0].shape)}"
+            )
+        inner = arrays[0].shape[1:]
     wanted = [len(kept), *inner]
     for array, name in zip(arrays, names, strict=True):
         if list(array.shape) != wanted:

@@ -51,8 +51,8 @@ class Task:
             follows common practice. With 0 the winner is reported on the data that selected it, and the report says so.
         split_seed: draws the held-back part. It is a seed of its own, so that searches with different seeds stay
             comparable.
-        outputs: the kind of outputs: `classes`, `one-logit`, `several-labels`, `values`, `positions`, `choices` or
-            `tokens`. By default it follows from the labels.
+        outputs: the kind of outputs: `classes`, `one-logit`, `several-labels`, `values`, `positions`, `tags`,
+            `choices` or `tokens`. By default it follows from the labels, and from a metric that is for one kind alone.
         groups: for each sample of `data` the id of its group, such as a patient; a mapping with the name of a test set,
             and `data`, where these have groups, too. Groups are held back whole, and intervals and tests are about
             groups. The positions of a sample are a group without being told.
@@ -147,7 +147,13 @@ class Task:
         Raises:
             InputError: a metric of another kind of outputs.
         """
-        return get_metric(self.metric, self.kind)
+        metric = get_metric(self.metric, self.kind)
+        return metric.of_classes(next(iter(self.rows.class_names), None))
+
+    @property
+    def _asked_for(self) -> str | None:
+        """The kind of outputs that the metric is for, where it asks for one."""
+        return None if self.metric is None else get_metric(self.metric).asks_for
 
     @cached_property
     def rows(self) -> Rows:
@@ -199,7 +205,7 @@ class Task:
             limit=self.limit,
             pinned=self.torch_device.type == "cuda",  # not before: pinned memory makes a CUDA context
             collate=self.collate_fn,
-            asked=Asked(self.outputs, self.ignore_index, self.positions, self.alternatives),
+            asked=Asked(self.outputs or self._asked_for, self.ignore_index, self.positions, self.alternatives),
             like=like,
             groups=groups,
         )

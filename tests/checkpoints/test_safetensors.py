@@ -70,6 +70,12 @@ def test_tied_tensors_of_save_model_become_aliases(tmp_path: Path) -> None:
     assert checkpoint.info("head.weight").shape == (5, 3)
 
 
+def test_a_tensor_called_like_the_framework_is_not_tied_to_what_names_it(tmp_path: Path) -> None:
+    save_file({"pt": torch.ones(2), "a": torch.ones(3)}, tmp_path / "x.safetensors", metadata={"format": "pt"})
+    checkpoint = open_checkpoint(tmp_path / "x.safetensors")
+    assert (sorted(checkpoint.tensors), dict(checkpoint.aliases)) == (["a", "pt"], {})
+
+
 A = {"a": entry(0, 8)}
 BAD = {
     "a negative shape": ({"a": entry(0, 8, shape=[-2])}, b"12345678", "'a' lacks"),

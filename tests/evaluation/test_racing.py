@@ -4,51 +4,17 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from helpers.racing import labels_of, logits, raced, run_of
 
-import radin
 from radin.errors import InputError
-from radin.evaluation.racing import (
-    RaceSettings,
-    log_likelihoods,
-    race,
-    race_measures,
-    race_order,
-    random_halves,
-    standings,
-    stepwise,
-)
-from radin.scoring.kinds import KINDS
-from radin.scoring.metrics import TopK, get_metric
+from radin.evaluation.judging import race_measures
+from radin.evaluation.race_settings import RaceSettings
+from radin.evaluation.racing import race
+from radin.scoring.kinds import KINDS, Positions
+from radin.scoring.kinds.classes import IGNORED
+from radin.scoring.metrics import get_metric
 
 ACCURACY = get_metric("accuracy")
-
-
-def logits(labels, strength, seed, classes=5):
-    """Noise in which the label stands out by `strength`."""
-    noise = np.random.default_rng(seed).normal(size=(len(labels), classes))
-    return (noise + strength * np.eye(classes)[labels]).astype(np.float32)
-
-
-def labels_of(m, classes=5, seed=0):
-    return np.random.default_rng(seed).integers(classes, size=m)
-
-
-def run_of(arrays, asked=None):
-    """What a caller of `race` hands over; notes what was asked for."""
-
-    def run(ingredients, rows):
-        if asked is not None:
-            asked.append((ingredients.tolist(), rows.copy()))
-        return [arrays[i][rows] for i in ingredients]
-
-    return run
-
-
-def raced(arrays, labels, metric="accuracy", rule=None, seed=0):
-    rule = rule or RaceSettings()
-    return race(len(arrays), labels, get_metric(metric), run_of(arrays), rule, seed)
 
 
 def test_an_ingredient_far_worse_is_dropped_after_the_first_stage():
@@ -127,14 +93,7 @@ def test_the_caller_is_asked_for_longer_beginnings_of_one_order_by_survivors_onl
     assert sorted(result.order.tolist()) == list(range(5_000))
 
 
-def test_stages_that_are_no_larger_are_skipped_and_few_ingredients_or_rows_run_in_full():
-    rule = RaceSettings()
-    assert rule.ends(10, 10_000) == (500, 2_000, 10_000)
-    assert rule.ends(10, 2_000) == (200, 400, 2_000)
-    assert rule.ends(10, 800) == (200, 800)
-    assert rule.ends(10, 200) == (200,)
-    assert rule.ends(10, 150) == (150,)
-    assert rule.ends(3, 10_000) == (10_000,)
+def test_too_few_samples_run_in_full():
     labels = labels_of(100)
     result = raced([logits(labels, i, i) for i in range(6)], labels)
     assert result.survivors.tolist() == list(range(6)) and result.stages == () and result.passes == 6
@@ -143,106 +102,8 @@ def test_stages_that_are_no_larger_are_skipped_and_few_ingredients_or_rows_run_i
 def test_the_range_of_passes_holds_what_a_race_takes():
     labels = labels_of(3_000)
     arrays = [logits(labels, 0.5 * i, i) for i in range(9)]
-    least, most = RaceSettings().passes(9, 3_000)
-    assert least == 9 * 200 / 3_000 + 1 - 200 / 3_000 and most == 9
-    assert least <= raced(arrays, labels).passes <= most
-
-
-@given(st.integers(2, 300), st.integers(1, 7), st.integers(0, 5))
-@settings(max_examples=50, deadline=None)
-def test_every_beginning_of_the_order_is_stratified(rows, classes, seed):
-    labels = labels_of(rows, classes, seed)
-    order = race_order(labels, seed)
-    assert sorted(order.tolist()) == list(range(rows))
-    counts = np.bincount(labels, minlength=classes)
-    for k in range(1, rows + 1):
-        seen = np.bincount(labels[order[:k]], minlength=classes)
-        assert (np.abs(seen - k * counts / rows) < classes + 1).all()
-
-
-def test_halves_are_complements_of_each_other_and_capped():
-    halves = random_halves(501, RaceSettings(halves=5), seed=1)
-    assert len(halves) == 5
-    for one, other in ((halves[0], halves[1]), (halves[2], halves[3])):
-        assert sorted([*one, *other]) == list(range(501))
-    assert not np.array_equal(halves[0], halves[2])
-    assert [len(one) for one in random_halves(9_000, RaceSettings(halves=2, rows_per_half=100), 1)] == [100, 100]
-
-
-def test_stepwise_selection_is_the_searcher_forward():
-    labels = labels_of(400)
-    arrays = [logits(labels, 0.3 * i, i) for i in range(7)]
-    bank = radin.LogitBank.from_arrays(arrays, labels, [str(i) for i in range(7)])
-    found = radin.search("forward", radin.Surrogate(bank, "nll", lam=0.0), radin.Budget(candidates=10_000), top=1)
-    taken = stepwise(np.array(arrays), labels, log_likelihoods, log_likelihoods)
-    assert np.flatnonzero(taken).tolist() == list(found[0].recipe.members)
-
-
-def test_equal_scores_are_decided_by_likelihood():
-    labels = np.zeros(20, dtype=np.int64)
-    weak, strong = (np.tile(np.array([gap, 0.0], dtype=np.float32), (20, 1)) for gap in (0.1, 5.0))
-    taken = stepwise(
-        np.array([weak, weak, strong, strong]), labels, race_measures(ACCURACY, weak, labels)[1], log_likelihoods
-    )
-    assert taken.tolist() == [False, False, True, True]
-
-
-def test_metrics_race_by_what_has_values_for_each_row():
-    def per_row(logits, labels):
-        return logits.argmax(axis=1) == labels
-
-    def one_number(logits, labels):
-        return float((logits.argmax(axis=1) == labels).mean())
-
-    labels = labels_of(3_000)
-    counts = {
-        "accuracy": 2,
-        "balanced-accuracy": 2,
-        TopK(2): 2,
-        "nll": 1,
-        "macro-f1": 1,
-        per_row: 1,
-        one_number: 0,
-    }
-    for metric, count in counts.items():
-        assert len(race_measures(get_metric(metric), logits(labels, 1.0, 0), labels)) == count
-    arrays = [logits(labels, 2.0 * (i < 5), i) for i in range(10)]
-    assert len(raced(arrays, labels, per_row).survivors) < 10
-    assert raced(arrays, labels, one_number).passes == 10
-    for metric in ("nll", "macro-f1", "balanced-accuracy", TopK(2)):
-        assert not set(raced(arrays, labels, metric).survivors) & set(range(5, 10)), metric
-
-
-def test_the_error_is_that_of_the_paired_difference():
-    labels = labels_of(300)
-    arrays = [logits(labels, 2.0, 0), logits(labels, 1.8, 1)]
-    stage = standings(np.array([4, 7]), arrays, labels, [log_likelihoods], RaceSettings(), 0)
-    values = log_likelihoods(np.array(arrays), labels)
-    assert [one.ingredient for one in stage] == [4, 7]
-    best = int(np.argmax([one.mean() for one in values]))
-    difference = values[best] - values[1 - best]
-    assert stage[1 - best].behind == pytest.approx(difference.mean())
-    assert stage[1 - best].error == pytest.approx(difference.std(ddof=1) / np.sqrt(300))
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"stages": (0.2, 0.05)},
-        {"stages": (0.0,)},
-        {"stages": (1.0,)},
-        {"z": -1.0},
-        {"z": float("nan")},
-        {"halves": -1},
-        {"votes": 0},
-        {"first_rows": 1},
-        {"rows_per_half": 1},
-        {"smallest_pool": 0},
-    ],
-)
-def test_settings_out_of_range_are_refused(wrong):
-    with pytest.raises(InputError, match="expected"):
-        RaceSettings(**wrong)
+    least = 9 * 200 / 3_000 + 1 - 200 / 3_000
+    assert least <= raced(arrays, labels).passes <= 9
 
 
 def test_a_race_of_nothing_is_refused():
@@ -271,11 +132,59 @@ def test_values_race_by_their_squared_errors() -> None:
             assert one.score == pytest.approx(-np.square(outputs[one.ingredient] - labels)[seen].mean())
 
 
-def test_several_labels_race_by_the_likelihood_of_their_decisions() -> None:
-    rng = np.random.default_rng(0)
-    kind, labels = KINDS["several-labels"], rng.integers(2, size=(50, 3))
-    outputs = rng.normal(size=(2, 50, 3))
-    smooth, own = race_measures(get_metric("subset-accuracy", kind), outputs[0], labels, kind)
-    np.testing.assert_allclose(smooth(outputs, labels), [-kind.losses(one, labels) for one in outputs])
-    assert own(outputs, labels).shape == (2, 50)
-    assert len(race_measures(get_metric("macro-f1", kind), outputs[0], labels, kind)) == 1
+def in_groups(labels, seed=0):
+    """Groups of 1 to 9 samples, in no order."""
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(1, 10, size=len(labels))
+    return rng.permutation(np.repeat(np.arange(len(sizes)), sizes)[: len(labels)])
+
+
+def test_stages_hold_whole_groups_and_survivors_do_not_depend_on_the_order_inside_them():
+    labels, asked = labels_of(3_000), []
+    arrays, groups = [logits(labels, 0.3 * i, i) for i in range(8)], in_groups(labels)
+    settings = {"strata": np.zeros_like(labels), "groups": groups}
+    result = race(8, labels, ACCURACY, run_of(arrays, asked), RaceSettings(), 0, **settings)
+    assert 0 < len(result.survivors) < 8
+    for _, samples in asked:
+        assert not set(groups[samples]) & set(np.delete(groups, samples))
+    turned = np.lexsort((np.random.default_rng(1).random(len(labels)), groups))
+    by_group = turned[np.argsort(groups[turned], kind="stable")]
+    other = race(
+        *(8, labels[by_group], ACCURACY, run_of([one[by_group] for one in arrays]), RaceSettings(), 0),
+        **settings | {"groups": groups[by_group]},
+    )
+    assert np.array_equal(other.survivors, result.survivors)
+    for one, same in zip(result.dropped, other.dropped, strict=True):
+        assert (one.ingredient, one.rows, one.chosen) == (same.ingredient, same.rows, same.chosen)
+        assert (one.score, one.error) == pytest.approx((same.score, same.error))
+
+
+def test_an_ingredient_that_is_worse_on_few_groups_alone_stays():
+    labels = labels_of(2_000)
+    groups = np.arange(2_000) // 100
+    good = logits(labels, 3.0, 0)
+    odd = np.where((groups == 4)[:, None], -good, good)  # one bad group, which tells little about others
+    arrays = [good, odd, logits(labels, 0.0, 1), logits(labels, 0.0, 2)]
+    rule = RaceSettings(stages=(0.5,), first_groups=10, halves=0)
+    alone, whole = (
+        race(4, labels, ACCURACY, run_of(arrays), rule, 1, strata=np.zeros_like(labels), groups=given)
+        for given in (None, groups)
+    )
+    assert 4 in groups[whole.order[:1_000]]
+    assert alone.survivors.tolist() == [0] and whole.survivors.tolist() == [0, 1]
+
+
+def test_positions_race_by_the_likelihood_of_their_rows_and_errors_of_samples():
+    kind = Positions(width=3)
+    labels = labels_of(900).reshape(300, 3)
+    labels[::4, 2] = IGNORED
+    arrays = [logits(np.maximum(labels, 0).reshape(-1), 1.0 * i, i).reshape(300, 3, 5) for i in range(5)]
+    rule = RaceSettings(stages=(0.4,), first_rows=100)
+    result = race(5, labels, ACCURACY, run_of(arrays), rule, 0, kind=kind, strata=kind.strata(labels))
+    (stage,) = result.stages
+    samples = result.order[:120]
+    for one in stage:
+        seen = labels[samples] != IGNORED
+        likelihood = -kind.losses(arrays[one.ingredient][samples][seen], labels[samples][seen])
+        assert (one.rows, one.score) == (120, pytest.approx(likelihood.mean()))
+    assert not {0, 1} & set(result.survivors) and 4 in result.survivors

@@ -2,20 +2,21 @@
 
 import json
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from helpers.processes import options, when_written, while_writing
-from helpers.small import task
+from helpers.small import Network, clouds, task
 from helpers.unequal import SAMPLES, make_unequal_pool
 from safetensors.torch import load_file
 from torch.utils.data import DataLoader, TensorDataset, default_collate
 
 import radin
 from benchmarks.faults.nursery import Nursery
-from radin.errors import InputError
+from radin.errors import InputError, TaskError
 from radin.evaluation.stages import against_race, race_settings
 
 RULE = radin.RaceSettings(stages=(0.1, 0.3), first_rows=60)
@@ -113,6 +114,74 @@ def test_small_pools_and_data_without_an_order_run_in_full(paths: list[Path], tm
     assert "ingredients" in against_race(plain, 3, RULE)
     assert "too few" in against_race(task(60), 6, RULE)
     assert against_race(plain, 6, RULE) == ""
+
+
+FEW = 700
+
+
+def of_kind(name: str) -> radin.Task:
+    """A task of another kind for the networks of these pools."""
+    (x, y), rng = clouds(FEW * 3, seed=1), np.random.default_rng(0)
+    if name == "groups":
+        groups = rng.permutation(np.repeat(np.arange(FEW), rng.integers(1, 8, size=FEW))[:FEW])
+        return radin.Task(Network, (x[:FEW], y[:FEW]), groups=groups)
+    if name == "choices":
+        present = y[:FEW] == 2  # all others have two choices; sorted, so that some batches have only such
+        order = torch.argsort(present.int(), stable=True)
+        inputs = torch.cat([x[:FEW], present[:, None].float()], dim=1)[order]
+        return radin.Task(Network, (inputs, y[:FEW][order]), outputs="choices", forward=two_or_three, batch_size=64)
+    many, labels = x.reshape(FEW, 3, -1), y.reshape(FEW, 3).clone()
+    labels[::5, 2] = -100
+    more = {"alternatives": 1} if name == "tokens" else {}
+    return radin.Task(Network, (many, labels), outputs=name, **more)
+
+
+def two_or_three(network: torch.nn.Module, inputs: torch.Tensor) -> torch.Tensor:
+    """Scores of three choices, of which the last is absent from most samples; of two where it is from all."""
+    scores, present = network(inputs[:, :-1]), inputs[:, -1] > 0
+    scores = torch.cat([scores[:, :2], scores[:, 2:].masked_fill(~present[:, None], -torch.inf)], dim=1)
+    return scores if present.any() else scores[:, :2]
+
+
+@pytest.mark.parametrize("name", ["groups", "choices", "positions", "tokens"])
+def test_other_kinds_race_and_a_race_that_was_cut_short_has_the_same_survivors(
+    paths: list[Path], tmp_path: Path, name: str
+) -> None:
+    given, left = of_kind(name), [6]
+
+    def forward(network: torch.nn.Module, inputs: torch.Tensor) -> torch.Tensor:
+        left[0] -= 1
+        if not left[0]:
+            raise RuntimeError("power cut")
+        return network(inputs) if given.forward is None else given.forward(network, inputs)
+
+    def run(folder: str) -> tuple[radin.Verifier, int]:
+        cut = replace(given, forward=forward, source="the same")
+        with radin.Verifier(radin.Pool(paths), cut, tmp_path / folder, race=RULE) as verifier:
+            return verifier, bill(verifier)
+
+    with pytest.raises(TaskError, match="power cut"):
+        run("cut")
+    (resumed, rows), (calm, expected) = run("cut"), run("calm")
+    assert rows == expected
+    assert (resumed.names, resumed.dropped) == (calm.names, calm.dropped)
+    assert {one.name for one in calm.dropped} >= {"run1", "run4"}
+    selecting = len(given.split[0])
+    assert expected == len(calm.names) * selecting + sum(one.rows for one in calm.dropped) < 6 * selecting
+    with radin.Verifier(radin.Pool(paths), given, tmp_path / "full") as full:
+        for name in calm.names:
+            one, other = (each.bank.logits(each.names.index(name)) for each in (calm, full))
+            np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_a_plan_says_where_whole_groups_are_cut(paths: list[Path], tmp_path: Path) -> None:
+    given = of_kind("groups")
+    planned = radin.plan(radin.Pool(paths), given, run_dir=tmp_path / "run", race=RULE)
+    assert planned.race.endswith(f"of {len(given.split[0])} samples, whole groups")
+    assert planned.least_passes < planned.most_passes == 6
+    (x, y), few = clouds(FEW, seed=1), np.arange(FEW) % 15
+    large = radin.Task(Network, (x, y), groups=few)
+    assert "of 12 groups are too few for a race" in against_race(large, 6, RULE)
 
 
 def test_a_race_is_a_bool_or_its_settings() -> None:

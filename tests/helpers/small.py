@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 import radin
@@ -68,3 +68,25 @@ def make_pool(folder: Path, n: int = 5, *, batchnorm: bool = False) -> list[Path
 def task(samples: int = SAMPLES, batchnorm: bool = False, device: str = "cpu", **settings) -> radin.Task:
     """The task of these pools."""
     return radin.Task(lambda: Network(batchnorm), clouds(samples, seed=1), device=device, **settings)
+
+
+#: Rows that select and rows that are held back, of this task.
+SELECTING, HELD = (len(rows) for rows in task().split)
+
+#: Batches that prove, once for a task's code, that filling a network in place is loading it.
+PROOF = 4
+
+
+def compared(result: radin.Result) -> int:
+    """Networks that are run on held-back rows: the winner, the best ingredient and the uniform soup."""
+    shown = [one.soup.recipe for one in result.baselines if one.soup is not None]
+    return len({result.best.recipe, result.best_ingredient.recipe, *shown})
+
+
+def plain_value(file: Path, rows: np.ndarray) -> float:
+    """Accuracy of the file in a plain network, without radin."""
+    network = Network()
+    network.load_state_dict(load_file(file))
+    x, y = clouds(SAMPLES, 1)
+    with torch.inference_mode():
+        return float((network(x[rows]).argmax(1) == y[rows]).double().mean())

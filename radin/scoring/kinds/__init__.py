@@ -12,6 +12,7 @@ from radin.scoring.kinds.positions import Positions as Positions
 from radin.scoring.kinds.probabilities import PROBABILITIES as PROBABILITIES
 from radin.scoring.kinds.probabilities import Probabilities as Probabilities
 from radin.scoring.kinds.several import SeveralLabels as SeveralLabels
+from radin.scoring.kinds.tags import Tags as Tags
 from radin.scoring.kinds.tokens import Tokens as Tokens
 from radin.scoring.kinds.values import Values as Values
 
@@ -27,6 +28,7 @@ __all__ = [
     "Positions",
     "Probabilities",
     "SeveralLabels",
+    "Tags",
     "Tokens",
     "Values",
     "named_kind",

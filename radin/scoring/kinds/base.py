@@ -51,7 +51,6 @@ class Kind(ABC):
         loss: what `losses` computes, in words.
         softmax: whether a row's outputs are logits of alternatives, so that a constant added to all changes nothing.
         has_columns: whether column `c` stands for class `c` in every row, so that columns in another order can be told.
-        races: whether ingredients can be compared after a part of the samples.
     """
 
     name: ClassVar[str]
@@ -62,7 +61,6 @@ class Kind(ABC):
     loss: ClassVar[str] = "negative log-likelihood"
     softmax: ClassVar[bool] = True
     has_columns: ClassVar[bool] = True
-    races: ClassVar[bool] = True
 
     @property
     def key(self) -> tuple[Any, ...]:

@@ -29,7 +29,6 @@ class Choices(Classes):
     metrics = "choices"
     metric = "accuracy"
     has_columns = False
-    races = False
 
     @property
     def key(self) -> tuple[Any, ...]:

@@ -14,16 +14,21 @@ from radin.scoring.kinds.choices import Choices
 from radin.scoring.kinds.classes import CLASSES, IGNORED, OneLogit
 from radin.scoring.kinds.positions import Positions
 from radin.scoring.kinds.several import SeveralLabels
+from radin.scoring.kinds.tags import Tags
 from radin.scoring.kinds.tokens import ALTERNATIVES, Tokens
 from radin.scoring.kinds.values import Values
 
 #: All kinds, by name.
 KINDS: dict[str, Kind] = {
-    kind.name: kind for kind in (CLASSES, OneLogit(), SeveralLabels(), Values(), Positions(), Choices(), Tokens())
+    kind.name: kind
+    for kind in (CLASSES, OneLogit(), SeveralLabels(), Values(), Positions(), Tags(), Choices(), Tokens())
 }
 
 #: Kinds that labels never speak of by themselves.
-BY_NAME = (Choices.name, Tokens.name)
+BY_NAME = (Choices.name, Tags.name, Tokens.name)
+
+#: Kinds of labels at positions.
+AT_POSITIONS = (Positions.name, Tags.name, Tokens.name)
 
 #: All kinds in a sentence, for messages.
 THERE_ARE = "The kinds of outputs are " + ", ".join(
@@ -62,6 +67,13 @@ class Asked:
     @property
     def _at_positions(self) -> Positions:
         """The kind of labels at positions that is asked for."""
+        if self.outputs == Tags.name:
+            if self.positions is not None:
+                raise InputError(
+                    f"positions={self.positions} takes some positions of a sample, and spans of tags need all of them; "
+                    "leave it out"
+                )
+            return Tags(self.ignored)
         if self.outputs != Tokens.name:
             return Positions(self.ignored, self.positions)
         wanted = ALTERNATIVES if self.alternatives is None else self.alternatives
@@ -80,7 +92,7 @@ class Asked:
             InputError: positions are asked for, and there are none.
         """
         name = self.outputs or (like.name if like else _told(raw, what))
-        if name not in (Positions.name, Tokens.name):
+        if name not in AT_POSITIONS:
             if self.positions is not None:
                 raise InputError(
                     f"positions={self.positions} is for labels at positions ({Positions.labels}); {what}: {name}"

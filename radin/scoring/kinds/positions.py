@@ -42,7 +42,6 @@ class Positions(Classes):
     gives = "logits [m, ..., classes] or [m, classes, ...]"
     metrics = "positions"
     metric = "accuracy"
-    races = False
 
     def __post_init__(self) -> None:
         if self.most is not None and self.most < 1:

@@ -20,7 +20,6 @@ class Probabilities(Classes):
     gives = "probabilities [m, classes]"
     metrics = "probabilities"
     softmax = False
-    races = False
 
     def losses(self, outputs: Any, labels: Any) -> Float64[np.ndarray, " r"]:
         """Negative log-likelihoods."""

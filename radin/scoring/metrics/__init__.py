@@ -22,6 +22,7 @@ from radin.scoring.metrics.names import METRICS as METRICS
 from radin.scoring.metrics.names import get_metric as get_metric
 from radin.scoring.metrics.names import names_of as names_of
 from radin.scoring.metrics.probabilities import OfProbabilities as OfProbabilities
+from radin.scoring.metrics.spans import SpanF1 as SpanF1
 from radin.scoring.metrics.tempered import TemperedLikelihood as TemperedLikelihood
 from radin.scoring.metrics.values import MomentsMetric as MomentsMetric
 
@@ -45,6 +46,7 @@ __all__ = [
     "Perplexity",
     "PredictionMetric",
     "RightSamplesMetric",
+    "SpanF1",
     "TemperedLikelihood",
     "TopK",
     "get_metric",

@@ -11,6 +11,7 @@ family works too: its value is computed from the averaged logits of each recipe.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -47,6 +48,7 @@ class Metric(ABC):
         follows_loss: whether the metric improves where the smooth loss of the kind of outputs does, such as the
             negative log-likelihood, so that this loss may be looked at in its place where rows are few.
         by_sums: whether `group_sums` of single rows are short, so that resamples of rows cost sums, too.
+        asks_for: the name of the kind of outputs that it is for, where labels alone speak of another.
         defined_on_parts: whether every part of the samples has a value. An area under the ROC curve, for example, has
             none on a part without positives.
     """
@@ -56,6 +58,7 @@ class Metric(ABC):
     is_mean: bool = False
     follows_loss: bool = False
     by_sums: bool = False
+    asks_for: str | None = None
     defined_on_parts: bool = True
 
     @property
@@ -113,6 +116,17 @@ class Metric(ABC):
         Raises:
             InputError: the metric is not defined for so many classes.
         """
+
+    def of_classes(self, names: Sequence[str] | None) -> Metric:
+        """The metric for classes of these names; the same where names make no difference.
+
+        Arguments:
+            names: in the order of the classes; None where they are not known.
+
+        Raises:
+            InputError: it cannot do without names.
+        """
+        return self
 
     def value(self, logits: Logits, labels: Labels) -> float:
         """The metric as people read it: negative log-likelihood is positive, and lower is better."""

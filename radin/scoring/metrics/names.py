@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from radin.common.suggestions import did_you_mean
@@ -33,6 +33,7 @@ from radin.scoring.metrics.counts import (
 from radin.scoring.metrics.function import FunctionMetric
 from radin.scoring.metrics.probabilities import OfProbabilities
 from radin.scoring.metrics.ranking import AreaUnderRoc, MeanAveragePrecision
+from radin.scoring.metrics.spans import SpanF1
 from radin.scoring.metrics.values import (
     ExplainedShare,
     MeanAbsoluteError,
@@ -65,6 +66,7 @@ FAMILIES: dict[str, dict[str, Metric]] = {
         MeanSquaredError(), RootMeanSquaredError(), MeanAbsoluteError(), ExplainedShare(), Pearson(), Spearman()
     ),
     "positions": _table(*_OF_CLASSES, MeanIoU(), NegativeLogLikelihood(), Perplexity()),
+    "tags": _table(SpanF1()),
     "tokens": _table(NegativeLogLikelihood(), Perplexity()),
     "probabilities": _table(
         *_OF_CLASSES[:-2], *(OfProbabilities(one) for one in (*_OF_CLASSES[-2:], NegativeLogLikelihood()))
@@ -81,10 +83,15 @@ ALIASES = {"log-loss": "nll"}
 #: Names that people type, and the metrics that they may mean.
 MEANT = {
     "acc": ("accuracy",),
-    "f1": ("macro-f1", "micro-f1", "binary-f1"),
+    "f1": ("macro-f1", "micro-f1", "binary-f1", "span-f1"),
     "f2": ("macro-f1",),
     "precision": ("macro-f1", "balanced-accuracy"),
     "recall": ("balanced-accuracy", "macro-f1"),
+    "seqeval": ("span-f1",),
+    "entity-f1": ("span-f1",),
+    "ner-f1": ("span-f1",),
+    "conll-f1": ("span-f1",),
+    "chunk-f1": ("span-f1",),
     "kappa": ("mcc",),
     "f1-score": ("macro-f1", "micro-f1", "binary-f1"),
     "fscore": ("macro-f1", "micro-f1", "binary-f1"),
@@ -152,6 +159,8 @@ def get_metric(metric: str | Metric | Callable[..., Any] | None, kind: Kind | No
         InputError: no metric has exactly this name; the message says which are near. Or the kind has none of this name.
     """
     if isinstance(metric, Metric):
+        if kind is not None and metric.asks_for not in (None, kind.name):
+            raise _of_another_kind(metric.name, [str(metric.asks_for)], kind)
         return metric
     if metric is None:
         metric = (kind or CLASSES).metric
@@ -165,10 +174,7 @@ def get_metric(metric: str | Metric | Callable[..., Any] | None, kind: Kind | No
         if "top5" in table and isinstance(name, str) and re.fullmatch(r"top[0-9]{1,9}", name):
             return TopK(int(name[3:]))
     if kind is not None and (others := _kinds_with(str(name))):
-        raise InputError(
-            f"{name} is a metric of {enumerated(others)}, but these outputs are {kind.name} (labels: {kind.labels}); "
-            f"metrics of {kind.name} are {', '.join(names_of(kind))}. Name another kind by outputs=, if it is one"
-        )
+        raise _of_another_kind(str(name), others, kind)
     if str(name).lower().replace("_", "-") in OUTSIDE:
         raise InputError(
             f"{name} is no function of averaged outputs, as it needs a decoder or a matching; a scorer computes it for "
@@ -178,6 +184,14 @@ def get_metric(metric: str | Metric | Callable[..., Any] | None, kind: Kind | No
     raise InputError(
         f"unknown metric {metric!r}{_meant(str(metric), known)}; known are {', '.join(known)} (top5 with any number), "
         "and any callable in Python"
+    )
+
+
+def _of_another_kind(name: str, others: Sequence[str], kind: Kind) -> InputError:
+    """The error that a metric is for other kinds of outputs."""
+    return InputError(
+        f"{name} is a metric of {enumerated(others)}, but these outputs are {kind.name} (labels: {kind.labels}); "
+        f"metrics of {kind.name} are {', '.join(names_of(kind))}. Name another kind by outputs=, if it is one"
     )
 
 

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from radin.common.files import fingerprint_of
+from radin.scoring.metrics import SpanF1
 from radin.tasks.hugging_face.heads import essence, kind_of
 from radin.tasks.hugging_face.library import architecture, class_of, import_transformers, open_config
 from radin.tasks.hugging_face.networks import Builder, load_through_library, stored_dtype
@@ -93,4 +94,11 @@ def transformers_task(
         "autocast": autocast,
         **sources.prepared(kind, config),
     }
+    if metric == SpanF1.name:
+        return Task(builder, **made | {"metric": SpanF1(_tag_names(config)), "outputs": SpanF1.asks_for})
     return Task(builder, **made | ({} if metric is None else {"metric": metric}))
+
+
+def _tag_names(config: Any) -> list[str]:
+    """Names of a model's tags, in the order of their numbers."""
+    return [str(config.id2label[i]) for i in range(len(config.id2label))]

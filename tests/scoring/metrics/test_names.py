@@ -18,6 +18,7 @@ def test_names():
         "top-5": "top5",
         "macro_f1": "macro-f1",
         "F1": "macro-f1",
+        "seqeval": "span-f1",
         "roc_auc": "auc",
         "mean-squared-error": "mse",
         "IoU": "miou",

@@ -10,6 +10,7 @@ import torch
 transformers = pytest.importorskip("transformers")
 
 import radin  # noqa: E402
+from radin.scoring.metrics import SpanF1  # noqa: E402
 from tests.helpers import tiny_models  # noqa: E402
 from tests.helpers.tiny_models import WORDS  # noqa: E402
 
@@ -77,6 +78,25 @@ def test_tags(tmp_path: Path) -> None:
         logits = logits_of(network, row["tokens"], is_split_into_words=True)[1:-1]  # without [CLS] and [SEP]
         right += (logits.argmax(dim=1).numpy() == row["ner_tags"]).tolist()
     assert result.best.value == pytest.approx(float(np.mean(right)), abs=1e-6)
+
+
+def test_tags_by_their_spans(tmp_path: Path) -> None:
+    names = ["O", "B-X", "I-X"]
+    settings: dict[str, Any] = {
+        "id2label": dict(enumerate(names)),
+        "label2id": {name: i for i, name in enumerate(names)},
+    }
+    network = tiny_models.bert(transformers.BertForTokenClassification, **settings)
+    rows = []
+    for text, _ in tiny_models.sentences(N):
+        words = text.split()
+        rows.append({"tokens": words, "ner_tags": [names[WORDS.index(word) % 3] for word in words]})
+    result, opened = scored(tmp_path, network, rows, "span-f1")
+    metric, spans = SpanF1(names), np.zeros(3)
+    for row in rows:
+        logits = logits_of(opened, row["tokens"], is_split_into_words=True)[1:-1].numpy()
+        spans += metric.measure(logits.reshape(1, -1), np.array([[names.index(one) for one in row["ner_tags"]]]))[0]
+    assert result.best.value == pytest.approx(float(metric.of_sums(spans)), abs=1e-6)
 
 
 def test_multiple_choice(tmp_path: Path) -> None:
