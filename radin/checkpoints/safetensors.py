@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ MAX_HEADER = 100_000_000
 
 #: What the safetensors package writes in the metadata of every file of PyTorch tensors, be one called "pt" or not.
 FRAMEWORK = ("format", "pt")
+
+#: What soups keep in their metadata: the recipe, the policy, the metric, and so on.
+OWN = r"radin\.\w+"
 
 #: The key in the metadata of soups that holds what is known of modules and is no tensor, as JSON.
 MODULES = "radin.modules"
@@ -63,7 +67,7 @@ class SafetensorsCheckpoint(Checkpoint):
         self.aliases = {
             name: kept
             for name, kept in metadata.items()
-            if kept in entries and name not in entries and (name, kept) != FRAMEWORK
+            if kept in entries and name not in entries and not _is_note(name, kept)
         }
         check_names([*entries, *self.aliases], path)
         self.metadata = {key: value for key, value in metadata.items() if key not in self.aliases}
@@ -89,6 +93,11 @@ def _modules(path: Path, metadata: Mapping[str, str]) -> tuple[dict[str, Any], d
     extra = extra if isinstance(extra, dict) else {}
     versions = stated_versions(held.get("versions")) if isinstance(held, dict) else {}
     return {name: value for name, value in extra.items() if is_extra_state(name)}, versions
+
+
+def _is_note(key: str, value: str) -> bool:
+    """Whether an entry of the metadata is none of a tied tensor, be there a tensor with its value's name or not."""
+    return (key, value) == FRAMEWORK or re.fullmatch(OWN, key) is not None
 
 
 class _SafetensorsReader(PositionedReader):

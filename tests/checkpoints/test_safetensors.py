@@ -70,10 +70,12 @@ def test_tied_tensors_of_save_model_become_aliases(tmp_path: Path) -> None:
     assert checkpoint.info("head.weight").shape == (5, 3)
 
 
-def test_a_tensor_called_like_the_framework_is_not_tied_to_what_names_it(tmp_path: Path) -> None:
-    save_file({"pt": torch.ones(2), "a": torch.ones(3)}, tmp_path / "x.safetensors", metadata={"format": "pt"})
+def test_tensors_called_like_notes_on_a_file_are_tied_to_nothing(tmp_path: Path) -> None:
+    notes = {"format": "pt", "radin.batchnorm": "average", "z.weight": "pt"}
+    save_file({"pt": torch.ones(2), "average": torch.ones(3)}, tmp_path / "x.safetensors", metadata=notes)
     checkpoint = open_checkpoint(tmp_path / "x.safetensors")
-    assert (sorted(checkpoint.tensors), dict(checkpoint.aliases)) == (["a", "pt"], {})
+    assert (sorted(checkpoint.tensors), dict(checkpoint.aliases)) == (["average", "pt"], {"z.weight": "pt"})
+    assert checkpoint.metadata == {"format": "pt", "radin.batchnorm": "average"}
 
 
 A = {"a": entry(0, 8)}
