@@ -31,9 +31,10 @@ from benchmarks.comparison import methods, pictures, tables
 from benchmarks.comparison.rows import Rows
 from benchmarks.comparison.runs import Plan, carry_out
 from benchmarks.comparison.trial import Replicate
-from benchmarks.terminal import pairs, print_table
+from benchmarks.terminal import print_table
 from radin.common.bars import Bars
 from radin.common.files import written_aside
+from radin.common.pairs import pairs
 from radin.errors import InputError, RadinError
 from radin.evaluation.settings import SHORTLIST
 from radin.scoring.criterion_default import CRITERIA, CRITERION

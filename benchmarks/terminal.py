@@ -1,4 +1,4 @@
-"""The terminal of the benchmarks: tables and `KEY=VALUE` arguments."""
+"""The terminal of the benchmarks: tables."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
-
-from radin.errors import InputError
 
 #: Columns of a table where the output is not a terminal: enough for the widest one.
 PLAIN_WIDTH = 200
@@ -31,20 +29,3 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
         table.add_row(*row)
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PLAIN_WIDTH
     Console(width=width, highlight=False, markup=False).print(table)
-
-
-def pairs(given: Sequence[str], option: str) -> dict[str, str]:
-    """The texts `KEY=VALUE` of an option as a dictionary.
-
-    Raises:
-        InputError: a text without `=`, or a key given twice.
-    """
-    values: dict[str, str] = {}
-    for text in given:
-        key, equals, value = text.partition("=")
-        if not (key and equals):
-            raise InputError(f"expected {option} KEY=VALUE, got {text!r}")
-        if key in values:
-            raise InputError(f"{option} {key} was given twice: {values[key]!r} and {value!r}")
-        values[key] = value
-    return values

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import random
 
-from benchmarks.faults import mangled_archives, mangled_bytes, mangled_headers, mangled_pickles, views
+from benchmarks.faults import (
+    mangled_archives,
+    mangled_bytes,
+    mangled_headers,
+    mangled_pickles,
+    mangled_structures,
+    views,
+)
 from benchmarks.faults.samples import Maker, Sample
 
 #: Kind of checkpoint: its share among all, and what makes one.
@@ -17,6 +24,7 @@ KINDS: dict[str, tuple[int, Maker]] = {
     "changed old files": (12, mangled_bytes.changed_bytes("legacy")),
     "hostile headers": (16, mangled_headers.mangled_header),
     "hostile pickles": (16, mangled_pickles.hostile_pickle),
+    "hostile structures": (8, mangled_structures.hostile_structure),
     "hostile archives": (8, mangled_archives.hostile_archive),
     "mangled indexes": (7, mangled_bytes.mangled_index),
     "no checkpoints": (4, mangled_bytes.no_checkpoint),

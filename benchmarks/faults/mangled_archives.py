@@ -27,6 +27,9 @@ def hostile_archive(rng: random.Random) -> Sample:
     if rng.random() < 0.2:
         ways.append("directory")
         content = _directory_changed(rng, content)
+    if rng.random() < 0.2:
+        ways.append("own header")
+        content = _own_header_changed(rng, content)
     return Sample("model.pt", {"model.pt": content}, f"archive: {', '.join(ways)}")
 
 
@@ -80,6 +83,16 @@ def _directory_changed(rng: random.Random, content: bytes) -> bytes:
     value = rng.choice([0, 1, 8, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, rng.randrange(1 << 32)])
     width = rng.choice([2, 4])
     return content[:at] + (value & ((1 << 8 * width) - 1)).to_bytes(width, "little") + content[at + width :]
+
+
+def _own_header_changed(rng: random.Random, content: bytes) -> bytes:
+    """Changes a byte of the header that stands before an entry's own contents, at best before one of PyTorch's own."""
+    small = [b"/.format_version", b"/.storage_alignment", b"/byteorder", b"/version", b"/data.pkl", b"/data/0"]
+    at = content.find(b"PK\x03\x04", max(0, content.find(rng.choice(small)) - 60))
+    if at < 0:
+        return content
+    at += rng.choice([0, 1, 2, 3, 6, 8, 14, 18, 22, 26, 28, 30])
+    return content[:at] + bytes([content[at] ^ 1 << rng.randrange(8)]) + content[at + 1 :]
 
 
 def entries_of(archive: bytes) -> list[tuple[str, bytes]]:

@@ -222,13 +222,17 @@ def hostile_pickle(rng: random.Random) -> Sample:
 
 
 def _legacy_changed(rng: random.Random, content: bytes) -> tuple[bytes, str]:
-    starts, stream = [], io.BytesIO(content)
+    parts = pickles_of(content)
+    which = rng.choice([0, 1, 2, 3, 3, 3, 4])
+    parts[which], how = mangled_opcodes(rng, parts[which])
+    return b"".join(parts), f"pickle {which}: {how}"
+
+
+def pickles_of(legacy: bytes) -> list[bytes]:
+    """The five pickles of an old file, the fourth of which is that of the content; and the storages after them."""
+    places, stream = [0], io.BytesIO(legacy)
     for _ in range(5):
-        starts.append(stream.tell())
         for _op in pickletools.genops(stream):
             pass
-    which = rng.choice([0, 1, 2, 3, 3, 3, 4])
-    start = starts[which]
-    stop = starts[which + 1] if which < 4 else stream.tell()
-    changed, how = mangled_opcodes(rng, content[start:stop])
-    return content[:start] + changed + content[stop:], f"pickle {which}: {how}"
+        places.append(stream.tell())
+    return [legacy[start:stop] for start, stop in zip(places, [*places[1:], len(legacy)], strict=True)]

@@ -25,6 +25,7 @@ class Plain(nn.Module):
         self.layers = nn.Sequential(*hidden, nn.Linear(width, CLASSES))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits."""
         return self.layers(x)  # type: ignore[no-any-return]  # modules return anything
 
 
@@ -32,6 +33,7 @@ class Static(Plain):
     """Writes the outputs of every batch over those of the last."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits, in memory that the next batch writes over."""
         if getattr(self, "kept", None) is None or len(self.kept) < len(x):
             self.kept = torch.empty(len(x), CLASSES, device=x.device)
         self.kept[: len(x)] = self.layers(x)
@@ -42,6 +44,7 @@ class Graphed(Plain):
     """Replays one CUDA graph, with inputs and outputs at fixed places."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits, in memory that the next batch writes over."""
         if getattr(self, "graph", None) is None:
             self.given = x.clone()
             side = torch.cuda.Stream()

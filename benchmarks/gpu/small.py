@@ -26,6 +26,7 @@ class Network(nn.Module):
         self.head = nn.Linear(width, CLASSES)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits of images."""
         return self.head(self.layers(x).mean((2, 3)))  # type: ignore[no-any-return]  # modules return anything
 
 

@@ -37,6 +37,7 @@ class Network(nn.Module):
         self.head = nn.Linear(width, CLASSES)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Logits of images."""
         return self.head(self.layers(self.patches(images).flatten(2).transpose(1, 2)).mean(1))
 
 

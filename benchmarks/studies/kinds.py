@@ -74,6 +74,7 @@ class Words(nn.Module):
         self.head = nn.Linear(width, VOCABULARY)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits of the next word at each place."""
         return self.head(self.memory(self.words(x))[0])
 
 
@@ -85,6 +86,7 @@ class Match(nn.Module):
         self.layers = nn.Sequential(nn.Linear(64, 48), nn.Tanh(), nn.Linear(48, 10))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Scores of the choices."""
         asked = x[:, 0, 64].long()
         scores = self.layers(x[..., :64])[torch.arange(len(x)), :, asked]
         return scores.masked_fill(x[..., 0] < 0, -float("inf"))

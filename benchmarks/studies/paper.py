@@ -32,9 +32,10 @@ from benchmarks.comparison.rows import Row, Rows
 from benchmarks.comparison.runs import described, versions
 from benchmarks.comparison.tables import DEFAULT
 from benchmarks.speed.processes import machine
-from benchmarks.terminal import pairs, print_table
+from benchmarks.terminal import print_table
 from radin.common.bars import Bars
 from radin.common.files import fingerprint_of
+from radin.common.pairs import pairs
 from radin.common.progress import SILENT
 from radin.errors import MissingFileError, RadinError
 from radin.evaluation.settings import SHORTLIST

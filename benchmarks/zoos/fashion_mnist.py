@@ -58,6 +58,7 @@ class Block(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """Tokens of the next block."""
         batch, count, width = tokens.shape
         q, k, v = self.qkv(self.norm1(tokens)).view(batch, count, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         mixed = scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(batch, count, width)
@@ -77,6 +78,7 @@ class VisionTransformer(nn.Module):
         self.head = nn.Linear(width, len(CLASSES))
 
     def forward(self, images: Tensor) -> Tensor:
+        """Logits of images."""
         tokens = self.embed(images).flatten(2).transpose(1, 2) + self.position
         logits: Tensor = self.head(self.norm(self.blocks(tokens)).mean(dim=1))
         return logits

@@ -23,7 +23,6 @@ from torch.nn.functional import pad
 from benchmarks import zoos
 from benchmarks.zoos import debian
 from benchmarks.zoos.bert import Encoder
-from radin.common.files import written_aside
 from radin.common.progress import SILENT, Progress
 from radin.demo.sweep import Ranges, Sweep, train_pool
 from radin.demo.training import Settings
@@ -132,11 +131,8 @@ def select(known: str) -> list[tuple[str, str]]:
         DataError: a section has no package; most often apt's lists are empty.
     """
     first: dict[str, tuple[str, str]] = {}
-    for paragraph in known.split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in paragraph.split("\n") if ": " in line and line[0] != " ")
-        section = fields.get("Section", "").rpartition("/")[2]
-        if "Description" in fields:
-            first.setdefault(fields.get("Source", fields["Package"]).split(" ")[0], (section, fields["Description"]))
+    for source, section, text in debian.packages(known):
+        first.setdefault(source, (section, text))
     texts = {text: section for section, text in sorted(first.values())}  # the last section of equal descriptions
     rng = np.random.default_rng(0)
     chosen: list[tuple[str, str]] = []
@@ -146,26 +142,6 @@ def select(known: str) -> list[tuple[str, str]]:
             raise DataError(f"apt knows no package in the section {section!r}; run `apt-get update` first")
         chosen += [(section, ordered[i]) for i in rng.permutation(len(ordered))[:MOST]]
     return [chosen[i] for i in rng.permutation(len(chosen))]
-
-
-def descriptions(path: Path) -> list[tuple[str, str]]:
-    """Sections and descriptions, read from a file; it is written from apt's lists if it is missing.
-
-    Raises:
-        MissingFileError: there are neither the file nor apt's lists.
-        DataError: the file holds other lines than `SECTION<tab>DESCRIPTION`, or apt's lists lack a section.
-    """
-    if not path.is_file():
-        chosen = select(debian.available())
-        with written_aside(path) as file:
-            file.write("".join(f"{section}\t{text}\n" for section, text in chosen).encode())
-    found = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        section, tab, text = line.partition("\t")
-        if not tab or section not in SECTIONS:
-            raise DataError(f"{path}: expected one of {', '.join(SECTIONS)}, a tab and a description, got {line!r}")
-        found.append((section, text))
-    return found
 
 
 def words_of(text: str) -> list[str]:
@@ -184,9 +160,9 @@ def parts(path: Path) -> tuple[Texts, Texts, Texts]:
     """The texts that train, that select and that report; the vocabulary is that of the training texts.
 
     Raises:
-        MissingFileError, DataError: see `descriptions`; or too few texts are left to train on.
+        MissingFileError, DataError: see `benchmarks.zoos.debian.kept`; or too few texts are left to train on.
     """
-    found = descriptions(path)
+    found = debian.kept(path, SECTIONS, select)
     if len(found) <= TEST + SELECTION:
         raise DataError(f"{path} holds {len(found)} descriptions, expected more than {TEST + SELECTION}")
     texts, labels = [text for _, text in found], np.array([SECTIONS.index(section) for section, _ in found])
@@ -194,8 +170,8 @@ def parts(path: Path) -> tuple[Texts, Texts, Texts]:
     vocabulary = sorted(counts, key=lambda word: (-counts[word], word))[: VOCABULARY - 2]
     words = numbered(texts, vocabulary)
     ends = [0, TEST, TEST + SELECTION, len(labels)]
-    report, select, train = (Texts(words[a:b], labels[a:b]) for a, b in pairwise(ends))
-    return train, select, report
+    reporting, selecting, training = (Texts(words[a:b], labels[a:b]) for a, b in pairwise(ends))
+    return training, selecting, reporting
 
 
 def build(

@@ -106,7 +106,7 @@ class MergedPool(AdapterPool):
                 f"{self.base_pool.paths[0]} has no weight of the module {shown(module.name)}, which is adapted: it "
                 "is another model than their base, or its head was not saved with it."
             )
-        if name in self.aliases or name in self.aliases.values() or self._ties(module, name):
+        if name in self.aliases or name in self.aliases.values() or self._ties(module):
             raise IncompatibleError(
                 f"tensor {shown(name)} of the base is tied to another, which merging an update would change too. Keep "
                 "the soup an adapter."
@@ -120,7 +120,7 @@ class MergedPool(AdapterPool):
         self._check_shape(module, name, info)
         return name
 
-    def _ties(self, module: Module, name: str) -> bool:
+    def _ties(self, module: Module) -> bool:
         """Whether the base's settings tie the vocabulary's table to the head, and this is the table."""
         folder = self.base_pool.folders[0]
         return folder is not None and bool(folder.config.get("tie_word_embeddings")) and module.kind == "embedding"

@@ -75,10 +75,14 @@ def is_index(path: Path) -> bool:
 def checkpoints_in(folder: Path) -> list[Path]:
     """The checkpoints that lie in a folder, in natural order; shards are no checkpoints, their index is one.
 
-    Hidden files and what trainers leave beside the weights (optimizers, schedulers, random states) are passed over. So
-    is PyTorch's copy of a model that lies there as safetensors too, under the names of Hugging Face.
+    What trainers leave beside the weights (optimizers, schedulers, random states) is passed over, and so are hidden
+    files, unless all checkpoints are hidden. So is PyTorch's copy of a model that lies there as safetensors too, under
+    the names of Hugging Face.
     """
     files = [file for file in folder.iterdir() if file.is_file() and not is_sidecar(file)]
+    known = [file for file in files if is_index(file) or suffix_of(file).lower() in SUFFIXES]
+    if not all(file.name.startswith(".") for file in known):
+        files = [file for file in files if not file.name.startswith(".")]
     indices = [file for file in files if is_index(file)]
     shards = {shard for index in indices for shard in read_index(index)[0].values()}
     whole = [file for file in files if suffix_of(file).lower() in SUFFIXES and file.name not in shards]
@@ -90,8 +94,8 @@ def checkpoints_in(folder: Path) -> list[Path]:
 
 
 def is_sidecar(path: Path) -> bool:
-    """Whether a file is hidden, or one of those that trainers leave beside the weights."""
-    return path.name.startswith(".") or SIDECAR.match(path.name) is not None
+    """Whether a file is macOS's note on another (`._NAME`), or one of those that trainers leave beside the weights."""
+    return path.name.startswith("._") or SIDECAR.match(path.name) is not None
 
 
 def stem_of(path: Path) -> str:

@@ -186,6 +186,9 @@ class Archive:
         return size, stored, header
 
     def _check_version(self) -> None:
+        """Reads each small record that `torch.load` reads, so that nothing is accepted here that it refuses."""
+        if ".format_version" in self.records:
+            self.contents(".format_version", 64)
         alignment = self.contents(".storage_alignment", 64) if ".storage_alignment" in self.records else b"64"
         if not re.fullmatch(rb"\d{1,9}", alignment):
             self._refuse(f"its alignment is {alignment[:20]!r}, where a number is expected")

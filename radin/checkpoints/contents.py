@@ -7,7 +7,7 @@ their own choice. One set of tensors by name is taken as it is; of several, the 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 from radin.checkpoints.allowance import STEP, Allowance
 from radin.checkpoints.bounded_json import parsed
-from radin.checkpoints.names import is_extra_state
+from radin.checkpoints.names import COUNTER, is_extra_state
 from radin.common.wording import counted, shown
 from radin.errors import CheckpointError, InputError
 
@@ -203,7 +203,8 @@ class _Tree:
             self._leave_out(chosen, {one: node[one] for one in node if one != key}, place[:i])
             node = node[key]
         self._take(chosen, node, (), place, whole, {id(node)})
-        chosen.versions = stated_versions(getattr(node, "_metadata", None))
+        versions = stated_versions(getattr(node, "_metadata", None))
+        chosen.versions = {one: held for one, held in versions.items() if not _is_told(one, held, chosen.tensors)}
         return chosen
 
     def _take(
@@ -358,6 +359,15 @@ def stated_versions(modules: Any) -> dict[str, dict[str, Any]]:
         for name, held in modules.items()
         if isinstance(name, str) and isinstance(held, Mapping) and held != {"version": 1} and _are_numbers(held)
     }
+
+
+def _is_told(module: str, version: Mapping[str, Any], tensors: Container[str]) -> bool:
+    """Whether a file's tensors say what a version says: BatchNorm has a counter since its second, and nothing else new.
+
+    So the same network has the same description in a format that keeps no versions.
+    """
+    counter = f"{module}.{COUNTER}" if module else COUNTER
+    return version == {"version": 2} and counter in tensors
 
 
 def _are_numbers(held: Mapping[Any, Any]) -> bool:

@@ -43,12 +43,18 @@ LIGHTNING = ("model.", "net.", "network.")
 AVERAGED = "n_averaged"
 
 
+#: BatchNorm's count of batches.
+COUNTER = "num_batches_tracked"
+
 #: The entry of a state dict in which a module keeps what `get_extra_state` gives.
 EXTRA_STATE = "_extra_state"
 
 
 #: Characters of the longest name that is taken for a tensor's.
 LONGEST = 1_000
+
+#: The name under which the safetensors format keeps what is no tensor.
+METADATA = "__metadata__"
 
 
 def is_extra_state(name: str) -> bool:
@@ -71,13 +77,22 @@ def module_names(tensors: Mapping[str, str]) -> dict[str, str]:
 
 def is_counter(name: str) -> bool:
     """Whether a tensor is BatchNorm's count of batches, which nothing is computed from."""
-    return name.rpartition(".")[2] == "num_batches_tracked"
+    return name.rpartition(".")[2] == COUNTER
 
 
 def check_names(names: Iterable[str], where: object) -> None:
-    """Raises CheckpointError for names that no other file can hold, or that are far longer than a network's."""
+    """Raises CheckpointError for names that no other file can hold, or that are far longer than a network's.
+
+    Soups are safetensors files, so the name that this format keeps for itself is refused, also behind any prefix: those
+    of wrappers are taken off before a soup is written.
+    """
     texts = list(names)
     for name in texts:
+        if name.rpartition(".")[2] == METADATA:
+            raise CheckpointError(
+                f"{where}: a tensor is called {shown(name)}, a name that safetensors files, and so soups, keep for "
+                "what is no tensor. Rename it in the network, and save its state dict again."
+            )
         if len(name) > LONGEST:
             raise CheckpointError(
                 f"{where}: the name {shown(name)} has {len(name):,} characters, more than radin reads ({LONGEST:,})"

@@ -78,6 +78,7 @@ class Setting:
     """Stands in for an object that radin has no use for: takes whatever it is made of, and keeps nothing."""
 
     def __new__(cls, *values: object) -> Setting:
+        """An object without contents."""
         return super().__new__(cls)
 
     def __init__(self, *values: object) -> None:

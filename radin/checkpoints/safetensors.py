@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from radin.checkpoints.base import Checkpoint, Reader, Signature
 from radin.checkpoints.bounded_json import parsed
 from radin.checkpoints.contents import stated_classes, stated_versions
 from radin.checkpoints.dtypes import BY_CODE, TensorInfo
-from radin.checkpoints.names import check_names, check_text, is_extra_state
+from radin.checkpoints.names import METADATA, check_names, check_text, is_extra_state
 from radin.checkpoints.positioned import PositionedReader
 from radin.checkpoints.stored import fault_of_layout
 from radin.common.wording import shown
@@ -30,6 +31,12 @@ from radin.errors import CheckpointError
 #: The format's own limit, so that a damaged length does not ask for memory.
 MAX_HEADER = 100_000_000
 
+
+#: What the safetensors package writes in the metadata of every file of PyTorch tensors, be one called "pt" or not.
+FRAMEWORK = ("format", "pt")
+
+#: What soups keep in their metadata: the recipe, the policy, the metric, and so on.
+OWN = r"radin\.\w+"
 
 #: The key in the metadata of soups that holds what is known of modules and is no tensor, as JSON.
 MODULES = "radin.modules"
@@ -57,7 +64,11 @@ class SafetensorsCheckpoint(Checkpoint):
         self._signature = Signature(path)
         entries, metadata = _read_header(path)
         check_text([*metadata, *metadata.values()], path)
-        self.aliases = {name: kept for name, kept in metadata.items() if kept in entries and name not in entries}
+        self.aliases = {
+            name: kept
+            for name, kept in metadata.items()
+            if kept in entries and name not in entries and not _is_note(name, kept)
+        }
         check_names([*entries, *self.aliases], path)
         self.metadata = {key: value for key, value in metadata.items() if key not in self.aliases}
         self.class_names = stated_classes(self.metadata)
@@ -82,6 +93,11 @@ def _modules(path: Path, metadata: Mapping[str, str]) -> tuple[dict[str, Any], d
     extra = extra if isinstance(extra, dict) else {}
     versions = stated_versions(held.get("versions")) if isinstance(held, dict) else {}
     return {name: value for name, value in extra.items() if is_extra_state(name)}, versions
+
+
+def _is_note(key: str, value: str) -> bool:
+    """Whether an entry of the metadata is none of a tied tensor, be there a tensor with its value's name or not."""
+    return (key, value) == FRAMEWORK or re.fullmatch(OWN, key) is not None
 
 
 class _SafetensorsReader(PositionedReader):
@@ -112,7 +128,7 @@ def encode_header(tensors: Mapping[str, TensorInfo], metadata: Mapping[str, str]
     Raises:
         CheckpointError: a dtype that the format has no code for.
     """
-    header: dict[str, Any] = {"__metadata__": dict(metadata)}
+    header: dict[str, Any] = {METADATA: dict(metadata)}
     offset = 0
     starts = {}
     for name in sorted(tensors, key=lambda name: (-tensors[name].kind.itemsize, name)):
@@ -149,7 +165,7 @@ def _read_header(path: Path) -> tuple[dict[str, _Entry], dict[str, str]]:
         refuse(f"its header is not valid JSON ({error})")
     if not isinstance(header, dict):
         refuse("its header is not a JSON object")
-    metadata = header.pop("__metadata__", None)
+    metadata = header.pop(METADATA, None)
     metadata = {} if metadata is None else metadata
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         refuse("its metadata are not all strings")

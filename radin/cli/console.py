@@ -1,10 +1,9 @@
-"""Parts that several commands share: the option of JSON, pairs of keys and values, sizes and times."""
+"""Parts that several commands share: the option of JSON, sizes and times."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -17,24 +16,6 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 def print_json(value: Any) -> None:
     """Prints a document for other programs to read."""
     click.echo(json.dumps(value, indent=1, ensure_ascii=False))
-
-
-def pairs(given: Sequence[str], option: str) -> dict[str, str]:
-    """`("KEY=VALUE", ...)` as a dict.
-
-    Raises:
-        InputError: a text without `=`, or a key given twice.
-    """
-    values: dict[str, str] = {}
-    for text in given:
-        key, equals, value = text.partition("=")
-        if not equals or not key:
-            raise InputError(f"expected {option} KEY=VALUE, got {text!r}")
-        if key in values:
-            several = f"; several test sets are one argument: {option} test=NAME=DATA,NAME=DATA" * (key == "test")
-            raise InputError(f"{option} {key} was given twice: {values[key]!r} and {value!r}{several}")
-        values[key] = value
-    return values
 
 
 def size(nbytes: int | float) -> str:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from radin.cli.console import pairs
 from radin.cli.gathered import gathered
 from radin.cli.scoring_options import METRICS, outputs_option
+from radin.common.pairs import pairs
 from radin.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 #: Ready tasks that read the folder of a model.
 OF_MODELS = ("transformers",)
+
+#: Said where the argument `test` is given twice.
+SEVERAL_TESTS = "several test sets are one argument: --task-arg test=NAME=DATA,NAME=DATA"
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ class TaskOptions:
         """The value that the task's function returns; see `task` for the arguments."""
         from radin.tasks.load import call_function
 
-        given = pairs([*self.arguments, *([f"split={self.split}"] if self.split is not None else [])], "--task-arg")
+        split = [f"split={self.split}"] if self.split is not None else []
+        given = pairs([*self.arguments, *split], "--task-arg", {"test": SEVERAL_TESTS})
         if spec in OF_MODELS and pool is not None and pool.model_folder is not None:
             given.setdefault("model", str(pool.model_folder))
         return call_function(spec, given)

@@ -65,6 +65,13 @@ HARNESS = {"acc": "accuracy", "acc_norm": "accuracy"}
 )
 @outputs_option
 @click.option(
+    "--alternatives",
+    type=click.IntRange(min=1),
+    metavar="K",
+    help="With --outputs tokens, for files with logits of a whole vocabulary: keep the logits of K tokens of each "
+    "position beside the label's, those that all models together rate highest, and of the rest the sum. Default: 64.",
+)
+@click.option(
     "--probabilities",
     type=click.Choice(["refuse", "log", "average"]),
     default="refuse",
@@ -98,6 +105,7 @@ def command(
     search: SearchOptions,
     metric: str | None,
     outputs: str | None,
+    alternatives: int | None,
     probabilities: Any,
     criterion: str,
     top: int,
@@ -113,6 +121,7 @@ def command(
     """
     from radin.common.files import check_place
     from radin.report.ranking import rank
+    from radin.scoring.logit_files import holds_tokens
     from radin.scoring.logit_folder import absent_from
     from radin.searching.budget import Budget
     from radin.tasks.load import load_metric
@@ -131,6 +140,7 @@ def command(
         "split_seed": split_seed,
     }
     reading: dict[str, Any] = {"samples": samples, "probabilities": probabilities, "outputs": outputs}
+    reading["alternatives"] = alternatives
     bank, folders = _opened(paths, labels, length_normalised=metric == "acc_norm", **reading)
     with Bars() as bars:
         ranking = rank(bank, search.searcher, **how, progress=bars)
@@ -139,6 +149,11 @@ def command(
         print_json(ranking.to_json() | {"absent": absent})
     else:
         show(ranking, folders, samples, absent)
+        if outputs == "tokens" and not all(map(holds_tokens, folders)):
+            say(
+                "Note: the tokens that are kept of each position are the likeliest of the average of all these models; "
+                "no soup was run to choose them."
+            )
     if path is not None:
         _write_first(ranking, path)
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import click
 
-from radin.cli.console import pairs
 from radin.cli.gathered import gathered
+from radin.common.pairs import pairs
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,9 @@ def decimal(value: float | None, digits: int = 4) -> str:
     return text.removeprefix("-") if float(text) == 0 else text
 
 
+#: Characters of a name beyond which its middle is left out in a table. Chosen by hand.
+LONG = 41
+
 #: Characters where a name may be cut.
 SEAMS = "-_./ "
 
@@ -66,13 +69,25 @@ def shortened(names: Sequence[str], longest: int) -> dict[str, str]:
     """Short forms of names, without the beginning and the end that all of them share.
 
     Names are left as they are where the longest fits. A cut is made at a seam, such as `-` or `/`, and shown as `…`.
+    Names that are longer than `LONG` after that lose their middle, if they stay different.
 
     Arguments:
         names: different ones.
         longest: characters that need no shortening.
     """
-    if len(names) < 2 or max(map(len, names)) <= longest:
+    if not names or max(map(len, names)) <= longest:
         return {name: name for name in names}
+    short = _without_shared(names) if len(names) > 1 else {name: name for name in names}
+    cut = {name: _without_middle(one) for name, one in short.items()}
+    return cut if len({*cut.values()}) == len({*short.values()}) else short
+
+
+def _without_middle(name: str) -> str:
+    half = (LONG - 1) // 2
+    return name if len(name) <= LONG else f"{name[:half]}…{name[-half:]}"
+
+
+def _without_shared(names: Sequence[str]) -> dict[str, str]:
     start, end = _shared(names), _shared([name[::-1] for name in names])
     least = min(map(len, names))
     end = min(end, least - start - 1) if start < least else 0

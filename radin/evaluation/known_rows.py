@@ -15,6 +15,9 @@ from radin.scoring.kinds.choices import filled_up
 
 Batch = Float32[np.ndarray, "b ..."]
 
+#: Letters of a network's name that are part of the names of its parts, which have to fit into a file's name.
+NAMED = 40
+
 
 @dataclass(frozen=True)
 class Part:
@@ -168,5 +171,6 @@ class PartialLogits:
             part: the rows and the logits.
         """
         own, about = self.key(key, part.rows), {"of": key, "rows": self.store_rows(part.rows)}
-        with self._arrays.writing(f"{name} on {len(part.rows)} rows, {own[:8]}", own, len(part.rows), about) as append:
+        entry = f"{name[:NAMED]} on {len(part.rows)} rows, {own[:16]}"
+        with self._arrays.writing(entry, own, len(part.rows), about) as append:
             append(part.logits)

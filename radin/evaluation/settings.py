@@ -120,7 +120,9 @@ def check_baselines(names: Sequence[str], n: int = 2) -> tuple[str, ...]:
         raise InputError(f"expected baselines as several names, such as ('uniform',), got {names!r}")
     for name in names:
         if name not in BASELINES:
-            raise InputError(f"no baseline is called {name!r}{did_you_mean(name, BASELINES)}; there are: {BASELINES}")
+            raise InputError(
+                f"no baseline is called {name!r}{did_you_mean(name, BASELINES)}; there are: {', '.join(BASELINES)}"
+            )
     return tuple(dict.fromkeys(names)) if n > 1 else ()
 
 

@@ -7,6 +7,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
+def number(given: object) -> float:
+    """A number of a document.
+
+    Raises:
+        TypeError: it is something else; says what.
+    """
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        raise TypeError(f"{given!r} stands where a number belongs")
+    return float(given)
+
+
+def known(given: object) -> float | None:
+    """A number of a document, or None where it has none.
+
+    Raises:
+        TypeError: it is something else; says what.
+    """
+    return None if given is None else number(given)
+
+
 @dataclass(frozen=True)
 class Interval:
     """A metric's value on some samples, with its 95 % interval."""
@@ -18,7 +38,12 @@ class Interval:
     @classmethod
     def of(cls, given: Mapping[str, Any] | None) -> Interval | None:
         """The interval in a document; None where there is none."""
-        return None if given is None else cls(given["value"], given["low"], given["high"])
+        return None if given is None else cls.read(given)
+
+    @classmethod
+    def read(cls, given: Mapping[str, Any]) -> Interval:
+        """The interval in a document that has one."""
+        return cls(*(number(given[name]) for name in ("value", "low", "high")))
 
 
 @dataclass(frozen=True)
@@ -41,7 +66,10 @@ class Promise:
     @classmethod
     def of(cls, given: Mapping[str, Any] | None) -> Promise | None:
         """The promise in a document; None where there is none, as in those of radin 0.1."""
-        return None if given is None else cls(given["averaged"], given["real"], given["error"], given["corrected"])
+        if given is None:
+            return None
+        averaged, real, error = (number(given[name]) for name in ("averaged", "real", "error"))
+        return cls(averaged, real, error, known(given["corrected"]))
 
     def to_json(self) -> dict[str, float | None]:
         """The scores as JSON holds them."""
@@ -75,12 +103,12 @@ class Network:
     def of(cls, given: Mapping[str, Any]) -> Network:
         """The network in a document; those of version 1 have no values apart from scores."""
         return cls(
-            recipe=dict(given["recipe"]),
-            value=given.get("value", given["score"]),
-            promised=given.get("ensemble_value", given["ensemble"]),
-            gap_error=given.get("gap_error"),
-            ahead=given.get("ahead"),
-            ahead_error=given.get("ahead_error"),
+            recipe={name: number(weight) for name, weight in given["recipe"].items()},
+            value=number(given.get("value", given["score"])),
+            promised=known(given.get("ensemble_value", given["ensemble"])),
+            gap_error=known(given.get("gap_error")),
+            ahead=known(given.get("ahead")),
+            ahead_error=known(given.get("ahead_error")),
             promise=Promise.of(given.get("promise")),
         )
 
@@ -127,7 +155,7 @@ class Baseline:
     def of(cls, given: Mapping[str, Any]) -> Baseline:
         """The baseline in a document."""
         soup = None if given["soup"] is None else Network.of(given["soup"])
-        tests = {name: Interval(**one) for name, one in given["tests"].items()}
+        tests = {name: Interval.read(one) for name, one in given["tests"].items()}
         return cls(given["name"], soup, given["soups"], given["failure"], tests)
 
     @property
@@ -173,8 +201,8 @@ class Unseen:
         return cls(
             name=given.get("test_set") or names.get(given["data"], given["data"]),
             samples=given["n_samples"],
-            winner=Interval(**given["winner"]),
-            best_ingredient=Interval(**given["best_ingredient"]),
+            winner=Interval.read(given["winner"]),
+            best_ingredient=Interval.read(given["best_ingredient"]),
             control=control,
             p_value=given["p_value"] if control is None else given.get("control_p_value"),
             test=given["test"],

@@ -12,7 +12,7 @@ from typing import Any
 
 from radin.common.wording import said_once
 from radin.errors import MissingFileError, RunDirError
-from radin.report.entries import Baseline, Network, Unseen
+from radin.report.entries import Baseline, Network, Unseen, number
 from radin.scoring.criterion_default import CRITERIA
 from radin.weights.card_parts import CARD
 
@@ -30,6 +30,9 @@ VERSION = 2
 
 #: What a leaderboard of every version holds.
 NEEDED = ("best", "verdict", "metric", "report", "spent", "settings", "verified", "leaderboard")
+
+#: What a run on logits has spent, in leaderboards of every version.
+SPENT = ("passes", "candidates", "soups", "test_passes", "lost", "seconds_passes", "seconds_search", "seconds_soups")
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,27 @@ class Record:
         if missing := [name for name in NEEDED if name not in self.document]:
             raise RunDirError(f"{self.file} is no leaderboard of radin's: it has no {missing[0]!r}")
         try:
-            _ = self.verified, next(iter(self.leaderboard))
-            if not self.scored_outside:
-                _ = self.unseen, self.best_ingredient
+            self._read_all()
         except (KeyError, TypeError, AttributeError, StopIteration) as error:
             raise RunDirError(f"{self.file} is no leaderboard of radin's: {_said(error)}") from error
+
+    def _read_all(self) -> None:
+        """Reads what is shown, so that a document that lacks a part of it is refused as a whole.
+
+        Raises:
+            KeyError, TypeError, AttributeError, StopIteration: something is missing, or is not what it should be.
+        """
+        parts = [("settings", self.document["settings"]), ("spent", self.document["spent"])]
+        parts += [("about", self.document.get("about") or {})]
+        parts += [("findings", one) for one in self.document.get("findings", ())]
+        for name, part in parts:
+            if not isinstance(part, Mapping):
+                raise TypeError(f"{part!r} stands among {name!r}, where a dictionary belongs")
+        _ = self.verified, next(iter(self.leaderboard))
+        if not self.scored_outside:
+            _ = self.unseen, self.best_ingredient, self.findings_said
+            for name in SPENT:
+                number(self.spent[name])
 
     @property
     def soup(self) -> Path:

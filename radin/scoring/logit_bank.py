@@ -28,6 +28,7 @@ from radin.scoring.kinds import (
     OneLogit,
     Positions,
     Tags,
+    Tokens,
     Values,
 )
 from radin.scoring.label_files import labels_beside, load_array, read_labels
@@ -282,6 +283,11 @@ class LogitBank:
         if not banks:
             raise DataError("expected at least one bank of logits, got none")
         (where, first), *others = banks.items()
+        if others and isinstance(first.kind, Tokens):
+            raise DataError(
+                f"{where} and {others[0][0]} each keep tokens of their own, so their outputs cannot be averaged; run "
+                "all models together, or give logits of the whole vocabulary of all models in one folder"
+            )
         for title, other in others:
             if other.kind != first.kind:
                 raise DataError(f"{title} has outputs of {other.kind.name}, {where} of {first.kind.name}")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import zipfile
 import zlib
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -16,9 +18,16 @@ from radin.common.natural_order import natural
 from radin.common.wording import enumerated, shown, shown_shape
 from radin.errors import DataError, InputError, MissingFileError
 from radin.scoring.harness_samples import read_samples, sample_files
+from radin.scoring.kinds import Tokens
 from radin.scoring.label_files import NAMES, labels_beside, load_array, read_labels
 from radin.scoring.logit_bank import LogitBank
+from radin.scoring.logit_folder import SPLIT, kind_and_groups
 from radin.scoring.stored_outputs import OnProbabilities
+from radin.scoring.stored_rows import StoredRows, stored_arrays
+from radin.scoring.vocabulary import bank_of_vocabulary
+
+#: An array, or one that is read as it is needed.
+Array = TypeVar("Array", np.ndarray, StoredRows)
 
 #: Suffixes of files of outputs.
 SUFFIXES = (".npy", ".npz", *TENSORS)
@@ -35,6 +44,7 @@ def open_bank(
     probabilities: OnProbabilities = "refuse",
     outputs: str | None = None,
     length_normalised: bool = False,
+    alternatives: int | None = None,
 ) -> LogitBank:
     """A bank of outputs in files, whatever wrote them.
 
@@ -48,11 +58,14 @@ def open_bank(
             file, else `labels.npy`, `.csv`, `.json` or `.txt` in the folder.
         samples: see `LogitBank.from_folder`.
         probabilities: see `LogitBank.from_arrays`.
-        outputs: the kind of outputs, where neither the folder nor the labels decide it.
+        outputs: the kind of outputs, where neither the folder nor the labels decide it. With `tokens` files hold logits
+            of the whole vocabulary, `[M, ..., V]`, which are read a few rows at a time and reduced, see
+            `radin.scoring.vocabulary`; a run's folder has them reduced.
         length_normalised: of samples of lm-eval, divides log-likelihoods by the lengths of the choices: `acc_norm`.
+        alternatives: tokens that are kept of each position of a vocabulary beside the label's, 64 by default.
 
     Raises:
-        InputError: `length_normalised`, and outputs of another source.
+        InputError: `length_normalised`, or `alternatives`, and outputs of another source.
         MissingFileError: no such file or folder, or no outputs or labels in it.
         CheckpointError: a file of tensors is damaged, or would run code.
         DataError: as for `LogitBank.from_arrays`, or files of another form.
@@ -65,6 +78,13 @@ def open_bank(
         return read_samples(path, length_normalised=length_normalised)
     if length_normalised:
         raise InputError(f"{path}: expected samples of lm-eval (samples_*.jsonl), as acc_norm needs the choices' texts")
+    if outputs == Tokens.name and not holds_tokens(path):
+        return _of_vocabulary(path, labels, alternatives, probabilities)
+    if alternatives is not None:
+        raise InputError(
+            f"{path}: alternatives={alternatives} are for files with logits of a whole vocabulary (outputs='tokens'); "
+            "here it is fixed what is kept"
+        )
     if path.is_dir():
         files = _one_for_each(path, labels)
         if not files:
@@ -81,6 +101,34 @@ def open_bank(
         truth = read_labels(Path(labels) if labels is not None else labels_beside(path.parent))
     models = _by_ingredient(arrays, truth, path)
     return LogitBank.from_arrays(list(models.values()), truth, list(models), **how)
+
+
+def holds_tokens(path: Path) -> bool:
+    """Whether a folder of logits has tokens as a run keeps them: reduced by a soup that was run."""
+    return path.is_dir() and kind_and_groups(path / SPLIT)[0] == Tokens.name
+
+
+def _of_vocabulary(
+    path: Path, labels: str | os.PathLike[str] | None, alternatives: int | None, probabilities: OnProbabilities
+) -> LogitBank:
+    """The bank of tokens of files with logits of a whole vocabulary."""
+    with ExitStack() as opened:
+        if path.is_dir():
+            truth_file = Path(labels) if labels is not None else labels_beside(path)
+            own = {path / "labels.npy", truth_file}
+            files = [one for one in path.iterdir() if one.suffix.lower() in SUFFIXES and one not in own]
+            models = {file.stem: _single(file, stored_arrays(file, opened)) for file in sorted(files, key=natural)}
+            truth = read_labels(truth_file)
+        else:
+            arrays = stored_arrays(path, opened)
+            named = [name for name in NAMES if name in arrays]
+            inside = arrays.pop(named[0]) if named else None
+            if labels is None and inside is not None:
+                truth = inside.whole()
+            else:
+                truth = read_labels(Path(labels) if labels is not None else labels_beside(path.parent))
+            models = _by_ingredient(arrays, truth, path)
+        return bank_of_vocabulary(models, truth, alternatives, probabilities=probabilities)
 
 
 def folder_of_logits(source: str | os.PathLike[str]) -> Path:
@@ -101,7 +149,11 @@ def _one_for_each(folder: Path, labels: str | os.PathLike[str] | None) -> list[P
 
 def _only(file: Path) -> np.ndarray:
     """The only array of a file."""
-    arrays = _arrays_in(file)
+    return _single(file, _arrays_in(file))
+
+
+def _single(file: Path, arrays: Mapping[str, Array]) -> Array:
+    """The only one of the arrays of a file."""
     if len(arrays) != 1:
         held = ", ".join(map(shown, list(arrays)[:5])) or "none"
         raise DataError(
@@ -127,7 +179,7 @@ def _arrays_in(file: Path) -> dict[str, np.ndarray]:
         raise DataError(f"{file}: expected arrays by name (.npz), could not read it: {error}") from error
 
 
-def _by_ingredient(arrays: dict[str, np.ndarray], labels: np.ndarray, file: Path) -> dict[str, np.ndarray]:
+def _by_ingredient(arrays: dict[str, Array], labels: np.ndarray, file: Path) -> dict[str, Array]:
     """The outputs of each ingredient, by name: an array for each, or one array of all along its first axis."""
     if not arrays:
         raise DataError(f"{file}: expected outputs beside the labels, found none; it needs an array per ingredient")
@@ -143,7 +195,7 @@ def _by_ingredient(arrays: dict[str, np.ndarray], labels: np.ndarray, file: Path
     (name, array), n = next(iter(arrays.items())), len(labels) if labels.ndim else 0
     stacked = array.ndim > 1 and array.shape[1] == n and (array.ndim > 2 or len(array) != n)
     if stacked:
-        return {f"model{i}": np.asarray(one) for i, one in enumerate(array)}
+        return {f"model{i}": one for i, one in enumerate(array)}
     if array.ndim and len(array) == n:
         return {name if name not in ALL else file.stem: array}
     raise DataError(

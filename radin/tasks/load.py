@@ -97,13 +97,7 @@ def call_function(spec: str, arguments: Mapping[str, str] | None = None) -> Made
         TaskError: the function raised.
     """
     given = dict(arguments or {})
-    module_name, function_name = parse_task(spec)
-    module = _import(module_name)
-    function = getattr(module, function_name, None)
-    if not callable(function):
-        raise InputError(
-            f"{module_name} has no function {function_name!r}; it defines: {', '.join(_functions(module))}"
-        )
+    module, function = _module_and_function(spec)
     values = _convert(function, spec, given)
     try:
         return Made(function(**values), spec, given, module)
@@ -123,6 +117,11 @@ def load_metric(spec: str) -> str | Callable[..., Any]:
     """
     if ":" not in spec:
         return spec
+    return _module_and_function(spec)[1]
+
+
+def _module_and_function(spec: str) -> tuple[Any, Callable[..., Any]]:
+    """The module, or file, and the function that a spec names."""
     module_name, function_name = parse_task(spec)
     module = _import(module_name)
     function = getattr(module, function_name, None)
@@ -130,8 +129,7 @@ def load_metric(spec: str) -> str | Callable[..., Any]:
         raise InputError(
             f"{module_name} has no function {function_name!r}; it defines: {', '.join(_functions(module))}"
         )
-    found: Callable[..., Any] = function
-    return found
+    return module, function
 
 
 def _import(name: str) -> Any:

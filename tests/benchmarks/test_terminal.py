@@ -1,9 +1,8 @@
-"""Tables and `KEY=VALUE` arguments of the benchmarks."""
+"""Tables of the benchmarks."""
 
 import pytest
 
-import radin
-from benchmarks.terminal import pairs, print_table
+from benchmarks.terminal import print_table
 
 
 def test_a_table_shows_every_cell_in_full(capsys: pytest.CaptureFixture) -> None:
@@ -14,13 +13,3 @@ def test_a_table_shows_every_cell_in_full(capsys: pytest.CaptureFixture) -> None
         ["digits", "│", "+0.03"],
         ["[bold]many", "│", "-0.25"],
     ]
-
-
-def test_pairs() -> None:
-    assert pairs(["a=1", "b=x=y", "c="], "--option") == {"a": "1", "b": "x=y", "c": ""}
-
-
-@pytest.mark.parametrize("given", [["a"], ["=1"], ["a=1", "a=2"]])
-def test_a_bad_pair_is_refused(given: list[str]) -> None:
-    with pytest.raises(radin.errors.InputError, match="--option"):
-        pairs(given, "--option")

@@ -42,3 +42,18 @@ def test_a_record_that_inflates_a_thousandfold_is_refused(tmp_path: Path, record
     assert path.stat().st_size < 1 << 20
     with pytest.raises(CheckpointError, match=r"x\.pt"):
         open_checkpoint(path)
+
+
+@pytest.mark.parametrize("record", [".format_version", ".storage_alignment", "byteorder", "version", "data.pkl"])
+@pytest.mark.parametrize("field", [0, 26], ids=["mark", "length of the name"])
+def test_a_small_record_whose_own_header_is_damaged_is_refused(tmp_path: Path, record: str, field: int) -> None:
+    path = tmp_path / "x.pt"
+    torch.save({"a": torch.ones(3)}, path)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\x03\x04", data.index(f"x/{record}".encode()) - 30) + field] ^= 64
+    path.write_bytes(data)
+    if field == 0 and record != "data.pkl":  # at the very beginning it is the mark of the format
+        with pytest.raises(RuntimeError, match="corrupted"):
+            torch.load(path)
+    with pytest.raises(CheckpointError, match=r"x\.pt" if record == "data.pkl" else rf"x\.pt.*{record}"):
+        open_checkpoint(path)

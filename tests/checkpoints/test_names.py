@@ -2,7 +2,7 @@
 
 import pytest
 
-from radin.checkpoints.names import adapter_of, network_names, normalise, ties
+from radin.checkpoints.names import adapter_of, check_names, network_names, normalise, ties
 from radin.errors import CheckpointError
 
 
@@ -106,3 +106,15 @@ def test_a_prefix_that_is_given_leaves_out_the_rest(prefix: str) -> None:
     assert taken == "model."
     with pytest.raises(CheckpointError, match=r"run\.ckpt.*prefix 'net\.'; they begin with: model, modeling, teacher"):
         network_names(names, "run.ckpt", prefix="net")
+
+
+@pytest.mark.parametrize(
+    "name", ["__metadata__", "module.__metadata__", "_orig_mod.__metadata__", "model.__metadata__"]
+)
+def test_the_name_that_safetensors_keeps_for_itself_is_no_tensors(name: str) -> None:
+    with pytest.raises(CheckpointError, match=r"run\.pt.*__metadata__"):
+        check_names(["a.weight", name], "run.pt")
+
+
+def test_names_that_only_look_like_it_are_taken() -> None:
+    check_names(["__metadata__.weight", "metadata", "a.__metadata"], "run.pt")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from radin.checkpoints import TensorInfo, checkpoints_in, open_checkpoint, stem_of
 from radin.errors import CheckpointError
@@ -127,3 +128,21 @@ def test_a_file_that_is_cut_short_while_it_is_read_is_an_error(tmp_path: Path) -
         os.truncate(tmp_path / "x.pt", 1000)
         with pytest.raises(CheckpointError, match=r"x\.pt"):
             reader.read("a", 0, 20_000, np.empty(20_000, np.uint8))
+
+
+def test_the_version_of_batchnorm_is_told_by_its_counter(tmp_path: Path) -> None:
+    network = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
+    state = network.state_dict()
+    torch.save(state, tmp_path / "new.pt")
+    assert open_checkpoint(tmp_path / "new.pt").versions == {}
+    del state["1.num_batches_tracked"]
+    torch.save(state, tmp_path / "odd.pt")
+    assert open_checkpoint(tmp_path / "odd.pt").versions == {"1": {"version": 2}}
+
+
+def test_hidden_checkpoints_are_taken_where_all_are_hidden(tmp_path: Path) -> None:
+    for name in ("..0.pt", ".best.pt", "._best.pt", ".notes.txt"):
+        (tmp_path / name).touch()
+    assert [file.name for file in checkpoints_in(tmp_path)] == ["..0.pt", ".best.pt"]
+    (tmp_path / "0.pt").touch()
+    assert [file.name for file in checkpoints_in(tmp_path)] == ["0.pt"]

@@ -70,6 +70,14 @@ def test_tied_tensors_of_save_model_become_aliases(tmp_path: Path) -> None:
     assert checkpoint.info("head.weight").shape == (5, 3)
 
 
+def test_tensors_called_like_notes_on_a_file_are_tied_to_nothing(tmp_path: Path) -> None:
+    notes = {"format": "pt", "radin.batchnorm": "average", "z.weight": "pt"}
+    save_file({"pt": torch.ones(2), "average": torch.ones(3)}, tmp_path / "x.safetensors", metadata=notes)
+    checkpoint = open_checkpoint(tmp_path / "x.safetensors")
+    assert (sorted(checkpoint.tensors), dict(checkpoint.aliases)) == (["average", "pt"], {"z.weight": "pt"})
+    assert checkpoint.metadata == {"format": "pt", "radin.batchnorm": "average"}
+
+
 A = {"a": entry(0, 8)}
 BAD = {
     "a negative shape": ({"a": entry(0, 8, shape=[-2])}, b"12345678", "'a' lacks"),

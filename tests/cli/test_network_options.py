@@ -19,6 +19,8 @@ def test_a_task_takes_its_arguments_the_split_and_changes() -> None:
     assert len(plain.rows.labels) == SAMPLES
     with pytest.raises(InputError, match="--task-arg split was given twice"):
         TaskOptions(("split=a",), "b").task(f"{SMALL}:task")
+    with pytest.raises(InputError, match="several test sets are one argument: --task-arg test=NAME=DATA,NAME=DATA"):
+        TaskOptions(arguments=("test=a", "test=b")).made("mytask.py:task")
 
 
 def test_a_task_of_folders_takes_the_first_ones_network_unless_another_is_named(tmp_path: Path) -> None:

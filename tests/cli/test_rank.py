@@ -41,6 +41,25 @@ def test_rank_says_by_what_it_ranked(capsys: pytest.CaptureFixture, tmp_path: Pa
     assert "tempered" not in out
 
 
+def test_rank_reduces_logits_of_a_vocabulary_and_says_so(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(500, size=(12, 7))
+    for i in range(3):
+        logits = rng.normal(size=(12, 7, 500)) + 4 * np.eye(500)[labels]
+        np.save(tmp_path / f"run{i}.npy", logits.astype(np.float16))
+    np.save(tmp_path / "labels.npy", labels)
+    command = ["rank", "--logits", tmp_path, "--outputs", "tokens", "--alternatives", 16, "--metric", "perplexity"]
+    code, out, _ = run(capsys, *command, "--holdback", 0.3)
+    said = " ".join(out.split())
+    assert code == 0 and "perplexity of averaged logits" in said and "is too high by at most" in said
+    assert "the likeliest of the average of all these models; no soup was run" in said
+    code, out, _ = run(capsys, *command, "--json")
+    document = json.loads(out)
+    assert (code, document["samples"]) == (0, 84) and document["excess"] > 0
+    assert document["shortlist"][0]["perplexity"] < document["best_ingredient"]["perplexity"]
+    assert "alternatives=2 are for files with logits of a whole" in refused(capsys, *command[:3], "--alternatives", 2)
+
+
 LINEAR = """
 import radin
 from helpers.small import CLASSES, FEATURES, SAMPLES, clouds

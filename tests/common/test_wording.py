@@ -35,6 +35,18 @@ def test_names_are_shortened_by_what_they_share() -> None:
     assert shortened(["only-this-one"], 2) == {"only-this-one": "only-this-one"}
 
 
+def test_names_that_are_long_in_themselves_lose_their_middle() -> None:
+    first, second = "a" * 60 + "1", "b" * 60 + "2"
+    assert list(shortened([first, second, "short"], 24).values()) == [
+        "a" * 20 + "…" + "a" * 19 + "1",
+        "b" * 20 + "…" + "b" * 19 + "2",
+        "short",
+    ]
+    assert shortened([first], 24) == {first: "a" * 20 + "…" + "a" * 19 + "1"}
+    alike = ["x" * 30 + middle + "x" * 30 for middle in "12"]
+    assert shortened(alike, 24) == {name: name for name in alike}, "only their middles differ"
+
+
 def test_shortened_names_stay_different() -> None:
     for names in (["run-1", "run-1-1"], ["a-a-a", "a-a-a-a", "a-a"], ["run-", "run-x"], ["-x", "a-x"]):
         short = shortened(names, 1)

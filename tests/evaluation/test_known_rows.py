@@ -61,6 +61,16 @@ def test_a_damaged_part_counts_as_not_run(tmp_path: Path) -> None:
     assert PartialLogits(ArrayFolder(tmp_path)).of("whole a") == []
 
 
+@pytest.mark.parametrize("stem", ["x" * 230, "é" * 110, "\U0001f35c" * 58, "%" * 200])
+def test_parts_of_networks_with_the_longest_names_are_stored_apart(tmp_path: Path, stem: str) -> None:
+    parts = PartialLogits(ArrayFolder(tmp_path))
+    for number in "12":
+        parts.store(f"{stem}{number}", f"whole {number}", part([4, int(number)]))
+    reopened = PartialLogits(ArrayFolder(tmp_path))
+    for number in "12":
+        np.testing.assert_array_equal(reopened.of(f"whole {number}")[0].logits, LOGITS[[4, int(number)]])
+
+
 def test_parts_of_choices_of_several_numbers_are_joined() -> None:
     narrow, wide = LOGITS[:3, :1], LOGITS[3:5, :2]
     known = KnownRows(6, [Part(np.arange(3), narrow), Part(np.array([3, 4]), wide)])

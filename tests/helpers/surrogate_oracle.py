@@ -12,6 +12,14 @@ from radin.scoring.metrics import METRICS
 from radin.scoring.surrogate.scorer import coefficients_of
 
 
+def several_labels(n=6, m=70, labels=4):
+    """A bank of several labels a sample, whose logits are whole numbers: many averages are exactly 0."""
+    rng = np.random.default_rng(0)
+    true = (rng.random((m, labels)) < 0.4).astype(np.int64)
+    logits = rng.integers(-3, 4, size=(n, m, labels)) + 2 * true - 1
+    return LogitBank.from_arrays(logits.astype(np.float32), true, outputs="several-labels")
+
+
 def winners(logits, labels, coefficients, top=1):
     """bool[k, m]: whether fewer than `top` classes come before the label in Σ cᵢ Lᵢ; equal ones of lower index do."""
     _, m, c = logits.shape

@@ -95,6 +95,26 @@ def test_a_half_written_leaderboard_is_refused(copied: Path) -> None:
         Record.read(copied)
 
 
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"settings": None}, "None stands among 'settings', where a dictionary belongs"),
+        ({"about": ["x"]}, "stands among 'about'"),
+        ({"spent": {}}, "'passes' is not there"),
+        ({"findings": ["x"]}, "'x' stands among 'findings'"),
+        ({"verified": [{"recipe": ["a"], "score": 1.0, "ensemble": 1.0}]}, "has no attribute 'items'"),
+        (
+            {"verified": [{"recipe": {"a": 1}, "score": "good", "ensemble": 1.0}]},
+            "'good' stands where a number belongs",
+        ),
+        ({"verified": [{"recipe": {"a": 1}, "score": 1, "ensemble": 1, "promise": {}}]}, "'averaged' is not there"),
+    ],
+)
+def test_a_document_that_holds_something_else_is_refused(copied: Path, values: dict, said: str) -> None:
+    with pytest.raises(RunDirError, match=rf"is no leaderboard of radin's: .*{said}"):
+        Record.read(changed(copied, **values))
+
+
 def test_other_documents_are_refused(copied: Path) -> None:
     with pytest.raises(RunDirError, match=f"is of version {VERSION + 1}, made by a later radin"):
         Record.read(changed(copied, version=VERSION + 1))

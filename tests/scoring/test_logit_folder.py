@@ -11,14 +11,8 @@ from radin.scoring.logit_bank import LogitBank
 from radin.scoring.logit_folder import write_labels
 
 N, M, C = 3, 11, 4
-
-
 RNG = np.random.default_rng(0)
-
-
 LOGITS = RNG.normal(size=(N, M, C)).astype(np.float32)
-
-
 LABELS = RNG.integers(C, size=M)
 
 

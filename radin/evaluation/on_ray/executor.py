@@ -78,7 +78,7 @@ class OnRay:
             abouts = _started(ray, actors)
             members = [Member(i, start, one, about) for i, (one, about) in enumerate(zip(actors, abouts, strict=True))]
             undo.callback(lambda: [ray.kill(member.actor) for member in members])
-            _check(members, task, pool)
+            _check(members, task)
             self.crew = Crew(ray, members, lost, self._show)
             undo.callback(self._leave, ray)
             for member in members:
@@ -137,7 +137,7 @@ def _started(ray: Any, actors: list[Any]) -> list[About]:
     return list(ray.get(signs))
 
 
-def _check(members: list[Member], task: Task, pool: Pool) -> None:
+def _check(members: list[Member], task: Task) -> None:
     """Refuses workers that cannot give this run's results, before anything is charged."""
     for member in members:
         about = member.about

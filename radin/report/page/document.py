@@ -62,7 +62,7 @@ def page(record: Record, distances: Distances | None = None) -> str:
     """
     names = short_names(record)
     headline, details = parted(record.verdict)
-    bill = Bill.of(record)
+    bill, has_soups = Bill.of(record), any(one.is_soup for one in record.leaderboard)
     return render(
         "report.html.j2",
         record=record,
@@ -71,8 +71,8 @@ def page(record: Record, distances: Distances | None = None) -> str:
         figures=key_figures(record, bill),
         unseen=[charts.unseen_plot(one, record, heading(one.name, one.samples)) for one in record.unseen],
         noise=[unseen_words(record, i) for i in range(len(record.unseen))],
-        selection=charts.selection_plot(record, names) if record.verified else None,
-        matrix=matrix(record, names) if record.verified else None,
+        selection=charts.selection_plot(record, names) if has_soups else None,
+        matrix=matrix(record, names) if has_soups else None,
         surrogate=surrogate_plots(record),
         classes=classes(record),
         bill=bill,

@@ -105,15 +105,22 @@ class Tokens(Positions):
             n = int((taken[i] >= 0).sum())
             logits = by_place[i].index_select(0, _on(given, taken[i, :n])).float()
             others = None if chosen is None else _on(given, chosen[i, :n].astype(np.int64))
-            kept[i, :n] = self._kept(logits, _on(given, labels[i, :n])[:, None], others, k)
+            kept[i, :n] = self.reduced(logits, _on(given, labels[i, :n])[:, None], others, k)
         return kept
 
     def columns(self, k: int) -> int:
         """Numbers that are kept of a position."""
         return k + 2
 
-    def _kept(self, logits: torch.Tensor, labels: torch.Tensor, others: torch.Tensor | None, k: int) -> torch.Tensor:
-        """The numbers that are kept of some positions, `[n, k + 2]`, from all their logits."""
+    def reduced(self, logits: torch.Tensor, labels: torch.Tensor, others: torch.Tensor | None, k: int) -> torch.Tensor:
+        """The numbers that are kept of some positions, `[n, k + 2]`, from all their logits.
+
+        Arguments:
+            logits: float32 `[n, vocabulary]`.
+            labels: int64 `[n, 1]`.
+            others: the alternatives, int64 `[n, k]`; None for the largest of these logits.
+            k: how many there are.
+        """
         import torch
 
         own = logits.gather(1, labels)
@@ -164,7 +171,7 @@ class Choosing(Tokens):
         """Numbers that are kept of a position."""
         return k
 
-    def _kept(self, logits: torch.Tensor, labels: torch.Tensor, others: torch.Tensor | None, k: int) -> torch.Tensor:
+    def reduced(self, logits: torch.Tensor, labels: torch.Tensor, others: torch.Tensor | None, k: int) -> torch.Tensor:
         """The tokens with the largest logits beside the label; NaN at a position where a logit is."""
         best = logits.scatter(1, labels, -float("inf")).topk(k).indices.float()  # exact up to 2²⁴ tokens
         return best.masked_fill(logits.isnan().any(1, True), float("nan"))

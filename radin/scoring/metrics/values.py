@@ -48,10 +48,7 @@ class MomentsMetric(ErrorMetric):
         Raises:
             InputError: it is undefined, since all labels are the same.
         """
-        value = float(self.of_moments(moments_of(statistics, labels)))
-        if np.isnan(value):
-            raise InputError(f"{self.name} is undefined: all {len(labels)} labels are the same")
-        return value
+        return float(defined(self.of_moments(moments_of(statistics, labels)), self.name, len(labels)))
 
     def group_sums(
         self, statistics: Any, labels: Labels, groups: Int64[np.ndarray, " m"], n: int
@@ -175,10 +172,7 @@ class Spearman(Metric):
         Raises:
             InputError: it is undefined, since all labels are the same.
         """
-        value = float(Pearson().of_moments(moments_of(statistics, ranks(labels))))
-        if np.isnan(value):
-            raise InputError(f"{self.name} is undefined: all {len(labels)} labels are the same")
-        return value
+        return float(defined(Pearson().of_moments(moments_of(statistics, ranks(labels))), self.name, len(labels)))
 
     def group_sums(
         self, statistics: Any, labels: Labels, groups: Int64[np.ndarray, " m"], n: int
@@ -189,6 +183,22 @@ class Spearman(Metric):
     def of_sums(self, sums: Float64[np.ndarray, "*k s"]) -> Float64[np.ndarray, " *k"]:
         """Pearson's correlation of the ranks."""
         return Pearson().of_sums(sums)
+
+
+def defined(values: Float64[np.ndarray, " *k"], metric: str, rows: int) -> Float64[np.ndarray, " *k"]:
+    """Values of a metric, if it is defined on these rows.
+
+    Arguments:
+        values: those of some recipes; NaN where the metric is undefined.
+        metric: its name.
+        rows: how many there are.
+
+    Raises:
+        InputError: it is undefined, since all labels are the same.
+    """
+    if np.isnan(values).any():
+        raise InputError(f"{metric} is undefined: all {rows} labels are the same")
+    return values
 
 
 def ranks(values: Float64[np.ndarray, "m d"]) -> Float64[np.ndarray, "m d"]:

@@ -73,11 +73,13 @@ def read_block(bank: Bank, start: int, stop: int) -> Shaped[np.ndarray, "n b c"]
     return np.stack([np.asarray(bank.read(i, start, stop)) for i in range(len(bank))])
 
 
-def recipe_blocks(coefficients: Float64[np.ndarray, "k n"]) -> Iterator[tuple[slice, Float64[np.ndarray, "kb n"]]]:
-    """Blocks of exactly `RECIPE_BLOCK` recipes, the last one filled up with zeros, and the rows they stand for."""
-    for start in range(0, len(coefficients), RECIPE_BLOCK):
-        part = coefficients[start : start + RECIPE_BLOCK]
-        block = np.zeros((RECIPE_BLOCK, coefficients.shape[1]))
+def recipe_blocks(
+    coefficients: Float64[np.ndarray, "k n"], size: int = RECIPE_BLOCK
+) -> Iterator[tuple[slice, Float64[np.ndarray, "kb n"]]]:
+    """Blocks of exactly `size` recipes, the last one filled up with zeros, and the rows that they stand for."""
+    for start in range(0, len(coefficients), size):
+        part = coefficients[start : start + size]
+        block = np.zeros((size, coefficients.shape[1]))
         block[: len(part)] = part
         yield slice(start, start + len(part)), block
 

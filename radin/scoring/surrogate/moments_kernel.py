@@ -10,13 +10,12 @@ whatever the number of rows, and the mean squared error has the gradient `2 Gw /
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float64
 
-from radin.scoring.surrogate.dense_kernel import Bank, read_block, sample_blocks
+from radin.scoring.surrogate.dense_kernel import Bank, read_block, recipe_blocks, sample_blocks
 
 #: Recipes that are scored together; blocks are filled up to this size, since products of another shape may round
 #: otherwise, and a score must not depend on the recipes beside it.
@@ -42,7 +41,7 @@ class MomentsKernel:
         a, gram, b, (t, tt) = self._sums
         weights = coefficients / coefficients.sum(axis=1, keepdims=True)
         out = np.empty((len(weights), len(gram), 6))
-        for rows, block in _blocks(weights):
+        for rows, block in recipe_blocks(weights, RECIPE_BLOCK):
             used = rows.stop - rows.start
             squares = ((block @ gram) * block).sum(axis=2)
             parts = (block @ a.T, squares.T, block @ b.T)
@@ -79,12 +78,3 @@ class MomentsKernel:
                 gram[value] += e @ e.T
                 b[value] += e @ t
         return a, gram, b, np.stack([centred.sum(axis=0), np.square(centred).sum(axis=0)])
-
-
-def _blocks(weights: Float64[np.ndarray, "k n"]) -> Iterator[tuple[slice, Float64[np.ndarray, "kb n"]]]:
-    """Blocks of `RECIPE_BLOCK` recipes, the last one filled up with zeros, and the rows that they stand for."""
-    for start in range(0, len(weights), RECIPE_BLOCK):
-        part = weights[start : start + RECIPE_BLOCK]
-        block = np.zeros((RECIPE_BLOCK, weights.shape[1]))
-        block[: len(part)] = part
-        yield slice(start, start + len(part)), block

@@ -11,7 +11,6 @@ from functools import singledispatch
 import numpy as np
 from jaxtyping import Float64
 
-from radin.errors import InputError
 from radin.scoring.metrics import (
     DecisionsMetric,
     Metric,
@@ -23,6 +22,7 @@ from radin.scoring.metrics import (
     RightSamplesMetric,
     TemperedLikelihood,
 )
+from radin.scoring.metrics.values import defined
 from radin.scoring.objective import Proposal
 from radin.scoring.surrogate.counting_scorers import DecisionsScorer, RightSamplesScorer
 from radin.scoring.surrogate.kernels import Kernels
@@ -60,8 +60,7 @@ class MomentsScorer(Scorer[MomentsMetric]):
     def scores(self, proposals: Proposal) -> Float64[np.ndarray, " k"]:
         """Scores of masks or mixing weights."""
         values = self.metric.of_moments(self.kernels.moments.moments(coefficients_of(proposals)))
-        if np.isnan(values).any():
-            raise InputError(f"{self.metric.name} is undefined: all {len(self.kernels.labels)} labels are the same")
+        values = defined(values, self.metric.name, len(self.kernels.labels))
         return values if self.metric.higher_is_better else -values
 
 
@@ -71,42 +70,16 @@ def scorer_of(metric: Metric, kernels: Kernels) -> Scorer:  # type: ignore[type-
     return AverageScorer(metric, kernels)
 
 
-@scorer_of.register
-def _(metric: PredictionMetric, kernels: Kernels) -> Scorer:  # type: ignore[type-arg]
-    return PredictionScorer(metric, kernels)
-
-
-@scorer_of.register
-def _(metric: RightSamplesMetric, kernels: Kernels) -> Scorer:  # type: ignore[type-arg]
-    return RightSamplesScorer(metric, kernels)
-
-
-@scorer_of.register
-def _(metric: MomentsMetric, kernels: Kernels) -> Scorer:  # type: ignore[type-arg]
-    return MomentsScorer(metric, kernels)
-
-
-@scorer_of.register
-def _(metric: DecisionsMetric, kernels: Kernels) -> Scorer:  # type: ignore[type-arg]
-    return DecisionsScorer(metric, kernels)
-
-
-@scorer_of.register
-def _(metric: NegativeLogLikelihood, kernels: Kernels) -> Scorer:  # type: ignore[type-arg]
-    return LikelihoodScorer(metric, kernels)
-
-
-@scorer_of.register
-def _(metric: Perplexity, kernels: Kernels) -> Scorer:  # type: ignore[type-arg]
-    return PerplexityScorer(metric, kernels)
+scorer_of.register(PredictionMetric, PredictionScorer)
+scorer_of.register(RightSamplesMetric, RightSamplesScorer)
+scorer_of.register(MomentsMetric, MomentsScorer)
+scorer_of.register(DecisionsMetric, DecisionsScorer)
+scorer_of.register(NegativeLogLikelihood, LikelihoodScorer)
+scorer_of.register(Perplexity, PerplexityScorer)
+scorer_of.register(TemperedLikelihood, TemperedScorer)
 
 
 @scorer_of.register
 def _(metric: OfProbabilities, kernels: Kernels) -> Scorer:  # type: ignore[type-arg]
     likelihood = isinstance(metric.metric, NegativeLogLikelihood)
     return ProbabilityScorer(metric, kernels) if likelihood else AverageScorer(metric, kernels)
-
-
-@scorer_of.register
-def _(metric: TemperedLikelihood, kernels: Kernels) -> Scorer:  # type: ignore[type-arg]
-    return TemperedScorer(metric, kernels)

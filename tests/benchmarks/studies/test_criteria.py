@@ -4,24 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from helpers.tiny_zoo import TinyZoo
 from scipy import optimize, special
 
 from benchmarks import zoos
-from benchmarks.comparison.store import Store
 from benchmarks.studies import criteria, draws
 from benchmarks.studies.draws import Draw
-
-
-@pytest.fixture(scope="module")
-def zoo(tmp_path_factory):
-    return TinyZoo(tmp_path_factory.mktemp("zoo"))
-
-
-@pytest.fixture
-def store(zoo):
-    with Store(zoo) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -2,24 +2,11 @@
 
 import numpy as np
 import pytest
-from helpers.tiny_zoo import TinyZoo
 from scipy import stats
 
 import radin
-from benchmarks.comparison.store import Store
 from benchmarks.studies import draws
 from benchmarks.studies.draws import Draw
-
-
-@pytest.fixture(scope="module")
-def zoo(tmp_path_factory):
-    return TinyZoo(tmp_path_factory.mktemp("zoo"))
-
-
-@pytest.fixture
-def store(zoo):
-    with Store(zoo) as opened:
-        yield opened
 
 
 def test_a_draw_selects_on_some_samples_and_reports_on_all_others(store):

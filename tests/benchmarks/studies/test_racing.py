@@ -4,26 +4,13 @@ import json
 
 import numpy as np
 import pytest
-from helpers.tiny_zoo import TinyZoo
 
 import radin
 from benchmarks import zoos
-from benchmarks.comparison.store import Store
 from benchmarks.studies import draws, racing
 from benchmarks.studies.draws import Draw
 from radin.evaluation.race_settings import RaceSettings
 from radin.scoring.criterion import criterion_of
-
-
-@pytest.fixture(scope="module")
-def zoo(tmp_path_factory):
-    return TinyZoo(tmp_path_factory.mktemp("zoo"))
-
-
-@pytest.fixture
-def store(zoo):
-    with Store(zoo) as opened:
-        yield opened
 
 
 def test_the_study_of_racing_adds_what_is_missing_and_compares_by_replicate(zoo, tmp_path, monkeypatch, capsys):

@@ -1,23 +1,10 @@
 """Descriptions of Debian's packages: one of each source package."""
 
 import pytest
+from helpers.debian_lists import archive, paragraph
 
 from benchmarks.zoos import sections
 from radin.errors import DataError
-
-
-def paragraph(package, section, text, source=None):
-    line = f"Source: {source} (1.0)\n" if source else ""
-    return f"Package: {package}\n{line}Description: {text}\nSection: contrib/{section}\n"
-
-
-def archive(each):
-    """Paragraphs of packages whose descriptions name their section, `each` of them in every section."""
-    return [
-        paragraph(f"{section}{i}", section, f"{section} tool {i}, for C++")
-        for section in sections.SECTIONS
-        for i in range(each)
-    ]
 
 
 def test_one_description_of_each_source_package_is_chosen():

@@ -4,25 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from helpers.debian_lists import archive
 from helpers.fashion import tiny
 
 import radin
 from benchmarks.zoos import debian, sections
 from radin.errors import DataError
-
-
-def paragraph(package, section, text, source=None):
-    line = f"Source: {source} (1.0)\n" if source else ""
-    return f"Package: {package}\n{line}Description: {text}\nSection: contrib/{section}\n"
-
-
-def archive(each):
-    """Paragraphs of packages whose descriptions name their section, `each` of them in every section."""
-    return [
-        paragraph(f"{section}{i}", section, f"{section} tool {i}, for C++")
-        for section in sections.SECTIONS
-        for i in range(each)
-    ]
 
 
 def test_words_are_numbered_by_the_vocabulary_cut_off_and_padded(monkeypatch):

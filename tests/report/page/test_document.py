@@ -138,3 +138,14 @@ def test_it_is_written_to_the_run_folder(record: Record, tmp_path: Path) -> None
 )
 def test_a_verdict_is_a_headline_and_the_rest(verdict: str, parts: tuple[str, str]) -> None:
     assert parted(verdict) == parts
+
+
+def test_a_baseline_that_is_the_only_soup_is_shown(record: Record) -> None:
+    """Of two ingredients the uniform soup is the only one, and takes none of B."""
+    document = dict(record.document) | {"verified": []}
+    made = page(Record(document, record.folder))
+    assert "<h2>Selection</h2>" in made and "<h2>Recipes</h2>" in made
+    assert "<h2>Surrogate</h2>" not in made
+    singles = [one for one in document["leaderboard"] if one["size"] == 1]
+    alone = page(Record(document | {"leaderboard": singles}, record.folder))
+    assert "<h2>Selection</h2>" not in alone and "<h2>Recipes</h2>" not in alone

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from helpers.surrogate_oracle import several_labels
 
 from radin.scoring.kinds import KINDS
-from radin.scoring.logit_bank import LogitBank
 from radin.scoring.metrics import get_metric
 from radin.scoring.surrogate import Surrogate
 from radin.scoring.surrogate.counting_scorers import DecisionsScorer
@@ -13,16 +13,9 @@ from radin.scoring.surrogate.kernels import Kernels
 N, M, L = 6, 70, 4
 
 
-def bank():
-    rng = np.random.default_rng(0)
-    labels = (rng.random((M, L)) < 0.4).astype(np.int64)
-    logits = rng.integers(-3, 4, size=(N, M, L)) + 2 * labels - 1  # whole numbers: many averages are exactly 0
-    return LogitBank.from_arrays(logits.astype(np.float32), labels, outputs="several-labels")
-
-
 @pytest.mark.parametrize("name", ["macro-f1", "micro-f1", "accuracy", "subset-accuracy", "map", "auc", "nll"])
 def test_scores_are_those_of_averaged_logits(name):
-    given = bank()
+    given = several_labels()
     surrogate, rng = Surrogate(given, name), np.random.default_rng(1)
     masks = rng.random((50, N)) < 0.5
     masks[~masks.any(axis=1), 0] = True
@@ -34,7 +27,7 @@ def test_scores_are_those_of_averaged_logits(name):
 
 
 def test_cells_are_labels_that_are_not_true_and_that_are():
-    given, everything = bank(), np.ones((1, N), dtype=bool)
+    given, everything = several_labels(), np.ones((1, N), dtype=bool)
     scorer = DecisionsScorer(get_metric("macro-f1", KINDS["several-labels"]), Kernels(given))
     predicted = np.mean([given.logits(i) for i in range(N)], axis=0, dtype=np.float64) > 0
     right = predicted == (given.labels == 1)

@@ -2,24 +2,17 @@
 
 import numpy as np
 import pytest
+from helpers.surrogate_oracle import several_labels
 
 from radin.scoring.kinds import KINDS
-from radin.scoring.logit_bank import LogitBank
 from radin.scoring.surrogate import Surrogate
 from radin.scoring.surrogate.decision_bank import DecisionBank
 
 N, M, L = 6, 70, 4
 
 
-def bank():
-    rng = np.random.default_rng(0)
-    labels = (rng.random((M, L)) < 0.4).astype(np.int64)
-    logits = rng.integers(-3, 4, size=(N, M, L)) + 2 * labels - 1  # whole numbers: many averages are exactly 0
-    return LogitBank.from_arrays(logits.astype(np.float32), labels, outputs="several-labels")
-
-
 def test_losses_are_means_over_decisions():
-    given = bank()
+    given = several_labels()
     surrogate, kind = Surrogate(given, "macro-f1"), KINDS["several-labels"]
     average = np.mean([given.logits(i) for i in range(N)], axis=0)
     expected = kind.losses(average, given.labels).mean()
@@ -30,7 +23,7 @@ def test_losses_are_means_over_decisions():
 
 @pytest.mark.parametrize(("start", "stop"), [(0, M * L), (3, 9), (5, 5), (4, 8), (M * L - 1, M * L)])
 def test_rows_are_decisions_in_the_order_of_samples(start, stop):
-    given = bank()
+    given = several_labels()
     view = DecisionBank(given)
     np.testing.assert_array_equal(view.labels, given.labels.reshape(-1))
     expected = given.logits(2).reshape(-1)[start:stop]
