@@ -82,9 +82,23 @@ def play(draw: Draw, rule: RaceSettings | None) -> RaceResult | None:
     )
 
 
-def measure(draw: Draw, zoo: str, asked: Mapping[RaceSettings | None, Sequence[str]]) -> Iterator[Row]:
-    """A row for each rule, each criterion that is asked of it, and each B."""
-    references = {"greedy": draw.held_out(draw.greedy), "best_single": draw.held_out(draw.best_single)}
+def measure(
+    draw: Draw,
+    zoo: str,
+    asked: Mapping[RaceSettings | None, Sequence[str]],
+    references: Mapping[str, float] | None = None,
+) -> Iterator[Row]:
+    """A row for each rule, each criterion that is asked of it, and each B.
+
+    Arguments:
+        draw: the replicate.
+        zoo: name of the pool.
+        asked: criteria by rule.
+        references: held-out scores of the greedy soup and of the best ingredient, where other rows of this draw have
+            them: the greedy soup takes N - 1 soups.
+    """
+    if references is None:
+        references = {"greedy": draw.held_out(draw.greedy), "best_single": draw.held_out(draw.best_single)}
     for rule, criteria in asked.items():
         result = play(draw, rule)
         survivors = np.arange(draw.n) if result is None else result.survivors
@@ -235,7 +249,9 @@ def run(
     progress: Progress = SILENT,
 ) -> None:
     """Adds the rows of one pool that are not in the file."""
-    done = {(*_key(row)[:4], row["rule"], row["criterion"]) for row in read_rows(file)}
+    rows = [row for row in read_rows(file) if row["store"] == store.key]
+    done = {(*_key(row)[:4], row["rule"], row["criterion"]) for row in rows}
+    known = {_key(row)[:4]: {name: row[name] for name in ("greedy", "best_single")} for row in rows}
     fitting = [count for count in counts if 2 * count <= len(store.labels)]
     with progress.stage(f"{zoo}: replicates", replicates * len(fitting), "replicate") as advance:
         for number in range(replicates):
@@ -245,7 +261,8 @@ def run(
                     if (zoo, store.key, number, count, named(rule), criterion) not in done:
                         missing.setdefault(rule, []).append(criterion)
                 if missing:
-                    add_rows(file, measure(Draw(store, number, count), zoo, missing))
+                    references = known.get((zoo, store.key, number, count))
+                    add_rows(file, measure(Draw(store, number, count), zoo, missing, references))
                 advance(1)
 
 

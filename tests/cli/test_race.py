@@ -41,7 +41,11 @@ def test_what_was_dropped_is_named_and_the_bill_is_in_rows(
     assert (code, "did you mean 'greedy'" in err) == (2, True)
     _, out, _ = run(capsys, "rank", "--logits", folder / "logits")
     assert "run0, run1 and run4" in out
-    assert json.loads(run(capsys, "rank", "--logits", folder / "logits", "--json")[1])["absent"] == ["run0", "run1", "run4"]
+    assert json.loads(run(capsys, "rank", "--logits", folder / "logits", "--json")[1])["absent"] == [
+        "run0",
+        "run1",
+        "run4",
+    ]
     _, out, _ = run(capsys, *soup, "--no-race", "--json")
     assert json.loads(out)["dropped"] == []
     assert json.loads(run(capsys, "rank", "--logits", folder / "logits", "--json")[1])["absent"] == []
