@@ -228,7 +228,8 @@ def _show_recipes(ranking: Ranking, short: Mapping[str, str]) -> None:
     ]
     if all(cell[1] == cell[2] for cell in cells):  # without a prior the second column would repeat the first
         cells = [[*cell[:2], DASH, *cell[3:]] for cell in cells]
-    with_prior = "with prior" if own else f"{ranking.criterion}, with prior"
+    by = "" if own else ranking.criterion
+    with_prior = ", ".join(part for part in (by, "with prior" if ranking.lam else "") if part)
     title = "shortlist" if own else f"shortlist, by {CRITERIA[ranking.criterion]}"
     columns = ["", f"{ranking.metric} of averaged logits", with_prior, "size"]
     recipes = [weights_text(one.recipe.to_json(), short) for one in ranking.recipes]

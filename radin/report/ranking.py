@@ -55,6 +55,7 @@ class Ranking:
         excess: nats by which the mean loss of the first recipe may be too high, as of tokens not all outputs are kept.
         report: the first recipe against the best ingredient on the samples that were held back; None where none were,
             or where there is no recipe.
+        lam: strength of the prior for larger subsets; 0 is none.
     """
 
     recipes: tuple[RankedRecipe, ...]
@@ -68,6 +69,7 @@ class Ranking:
     criterion: str = "metric"
     report: Comparison | None = None
     excess: float = 0.0
+    lam: float = 0.0
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -185,6 +187,7 @@ def _ranking(
         n_ingredients=len(bank),
         shortlist=found,
         criterion=by,
+        lam=surrogate.lam,
         report=None if held_back is None or winner is None else compare_averages(winner, single, held_back, shown),
         excess=0.0 if winner is None else loss_excess(bank, winner),
     )

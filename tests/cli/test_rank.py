@@ -142,6 +142,8 @@ def test_the_table_fits_and_has_no_column_without_a_prior(
         _, out, _ = run(capsys, "rank", "--logits", tmp_path, "--criterion", "metric", "--lam", lam)
         assert max(map(len, out.splitlines())) <= width
         assert ("prior" in out) == bool(lam)
+        _, out, _ = run(capsys, "rank", "--logits", tmp_path, "--criterion", "tempered", "--lam", lam)
+        assert "tempered" in out and ("prior" in out) == bool(lam)
         assert "…" in out and f"{names[0]} +" not in out
 
 

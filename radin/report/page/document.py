@@ -134,7 +134,8 @@ def key_figures(record: Record, bill: Bill) -> list[tuple[str, str, str]]:
     found = [(f"{record.metric}, {one.name}", decimal(one.winner.value), f"95 % interval {low} to {high}")]
     if one.p_value is not None:
         noise = "within noise" if one.p_value >= NOISE else "more than noise"
-        found.append(("over the best ingredient", signed(one.difference), f"p = {one.p_value:.2g}, {noise}"))
+        than = "over the best ingredient" if record.higher_is_better else "from the best ingredient, lower is better"
+        found.append((than, signed(one.difference), f"p = {one.p_value:.2g}, {noise}"))
     saved = f"the greedy soup takes {bill.greedy}"
     found.append(("passes over the data", f"{bill.total:.4g}", saved))
     size = record.winner.size

@@ -149,3 +149,9 @@ def test_a_baseline_that_is_the_only_soup_is_shown(record: Record) -> None:
     singles = [one for one in document["leaderboard"] if one["size"] == 1]
     alone = page(Record(document | {"leaderboard": singles}, record.folder))
     assert "<h2>Selection</h2>" not in alone and "<h2>Recipes</h2>" not in alone
+
+
+def test_the_difference_of_a_loss_is_said_to_be_better_when_lower(record: Record) -> None:
+    assert "over the best ingredient" in page(record)
+    loss = Record(dict(record.document) | {"higher_is_better": False}, record.folder)
+    assert "from the best ingredient, lower is better" in page(loss)
