@@ -30,5 +30,6 @@ criterion_option = click.option(
     default=CRITERION,
     show_default=True,
     help="Rank and choose by the metric, by the log-likelihood of the labels, or by that after one temperature fitted "
-    "to each candidate. The metric is what is reported.",
+    "to each candidate (tempered); one-se chooses by the last among those whose metric is within one standard error of "
+    "the best. The metric is what is reported.",
 )
