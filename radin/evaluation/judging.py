@@ -124,8 +124,7 @@ def standings(
     behind, errors = differences.mean(axis=1), seen.standard_errors(differences)
     chosen, selections = np.zeros(len(outputs), dtype=np.int64), 0
     for rows in random_halves(len(seen), settings, seed, seen.groups):
-        joined = seen.kind.join([seen.outputs(one, rows) for one in outputs])  # of choices, to one width
-        stack = joined.reshape(len(outputs), len(rows), -1)
+        stack = np.stack(seen.kind.alike([seen.outputs(one, rows) for one in outputs]))
         for measure in measures:
             chosen += stepwise(stack, seen.labels[rows], measure, measures[0])
             selections += 1
