@@ -41,7 +41,8 @@ def bank_of_vocabulary(
         probabilities: see `LogitBank.from_arrays`; they cannot be averaged as they are.
 
     Raises:
-        DataError: no labels, shapes that differ, labels beyond the vocabulary, probabilities, logits that are not finite.
+        DataError: no labels, shapes that differ, labels beyond the vocabulary, probabilities, or logits that are not
+            finite.
     """
     raw = numbers(np.asarray(labels))
     if not raw.size:
