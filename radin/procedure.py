@@ -15,7 +15,6 @@ from radin.common.progress import Progress
 from radin.errors import InputError
 from radin.evaluation.baselines import foreseen
 from radin.evaluation.calibration import foretold
-from radin.evaluation.race_default import RACE
 from radin.evaluation.race_settings import RaceSettings
 from radin.evaluation.settings import Settings, check_baselines, check_settings
 from radin.evaluation.stages import race_settings
@@ -34,8 +33,8 @@ from radin.report.result import Result
 from radin.report.soup_place import check_soup, soup_place
 from radin.report.spent import account
 from radin.report.verdict import best_ingredient
-from radin.report.verified_soup import VerifiedSoup, assess, ranked
-from radin.scoring.criterion import criterion_name, criterion_of
+from radin.report.verified_soup import VerifiedSoup, assess, marked, ranked
+from radin.scoring.criterion import chosen_name, criterion_of
 from radin.scoring.criterion_default import CRITERION
 from radin.scoring.surrogate import Surrogate
 from radin.searching.budget import Budget
@@ -59,7 +58,7 @@ def make_soup(
     criterion: str = CRITERION,
     calibrate: bool = True,
     batchnorm: str = "recompute",
-    race: bool | RaceSettings = RACE,
+    race: bool | RaceSettings | None = None,
     baselines: Sequence[str] = ("uniform",),
     workers: int | str | Workers | None = None,
     progress: Progress | bool = True,
@@ -69,7 +68,8 @@ def make_soup(
     Every ingredient is run once over the task's data; in a race those that can no longer matter are dropped after a
     part of it. The searcher then ranks recipes by the score of their averaged logits, and the `budget.soups` best are
     built and evaluated for real. The single ingredients compete, at no cost, so the result is never worse on the
-    selection data, by the criterion, than the best ingredient that ran in full.
+    selection data than the best ingredient that ran in full: by the default criterion its metric is within one standard
+    error of the best, and among those that are it is the likeliest; by any other criterion it leads by that criterion.
 
     Held-back samples, and test sets, are run after the choice: for the winner, the best ingredient and the baselines.
 
@@ -93,10 +93,11 @@ def make_soup(
             picture.
         criterion: by what candidates are ranked and the winner is chosen: `metric` for the task's metric, `likelihood`
             for the mean log-likelihood of the labels, `tempered` for the same after one temperature is fitted to each
-            candidate. The default, `tempered`, is better than the metric on the mean of the pools of `docs/results.md`
-            and nowhere significantly worse. The metric decides between equals, and is what is reported, whatever the
-            criterion. λ, standard errors and calibration count in the criterion's unit. Metrics without a smooth
-            relative are their own criterion, see `radin.scoring.criterion`.
+            candidate, `one-se` for `tempered` among those whose metric is within one paired standard error of the best.
+            The default, `one-se`, is better than the metric on the mean of the pools of `docs/results.md`, and nowhere
+            significantly worse; `tempered` alone is worse where thousands of samples select. The metric decides between
+            equals, and is what is reported, whatever the criterion. λ, standard errors and calibration count in the
+            criterion's unit. Metrics without a smooth relative are their own criterion, see `radin.scoring.criterion`.
         calibrate: learn from each verified soup how far real soups fall from their averaged logits, and choose the next
             one accordingly from the best 256 candidates, see `radin.evaluation.calibration`. False verifies
             the B best in order. The first soup is the same.
@@ -105,9 +106,10 @@ def make_soup(
             those of the member with the largest weight. On the pools of `docs/zoos.md` recomputed ones gave the best
             soups and the smallest gap to the averaged logits. Has no effect on networks without BatchNorm.
         race: runs the ingredients in stages over one fixed order of the selecting samples, and drops after each those
-            that can no longer matter, see `radin.evaluation.racing`. True races by the default `RaceSettings`; False
-            runs all in full. Dropped ingredients are listed apart, in `Result.dropped`. Pools of fewer than
-            `RaceSettings.smallest_pool`, and data that cannot be read in a chosen order, run in full.
+            that can no longer matter, see `radin.evaluation.racing`. By default pools of at least 9 ingredients race,
+            as small as those of `docs/results.md`, on none of which that was inferior to all passes. True races by the
+            default `RaceSettings` from 4 on, and False runs all in full. Dropped ingredients are listed apart, in
+            `Result.dropped`. Data that cannot be read in a chosen order run in full.
         baselines: what to show beside the winner, of the whole pool, outside B: `uniform`, the soup of everything, one
             real soup; `greedy`, the greedy soup, and `last-k`, the best of the last k ingredients, up to N - 1 real
             soups each, and the passes that a race saved. They compete like the ingredients. Soups that were evaluated
@@ -129,7 +131,7 @@ def make_soup(
         StorageError: the disk is full; what was completed is kept.
     """
     check_inputs(pool, task)
-    budget, crew, rule = budget or Budget(), Workers.of(workers), race_settings(race)
+    budget, crew, rule = budget or Budget(), Workers.of(workers), race_settings(race, len(pool))
     chosen, soups = check_settings(searcher, options, budget, lam, seed, criterion)
     settings = Settings(
         searcher=chosen,
@@ -166,10 +168,10 @@ def find_soup(verifier: Verifier, settings: Settings, progress: Progress) -> Res
     shortlist = list_best(surrogate, verifier, settings, taken, progress)
     found = verify(shortlist, surrogate, verifier, settings, taken, progress)
     beside = [assess_baseline(name, verifier, surrogate) for name in settings.baselines]
-    verified, leaderboard = rank(found, beside, verifier, surrogate)
+    verified, leaderboard = rank(found, beside, verifier, surrogate, settings.criterion)
     tests, control = compare_on_all(leaderboard, verifier)
     beside = [replace(one, tests=tested(one, verifier)) for one in beside]
-    chosen_by = criterion_name(judge, task.scored_by)
+    chosen_by = chosen_name(settings.criterion, task.scored_by, verifier.bank.kind)
     winner = describe(leaderboard[0], verifier, settings.to_json(shortlist.options, chosen_by))
     soup = write_soup(leaderboard[0], verifier, settings.batchnorm)
     result = Result(
@@ -241,15 +243,15 @@ def verify(
 
 
 def rank(
-    found: Shortlist, beside: Sequence[Baseline], verifier: Verifier, surrogate: Surrogate
+    found: Shortlist, beside: Sequence[Baseline], verifier: Verifier, surrogate: Surrogate, criterion: str = "metric"
 ) -> tuple[list[VerifiedSoup], list[VerifiedSoup]]:
     """The verified soups in the order of verification, and the leaderboard of these, baselines and ingredients."""
     in_turn = [one.recipe for one in sorted(found, key=attrgetter("number"))]
     tried = assess(in_turn, verifier, surrogate, foretold(found))
     names = verifier.names
     singles = assess([Recipe.subset(names, [i]) for i in range(len(names))], verifier, surrogate)
-    entries = {one.recipe: one for one in (*soups_of(beside), *singles, *tried)}
-    return tried, ranked(entries.values())
+    entries = list({one.recipe: one for one in (*soups_of(beside), *singles, *tried)}.values())
+    return tried, ranked(marked(entries, verifier) if criterion == "one-se" else entries)
 
 
 def soups_of(beside: Sequence[Baseline]) -> list[VerifiedSoup]:

@@ -56,6 +56,31 @@ def test_the_winner_is_never_worse_by_the_criterion(pool: radin.Pool, tmp_path: 
     assert again.to_json()["leaderboard"] == result.to_json()["leaderboard"]
 
 
+def test_by_default_the_winner_is_the_likeliest_of_those_within_one_standard_error(
+    pool: radin.Pool, tmp_path: Path
+) -> None:
+    result = radin.make_soup(pool, task(), run_dir=tmp_path / "run")
+    metric, judge = task().scored_by, criterion_of("tempered", task().scored_by)
+    with radin.Verifier(pool, task(), tmp_path / "run") as verifier:
+        labels = verifier.bank.labels
+        logits = {one.recipe: verifier.selection_logits(one.recipe) for one in result.leaderboard}
+    right = {recipe: metric.measure(one, labels) for recipe, one in logits.items()}
+    likely = {recipe: round(judge.score(one, labels), DIGITS) for recipe, one in logits.items()}
+    best = max(right, key=lambda recipe: right[recipe].mean())
+    near = {
+        recipe
+        for recipe, one in right.items()
+        if right[best].mean() - one.mean() <= np.sqrt((one != right[best]).sum() + 1) / len(labels)
+    }
+    assert 1 < len(near) < len(right)
+    assert [one.recipe in near for one in result.leaderboard] == sorted((one in near for one in right), reverse=True)
+    assert likely[result.best.recipe] == max(likely[one] for one in near)
+    assert [one.behind for one in result.leaderboard] == [one.recipe not in near for one in result.leaderboard]
+    assert (result.criterion, result.settings["criterion"]) == ("one-se", "one-se")
+    document = json.loads((tmp_path / "run" / "leaderboard.json").read_text())
+    assert [one.get("behind", False) for one in document["leaderboard"]] == [one.behind for one in result.leaderboard]
+
+
 def test_a_metric_without_a_smooth_relative_is_its_own_criterion(pool: radin.Pool, tmp_path: Path) -> None:
     result = radin.make_soup(pool, task(metric="nll"), criterion="tempered", run_dir=tmp_path / "run")
     assert result.criterion == "metric"

@@ -14,7 +14,7 @@ import radin
 from benchmarks.comparison.store import Store
 from radin.evaluation.gram import Gram, logit_gram
 from radin.recipe import as_proposals
-from radin.scoring.criterion import criterion_of
+from radin.scoring.criterion import behind, chosen_name, criterion_of
 from radin.scoring.likelihood import losses
 from radin.scoring.logit_bank import LogitBank
 from radin.tasks.split import split_rows
@@ -56,7 +56,7 @@ class Trial:
 
     def __init__(self, store: Store, replicate: Replicate, criterion: str = "metric") -> None:
         self.store, self.replicate, self.metric = store, replicate, store.metric
-        self.criterion = criterion_of(criterion, store.metric)
+        self.criterion, self.rule = criterion_of(criterion, store.metric), chosen_name(criterion, store.metric)
         self.members = replicate.members(len(store.pool))
         self.names = tuple(store.names[i] for i in self.members)
         self.selecting, self.reporting = split_rows(store.labels, replicate.held_out, replicate.number)
@@ -151,7 +151,15 @@ class Trial:
 
     def best(self, tried: Iterable[radin.Recipe]) -> radin.Recipe:
         """The winner among some soups and all single ingredients."""
-        return max([*tried, *self.singles], key=self.merit)
+        recipes = [*tried, *self.singles]
+        if self.rule != "one-se":
+            return max(recipes, key=self.merit)
+
+        def statistics(i: int) -> Any:
+            return self.metric.measure(self.selection_logits(recipes[i]), self.bank.labels)
+
+        beaten = behind(self.metric, [self.metric_score(one) for one in recipes], statistics, self.bank.labels)
+        return max((one for one, lost in zip(recipes, beaten, strict=True) if not lost), key=self.merit)
 
     def seconds(self, tried: Sequence[radin.Recipe]) -> float:
         """Seconds that the first evaluation of these soups took."""

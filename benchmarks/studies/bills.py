@@ -26,7 +26,7 @@ HEAD = ("pool", "way", "criterion", "B", "draws", "passes in all", "held out, ov
 BEST, GREEDY, IN_FULL = "best ingredient", "greedy soup", "all passes"
 
 #: The criterion that is drawn where the rows have several: radin's default.
-DRAWN = "calibrated-tempered"
+DRAWN = "calibrated-one-se"
 
 #: A mark for each way of radin's. Colours that the colour-blind tell apart (Okabe and Ito), and shapes beside them.
 MARKS = (("o", "#0072B2"), ("^", "#D55E00"), ("D", "#009E73"))

@@ -51,6 +51,9 @@ STEPS, LEAST, MOST = 4, 0.1, 10.0
 COLUMNS = ("pool", "rows", "ranked by", "chosen by", "B", "replicates", "against the metric", "against greedy in full")
 METRIC = ("metric", "metric")
 
+#: Chooses by the tempered likelihood among those whose accuracy is within one standard error of the best.
+ONE_SE = "one-se"
+
 
 def tempered(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Mean log-likelihood after the one temperature that fits these samples best (arXiv 1706.04599).
@@ -128,6 +131,7 @@ PAIRS = (
     ("likelihood", "metric"),
     ("metric", "likelihood"),
     ("tempered", "metric"),
+    ("tempered", ONE_SE),
 )
 
 
@@ -138,9 +142,9 @@ def measure(draw: Draw, zoo: str, pairs: Sequence[tuple[str, str]], greedy: bool
     for ranked, chosen in pairs:
         if ranked not in orders:
             orders[ranked] = draw.candidates(CRITERIA[ranked](draw), top=max(SOUPS))
-        score = CRITERIA[chosen](draw)
+        score = CRITERIA["tempered" if chosen == ONE_SE else chosen](draw)
         for soups in SOUPS:
-            winner = draw.chosen([*orders[ranked][:soups], *draw.singles()], score)
+            winner = draw.chosen([*orders[ranked][:soups], *draw.singles()], score, chosen == ONE_SE)
             yield {
                 "zoo": zoo,
                 "store": draw.store.key,
@@ -249,6 +253,11 @@ def run(
                 advance(1)
 
 
+def _pairs(names: Sequence[str] | None) -> list[tuple[str, str]]:
+    """What ranks and what chooses by each of some criteria."""
+    return [("tempered" if name == ONE_SE else name, name) for name in names or ()]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures what is missing and prints the tables; returns 1 if a pool failed."""
     parser = argparse.ArgumentParser(
@@ -260,14 +269,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     say("--zoo", nargs="+", default=["digits"], choices=zoos.names(), metavar="NAME", help="the pools (digits)")
     say("--rows", nargs="+", type=int, default=list(ROWS), metavar="M", help="selecting rows, 0 for half of all")
     say("--replicates", type=int, default=10, metavar="R", help="replicates of each (10)")
-    say("--criterion", nargs="+", choices=CRITERIA, help="only these, each ranking and choosing, beside the metric")
+    names = [*CRITERIA, ONE_SE]
+    say("--criterion", nargs="+", choices=names, help="only these, each ranking and choosing, beside the metric")
     say("--no-greedy", dest="greedy", action="store_false", help="leave out the greedy soup, which costs N − 1 soups")
     say("--out", type=Path, default=Path("results"), help="folder of the rows (results)")
     say("--quick", action="store_true", help="two replicates at 200 rows: shows that everything works")
     given = parser.parse_args(arguments)
     if given.quick:
         given.rows, given.replicates = [200], 2
-    asked = [METRIC, *((name, name) for name in given.criterion)] if given.criterion else PAIRS
+    asked = [pair for pair in PAIRS if pair == METRIC or pair in only] if (only := _pairs(given.criterion)) else PAIRS
     file, failed = given.out / "criteria.jsonl", 0
     with Bars() as bars:
         for zoo in given.zoo:

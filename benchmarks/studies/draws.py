@@ -24,7 +24,7 @@ from benchmarks.comparison.trial import Replicate
 from radin.evaluation.calibration import calibrated, gap_of
 from radin.evaluation.gram import Gram, logit_gram
 from radin.evaluation.settings import SHORTLIST
-from radin.scoring.criterion import criterion_of
+from radin.scoring.criterion import behind, criterion_of
 from radin.scoring.logit_bank import LogitBank
 from radin.tasks.split import sample_rows
 
@@ -98,8 +98,15 @@ class Draw:
         """The metric's score of the real soup on the samples that did not select."""
         return self.store.metric.score(self.logits(mask)[self.reporting], self.store.labels[self.reporting])
 
-    def chosen(self, masks: Iterable[np.ndarray], score: Score) -> np.ndarray:
-        """The best real soup on the samples that select; equal ones go by likelihood, then the first."""
+    def chosen(self, masks: Iterable[np.ndarray], score: Score, one_se: bool = False) -> np.ndarray:
+        """The best real soup on the samples that select; equal ones go by likelihood, then the first.
+
+        Arguments:
+            masks: the soups, and single ingredients.
+            score: what is best.
+            one_se: only among those whose metric is within one standard error of the best, as `radin.make_soup` does
+                by the criterion of this name.
+        """
 
         def merit(mask: np.ndarray) -> tuple[float, float]:
             key = mask.tobytes(), score
@@ -109,7 +116,18 @@ class Draw:
                 self._merits[key] = float(score(logits, self.labels)[0]), float(likelihood(logits, self.labels)[0])
             return self._merits[key]
 
-        return max(masks, key=merit)
+        rivals = list(masks)
+        return max(self._not_behind(rivals) if one_se else rivals, key=merit)
+
+    def _not_behind(self, masks: Sequence[np.ndarray]) -> list[np.ndarray]:
+        def statistics(i: int) -> Any:
+            alone = masks[i].sum() == 1
+            logits = self.stack[masks[i]][0] if alone else self.logits(masks[i])[self.selecting]
+            return self.store.metric.measure(logits, self.labels)
+
+        scores = [self.store.metric.score_of(statistics(i), self.labels) for i in range(len(masks))]
+        beaten = behind(self.store.metric, scores, statistics, self.labels)
+        return [mask for mask, lost in zip(masks, beaten, strict=True) if not lost]
 
     def singles(self, among: np.ndarray | None = None) -> list[np.ndarray]:
         """Every ingredient of the sub-pool by itself, or those among some."""

@@ -40,7 +40,7 @@ from radin.common.progress import SILENT
 from radin.errors import MissingFileError, RadinError
 from radin.evaluation.settings import SHORTLIST
 from radin.evaluation.verification import verify_best
-from radin.report.verified_soup import assess, ranked
+from radin.report.verified_soup import assess, marked, ranked
 from radin.scoring.criterion import criterion_of
 from radin.scoring.criterion_default import CRITERION
 from radin.tasks.load import load_task
@@ -238,10 +238,12 @@ def by_default(verifier: radin.Verifier, given: argparse.Namespace, caps: Sequen
 def winner_of(
     verifier: radin.Verifier, tried: Sequence[radin.Recipe], surrogate: radin.Surrogate | None = None
 ) -> radin.Recipe:
-    """The best of some soups and all ingredients, by the metric, or by the criterion of a surrogate."""
+    """The best of some soups and all ingredients, by the metric, or by the default criterion, that of a surrogate."""
+    by_criterion = surrogate is not None
     singles = [radin.Recipe.subset(verifier.names, [i]) for i in range(len(verifier.names))]
     surrogate = surrogate or radin.Surrogate(verifier.bank, verifier.task.metric)
-    return ranked(assess([*tried, *singles], verifier, surrogate))[0].recipe
+    entries = assess([*tried, *singles], verifier, surrogate)
+    return ranked(marked(entries, verifier) if by_criterion and CRITERION == "one-se" else entries)[0].recipe
 
 
 def show(rows: Sequence[Row], n: int, tests: Sequence[str]) -> None:

@@ -22,7 +22,7 @@ from benchmarks.comparison.runs import described, versions
 from benchmarks.comparison.store import Store
 from benchmarks.comparison.tables import markdown
 from benchmarks.studies.bills import IN_FULL, draw_bills, spots, summary
-from benchmarks.studies.criteria import tempered
+from benchmarks.studies.criteria import ONE_SE, tempered
 from benchmarks.studies.draws import Draw, Row, accuracy, add_rows, least_values, likelihood, points, read_rows
 from radin.common.bars import Bars
 from radin.common.progress import SILENT, Progress
@@ -33,7 +33,7 @@ from radin.evaluation.racing import RaceResult, race
 SOUPS = (1, 4)
 
 #: By what candidates are ranked and soups are chosen.
-CRITERIA = {"metric": accuracy, "likelihood": likelihood, "tempered": tempered}
+CRITERIA = {"metric": accuracy, "likelihood": likelihood, "tempered": tempered, ONE_SE: tempered}
 
 #: Begins the name of a criterion where each verified soup helps to choose the next, as `radin.make_soup` does.
 CALIBRATED = "calibrated-"
@@ -82,9 +82,23 @@ def play(draw: Draw, rule: RaceSettings | None) -> RaceResult | None:
     )
 
 
-def measure(draw: Draw, zoo: str, asked: Mapping[RaceSettings | None, Sequence[str]]) -> Iterator[Row]:
-    """A row for each rule, each criterion that is asked of it, and each B."""
-    references = {"greedy": draw.held_out(draw.greedy), "best_single": draw.held_out(draw.best_single)}
+def measure(
+    draw: Draw,
+    zoo: str,
+    asked: Mapping[RaceSettings | None, Sequence[str]],
+    references: Mapping[str, float] | None = None,
+) -> Iterator[Row]:
+    """A row for each rule, each criterion that is asked of it, and each B.
+
+    Arguments:
+        draw: the replicate.
+        zoo: name of the pool.
+        asked: criteria by rule.
+        references: held-out scores of the greedy soup and of the best ingredient, where other rows of this draw have
+            them: the greedy soup takes N - 1 soups.
+    """
+    if references is None:
+        references = {"greedy": draw.held_out(draw.greedy), "best_single": draw.held_out(draw.best_single)}
     for rule, criteria in asked.items():
         result = play(draw, rule)
         survivors = np.arange(draw.n) if result is None else result.survivors
@@ -96,7 +110,7 @@ def measure(draw: Draw, zoo: str, asked: Mapping[RaceSettings | None, Sequence[s
             else:
                 order = draw.calibrated(name, survivors, most)
             for soups in SOUPS:
-                winner = draw.chosen([*order[:soups], *draw.singles(survivors)], score)
+                winner = draw.chosen([*order[:soups], *draw.singles(survivors)], score, name == ONE_SE)
                 yield {
                     "zoo": zoo,
                     "store": draw.store.key,
@@ -235,7 +249,9 @@ def run(
     progress: Progress = SILENT,
 ) -> None:
     """Adds the rows of one pool that are not in the file."""
-    done = {(*_key(row)[:4], row["rule"], row["criterion"]) for row in read_rows(file)}
+    rows = [row for row in read_rows(file) if row["store"] == store.key]
+    done = {(*_key(row)[:4], row["rule"], row["criterion"]) for row in rows}
+    known = {_key(row)[:4]: {name: row[name] for name in ("greedy", "best_single")} for row in rows}
     fitting = [count for count in counts if 2 * count <= len(store.labels)]
     with progress.stage(f"{zoo}: replicates", replicates * len(fitting), "replicate") as advance:
         for number in range(replicates):
@@ -245,7 +261,8 @@ def run(
                     if (zoo, store.key, number, count, named(rule), criterion) not in done:
                         missing.setdefault(rule, []).append(criterion)
                 if missing:
-                    add_rows(file, measure(Draw(store, number, count), zoo, missing))
+                    references = known.get((zoo, store.key, number, count))
+                    add_rows(file, measure(Draw(store, number, count), zoo, missing, references))
                 advance(1)
 
 
@@ -271,7 +288,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     say("--zoo", nargs="+", default=["digits"], choices=zoos.names(), metavar="NAME", help="the pools (digits)")
     say("--rows", nargs="+", type=int, default=list(ROWS), metavar="M", help="selecting rows (300 500 1000 2000 5000)")
     say("--replicates", type=int, default=10, metavar="R", help="replicates of each (10)")
-    say("--z", nargs="+", type=float, default=[3.0], metavar="Z", help="paired standard errors; 0: halves alone (3)")
+    say("--z", nargs="+", type=float, default=[0.0], metavar="Z", help="paired standard errors; 0: halves alone (0)")
     say("--halves", nargs="+", type=int, default=[8], metavar="H", help="random halves (8)")
     say("--votes", nargs="+", type=int, default=[1], metavar="V", help="selections that keep an ingredient (1)")
     say(

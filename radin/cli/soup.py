@@ -17,7 +17,7 @@ from radin.cli.summary import show_record
 from radin.common.bars import Bars
 from radin.common.wording import counted
 from radin.errors import InputError, RadinError
-from radin.evaluation.race_default import RACE
+from radin.evaluation.race_default import RACES_FROM
 from radin.report.record import Record
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--race/--no-race",
-    default=RACE,
-    show_default=True,
+    default=None,
+    show_default=f"race, from {RACES_FROM} checkpoints on",
     help="Run checkpoints in stages, and drop early those that can no longer matter, or run all in full.",
 )
 @click.option(
@@ -99,7 +99,7 @@ def command(
     seconds: float | None,
     criterion: str,
     calibrate: bool,
-    race: bool,
+    race: bool | None,
     baselines: str,
     batchnorm: str,
     run_dir: str,

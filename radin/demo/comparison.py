@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from radin.common.progress import SILENT, Progress
@@ -32,7 +33,8 @@ class Row:
         held_back: the same on the data that selected nothing.
         low, high: its 95 % interval.
         soups: real soups that were evaluated for it.
-        passes: forward passes over the selection data that it takes in all, those of ingredients included.
+        passes: forward passes over the selection data that it takes in all, those of ingredients included; parts of
+            passes count as parts.
         size: ingredients of its recipe.
     """
 
@@ -42,7 +44,7 @@ class Row:
     low: float
     high: float
     soups: int
-    passes: int
+    passes: int | float
     size: int
 
 
@@ -75,12 +77,13 @@ def compare(
     seed: int = 0,
     progress: Progress = SILENT,
 ) -> tuple[list[Row], list[Difference]]:
-    """Compares the best single ingredient, the uniform soup and the greedy soup with `make_soup`, in one run folder.
+    """Compares the best single ingredient, the uniform soup and the greedy soup with `make_soup`.
 
     Arguments:
         pool: the ingredients.
         task: the network and data; its metric must be higher-better, such as accuracy.
-        run_dir: the run folder that all methods share, so that no soup is evaluated twice.
+        run_dir: the run folder of `make_soup`. The other methods have the folder `baselines` beside it, so that what
+            they run is not taken for a part of radin's bill.
         soups: budgets B of real soups, one row for each.
         seed: seed of the searchers' randomness.
         progress: receives the progress of each stage.
@@ -88,12 +91,13 @@ def compare(
     Returns:
         a row for each method, and the last method against each of the baselines on the held-back data.
     """
-    with Verifier(pool, task, run_dir, progress=progress) as verifier:
+    beside = Path(run_dir).with_name("baselines")
+    with Verifier(pool, task, beside, progress=progress) as verifier:
         single = Recipe.subset(pool.names, [int(verifier.solo.argmax())])
         recorded: dict[str, Any] = {"ledger": verifier.ledger, "progress": progress}
         greedy = search("greedy", verifier, Budget(soups=None), seed=seed, top=1, **recorded)
         won = greedy and greedy[0].score > verifier.solo.max()
-        made = [
+        made: list[tuple[str, Recipe, int, int | float]] = [
             ("best single ingredient", single, 0, len(pool)),
             ("uniform soup", Recipe.uniform(pool.names), 1, 1),
             ("greedy soup", greedy[0].recipe if won else single, greedy.charged, len(pool) + greedy.charged),
@@ -103,14 +107,14 @@ def compare(
         result = make_soup(pool, task, **how, progress=progress)
         spent = result.spent.soups
         recipe = Recipe.of(pool.names, result.best.recipe.to_json())
-        made.append((f"RADIN, B = {most}", recipe, spent, len(pool) + spent))
-    with Verifier(pool, task, run_dir, progress=progress) as verifier:
+        made.append((f"RADIN, B = {most}", recipe, spent, result.spent.passes_worth + spent))
+    with Verifier(pool, task, beside, progress=progress) as verifier:
         rows = [_row(verifier, *one) for one in made]
         last = made[-1]
         return rows, [_difference(verifier, last[1], name, recipe) for name, recipe, *_ in made[:3]]
 
 
-def _row(verifier: Verifier, method: str, recipe: Recipe, soups: int, passes: int) -> Row:
+def _row(verifier: Verifier, method: str, recipe: Recipe, soups: int, passes: int | float) -> Row:
     metric = verifier.task.scored_by
     _, labels, logits = verifier.unseen_logits(recipe)
     held = estimate_of(metric, metric.measure(logits, labels), labels)

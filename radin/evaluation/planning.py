@@ -15,7 +15,6 @@ from radin.errors import InputError
 from radin.evaluation.batchnorm import statistics_rows
 from radin.evaluation.evaluator import Evaluator
 from radin.evaluation.gram import MOST
-from radin.evaluation.race_default import RACE
 from radin.evaluation.race_settings import RaceSettings
 from radin.evaluation.run_folder import RunFolder
 from radin.evaluation.settings import check_baselines
@@ -119,7 +118,7 @@ def plan(
     budget: Budget | None = None,
     run_dir: str | os.PathLike[str] = "radin-run",
     batchnorm: str = "recompute",
-    race: bool | RaceSettings = RACE,
+    race: bool | RaceSettings | None = None,
     baselines: Sequence[str] = ("uniform",),
     workers: int | str | Workers | None = None,
     progress: Progress = SILENT,
@@ -139,7 +138,7 @@ def plan(
     soups = (budget or Budget()).soups
     if soups is None:
         raise InputError("a plan needs a number of soups to verify: Budget(soups=4), for example")
-    shown, crew, rule = check_baselines(baselines, len(pool)), Workers.of(workers), race_settings(race)
+    shown, crew, rule = check_baselines(baselines, len(pool)), Workers.of(workers), race_settings(race, len(pool))
     number = 0 if crew is None else crew.foreseen(task.torch_device.type == "cuda")
     beside, tested = sum(1 if name == "uniform" else len(pool) - 1 for name in shown), TESTED + len(shown)
     with RunFolder.preview(run_dir) as folder:

@@ -4,7 +4,8 @@ A pass of one ingredient over all selecting rows is what collecting costs, N tim
 hundred rows that no good soup holds them. So the rows are run in stages over one fixed order, and after each stage but
 the last an ingredient stays if one of these is true:
 
-- its mean log-likelihood is within `z` paired standard errors of the best one's: it may still be the best ingredient;
+- its mean log-likelihood is the best, or within `z` paired standard errors of the best one's (by default `z` is 0): it
+  may still be the best ingredient;
 - stepwise selection, by likelihood or by the metric, takes it on one of several random halves of the rows seen: a soup
   may still need it, however poor it is by itself. Chance alone decides between ingredients of equal worth, and halves
   show by how much.

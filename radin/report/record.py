@@ -148,6 +148,12 @@ class Record:
         """By what the leaderboard is in order, in a sentence; empty where that is the metric."""
         if not self.criterion:
             return ""
+        if self.document["criterion"] == "one-se":
+            return (
+                f"The winner was chosen by {self.criterion}, which has less noise than {self.metric}, among those "
+                f"whose {self.metric} is within one standard error of the best. So the leaderboard has these first, in "
+                f"the order of {self.criterion}, and the others after them."
+            )
         return (
             f"The winner was chosen by {self.criterion}, which has less noise than {self.metric}; so the leaderboard "
             f"stands in the order of {self.criterion}, and not of {self.metric}."

@@ -96,7 +96,9 @@ def _a_soup(
     """States that a soup leads, by what, and whether it is better elsewhere."""
     soup, name = f"A soup of {best.recipe.size} ingredients", single.recipe.member_names[0]
     wins, by = ("wins" if comparison.confirms else "leads"), ""
-    if criterion != "metric":
+    if single.behind and best.deciding < single.deciding:
+        by = f" by {metric}, more than one standard error ahead"
+    elif criterion != "metric":
         by = f" by {CRITERIA[criterion]}, {best.deciding:.4f} against {single.deciding:.4f}"
     if best.score < single.score:
         return f"{_below(best, single, metric)}{soup} {wins}{by}. {_elsewhere(comparison)}"
@@ -168,6 +170,12 @@ def _no_soup_by(criterion: str, leaderboard: Sequence[VerifiedSoup], findings: S
     soups = [entry for entry in leaderboard if entry.recipe.size > 1]
     which = "the one verified soup" if len(soups) == 1 else f"the best of {len(soups)} verified soups"
     name, below = best.recipe.member_names[0], _below(best, single, metric)
+    if soups[0].behind:
+        return (
+            f"{below}No soup won: {which} has {metric} {soups[0].value:.4f} on the selection data, more than one "
+            f"standard error worse than {best.value:.4f} of the ingredient {name}. "
+            f"{_why_not(soups, single, findings, metric)}"
+        )
     found = (
         f"{below}No soup won: by {criterion} the ingredient {name} leads, {best.deciding:.4f} against "
         f"{soups[0].deciding:.4f} of {which}; {metric} {best.value:.4f} against "

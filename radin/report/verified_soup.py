@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from radin.evaluation.calibration import Observed, averaged, observe
 from radin.recipe import Recipe
 from radin.report.entries import Promise
 from radin.report.ranked_comparison import loss_excess
-from radin.scoring.criterion import criterion_name
+from radin.scoring.criterion import behind, criterion_name
 from radin.scoring.logit_bank import LogitBank
 from radin.scoring.metrics import Metric
 from radin.scoring.scored import Scored
@@ -59,6 +59,8 @@ class VerifiedSoup(Scored):
         ahead: the score minus that of the best ingredient.
         ahead_error: standard error of that paired difference.
         promise: what the soup was chosen for, beside what it is, in the criterion; None for ingredients.
+        behind: whether its metric is below the best one's by more than one standard error, so that it cannot win by
+            `one-se`, however likely its outputs are.
     """
 
     ensemble: float
@@ -73,6 +75,7 @@ class VerifiedSoup(Scored):
     criterion: float | None = None
     excess: float = 0.0
     promise: Promise | None = None
+    behind: bool = False
 
     @property
     def deciding(self) -> float:
@@ -133,16 +136,42 @@ class VerifiedSoup(Scored):
             "ahead_error": self.ahead_error if self.recipe.size > 1 else None,
             "size": self.recipe.size,
             "recipe": self.recipe.to_json(),
-        } | (chosen_by | promise)
+        } | (chosen_by | promise | ({"behind": True} if self.behind else {}))
 
 
 def ranked(entries: Iterable[VerifiedSoup]) -> list[VerifiedSoup]:
-    """Best first: by the criterion, then the metric, lower negative log-likelihood, more ingredients, pool order."""
+    """Best first: by the criterion, then the metric, lower negative log-likelihood, more ingredients, pool order.
+
+    Those that are `behind` come last.
+    """
 
     def merit(one: VerifiedSoup) -> tuple[Any, ...]:
-        return one.deciding, one.score, -one.nll, one.recipe.size, [-member for member in one.recipe.members]
+        return (
+            not one.behind,
+            one.deciding,
+            one.score,
+            -one.nll,
+            one.recipe.size,
+            [-member for member in one.recipe.members],
+        )
 
     return sorted(entries, key=merit, reverse=True)
+
+
+def marked(entries: Sequence[VerifiedSoup], verifier: Verifier) -> list[VerifiedSoup]:
+    """The same entries, those marked that `one-se` lets not win, see `radin.scoring.criterion.behind`.
+
+    Arguments:
+        entries: verified recipes and ingredients.
+        verifier: gives their logits, which are stored.
+    """
+    metric, bank = verifier.task.scored_by, verifier.bank
+
+    def statistics(i: int) -> Any:
+        return metric.measure(verifier.selection_logits(entries[i].recipe), bank.labels)
+
+    beaten = behind(metric, [one.score for one in entries], statistics, bank.labels, bank.groups)
+    return [replace(one, behind=bool(lost)) for one, lost in zip(entries, beaten, strict=True)]
 
 
 def assess(

@@ -3,21 +3,33 @@
 A metric such as accuracy is what a user wants to know, but it sees of each sample only whether it is right, so few
 samples choose by luck. The likelihood of the labels sees by how much. A criterion is itself a metric, the *smooth
 relative* of the one that is reported; surrogate, calibration, standard errors and λ then count in its unit.
+
+The likelihood decides where the metric cannot. With many samples the metric can, so `one-se` lets the likelihood choose
+only among those whose metric is within one standard error of the best: the one-standard-error rule (Breiman, Friedman,
+Olshen and Stone 1984, *Classification and Regression Trees*, section 3.4.3), with the error of the paired difference.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool
 
 from radin.common.suggestions import did_you_mean
 from radin.errors import InputError
 from radin.scoring.criterion_default import CRITERIA
 from radin.scoring.kinds import CLASSES, Classes, Kind
 from radin.scoring.metrics import (
+    Labels,
     Metric,
     NegativeLogLikelihood,
     PredictionMetric,
     RightSamplesMetric,
     TemperedLikelihood,
 )
+from radin.scoring.significance import Groups, paired_error
 
 
 def check_criterion(name: object) -> str:
@@ -42,7 +54,8 @@ def criterion_of(name: str, metric: Metric, kind: Kind = CLASSES) -> Metric:
 
     Arguments:
         name: `metric` for the metric itself, `likelihood` for the mean log-likelihood of the labels, or `tempered` for
-            the same after one temperature is fitted to each candidate, see `TemperedLikelihood`.
+            the same after one temperature is fitted to each candidate, see `TemperedLikelihood`. `one-se` ranks by
+            `tempered`, and restricts the final choice, see `behind`.
         metric: of the run.
         kind: of its outputs. Only classes have the likelihoods that are compared in `docs/results.md`.
 
@@ -61,6 +74,49 @@ def criterion_name(criterion: Metric, metric: Metric) -> str:
     if isinstance(criterion, TemperedLikelihood):
         return "tempered"
     return "likelihood" if isinstance(criterion, NegativeLogLikelihood) else "metric"
+
+
+def chosen_name(name: str, metric: Metric, kind: Kind = CLASSES) -> str:
+    """The name in `CRITERIA` of what really chooses where a criterion was asked for: `metric` where it has no other.
+
+    Arguments:
+        name: of the criterion.
+        metric: of the run.
+        kind: of its outputs.
+
+    Raises:
+        InputError: no criterion of this name.
+    """
+    return "metric" if criterion_of(name, metric, kind) is metric else name
+
+
+def behind(
+    metric: Metric,
+    scores: Sequence[float],
+    statistics: Callable[[int], Any],
+    labels: Labels,
+    groups: Groups = None,
+) -> Bool[np.ndarray, " k"]:
+    """Which of some networks `one-se` lets not win: their metric is below the best one's by more than its noise.
+
+    Arguments:
+        metric: that is reported.
+        scores: of the networks by it, higher is better, on the same rows; at least one.
+        statistics: gives the per-row statistics of network `i`, as `Metric.measure` does.
+        labels: of the rows.
+        groups: the number of each row's group, or None.
+
+    Returns:
+        True where the best score is more than one paired standard error higher, see `paired_error`. The first of
+        equally good ones is the best.
+    """
+    best = int(np.argmax(scores))
+    of_best, beaten = statistics(best), np.zeros(len(scores), dtype=bool)
+    for i, score in enumerate(scores):
+        if score < scores[best]:
+            error = paired_error(metric, of_best, statistics(i), labels, groups=groups)
+            beaten[i] = scores[best] - score > error
+    return beaten
 
 
 def has_relative(metric: Metric) -> bool:

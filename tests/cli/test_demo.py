@@ -28,7 +28,7 @@ def test_baselines_and_soups_are_printed_and_the_command_to_repeat(
     code, out, _ = run(capsys, "demo", "--dir", tmp_path / "demo")
     assert code == 0
     assert "digits: 5 networks, three of which do not belong" in out and "95 % interval" in out
-    assert "On the 519 held-back images, which chose nothing, RADIN, B = 4" in out
+    assert "On the 519 held-back images, which chose nothing, RADIN, B = 4" in " ".join(out.split())
     assert document["command"] in out
     assert all(method in out for method in methods)
 

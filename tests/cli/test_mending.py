@@ -34,6 +34,8 @@ def test_without_a_command_a_parameter_is_written_as_python_does() -> None:
 
 
 def test_a_finding_is_printed_with_its_flags(capsys: pytest.CaptureFixture) -> None:
-    finding = SimpleNamespace(message="It is far.", mend={"batchnorm": "recompute"}, text="It is far. Try in Python.")
+    finding = SimpleNamespace(
+        ingredient=None, message="It is far.", mend={"batchnorm": "recompute"}, text="It is far. Try in Python."
+    )
     show_warnings([finding], called(["soup"]))  # type: ignore[list-item]
     assert capsys.readouterr().out == "Warning: It is far. Try --batchnorm recompute.\n"

@@ -26,22 +26,26 @@ def test_what_was_dropped_is_named_and_the_bill_is_in_rows(
     assert code == 0
     assert "dropped early" in out
     said = " ".join(out.split())
-    assert "for 6 ingredients, 4 of them in full and 2 for real soups; the greedy soup would have taken 11" in said
+    assert "for 6 ingredients, 3 of them in full and 2 for real soups; the greedy soup would have taken 11" in said
     assert "uniform soup: 1 real soup, of 6 ingredients" in said
     assert "1 pass for baselines alone" in said
     assert re.search(r"[0-9,]+ held-back rows of networks that were compared", said)
     assert not re.search(r"\bnan\b", out)
     code, out, _ = run(capsys, "diagnose", *soup[1:])
     assert code == 0
-    assert "a race dropped run1 and run4" in " ".join(out.split())
+    assert "a race dropped run0, run1 and run4" in " ".join(out.split())
     assert (folder / "diagnosis.png").exists()
     _, out, _ = run(capsys, *soup, "--race", "--soups", 2, "--baselines", "none")
     assert "uniform soup" not in out
     code, _, err = run(capsys, *soup, "--baselines", "uniform,gredy")
     assert (code, "did you mean 'greedy'" in err) == (2, True)
     _, out, _ = run(capsys, "rank", "--logits", folder / "logits")
-    assert "run1 and run4" in out
-    assert json.loads(run(capsys, "rank", "--logits", folder / "logits", "--json")[1])["absent"] == ["run1", "run4"]
+    assert "run0, run1 and run4" in out
+    assert json.loads(run(capsys, "rank", "--logits", folder / "logits", "--json")[1])["absent"] == [
+        "run0",
+        "run1",
+        "run4",
+    ]
     _, out, _ = run(capsys, *soup, "--no-race", "--json")
     assert json.loads(out)["dropped"] == []
     assert json.loads(run(capsys, "rank", "--logits", folder / "logits", "--json")[1])["absent"] == []

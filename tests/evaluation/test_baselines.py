@@ -11,7 +11,7 @@ from helpers.unequal import SAMPLES, make_unequal_pool
 import radin
 from radin.evaluation.baselines import WholePool, foreseen, run_baseline
 
-RULE = radin.RaceSettings(stages=(0.1, 0.3), first_rows=60)
+RULE = radin.RaceSettings(stages=(0.1, 0.3), first_rows=60, z=3.0)
 
 
 @pytest.fixture(scope="module")

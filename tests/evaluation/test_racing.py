@@ -165,7 +165,7 @@ def test_an_ingredient_that_is_worse_on_few_groups_alone_stays():
     good = logits(labels, 3.0, 0)
     odd = np.where((groups == 4)[:, None], -good, good)  # one bad group, which tells little about others
     arrays = [good, odd, logits(labels, 0.0, 1), logits(labels, 0.0, 2)]
-    rule = RaceSettings(stages=(0.5,), first_groups=10, halves=0)
+    rule = RaceSettings(stages=(0.5,), first_groups=10, z=3.0, halves=0)
     alone, whole = (
         race(4, labels, ACCURACY, run_of(arrays), rule, 1, strata=np.zeros_like(labels), groups=given)
         for given in (None, groups)

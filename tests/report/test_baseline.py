@@ -11,7 +11,7 @@ import radin
 from radin.errors import InputError
 from radin.report.baseline import Baseline
 
-RULE = radin.RaceSettings(stages=(0.1, 0.3), first_rows=60)
+RULE = radin.RaceSettings(stages=(0.1, 0.3), first_rows=60, z=3.0)
 
 
 @pytest.fixture

@@ -170,8 +170,8 @@ def test_numbers_and_names_in_sentences() -> None:
 WORSE = "The winner's accuracy on the selection data, {}, is worse than that of the best ingredient, b, 0.9100. "
 
 
-def entry(members: list[int], score: float, criterion: float) -> VerifiedSoup:
-    return VerifiedSoup(radin.Recipe.subset("abc", members), score, score, nll=1.0, criterion=criterion)
+def entry(members: list[int], score: float, criterion: float, behind: bool = False) -> VerifiedSoup:
+    return VerifiedSoup(radin.Recipe.subset("abc", members), score, score, nll=1.0, criterion=criterion, behind=behind)
 
 
 @pytest.mark.parametrize(
@@ -213,5 +213,35 @@ def entry(members: list[int], score: float, criterion: float) -> VerifiedSoup:
 def test_the_verdict_says_by_what_the_winner_was_chosen(entries: list[tuple], start: str, part: str) -> None:
     board = [entry(*one) for one in entries]
     verdict = verdict_of(board, (), reporting("held-back", 0.9, 0.8, 0.3), metric="accuracy", criterion="tempered")
+    assert verdict.startswith(start)
+    assert part in verdict
+
+
+@pytest.mark.parametrize(
+    ("entries", "start", "part"),
+    [
+        (
+            [([0, 1], 0.95, -0.3), ([1], 0.90, -0.2, True), ([0], 0.80, -0.5, True)],
+            "A soup of 2 ingredients leads by accuracy, more than one standard error ahead: accuracy 0.9500 on ",
+            "0.9000 for the best ingredient, b.",
+        ),
+        (
+            [([0, 1], 0.95, -0.1), ([1], 0.90, -0.2, True), ([0], 0.80, -0.5, True)],
+            "A soup of 2 ingredients leads by tempered log-likelihood, -0.1000 against -0.2000: accuracy 0.9500 on ",
+            "0.9000 for the best ingredient, b.",
+        ),
+        (
+            [([1], 0.95, -0.3), ([0, 1], 0.90, -0.2, True), ([0], 0.80, -0.5, True)],
+            "No soup won: the one verified soup has accuracy 0.9000 on the selection data, more than one standard ",
+            "error worse than 0.9500 of the ingredient b.",
+        ),
+    ],
+    ids=["soup", "soup by both", "ingredient"],
+)
+def test_the_verdict_claims_no_lead_in_likelihood_over_those_that_are_behind(
+    entries: list[tuple], start: str, part: str
+) -> None:
+    board = [entry(*one) for one in entries]
+    verdict = verdict_of(board, (), reporting("held-back", 0.9, 0.8, 0.3), metric="accuracy", criterion="one-se")
     assert verdict.startswith(start)
     assert part in verdict

@@ -49,6 +49,18 @@ def test_the_order_is_score_then_likelihood_then_size_then_pool() -> None:
     assert ranked(best_first[::-1]) == best_first
 
 
+def test_those_behind_come_last_however_likely_they_are() -> None:
+    names = ("a", "b", "c")
+    scores = [(0.9, -0.3, False), (0.7, -0.1, True), (0.9, -0.4, False), (0.8, -0.2, True)]
+    recipes = [radin.Recipe.subset(names, members) for members in ([0], [1], [0, 1], [1, 2])]
+    board = [
+        VerifiedSoup(recipe, score, ensemble=score, nll=0.0, criterion=criterion, behind=behind)
+        for recipe, (score, criterion, behind) in zip(recipes, scores, strict=True)
+    ]
+    assert ranked(board) == [board[0], board[2], board[1], board[3]]
+    assert "behind" not in board[0].to_json() and board[1].to_json()["behind"] is True
+
+
 def test_soups_are_assessed_beside_their_averaged_logits(checkpoints: list[Path], tmp_path: Path) -> None:
     pool = radin.Pool(checkpoints)
     recipes = [radin.Recipe.subset(pool.names, members) for members in ([2], [0, 1], [0, 1, 2])]

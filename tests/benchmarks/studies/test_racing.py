@@ -19,7 +19,7 @@ def test_the_study_of_racing_adds_what_is_missing_and_compares_by_replicate(zoo,
     assert racing.main(options) == 0
     rows = [json.loads(line) for line in (tmp_path / "racing.jsonl").read_text().splitlines()]
     assert {(row["rule"], row["soups"]) for row in rows} == {
-        (rule, soups) for rule in (racing.IN_FULL, "z = 3, H = 8") for soups in racing.SOUPS
+        (rule, soups) for rule in (racing.IN_FULL, "halves alone, H = 8") for soups in racing.SOUPS
     }
     assert {row["rows"] for row in rows} == {60}  # 1 000 of 300 samples would leave no truth
     assert all(0 < row["passes"] <= row["n"] for row in rows)
@@ -27,10 +27,10 @@ def test_the_study_of_racing_adds_what_is_missing_and_compares_by_replicate(zoo,
     assert racing.main(options) == 0
     assert len((tmp_path / "racing.jsonl").read_text().splitlines()) == len(rows)
     picture = tmp_path / "pictures" / "bills.png"
-    assert racing.main([*options, "--z", "0", "--votes", "2", "--plot", str(picture)]) == 0
+    assert racing.main([*options, "--z", "3", "--votes", "2", "--plot", str(picture)]) == 0
     assert picture.stat().st_size > 10_000
     more = [json.loads(line) for line in (tmp_path / "racing.jsonl").read_text().splitlines()][len(rows) :]
-    assert {row["rule"] for row in more} == {"halves alone, H = 8, votes = 2"}
+    assert {row["rule"] for row in more} == {"z = 3, H = 8, votes = 2"}
 
 
 def test_a_race_that_keeps_all_changes_nothing(store):
@@ -54,7 +54,7 @@ def test_a_calibrated_order_begins_as_the_plain_one_and_takes_each_soup_once(sto
         assert np.flatnonzero(taken[0]).tolist() == list(first.recipe.members)
         assert len({mask.tobytes() for mask in taken}) == len(taken) == 3
     assert draw.calibrated("metric", np.array([1])) == []
-    (one, four) = racing.measure(draw, "tiny", {None: ["calibrated-tempered"]})
+    (one, four) = racing.measure(draw, "tiny", {None: ["calibrated-one-se"]})
     assert (one["verified"], four["verified"]) == (1, 4)
 
 
