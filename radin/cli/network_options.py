@@ -61,18 +61,21 @@ class TaskOptions:
         from radin.tasks.load import load_metric
 
         changes = {name: value for name, value in vars(self).items() if name not in ("arguments", "split")}
-        if self.metric:
-            changes["metric"] = load_metric(self.metric)
+        if self.metric:  # one that the task was given has the names of its tags
+            changes["metric"] = None if made.given.get("metric") == self.metric else load_metric(self.metric)
         return made.task(**changes)
 
     def made(self, spec: str, pool: Pool | None = None) -> Made:
         """The value that the task's function returns; see `task` for the arguments."""
+        from radin.scoring.metrics import SpanF1
         from radin.tasks.load import call_function
 
         split = [f"split={self.split}"] if self.split is not None else []
         given = pairs([*self.arguments, *split], "--task-arg", {"test": SEVERAL_TESTS})
         if spec in OF_MODELS and pool is not None and pool.model_folder is not None:
             given.setdefault("model", str(pool.model_folder))
+        if spec in OF_MODELS and self.metric == SpanF1.name:  # the names of its tags are in the model's folder
+            given["metric"] = SpanF1.name
         return call_function(spec, given)
 
 

@@ -64,11 +64,12 @@ def race_measures(metric: Metric, outputs: Outputs, labels: Labels, kind: Kind =
     Metrics of radin's own race by the smooth loss of the kind of outputs, such as the likelihood of the labels, which
     sees more in few rows than right or wrong, and by their own values per row where they have any: macro-F1 has none.
     Any other metric races by its values per row alone, since its relation to that loss is not known; one without them
-    does not race.
+    does not race. Nor does a metric on rows on which it is undefined, as an area under the ROC curve is without
+    positives: whoever is dropped has a value on the rows seen.
 
     Arguments:
         metric: of the run.
-        outputs: of one ingredient, on which a metric shows whether it has values per row.
+        outputs: of one ingredient, on which a metric shows whether it has values per row, and is defined.
         labels: of these rows.
         kind: of the outputs.
     """
@@ -89,7 +90,18 @@ def race_measures(metric: Metric, outputs: Outputs, labels: Labels, kind: Kind =
     if isinstance(metric, NegativeLogLikelihood):
         return (smooth,)
     own: tuple[Measure, ...] = () if metric.per_sample(outputs, labels) is None else (own_values,)
-    return (smooth, *own) if metric.follows_loss else own
+    if not metric.follows_loss:
+        return own
+    return (smooth, *own) if _is_defined(metric, outputs, labels) else ()
+
+
+def _is_defined(metric: Metric, outputs: Outputs, labels: Labels) -> bool:
+    statistics = metric.measure(outputs, labels)
+    try:
+        metric.value_of(statistics, labels)
+    except InputError:
+        return False
+    return True
 
 
 def log_likelihoods(stack: Stack, labels: Labels) -> Float64[np.ndarray, "k m"]:
@@ -124,8 +136,7 @@ def standings(
     behind, errors = differences.mean(axis=1), seen.standard_errors(differences)
     chosen, selections = np.zeros(len(outputs), dtype=np.int64), 0
     for rows in random_halves(len(seen), settings, seed, seen.groups):
-        joined = seen.kind.join([seen.outputs(one, rows) for one in outputs])  # of choices, to one width
-        stack = joined.reshape(len(outputs), len(rows), -1)
+        stack = np.stack(seen.kind.alike([seen.outputs(one, rows) for one in outputs]))
         for measure in measures:
             chosen += stepwise(stack, seen.labels[rows], measure, measures[0])
             selections += 1

@@ -22,6 +22,7 @@ from radin.common.out_of_memory import is_out_of_memory
 from radin.errors import CheckpointError, IncompatibleError, TaskError
 from radin.evaluation.batchnorm import restore_statistics
 from radin.recipe import Recipe
+from radin.scoring.kinds import Choices
 from radin.tasks.data import Batch
 from radin.tasks.outputs import Fetch
 from radin.tasks.task import Task
@@ -357,7 +358,7 @@ class Networks:
         """Refuses labels that the network has no output for, before anything is charged."""
         for rows in (self.task.rows, *self.task.tests.values()):
             # Batches of choices may have different numbers of these, so each is checked when it is run.
-            if rows.columns is None and rows.kind.has_columns:
+            if rows.columns is None and not isinstance(rows.kind, Choices):
                 rows.kind.check_labels(rows.labels, shape, "the network")
 
 

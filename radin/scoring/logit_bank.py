@@ -96,7 +96,9 @@ class LogitBank:
         kind: Kind,
         groups: Int64[np.ndarray, " M"] | None = None,
     ) -> LogitBank:
-        """A bank of outputs and labels as a kind keeps them, sample by sample; nothing is copied.
+        """A bank of outputs and labels as a kind keeps them, sample by sample.
+
+        Nothing is copied, but for choices that some networks were not asked about.
 
         Arguments:
             names: the ingredients' names.
@@ -105,7 +107,7 @@ class LogitBank:
             kind: of the outputs.
             groups: the number of each sample's group, if samples depend on one another.
         """
-        rows, labels = kind.rows(labels), kind.scored(labels)
+        rows, labels, arrays = kind.rows(labels), kind.scored(labels), kind.alike(arrays)
         if rows is None:
             return cls(names, arrays, labels, kind=kind, groups=groups)
         samples = np.repeat(np.arange(len(labels)), kind.entries)

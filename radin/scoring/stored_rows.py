@@ -84,9 +84,9 @@ def stored_arrays(file: Path, opened: ExitStack) -> dict[str, StoredRows]:
     if suffix != ".npz":
         raise DataError(f"{file}: expected logits in a file with one of .npy, .npz, {', '.join(TENSORS)}")
     try:
-        with zipfile.ZipFile(file) as archive:
-            members = [name for name in archive.namelist() if name.endswith(".npy")]
-        return {name.removesuffix(".npy"): _of_member(file, name, opened) for name in members}
+        archive = opened.enter_context(zipfile.ZipFile(file))
+        members = [name for name in archive.namelist() if name.endswith(".npy")]
+        return {name.removesuffix(".npy"): _of_member(archive, name, opened) for name in members}
     except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{file}: expected arrays by name (.npz), could not read it: {error}") from error
 
@@ -96,15 +96,15 @@ def _of_array(array: np.ndarray) -> Elements:
     return lambda start, stop: np.array(flat[start:stop])
 
 
-def _of_member(file: Path, name: str, opened: ExitStack) -> StoredRows:
+def _of_member(archive: zipfile.ZipFile, name: str, opened: ExitStack) -> StoredRows:
     """An array in a `.npz` archive. Each part of it along its first axis gets a stream of its own."""
-    with zipfile.ZipFile(file) as archive, archive.open(name) as stream:
-        shape, _, dtype = _header(stream)
-    return StoredRows(shape, _Member(file, name, dtype, opened))
+    with archive.open(name) as stream:
+        shape, dtype = _header(stream)
+    return StoredRows(shape, _Member(archive, name, dtype, opened))
 
 
-def _header(stream: Any) -> tuple[tuple[int, ...], int, np.dtype[Any]]:
-    """Shape, bytes of the header, and dtype of an array in numpy's format, at the beginning of a stream of bytes.
+def _header(stream: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and dtype of an array in numpy's format, at the beginning of a stream of bytes.
 
     Raises:
         ValueError: it is no such array, or its last axis does not come last.
@@ -116,7 +116,7 @@ def _header(stream: Any) -> tuple[tuple[int, ...], int, np.dtype[Any]]:
         raise ValueError("its rows do not lie together (Fortran order); save numpy.ascontiguousarray(array)")
     if dtype.hasobject:
         raise ValueError("it holds Python objects")
-    return shape, stream.tell(), dtype
+    return shape, dtype
 
 
 @runtime_checkable
@@ -127,10 +127,10 @@ class _Stream(Protocol):
 
 
 class _Member:
-    """Elements of an array in a `.npz` archive, read by streams that go forward."""
+    """Elements of an array in a `.npz` archive, read by streams that go forward and share one open file."""
 
-    def __init__(self, file: Path, name: str, dtype: np.dtype[Any], opened: ExitStack) -> None:
-        self._file, self._name, self._dtype, self._opened = file, name, dtype, opened
+    def __init__(self, archive: zipfile.ZipFile, name: str, dtype: np.dtype[Any], opened: ExitStack) -> None:
+        self._archive, self._name, self._dtype, self._opened = archive, name, dtype, opened
         self._streams: dict[int, _Stream] = {}  # by the element that they stand before
 
     def __call__(self, start: int, stop: int) -> np.ndarray:
@@ -143,15 +143,14 @@ class _Member:
             self._skip(stream, (start - before) * self._dtype.itemsize)
             content = stream.read((stop - start) * self._dtype.itemsize)
         except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise DataError(f"{self._file}: could not read {self._name}: {error}") from error
+            raise DataError(f"{self._archive.filename}: could not read {self._name}: {error}") from error
         if len(content) < (stop - start) * self._dtype.itemsize:
-            raise DataError(f"{self._file}: {self._name} is cut short")
+            raise DataError(f"{self._archive.filename}: {self._name} is cut short")
         self._streams[stop] = stream
         return np.frombuffer(content, self._dtype)
 
     def _begin(self) -> _Stream:
-        archive = self._opened.enter_context(zipfile.ZipFile(self._file))
-        stream = self._opened.enter_context(archive.open(self._name))
+        stream = self._opened.enter_context(self._archive.open(self._name))
         _header(stream)
         return stream
 

@@ -41,9 +41,12 @@ def bank_of_vocabulary(
         probabilities: see `LogitBank.from_arrays`; they cannot be averaged as they are.
 
     Raises:
-        DataError: shapes that differ, labels beyond the vocabulary, probabilities, logits that are not finite.
+        DataError: no labels, shapes that differ, labels beyond the vocabulary, probabilities, or logits that are not
+            finite.
     """
     raw = numbers(np.asarray(labels))
+    if not raw.size:
+        raise DataError("expected at least one labelled sample, got no data")
     raw = raw.reshape(len(raw), -1)
     kind = Asked(Tokens.name, alternatives=alternatives).kind([raw], "labels")
     assert isinstance(kind, Tokens)
@@ -67,7 +70,10 @@ def _checked(
     """
     if not models:
         raise DataError("a logit bank needs the logits of at least one ingredient, got none")
-    vocabulary = next(iter(models.values())).shape[-1]
+    (first, logits), *_ = models.items()
+    if not logits.shape:
+        raise DataError(f"{first}: expected logits, a row over the vocabulary for each label, got a single number")
+    vocabulary = logits.shape[-1]
     for name, one in models.items():
         if one.shape != (*shape, vocabulary):
             raise DataError(

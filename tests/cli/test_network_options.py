@@ -40,6 +40,21 @@ def test_a_task_of_folders_takes_the_first_ones_network_unless_another_is_named(
         TaskOptions((f"data={data}",)).task("transformers")
 
 
+def test_spans_take_the_names_of_their_tags_from_the_models_folder(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    from tests.helpers import tiny_models
+
+    names = {0: "O", 1: "B-X", 2: "I-X"}
+    numbers = {name: i for i, name in names.items()}
+    network = tiny_models.bert(transformers.BertForTokenClassification, id2label=names, label2id=numbers)
+    tiny_models.save_pool(tmp_path / "runs", network, 2)
+    rows = [{"tokens": ["good", "film"], "ner_tags": ["O", "B-X"]}] * 4
+    data = tiny_models.write_lines(tmp_path / "val.jsonl", rows)
+    task = TaskOptions((f"data={data}",), metric="span-f1").task("transformers", radin.Pool(tmp_path / "runs"))
+    assert (task.kind.name, task.scored_by.name) == ("tags", "span-f1")
+    assert isinstance(task.metric, radin.SpanF1) and task.metric.tags == ("O", "B-X", "I-X")
+
+
 def test_threads_alone_are_those_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", threads.append)

@@ -42,6 +42,16 @@ def test_halves_of_large_groups_are_thinned():
     assert not set(groups[one]) & set(groups[other])
 
 
+@pytest.mark.parametrize(("metric", "kind"), [("auc", "classes"), ("r2", "values")])
+def test_rows_on_which_the_metric_is_undefined_judge_nobody(metric: str, kind: str) -> None:
+    rng, seen_by = np.random.default_rng(0), KINDS[kind]
+    by, outputs = get_metric(metric, seen_by), rng.normal(size=(50, 2 if kind == "classes" else 1))
+    labels = np.zeros(50, dtype=np.int64) if kind == "classes" else np.zeros((50, 1))
+    assert race_measures(by, outputs, labels, seen_by) == ()
+    labels[7] = 1
+    assert len(race_measures(by, outputs, labels, seen_by)) >= 1
+
+
 def test_choices_of_several_widths_are_judged_together() -> None:
     rng = np.random.default_rng(0)
     labels, seen_by = rng.integers(2, size=200), KINDS["choices"]

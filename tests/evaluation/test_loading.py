@@ -276,10 +276,13 @@ def test_networks_that_no_file_determines_are_refused_before_anything_is_charged
     assert not one.folder.ledger.has_results() and one.folder.ledger.count("pass", "lost") == 0
 
 
-def test_labels_without_an_output_are_refused_before_anything_is_charged(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["classes", "tags"])
+def test_labels_without_an_output_are_refused_before_anything_is_charged(tmp_path: Path, kind: str) -> None:
     pool = radin.Pool(states(lambda: plain().state_dict(), tmp_path))
     with RunFolder(tmp_path / "run") as folder:
-        task = radin.Task(plain, (X, Y + 1), device="cpu")
+        data = (X, Y + 1) if kind == "classes" else (X[:, None], (Y + 1)[:, None])
+        metric = "accuracy" if kind == "classes" else radin.SpanF1(["O", "B", "I"])
+        task = radin.Task(plain, data, metric, device="cpu")
         with pytest.raises(DataError, match="label 3 of sample 2"):
             Evaluator(pool, task, folder).collect()
         assert folder.ledger.count("pass", "lost") == 0

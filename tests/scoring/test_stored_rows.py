@@ -47,6 +47,15 @@ def test_rows_and_parts_are_those_of_the_array(tmp_path: Path, name: str) -> Non
             assert arrays["labels"].whole().tolist() == np.arange(20).reshape(5, 4).tolist()
 
 
+def test_all_arrays_of_an_archive_share_one_open_file(tmp_path: Path) -> None:
+    np.savez(tmp_path / "many.npz", **{f"run{i}": ARRAY for i in range(30)})
+    before = sum(1 for _ in Path("/dev/fd").iterdir())
+    with ExitStack() as opened:
+        for one in stored_arrays(tmp_path / "many.npz", opened).values():
+            np.testing.assert_array_equal(one.rows(1, 3), ARRAY.reshape(-1, 7)[1:3])
+        assert sum(1 for _ in Path("/dev/fd").iterdir()) == before + 1
+
+
 def test_bfloat16_comes_as_float32(tmp_path: Path) -> None:
     torch.save({"a": torch.from_numpy(ARRAY).bfloat16()}, tmp_path / "a.pt")
     with ExitStack() as opened:

@@ -114,6 +114,10 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         bank_of(arrays | {"run2": np.where(np.arange(M)[:, None, None] == 3, np.nan, LOGITS[2])}, LABELS, K)
     with pytest.raises(DataError, match="at least one ingredient"):
         bank_of({}, LABELS, K)
+    with pytest.raises(DataError, match=r"run0: expected logits, a row over the vocabulary .* got a single number"):
+        bank_of({"run0": np.float32(1)}, LABELS, K)
+    with pytest.raises(DataError, match="at least one labelled sample, got no data"):
+        bank_of({"run0": LOGITS[0, :0]}, LABELS[:0], K)
     np.savez(tmp_path / "classes.npz", a=LOGITS[0, :, 0], labels=np.arange(M))
     with pytest.raises(InputError, match="alternatives=3 are for files with logits of a whole vocabulary"):
         open_bank(tmp_path / "classes.npz", alternatives=3)

@@ -101,6 +101,10 @@ class Kind(ABC):
         """Outputs or labels of batches that follow one another."""
         return np.concatenate(parts)
 
+    def alike(self, networks: Sequence[Outputs]) -> Sequence[Outputs]:
+        """Outputs of several networks on the same samples, all of one shape."""
+        return networks
+
     def batches(self, given: Iterator[Outputs]) -> Iterator[Outputs]:
         """Batches of outputs as they can be written one after the other, all of one shape."""
         return given

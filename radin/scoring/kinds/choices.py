@@ -10,7 +10,7 @@ from jaxtyping import Int64
 
 from radin.errors import DataError
 from radin.scoring.kinds.base import Kept, Outputs, Raw
-from radin.scoring.kinds.classes import Classes, class_logits
+from radin.scoring.kinds.classes import Classes, check_classes, class_logits
 
 if TYPE_CHECKING:
     import torch
@@ -39,14 +39,15 @@ class Choices(Classes):
         """The scores, `ABSENT` in the place of −inf."""
         scores = class_logits(given, len(raw))
         absent = scores == -float("inf")
+        check_classes(raw, absent.shape[1], "the network", places)
         self._refuse_absent_labels(absent, raw, places)
         return scores.float().masked_fill(absent, ABSENT)
 
     def _refuse_absent_labels(self, absent: torch.Tensor, raw: Raw, places: Int64[np.ndarray, " m"]) -> None:
-        """Refuses labels of choices that their samples do not have; those beyond all choices are refused elsewhere."""
+        """Refuses labels of choices that their samples do not have."""
         import torch
 
-        labels = torch.from_numpy(raw.astype(np.int64)).clamp(0, absent.shape[1] - 1).to(absent.device)
+        labels = torch.from_numpy(raw.astype(np.int64)).to(absent.device)
         wrong = absent.gather(1, labels[:, None])[:, 0].cpu().numpy()
         if wrong.any():
             row = int(wrong.argmax())
@@ -57,10 +58,12 @@ class Choices(Classes):
 
     def join(self, parts: Sequence[Outputs]) -> Outputs:
         """Batches one after the other, filled up to the largest number of choices."""
-        if parts[0].ndim == 1:
-            return np.concatenate(parts)
-        width = max(part.shape[1] for part in parts)
-        return np.concatenate([filled_up(part, width) for part in parts])
+        return np.concatenate(parts if parts[0].ndim == 1 else self.alike(parts))
+
+    def alike(self, networks: Sequence[Outputs]) -> Sequence[Outputs]:
+        """Outputs of several networks, filled up to the largest number of choices."""
+        width = max(one.shape[1] for one in networks)
+        return [filled_up(one, width) for one in networks]
 
     def batches(self, given: Iterator[Outputs]) -> Iterator[Outputs]:
         """All batches as one: only the last may tell how many choices there are at most."""

@@ -166,16 +166,23 @@ def class_logits(given: torch.Tensor, samples: int) -> torch.Tensor:
     return given
 
 
-def check_classes(labels: Any, n_classes: int, name: str) -> None:
-    """Refuses an empty set of labels, and labels outside `[0, C)`."""
+def check_classes(labels: Any, n_classes: int, name: str, places: Int64[np.ndarray, " m"] | None = None) -> None:
+    """Refuses an empty set of labels, and labels outside `[0, C)`.
+
+    Arguments:
+        labels: of some samples.
+        n_classes: C.
+        name: of the network.
+        places: of the samples in their data; by default they are all of the data.
+    """
     if len(labels) == 0:
         raise DataError("expected at least one labelled sample, got no data")
     bad = (labels < 0) | (labels >= n_classes)
     if bad.any():
         row = int(bad.argmax())
         raise DataError(
-            f"label {labels[row]} of sample {row} is out of range: {name} gives {n_classes} classes, "
-            f"so labels must be between 0 and {n_classes - 1}; do yours start at 1?"
+            f"label {labels[row]} of sample {row if places is None else places[row]} is out of range: {name} gives "
+            f"{n_classes} classes, so labels must be between 0 and {n_classes - 1}; do yours start at 1?"
         )
 
 

@@ -67,18 +67,20 @@ class SpanF1(Metric):
 
         Arguments:
             logits: of all positions of each sample, `[m, positions · tags]`.
-            labels: their tags, `[m, positions]`; −100 where there is none.
+            labels: their tags, `[m, positions]`; −100 where there is none. Positions without a tag are left out, as if
+                those beside them touched: words that come as several tokens often have a tag at the first alone.
 
         Raises:
             InputError: the tags have no names, or are of another number.
         """
         if self._marks is None:
             raise _without_names()
-        there = labels != IGNORED
         by_position = np.asarray(logits).reshape(*labels.shape, -1)
         self._check_number(by_position.shape[2])
-        true = self._marks.spans(labels, there)
-        predicted = self._marks.spans(by_position.argmax(axis=2), there)
+        places = np.argsort(labels == IGNORED, axis=1, kind="stable")  # those with a tag first, in their order
+        so, said = (np.take_along_axis(one, places, axis=1) for one in (labels, by_position.argmax(axis=2)))
+        there = so != IGNORED
+        true, predicted = self._marks.spans(so, there), self._marks.spans(said, there)
         right = true.begins & predicted.begins & (true.ends == predicted.ends) & (true.types == predicted.types)
         return np.stack([right.sum(axis=1), predicted.begins.sum(axis=1), true.begins.sum(axis=1)], axis=1)
 

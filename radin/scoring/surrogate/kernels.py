@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from radin.scoring.kinds import CLASSES, Kind, Probabilities, SeveralLabels, Values
+from radin.scoring.kinds import CLASSES, Kind, Probabilities, SeveralLabels, Tags, Values
 from radin.scoring.surrogate.decision_bank import DecisionBank
 from radin.scoring.surrogate.dense_kernel import Bank, DenseKernel
 from radin.scoring.surrogate.likelihood_kernel import LikelihoodKernel
 from radin.scoring.surrogate.moments_kernel import MomentsKernel
 from radin.scoring.surrogate.partition_kernel import FEWEST_LOGITS, PartitionKernel
 from radin.scoring.surrogate.probability_kernel import ProbabilityKernel
+from radin.scoring.surrogate.tag_bank import TagBank
 from radin.scoring.surrogate.tempered_kernel import TemperedKernel
 from radin.scoring.surrogate.tempered_moments import TemperedMoments
 
@@ -53,13 +54,18 @@ class Kernels:
 
     @cached_property
     def losses(self) -> LikelihoodKernel | MomentsKernel | ProbabilityKernel:
-        """Means of the kind's smooth loss: negative log-likelihoods, too low by at most 1e-6, or squared errors."""
+        """Means of the kind's smooth loss: negative log-likelihoods, too low by at most 1e-6, or squared errors.
+
+        Those of tags are means over positions, not over samples: the same but for a factor.
+        """
         if isinstance(self.kind, Values):
             return self.moments
         if isinstance(self.kind, Probabilities):
             return ProbabilityKernel(self.bank)
         if isinstance(self.kind, SeveralLabels):
             return LikelihoodKernel(DecisionBank(self.bank), self.device)
+        if isinstance(self.kind, Tags):
+            return LikelihoodKernel(TagBank(self.bank), self.device)
         return LikelihoodKernel(self.bank, self.device)
 
     @cached_property

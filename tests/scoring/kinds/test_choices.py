@@ -7,6 +7,8 @@ import torch
 from radin.errors import DataError
 from radin.scoring.kinds import Choices
 from radin.scoring.kinds.choices import ABSENT
+from radin.scoring.logit_bank import LogitBank
+from radin.scoring.surrogate import Surrogate
 
 KIND, PLACES = Choices(), np.arange(2)
 
@@ -23,13 +25,27 @@ def test_a_label_of_an_absent_choice_is_refused() -> None:
     scores = torch.tensor([[1.0, 0.0, 2.0], [0.0, -float("inf"), 3.0]])
     with pytest.raises(DataError, match="the label of sample 8 is choice 1, for which the network gives -inf"):
         KIND.outputs(scores, np.array([2, 1]), np.array([7, 8]))
-    KIND.outputs(scores, np.array([5, 0]), PLACES)  # labels beyond all choices have an error of their own
+
+
+def test_a_label_beyond_all_choices_is_refused_with_the_place_of_its_sample_in_the_data() -> None:
+    scores = torch.zeros(2, 3)
+    with pytest.raises(DataError, match=r"label 5 of sample 8 is out of range: .* between 0 and 2;"):
+        KIND.outputs(scores, np.array([2, 5]), np.array([7, 8]))
 
 
 def test_batches_of_several_numbers_of_choices_are_filled_up() -> None:
     one, other = np.zeros((2, 3), dtype=np.float32), np.ones((1, 4), dtype=np.float32)
     (joined,) = KIND.batches(iter([one, other]))
     assert joined.shape == (3, 4) and joined[:2, 3].tolist() == [ABSENT, ABSENT]
+
+
+def test_networks_that_were_asked_about_several_numbers_of_choices_make_one_bank() -> None:
+    narrow, wide = np.array([[1.0, 0.0], [0.0, 1.0]], dtype=np.float32), np.zeros((2, 3), dtype=np.float32)
+    wide[:, 2] = 5
+    bank = LogitBank.of_samples(["a", "b"], [wide, narrow], np.array([2, 1]), KIND)
+    assert bank.logits(1).tolist() == [[1, 0, ABSENT], [0, 1, ABSENT]]
+    scores = Surrogate(bank, "accuracy", lam=0.0)(np.array([[True, False], [False, True], [True, True]]))
+    assert scores.tolist() == [0.5, 0.5, 0.5]
 
 
 def test_a_score_that_is_taken_for_absent_is_refused() -> None:

@@ -75,6 +75,17 @@ def test_spans_of_each_sequence_are_those_of_a_plain_reading() -> None:
         assert row.tolist() == [len(so & said), len(said), len(so)]
 
 
+def test_positions_without_a_tag_are_left_out_wherever_they_are() -> None:
+    tags, (logits, labels) = SCHEMES["places"], given(0, 9)
+    spread = np.full((40, 18), -100)
+    spread[:, ::2] = labels
+    others = np.zeros((40, 18, 9))
+    others[:, ::2], others[:, 1::2, 4] = logits.reshape(40, 9, 9), 1
+    bank = radin.LogitBank.from_arrays([others], spread, outputs="tags")
+    expected = SpanF1(tags).measure(logits, labels)
+    assert SpanF1(tags).measure(bank.logits(0), bank.labels).tolist() == expected.tolist()
+
+
 def test_no_spans_at_all_have_0_as_in_seqeval() -> None:
     assert SpanF1(["O", "B"]).value(np.tile([1.0, 0.0], (3, 4)), np.zeros((3, 4), dtype=np.int64)) == 0.0
 
