@@ -114,9 +114,9 @@ def draw_bills(found: Sequence[Spot], path: Path) -> None:
     shown = [one for one in found if not one.criterion or len(criteria) == 1 or one.criterion == DRAWN]
     pools = sorted({one.pool for one in shown})
     ways = sorted({one.way for one in shown} - {BEST, GREEDY})[: len(MARKS)]
-    columns = min(4, len(pools) + 1)
+    columns = math.ceil(math.sqrt(len(pools) + 1))  # one more panel, for the legend
     lines = -(-(len(pools) + 1) // columns)
-    figure = Figure(figsize=(2.6 * columns, 2.7 * lines), layout="constrained")
+    figure = Figure(figsize=(3.4 * columns, 2.6 * lines), layout="constrained")
     panels = list(np.ravel(figure.subplots(lines, columns, squeeze=False)))
     for panel, pool in zip(panels, pools, strict=False):
         _panel(panel, [one for one in shown if one.pool == pool], ways)
