@@ -163,15 +163,15 @@ def find_soup(verifier: Verifier, settings: Settings, progress: Progress) -> Res
     """
     pool, task = verifier.whole, verifier.task
     judge = criterion_of(settings.criterion, task.scored_by, verifier.bank.kind)
+    chosen_by = chosen_name(settings.criterion, task.scored_by, verifier.bank.kind)
     surrogate = Surrogate(verifier.bank, judge, settings.lam)
     taken = foreseen(settings.baselines, pool.names, verifier.names)
     shortlist = list_best(surrogate, verifier, settings, taken, progress)
     found = verify(shortlist, surrogate, verifier, settings, taken, progress)
     beside = [assess_baseline(name, verifier, surrogate) for name in settings.baselines]
-    verified, leaderboard = rank(found, beside, verifier, surrogate, settings.criterion)
+    verified, leaderboard = rank(found, beside, verifier, surrogate, chosen_by)
     tests, control = compare_on_all(leaderboard, verifier)
     beside = [replace(one, tests=tested(one, verifier)) for one in beside]
-    chosen_by = chosen_name(settings.criterion, task.scored_by, verifier.bank.kind)
     winner = describe(leaderboard[0], verifier, settings.to_json(shortlist.options, chosen_by))
     soup = write_soup(leaderboard[0], verifier, settings.batchnorm)
     result = Result(
@@ -243,7 +243,7 @@ def verify(
 
 
 def rank(
-    found: Shortlist, beside: Sequence[Baseline], verifier: Verifier, surrogate: Surrogate, criterion: str = "metric"
+    found: Shortlist, beside: Sequence[Baseline], verifier: Verifier, surrogate: Surrogate, chosen_by: str
 ) -> tuple[list[VerifiedSoup], list[VerifiedSoup]]:
     """The verified soups in the order of verification, and the leaderboard of these, baselines and ingredients."""
     in_turn = [one.recipe for one in sorted(found, key=attrgetter("number"))]
@@ -251,7 +251,7 @@ def rank(
     names = verifier.names
     singles = assess([Recipe.subset(names, [i]) for i in range(len(names))], verifier, surrogate)
     entries = list({one.recipe: one for one in (*soups_of(beside), *singles, *tried)}.values())
-    return tried, ranked(marked(entries, verifier) if criterion == "one-se" else entries)
+    return tried, ranked(marked(entries, verifier) if chosen_by == "one-se" else entries)
 
 
 def soups_of(beside: Sequence[Baseline]) -> list[VerifiedSoup]:

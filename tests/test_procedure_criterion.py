@@ -81,8 +81,13 @@ def test_by_default_the_winner_is_the_likeliest_of_those_within_one_standard_err
     assert [one.get("behind", False) for one in document["leaderboard"]] == [one.behind for one in result.leaderboard]
 
 
-def test_a_metric_without_a_smooth_relative_is_its_own_criterion(pool: radin.Pool, tmp_path: Path) -> None:
-    result = radin.make_soup(pool, task(metric="nll"), criterion="tempered", run_dir=tmp_path / "run")
+@pytest.mark.parametrize("criterion", ["tempered", "one-se"])
+def test_a_metric_without_a_smooth_relative_is_its_own_criterion(
+    pool: radin.Pool, tmp_path: Path, criterion: str
+) -> None:
+    result = radin.make_soup(pool, task(metric="nll"), criterion=criterion, run_dir=tmp_path / "run")
+    scores = [one.score for one in result.leaderboard]
+    assert scores == sorted(scores, reverse=True) and not any(one.behind for one in result.leaderboard)
     assert result.criterion == "metric"
     assert "criterion" not in result.settings | result.best.to_json()
     assert result.best.score == max(one.score for one in result.leaderboard)

@@ -38,7 +38,8 @@ class CommandScorer:
         name: of the number, for people.
 
     Raises:
-        InputError: a command without `{checkpoint}`, a program that is not there, or seconds that are not above 0.
+        InputError: a command that is no string or has no `{checkpoint}`, a program that is not there, or seconds that
+            are not above 0.
         MissingFileError: one of the files is not there.
     """
 
@@ -49,6 +50,8 @@ class CommandScorer:
     name: str = "score"
 
     def __post_init__(self) -> None:
+        if not isinstance(self.command, str):
+            raise InputError(f"expected the scorer's command as one string, got {type(self.command).__name__}")
         if PLACE not in self.command:
             raise InputError(f"the command {self.command!r} has no {PLACE}, where the path of each soup belongs")
         if self.seconds is not None and not self.seconds > 0:
