@@ -29,7 +29,13 @@ def run_once(pool: radin.Pool, task: radin.Task, folder: Path, workers: int | No
     """One run of `radin.make_soup`, timed."""
     clock = Clock()
     result = radin.make_soup(
-        pool, task, budget=radin.Budget(soups=2, candidates=50), run_dir=folder, workers=workers, progress=clock
+        pool,
+        task,
+        budget=radin.Budget(soups=2, candidates=50),
+        run_dir=folder,
+        race=False,
+        workers=workers,
+        progress=clock,
     )
     first = clock.begun if clock.first is None else clock.first
     soup = hashlib.sha256((folder / "soup.safetensors").read_bytes()).hexdigest()

@@ -43,7 +43,7 @@ def survey(
         found = greedy[0].recipe if greedy and greedy[0].score > verifier.solo.max() else best
         cells = [_start(verifier, task, start), _cell(verifier, [worst]), _cell(verifier, singles)]
         cells += [_cell(verifier, [one]) for one in (best, everything, found)]
-    result = radin.make_soup(pool, task, run_dir=run, criterion=criterion, baselines=())
+    result = radin.make_soup(pool, task, run_dir=run, criterion=criterion, race=False, baselines=())
     with radin.Verifier(pool, task, run) as verifier:
         cells.append(_cell(verifier, [result.best.recipe]))
     return [name, str(len(pool)), *cells]
