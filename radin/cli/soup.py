@@ -55,8 +55,8 @@ if TYPE_CHECKING:
 @click.option(
     "--race/--no-race",
     default=None,
-    show_default=f"race, from {RACES_FROM} checkpoints on",
-    help="Run checkpoints in stages, and drop early those that can no longer matter, or run all in full.",
+    help="Run checkpoints in stages, and drop early those that can no longer matter, or run all in full. By default "
+    f"{RACES_FROM} checkpoints or more race.",
 )
 @click.option(
     "--baselines",

@@ -69,6 +69,8 @@ def show_leaderboard(record: Record) -> None:
     title = "leaderboard, on the selection data"
     if (criterion := record.document.get("criterion", "metric")) != "metric":
         title += f", by {CRITERIA[criterion]}"
+    if criterion == "one-se":
+        title += f", first those within one standard error of the best {record.metric}"
     if len(record.leaderboard) > SHOWN:
         title += f": {SHOWN} of {len(record.leaderboard)} shown"
     print_table(title, columns, rows, numbers=range(4), recipes=[weights_text(one.recipe, names) for one in shown])

@@ -52,11 +52,13 @@ def verdict_of(
         return f"{below}No soup was verified, so the best ingredient, {best.recipe.member_names[0]}, stands: " + (
             f"{metric} {best.value:.4f}." if not below else f"it leads by {CRITERIA[criterion]}."
         )
-    if best.recipe.size == 1:
-        if criterion != "metric":
-            return _no_soup_by(CRITERIA[criterion], leaderboard, findings, metric)
-        return _no_soup(soups, single, findings, metric)
-    return _a_soup(best, single, comparison, metric, control, criterion)
+    if best.recipe.size > 1:
+        said = _a_soup(leaderboard, comparison, metric, control, criterion)
+    elif criterion != "metric":
+        said = _no_soup_by(CRITERIA[criterion], leaderboard, findings, metric)
+    else:
+        said = _no_soup(soups, single, findings, metric)
+    return said + _likelier(leaderboard, metric)
 
 
 def _undecided(
@@ -85,21 +87,33 @@ def _undecided(
     return ""
 
 
+def _likelier(leaderboard: Sequence[VerifiedSoup], metric: str) -> str:
+    """Says that some lead by the criterion that the metric rules out; empty where none does."""
+    count = sum(one.behind and one.deciding > leaderboard[0].deciding for one in leaderboard)
+    if not count:
+        return ""
+    which = "One other is likelier, but its" if count == 1 else f"{count} others are likelier, but their"
+    return f" {which} {metric} is more than one standard error worse than the best."
+
+
 def _a_soup(
-    best: VerifiedSoup,
-    single: VerifiedSoup,
+    leaderboard: Sequence[VerifiedSoup],
     comparison: Comparison,
     metric: str,
     control: float | None,
     criterion: str,
 ) -> str:
     """States that a soup leads, by what, and whether it is better elsewhere."""
+    best, single = leaderboard[0], best_ingredient(leaderboard)
     soup, name = f"A soup of {best.recipe.size} ingredients", single.recipe.member_names[0]
     wins, by = ("wins" if comparison.confirms else "leads"), ""
     if single.behind and best.deciding < single.deciding:
         by = f" by {metric}, more than one standard error ahead"
     elif criterion != "metric":
-        by = f" by {CRITERIA[criterion]}, {best.deciding:.4f} against {single.deciding:.4f}"
+        alone = [entry for entry in leaderboard if entry.recipe.size == 1]
+        likely = max([entry for entry in alone if not entry.behind] or [single], key=attrgetter("deciding"))
+        whose = "" if likely.recipe == single.recipe else f" of {likely.recipe.member_names[0]}"
+        by = f" by {CRITERIA[criterion]}, {best.deciding:.4f} against {likely.deciding:.4f}{whose}"
     if best.score < single.score:
         return f"{_below(best, single, metric)}{soup} {wins}{by}. {_elsewhere(comparison)}"
     if best.score == single.score:
