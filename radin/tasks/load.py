@@ -103,7 +103,7 @@ def call_function(spec: str, arguments: Mapping[str, str] | None = None) -> Made
         return Made(function(**values), spec, given, module)
     except RadinError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise TaskError(f"{spec} raised {type(error).__name__}: {error}{place_of_error(error)}") from error
 
 
@@ -148,8 +148,10 @@ def _import(name: str) -> Any:
         return module
     except RadinError:
         raise
-    except Exception as error:
-        raise TaskError(f"{name} could not be imported: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise TaskError(
+            f"{name} could not be imported: {type(error).__name__}: {error}{place_of_error(error)}"
+        ) from error
 
 
 def _convert(function: Callable[..., Any], spec: str, given: Mapping[str, str]) -> dict[str, Any]:
