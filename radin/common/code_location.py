@@ -6,7 +6,8 @@ import linecache
 import traceback
 from types import FrameType, GeneratorType
 
-#: Packages whose frames are skipped, since the mistake is not there: of imports, too. Under test jaxtyping wraps radin's functions.
+#: Packages whose frames are skipped, since the mistake is not there, and the machinery of imports. Under test jaxtyping
+#: wraps radin's functions.
 PASSED_THROUGH = frozenset(
     {"radin", "torch", "jaxtyping", "importlib", "_frozen_importlib", "_frozen_importlib_external"}
 )
