@@ -12,7 +12,7 @@ from pathlib import Path
 from radin.checkpoints import SUFFIXES, checkpoints_in, is_model_folder, is_sidecar, stem_of, suffix_of
 from radin.common.error_list import Complaints
 from radin.common.natural_order import natural
-from radin.common.wording import counted
+from radin.common.wording import counted, printable
 from radin.errors import InputError, MissingFileError
 
 #: Folders of a run that `Trainer` saves, one for each time.
@@ -243,3 +243,7 @@ def check_names(names: Sequence[str], paths: Sequence[Path]) -> None:
             raise InputError(
                 f"the name {name!a} cannot be written in UTF-8; rename the file, or choose names yourself"
             ) from error
+        if name != printable(name) or "\n" in name:
+            raise InputError(
+                f"the name {name!r} holds characters that control a terminal; rename the file, or choose names yourself"
+            )

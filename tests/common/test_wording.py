@@ -1,4 +1,4 @@
-from radin.common.wording import counted, decimal, enumerated, installing, said_once, shortened, signed
+from radin.common.wording import counted, decimal, enumerated, installing, printable, said_once, shortened, signed
 
 
 def test_numbers_agree_with_their_nouns() -> None:
@@ -52,3 +52,7 @@ def test_shortened_names_stay_different() -> None:
         short = shortened(names, 1)
         assert len({*short.values()}) == len(names)
         assert all(one.strip("…") for one in short.values()) or "run-" in names
+
+
+def test_what_controls_a_terminal_is_escaped() -> None:
+    assert printable("a\x1b[31m\r\x9b\n\tb \u00e9") == "a\\x1b[31m\\x0d\\x9b\n\tb \u00e9"

@@ -71,3 +71,12 @@ def test_a_folder_with_nothing_to_average_says_what_was_looked_for(tmp_path: Pat
     (tmp_path / "empty" / "deep").mkdir(parents=True)
     with pytest.raises(MissingFileError, match=r"config\.json"):
         Pool(tmp_path / "empty")
+
+
+@pytest.mark.parametrize("name", ["run\x1b[31m", "run\n0", "run\x9b"])
+def test_names_that_control_a_terminal_are_refused_until_others_are_chosen(tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"{name}.pt"
+    torch.save({"w": torch.ones(2)}, path)
+    with pytest.raises(InputError, match="control a terminal; rename the file, or choose names yourself"):
+        Pool([path])
+    assert Pool([path], names=["run"]).names == ("run",)
