@@ -165,6 +165,14 @@ def test_integers_are_copied_or_refused(tmp_path: Path) -> None:
         assert torch.equal(soup_of(tmp_path, [state, other], [0.0, 1.0])[name], other[name])
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8])
+def test_packed_weights_are_no_counter_that_could_be_kept(tmp_path: Path, dtype: torch.dtype) -> None:
+    states = [{"w": torch.full((8, 1), i, dtype=dtype)} for i in range(2)]
+    with pytest.raises(IncompatibleError, match=r"'w'.*packed weights of a quantised model.*dequantised") as caught:
+        soup_of(tmp_path, states, [0.5, 0.5])
+    assert not caught.value.mend
+
+
 @pytest.mark.parametrize("dtype, family", [(torch.complex64, "complex64"), (torch.float8_e4m3fn, "float8")])
 def test_complex_and_float8_are_copied_or_refused(tmp_path: Path, dtype: torch.dtype, family: str) -> None:
     state, other = {"w": torch.ones(3).to(dtype)}, {"w": torch.zeros(3).to(dtype)}
