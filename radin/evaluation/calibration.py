@@ -160,7 +160,7 @@ class Observed:
 def averaged(recipe: Recipe, bank: Bank) -> Float64[np.ndarray, "m ..."]:
     """The averaged logits of a recipe on all rows of a bank."""
     m = bank.n_samples
-    return np.asarray(sum(recipe.weights[i] * np.asarray(bank.read(i, 0, m), np.float64) for i in recipe.members))
+    return np.asarray(sum(weight * np.asarray(bank.read(i, 0, m), np.float64) for i, weight in recipe.parts))
 
 
 def observe(

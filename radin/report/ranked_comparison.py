@@ -67,8 +67,8 @@ def compare_averages(winner: Recipe, single: Recipe, held_back: LogitBank, metri
 def averaged(bank: LogitBank, recipe: Recipe) -> Float64[np.ndarray, "M C"]:
     """The outputs of a bank's ingredients, averaged as a recipe over them says."""
     total = np.zeros((bank.n_samples, bank.n_classes))
-    for i in recipe.members:
-        total += recipe.weights[i] * bank.logits(i)
+    for i, weight in recipe.parts:
+        total += weight * bank.logits(i)
     return total
 
 
