@@ -26,7 +26,7 @@ def test_what_was_dropped_is_named_and_the_bill_is_in_rows(
     assert code == 0
     assert "dropped early" in out
     said = " ".join(out.split())
-    assert "for 6 ingredients, 3 of them in full and 2 for real soups; the greedy soup would have taken 11" in said
+    assert "for 6 ingredients (3 of them in full) and 2 for real soups; the greedy soup would have taken 11" in said
     assert "uniform soup: 1 real soup, of 6 ingredients" in said
     assert "1 pass for baselines alone" in said
     assert re.search(r"[0-9,]+ held-back rows of networks that were compared", said)

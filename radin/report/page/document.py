@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from radin.common.files import written_aside
 from radin.common.version import VERSION
-from radin.common.wording import DASH, counted, decimal, shortened, signed
+from radin.common.wording import DASH, counted, decimal, in_passes, shortened, signed
 from radin.report.bill import Bill
 from radin.report.loading_code import loading_code
 from radin.report.page import charts, palette
@@ -96,7 +96,7 @@ def render(template: str, **values: Any) -> str:
 def _environment() -> Environment:
     loader = PackageLoader("radin.report.page")
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.filters |= {"decimal": decimal, "signed": signed}
+    made.filters |= {"decimal": decimal, "in_passes": in_passes, "signed": signed}
     return made
 
 
@@ -137,7 +137,7 @@ def key_figures(record: Record, bill: Bill) -> list[tuple[str, str, str]]:
         than = "over the best ingredient" if record.higher_is_better else "from the best ingredient, lower is better"
         found.append((than, signed(one.difference), f"p = {one.p_value:.2g}, {noise}"))
     saved = f"the greedy soup takes {bill.greedy}"
-    found.append(("passes over the data", f"{bill.total:.4g}", saved))
+    found.append(("passes over the data", in_passes(bill.total), saved))
     size = record.winner.size
     found.append(("ingredients in the recipe", str(size), f"of {record.n_ingredients} in the pool"))
     return found
