@@ -12,6 +12,7 @@ from radin.cli.mending import with_flags
 from radin.cli.screen import print_table, say
 from radin.common.wording import DASH, counted, decimal, in_passes, said_once, shortened, signed
 from radin.report.bill import Bill
+from radin.report.drops import Drops, behind
 from radin.report.entries import Interval, Unseen
 from radin.report.record import Record
 from radin.scoring.criterion_default import CRITERIA
@@ -168,14 +169,17 @@ def show_dropped(record: Record) -> None:
         title = "dropped early"
         if len(record.dropped) > SHOWN:
             title += f": {SHOWN} of {len(record.dropped)} shown"
-        columns = ["", record.metric, "samples", "behind the best", "standard errors", "chosen"]
-        print_table(title, columns, rows, numbers=range(1, 6))
+        drops = Drops(record.dropped)
+        columns = ["", record.metric, "samples", drops.heading, "in standard errors", "selections that took it"]
+        if not drops.were_chosen:
+            columns, rows = columns[:-1], [row[:-1] for row in rows]
+        print_table(title, columns, rows, numbers=range(1, len(columns)))
+        say(drops.reason)
 
 
 def _dropped(one: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
-    errors = DASH if one["error"] == 0 else f"{one['behind'] / one['error']:.1f}"
-    value, behind = decimal(one["value"]), f"{one['behind']:.3g}"
-    return [names[one["name"]], value, f"{one['rows']:,}", behind, errors, f"{one['chosen']}/{one['selections']}"]
+    chosen = f"{one['chosen']} of {one['selections']}"
+    return [names[one["name"]], decimal(one["value"]), f"{one['rows']:,}", *behind(one), chosen]
 
 
 def spent_text(record: Record, bill: Bill) -> str:

@@ -112,7 +112,9 @@ def test_small_pools_and_data_without_an_order_run_in_full(paths: list[Path], tm
         assert verifier.ledger.count("stage") == 0
     assert "order" in against_race(loaded, 6, RULE)
     assert "ingredients" in against_race(plain, 3, RULE)
-    assert "too few" in against_race(task(60), 6, RULE)
+    assert against_race(task(50), 6, RULE) == (
+        "40 selecting samples are too few for a race, which is first judged after 60 samples"
+    )
     assert against_race(plain, 6, RULE) == ""
 
 

@@ -124,7 +124,9 @@ def bill_plot(bill: Bill) -> Plot:
         ours = name == "this run"
         said = f"{name}: {in_passes(passes)} passes"
         rows.append(
-            row(axis, name, [bar(axis, passes, "soup" if ours else "other", said)], in_passes(passes), said, strong=ours)
+            row(
+                axis, name, [bar(axis, passes, "soup" if ours else "other", said)], in_passes(passes), said, strong=ours
+            )
         )
     return Plot(rows, below(axis))
 
