@@ -201,6 +201,7 @@ def find_soup(verifier: Verifier, settings: Settings, progress: Progress) -> Res
         ),
     )
     record(result, winner, verifier, shortlist)
+    verifier.note_end(settings, [one.recipe for one in leaderboard])
     return result
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from radin.common.wording import counted, in_passes
+from radin.evaluation.settings import greedy_passes
 from radin.report.record import Record
 
 
@@ -45,7 +46,7 @@ class Bill:
     @property
     def greedy(self) -> int:
         """The greedy soup (Wortsman et al. 2022): all ingredients, and a real soup with each one but the first."""
-        return 2 * self.ingredients - 1
+        return greedy_passes(self.ingredients)
 
     @property
     def ways(self) -> list[tuple[str, float]]:

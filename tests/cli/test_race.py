@@ -21,7 +21,7 @@ def test_what_was_dropped_is_named_and_the_bill_is_in_rows(
     folder = tmp_path / "run"
     soup = ["soup", *paths, "--task", f"{SMALL}:task", "--task-arg", f"samples={SAMPLES}", "--run-dir", folder]
     _, out, _ = run(capsys, *soup, "--race", "--plan")
-    assert "worth of rows: 2.0 to 6.0" in " ".join(out.split())
+    assert "ingredients │ 1.96 to 6 passes" in " ".join(out.split())
     code, out, _ = run(capsys, *soup, "--race", "--soups", 2)
     assert code == 0
     assert "dropped early" in out
