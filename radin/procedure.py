@@ -257,7 +257,7 @@ def rank(
     names = verifier.names
     singles = assess([Recipe.subset(names, [i]) for i in range(len(names))], verifier, surrogate)
     entries = list({one.recipe: one for one in (*soups_of(beside), *singles, *tried)}.values())
-    return tried, ranked(marked(entries, verifier) if chosen_by == "one-se" else entries)
+    return tried, ranked(marked(entries, verifier, chosen_by))
 
 
 def soups_of(beside: Sequence[Baseline]) -> list[VerifiedSoup]:

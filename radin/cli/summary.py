@@ -15,7 +15,7 @@ from radin.report.bill import Bill
 from radin.report.drops import Drops, behind
 from radin.report.entries import Interval, Unseen
 from radin.report.record import Record
-from radin.scoring.criterion_default import CRITERIA
+from radin.scoring.criterion_default import CRITERIA, limited_by_metric
 
 #: Rows of the leaderboard on the screen; `leaderboard.json` has them all.
 SHOWN = 10
@@ -71,7 +71,7 @@ def show_leaderboard(record: Record) -> None:
     title = "leaderboard, on the selection data"
     if (criterion := record.document.get("criterion", "metric")) != "metric":
         title += f", by {CRITERIA[criterion]}"
-    if criterion == "one-se":
+    if limited_by_metric(criterion):
         title += f", first those within one standard error of the best {record.metric}"
     if len(record.leaderboard) > SHOWN:
         title += f": {SHOWN} of {len(record.leaderboard)} shown"
