@@ -34,6 +34,9 @@ _LOCATOR = struct.Struct("<4sLQL")
 _ENTRY = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
 _STORED, _DEFLATED = 0, 8
+
+#: Ways of compressing that zip programs use and PyTorch does not know.
+METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "XZ", 98: "PPMd"}
 _ENCRYPTED_OR_PATCHED = 0x2061
 _IN_ZIP64 = 0xFFFFFFFF
 _FOLDER = 0x10  # of a record's outer attributes; PyTorch reads no bytes of such a one
@@ -173,6 +176,8 @@ class Archive:
             at += name_length + extra + comment
             if _IN_ZIP64 in (stored, size, header):
                 size, stored, header = self._in_zip64(more, size, stored, header)
+            if mark == b"PK\x01\x02" and method in METHODS:
+                self._refuse_method(name, METHODS[method])
             bad = mark != b"PK\x01\x02" or at > length or disk or flags & _ENCRYPTED_OR_PATCHED or name in found
             bad = bad or method not in (_STORED, _DEFLATED) or (method == _STORED and stored != size) or kind & _FOLDER
             if bad or header + _LOCAL.size + stored > start:
@@ -203,6 +208,12 @@ class Archive:
         version = self.contents(".data/version" if ".data/version" in self.records else "version", 64)
         if not re.fullmatch(rb"\s*\d{1,3}\s*", version) or int(version) not in VERSIONS:
             self._refuse(f"its version is {version[:20]!r}, where a number up to {VERSIONS[-1]} is expected")
+
+    def _refuse_method(self, name: str, method: str) -> NoReturn:
+        raise CheckpointError(
+            f"{self._path}: a zip program compressed its record {shown(name)} by {method}, which PyTorch does not "
+            "read. Unpack it and pack it anew without compression: zip -0 -r FILE.pt FOLDER."
+        )
 
     def _refuse(self, problem: str) -> NoReturn:
         raise CheckpointError(

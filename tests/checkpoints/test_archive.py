@@ -77,3 +77,12 @@ def test_a_small_record_whose_own_header_is_damaged_is_refused(tmp_path: Path, r
             torch.load(path)
     with pytest.raises(CheckpointError, match=r"x\.pt" if record == "data.pkl" else rf"x\.pt.*{record}"):
         open_checkpoint(path)
+
+
+@pytest.mark.parametrize("method, name", [(zipfile.ZIP_BZIP2, "bzip2"), (zipfile.ZIP_LZMA, "LZMA")])
+def test_a_way_of_compressing_that_torch_does_not_read_is_named(tmp_path: Path, method: int, name: str) -> None:
+    path = tmp_path / "x.pt"
+    torch.save({"a": torch.ones(3)}, path)
+    repack(path, method, {})
+    with pytest.raises(CheckpointError, match=rf"compressed its record '.*' by {name}.*zip -0"):
+        open_checkpoint(path)
