@@ -58,6 +58,11 @@ def decimal(value: float | None, digits: int = 4) -> str:
     return text.removeprefix("-") if float(text) == 0 else text
 
 
+def in_passes(passes: int | float) -> str:
+    """Passes of a network over data: `12`, and `9.99` where some covered a part of the data."""
+    return f"{passes:,.2f}".removesuffix(".00")
+
+
 #: Characters of a name beyond which its middle is left out in a table. Chosen by hand.
 LONG = 41
 

@@ -58,6 +58,7 @@ Kind = Literal[
     "statistics",
     "search",
     "extra-state",
+    "race",
 ]
 
 
@@ -67,7 +68,8 @@ class Finding:
 
     Attributes:
         kind: `diverged`, `elsewhere`, `far`, `worse` and `barrier` are about one ingredient, `classes`, `gap`,
-            `statistics`, `search` and `extra-state` about the pool; `chance` is about one, or about all.
+            `statistics`, `search`, `extra-state` and `race` about the pool or the run; `chance` is about one, or about
+            all.
         ingredient: its name, or None.
         message: the whole sentence, without the parameters that would mend it.
         mend: parameters with the values that would mend it; empty where there are none.
@@ -104,6 +106,17 @@ def state_findings(extra_state: Collection[str]) -> list[Finding]:
         "safetensors holds as metadata only: load the soup's file by radin.Pool(path).state_dict(0), not by load_file."
     )
     return [Finding("extra-state", None, text)]
+
+
+def race_findings(reason: str) -> list[Finding]:
+    """Says that a race that was asked for was not held.
+
+    Arguments:
+        reason: why not; empty where it was held.
+    """
+    if not reason:
+        return []
+    return [Finding("race", None, f"All ingredients ran in full, though a race was asked for: {reason}.")]
 
 
 def weight_findings(gram: Gram) -> list[Finding]:

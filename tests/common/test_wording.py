@@ -1,4 +1,4 @@
-from radin.common.wording import counted, decimal, enumerated, installing, said_once, shortened, signed
+from radin.common.wording import counted, decimal, enumerated, in_passes, installing, said_once, shortened, signed
 
 
 def test_numbers_agree_with_their_nouns() -> None:
@@ -25,6 +25,10 @@ def test_extras_are_installed_from_a_clone() -> None:
 def test_nothing_is_a_negative_zero_and_what_does_not_apply_is_a_dash() -> None:
     assert [signed(value) for value in (0.0127, -0.5, -0.00001, None)] == ["+0.0127", "-0.5000", "0.0000", "–"]
     assert [decimal(value, 2) for value in (0.127, -0.5, -0.001, None)] == ["0.13", "-0.50", "0.00", "–"]
+
+
+def test_passes_are_in_hundredths_where_they_are_not_whole() -> None:
+    assert [in_passes(passes) for passes in (12, 9.985, 0.004, 1234.5)] == ["12", "9.98", "0", "1,234.50"]
 
 
 def test_names_are_shortened_by_what_they_share() -> None:
