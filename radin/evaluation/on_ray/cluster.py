@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -45,6 +47,7 @@ def connected(workers: Workers) -> Iterator[Any]:
     if workers.address is None:
         cores = workers.count if isinstance(workers.count, int) else None
         settings |= {"num_cpus": cores, "include_dashboard": False}
+    before = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=workers.address or "local", **settings)
     except Exception as error:  # Ray raises plain ones, too
@@ -56,10 +59,30 @@ def connected(workers: Workers) -> Iterator[Any]:
             f"no Ray cluster could be reached at {workers.address!r}: {error}; start one with `ray start --head`, or "
             "leave the address out to use this machine"
         ) from error
+    with ended_in_order(before):
+        try:
+            yield ray
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def ended_in_order(before: Any) -> Iterator[None]:
+    """Lets SIGTERM end a block as Ctrl-C does, so that workers end, too, and leave nothing behind.
+
+    Ray's own handler prints a stack trace and aborts. Schedulers such as SLURM send this signal when time is up.
+
+    Arguments:
+        before: the handler before Ray was started. One that the program has set is set again.
+    """
+    if threading.current_thread() is not threading.main_thread() or before is None:  # Ray sets none then, either
+        yield
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler if before == signal.SIG_DFL else before)
     try:
-        yield ray
+        yield
     finally:
-        ray.shutdown()
+        signal.signal(signal.SIGTERM, before)
 
 
 def _like_here() -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """Without Ray everything else works, and asking for workers says how to install it."""
 
+import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 import radin
-from radin.evaluation.on_ray.cluster import connected
+from radin.evaluation.on_ray.cluster import connected, ended_in_order
 
 BLOCKED = """
 import sys
@@ -40,3 +42,25 @@ def test_a_ray_that_does_not_start_is_an_error_with_a_remedy(monkeypatch: pytest
     monkeypatch.setattr(library, "init", refuse)
     with pytest.raises(radin.errors.InputError, match=said), connected(radin.Workers(count=2, address=address)):
         pass
+
+
+def test_sigterm_ends_a_run_as_ctrl_c_does():
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), ended_in_order(signal.SIG_DFL):
+        signal.raise_signal(signal.SIGTERM)
+    seen = []
+    with ended_in_order(lambda number, frame: seen.append(number)):  # a program's own handler
+        signal.raise_signal(signal.SIGTERM)
+    assert seen == [signal.SIGTERM]
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_signals_are_left_alone_in_other_threads():
+    before = signal.getsignal(signal.SIGTERM)
+
+    def elsewhere() -> object:
+        with ended_in_order(signal.SIG_DFL):
+            return signal.getsignal(signal.SIGTERM)
+
+    with ThreadPoolExecutor(1) as threads:
+        assert threads.submit(elsewhere).result() == before
