@@ -179,8 +179,7 @@ class Verifier:
         """The same recipe over the whole pool, those that were dropped included."""
         if not self.dropped:
             return recipe
-        names, weights = self._evaluator.pool.names, dict(zip(recipe.names, recipe.weights, strict=True))
-        return Recipe(names, tuple(weights.get(name, 0.0) for name in names))
+        return Recipe.of(self._evaluator.pool.names, recipe.to_json())
 
     @property
     def scope(self) -> str:
@@ -311,7 +310,7 @@ class Verifier:
         for about in self.folder.soups.entries().values():
             weights = about.get("recipe", {})
             if weights and weights.keys() <= set(self.names):
-                recipe = Recipe(self.names, tuple(weights.get(name, 0.0) for name in self.names))
+                recipe = Recipe.of(self.names, weights)
                 if self._evaluator.archive.is_stored(self._evaluation(recipe)):
                     recipes.append(recipe)
         return recipes
