@@ -27,7 +27,7 @@ from radin.report.baseline import Baseline, assess_baseline, tested
 from radin.report.card import write_card
 from radin.report.comparison import Comparison, compare, control_value
 from radin.report.diagnosis import findings_of
-from radin.report.findings import Finding, search_facts, shortage_findings
+from radin.report.findings import Finding, race_findings, search_facts, shortage_findings
 from radin.report.record import Record
 from radin.report.result import Result
 from radin.report.soup_place import check_soup, soup_place
@@ -146,6 +146,7 @@ def make_soup(
         race=rule,
         baselines=check_baselines(baselines, len(pool)),
         workers=crew,
+        race_asked=bool(race),
     )
     check_soup(Path(run_dir) / soup_place(pool), pool.files, is_folder=pool.is_folders)
     how: dict[str, Any] = {"batchnorm": batchnorm, "race": rule or False, "workers": crew}
@@ -172,7 +173,8 @@ def find_soup(verifier: Verifier, settings: Settings, progress: Progress) -> Res
     verified, leaderboard = rank(found, beside, verifier, surrogate, chosen_by)
     tests, control = compare_on_all(leaderboard, verifier)
     beside = [replace(one, tests=tested(one, verifier)) for one in beside]
-    winner = describe(leaderboard[0], verifier, settings.to_json(shortlist.options, chosen_by))
+    no_race = verifier.collection.no_race
+    winner = describe(leaderboard[0], verifier, settings.to_json(shortlist.options, chosen_by, not no_race))
     soup = write_soup(leaderboard[0], verifier, settings.batchnorm)
     result = Result(
         leaderboard=leaderboard,
@@ -193,9 +195,13 @@ def find_soup(verifier: Verifier, settings: Settings, progress: Progress) -> Res
         about=about_run(verifier, leaderboard[0].recipe, best_ingredient(leaderboard).recipe, shortlist),
         is_folder=pool.is_folders,
         baselines=beside,
-        findings=all_findings(verifier, verified or soups_of(beside), shortlist, found, settings.soups, len(taken)),
+        findings=(
+            *all_findings(verifier, verified or soups_of(beside), shortlist, found, settings.soups, len(taken)),
+            *race_findings(no_race if settings.race_asked else ""),
+        ),
     )
     record(result, winner, verifier, shortlist)
+    verifier.note_end(settings, [one.recipe for one in leaderboard])
     return result
 
 
@@ -251,7 +257,7 @@ def rank(
     names = verifier.names
     singles = assess([Recipe.subset(names, [i]) for i in range(len(names))], verifier, surrogate)
     entries = list({one.recipe: one for one in (*soups_of(beside), *singles, *tried)}.values())
-    return tried, ranked(marked(entries, verifier) if chosen_by == "one-se" else entries)
+    return tried, ranked(marked(entries, verifier, chosen_by))
 
 
 def soups_of(beside: Sequence[Baseline]) -> list[VerifiedSoup]:

@@ -15,6 +15,7 @@ from benchmarks.comparison.store import Store
 from radin.evaluation.gram import Gram, logit_gram
 from radin.recipe import as_proposals
 from radin.scoring.criterion import behind, chosen_name, criterion_of
+from radin.scoring.criterion_default import limited_by_metric
 from radin.scoring.likelihood import losses
 from radin.scoring.logit_bank import LogitBank
 from radin.tasks.split import split_rows
@@ -110,7 +111,7 @@ class Trial:
 
     def averaged(self, recipe: radin.Recipe) -> np.ndarray:
         """Averaged logits of a recipe's members on all samples: those of the ensemble."""
-        rows = [recipe.weights[i] * self.all_rows.read(i, 0, len(self.store.labels)) for i in recipe.members]
+        rows = [weight * self.all_rows.read(i, 0, len(self.store.labels)) for i, weight in recipe.parts]
         return np.sum(rows, axis=0, dtype=np.float64)
 
     def selection_logits(self, recipe: radin.Recipe) -> np.ndarray:
@@ -152,7 +153,7 @@ class Trial:
     def best(self, tried: Iterable[radin.Recipe]) -> radin.Recipe:
         """The winner among some soups and all single ingredients."""
         recipes = [*tried, *self.singles]
-        if self.rule != "one-se":
+        if not limited_by_metric(self.rule):
             return max(recipes, key=self.merit)
 
         def statistics(i: int) -> Any:

@@ -243,7 +243,7 @@ def winner_of(
     singles = [radin.Recipe.subset(verifier.names, [i]) for i in range(len(verifier.names))]
     surrogate = surrogate or radin.Surrogate(verifier.bank, verifier.task.metric)
     entries = assess([*tried, *singles], verifier, surrogate)
-    return ranked(marked(entries, verifier) if by_criterion and CRITERION == "one-se" else entries)[0].recipe
+    return ranked(marked(entries, verifier, CRITERION) if by_criterion else entries)[0].recipe
 
 
 def show(rows: Sequence[Row], n: int, tests: Sequence[str]) -> None:

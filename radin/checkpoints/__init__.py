@@ -8,6 +8,7 @@ from pathlib import Path
 
 from radin.checkpoints.base import Checkpoint as Checkpoint
 from radin.checkpoints.base import Reader as Reader
+from radin.checkpoints.beginnings import refuse_other_formats
 from radin.checkpoints.contents import ALL, check_weights
 from radin.checkpoints.dtypes import TensorInfo as TensorInfo
 from radin.checkpoints.model_folder import ModelFolder as ModelFolder
@@ -34,9 +35,6 @@ SIDECAR = re.compile(
 
 #: Names of a model's file with that of its copy in PyTorch's format, as Hugging Face's libraries write them.
 TWINS = {"model.safetensors": "pytorch_model.bin", "adapter_model.safetensors": "adapter_model.bin"}
-
-#: How the text begins that Git LFS leaves in a clone in place of a file that it has not fetched.
-POINTER = b"version https://git-lfs.github.com/spec/v1"
 
 
 def open_checkpoint(path: Path, *, weights: str | None = None, prefix: str | None = None) -> NetworkCheckpoint:
@@ -128,12 +126,7 @@ def _open_file(path: Path, *, weights: str | None) -> Checkpoint:
         raise CheckpointError(
             f"{path}: cannot tell the format from the suffix {suffix!r}; known: {', '.join(SUFFIXES)}"
         )
-    with path.open("rb") as file:
-        if file.read(len(POINTER)) == POINTER:
-            raise CheckpointError(
-                f"{path} is a pointer of Git LFS, not the checkpoint itself. Fetch that: run `git lfs pull` in its "
-                f"repository."
-            )
+    refuse_other_formats(path, suffix)
     if suffix == ".safetensors":
         if weights not in (None, "model", ALL):
             raise CheckpointError(

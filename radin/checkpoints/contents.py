@@ -45,6 +45,9 @@ TRAINING = re.compile(
     re.IGNORECASE,
 )
 
+#: The end of keys under which quantised modules keep their weights.
+PACKED = "_packed_params"
+
 #: Characters of the longest key that is looked at so: the time for it grows with the square of the length.
 LONGEST_KEY = 60
 
@@ -379,6 +382,11 @@ def _is_class(name: object) -> bool:
 
 
 def _nothing(path: Path, content: Any) -> str:
+    if isinstance(content, Mapping) and any(str(key).endswith(PACKED) for key in islice(content, 10_000)):
+        return (
+            f"{path} holds weights that PyTorch's quantisation packed into objects of its own, so radin cannot average "
+            "them. Give the checkpoints from before, and quantise the soup."
+        )
     held = f"keys {_keys(content)}" if isinstance(content, Mapping) and content else _type(content)
     return (
         f"{path} holds no tensors by name ({held}). Expected a state dict, or a training checkpoint with one under "

@@ -257,6 +257,16 @@ def _from_cpu_tensor(data: object, dtype: object, device: object, requires_grad:
     return data
 
 
+def _from_numpy(data: object, dtype: object, device: object, requires_grad: object) -> Tensor:
+    """A tensor of another device that was saved as numpy's array, which of bfloat16 has another element type."""
+    name = _dtype_name(dtype)
+    _check_flags(name, requires_grad, None)
+    made = data.tensor if isinstance(data, NumpyArray) else None
+    if made is None or made.info.dtype != name:
+        return UnusableTensor(f"another device, and is cast to {name} on loading")
+    return made
+
+
 def _sparse(layout: object, data: object) -> Tensor:
     if not isinstance(layout, Named) or not isinstance(data, tuple):
         raise NotLoadable("a sparse tensor without layout")
@@ -348,6 +358,7 @@ _REBUILD: dict[str, Callable[..., Any]] = {
     "torch._utils._rebuild_qtensor": _quantised,
     "torch._utils._rebuild_wrapper_subclass": _wrapper,
     "torch._utils._rebuild_device_tensor_from_cpu_tensor": _from_cpu_tensor,
+    "torch._utils._rebuild_device_tensor_from_numpy": _from_numpy,
 }
 
 #: What takes the place of each function that a pickle may call.

@@ -169,13 +169,13 @@ def _read_header(path: Path) -> tuple[dict[str, _Entry], dict[str, str]]:
     metadata = {} if metadata is None else metadata
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         refuse("its metadata are not all strings")
-    spans = {name: _span(name, entry, refuse) for name, entry in header.items()}
+    spans = {name: _span(path, name, entry, refuse) for name, entry in header.items()}
     _check_layout({name: span for name, (_, *span) in spans.items()}, size - 8 - length, refuse)
     base = 8 + length
     return {name: _Entry(info, base + begin) for name, (info, begin, _) in spans.items()}, metadata
 
 
-def _span(name: str, entry: Any, refuse: Any) -> tuple[TensorInfo, int, int]:
+def _span(path: Path, name: str, entry: Any, refuse: Any) -> tuple[TensorInfo, int, int]:
     try:
         code, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
         sound = isinstance(code, str) and isinstance(shape, list)
@@ -188,7 +188,10 @@ def _span(name: str, entry: Any, refuse: Any) -> tuple[TensorInfo, int, int]:
         refuse(f"tensor {shown(name)} lacks a proper shape: it has {fault}")
     if code not in BY_CODE:
         known = ", ".join(sorted(BY_CODE))
-        refuse(f"tensor {shown(name)} has dtype {shown(code)}, which radin does not know (known: {known})")
+        raise CheckpointError(
+            f"{path}: tensor {shown(name)} has dtype {shown(code)}, which radin does not know; save it in one "
+            f"of: {known}."
+        )
     info = TensorInfo(BY_CODE[code].name, tuple(shape))
     if end - begin != info.nbytes:
         refuse(f"tensor {shown(name)} needs {info.nbytes} bytes for {info}, but has {end - begin}")

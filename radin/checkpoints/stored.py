@@ -29,7 +29,21 @@ STORAGES = {
     "BoolStorage": "bool",
     "ComplexDoubleStorage": "complex128",
     "ComplexFloatStorage": "complex64",
+    "QInt8Storage": "qint8",
+    "QUInt8Storage": "quint8",
+    "QInt32Storage": "qint32",
+    "QUInt4x2Storage": "quint4x2",
+    "QUInt2x4Storage": "quint2x4",
 }
+
+#: Bytes of an element of storages that radin reads no tensor from.
+QUANTISED = {"qint8": 1, "quint8": 1, "qint32": 4, "quint4x2": 1, "quint2x4": 1}
+
+
+def width_of(dtype: str) -> int:
+    """Bytes of an element of a storage."""
+    return QUANTISED[dtype] if dtype in QUANTISED else DTYPES[dtype].itemsize
+
 
 #: Reads `bytes` from `start` on out of a storage.
 ReadStorage = Callable[[int, int], UInt8[np.ndarray, " bytes"]]

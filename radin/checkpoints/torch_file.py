@@ -16,7 +16,7 @@ from radin.checkpoints.allowance import ALLOWANCE, Allowance, Damaged
 from radin.checkpoints.archive import BEGINNING, Archive, Record
 from radin.checkpoints.dtypes import DTYPES
 from radin.checkpoints.rebuilding import Named, NotLoadable
-from radin.checkpoints.stored import Storage
+from radin.checkpoints.stored import QUANTISED, Storage, width_of
 from radin.checkpoints.unpickler import OtherProtocol, RunsCode, Unpickler
 from radin.common.wording import counted, shown
 from radin.errors import CheckpointError
@@ -27,6 +27,9 @@ VERSION = 1001
 
 #: How pickles begin: from protocol 2 on with the protocol, before with the number above as text.
 PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"L1")
+
+#: Libraries whose tensors are packed numbers of their own.
+QUANTISERS = ("torchao.", "bitsandbytes.", "optimum.quanto.", "hqq.")
 
 #: Times the size of an archive that its records may take when inflated.
 INFLATED = 6
@@ -89,7 +92,7 @@ def _from_archive(file: io.BufferedIOBase, path: Path) -> TorchFile:
 
     def load(pid: Any) -> Storage:
         dtype, key, numel = _persistent(pid, 5)
-        nbytes = numel * DTYPES[dtype].itemsize
+        nbytes = numel * width_of(dtype)
         known = storages.get(key)
         if known is not None and (known.dtype == dtype or known.nbytes == nbytes):
             return Storage(key, dtype, known.nbytes)
@@ -155,7 +158,7 @@ class _OldStorages:
             NotLoadable: it contradicts itself or an earlier one.
         """
         dtype, key, numel = _persistent(pid, 6)
-        width = DTYPES[dtype].itemsize
+        width = width_of(dtype)
         nbytes = numel * width
         known = self.storages.setdefault(key, Storage(key, dtype, nbytes))
         if known.dtype != dtype:
@@ -186,7 +189,7 @@ def _places_after(
         head = file.read(8)
         if storage is None or len(head) < 8:
             raise Damaged("its storages are cut off (truncated?)")
-        held = struct.unpack("<q", head)[0] * DTYPES[storage.dtype].itemsize
+        held = struct.unpack("<q", head)[0] * width_of(storage.dtype)
         if held != storage.nbytes or file.tell() + held > size:
             raise Damaged(f"its storage {shown(key)} should take {storage.nbytes:,} bytes (truncated?)")
         places[key] = Place(file.tell())
@@ -203,7 +206,12 @@ def _persistent(pid: Any, parts: int) -> tuple[str, str, int]:
     _, kind, key, device, numel = pid[:5]
     dtype = kind.path.removeprefix("storage ") if isinstance(kind, Named) else ""
     dtype = "uint8" if dtype == "untyped" and parts == 5 else dtype
-    if dtype not in DTYPES or not isinstance(key, str) or not isinstance(device, str) or not _is_count(numel):
+    if (
+        dtype not in (*DTYPES, *QUANTISED)
+        or not isinstance(key, str)
+        or not isinstance(device, str)
+        or not _is_count(numel)
+    ):
         raise NotLoadable("a storage without type, key and length")
     return dtype, key, numel
 
@@ -217,6 +225,12 @@ def _runs_code(path: Path, name: str) -> CheckpointError:
         return CheckpointError(
             f"{path} holds parts of tensors that are shared out over processes (it names {name}). Save whole tensors: "
             "torch.distributed.checkpoint.state_dict.get_model_state_dict with full_state_dict=True."
+        )
+    if name.startswith(("torch._utils._rebuild_", *QUANTISERS)):
+        return CheckpointError(
+            f"{path} holds tensors of a kind that PyTorch's safe reader does not know (it names {shown(name)}), so "
+            "radin cannot average them. Save them dense: nested ones padded, quantised ones as they were before, or "
+            "dequantised."
         )
     return CheckpointError(
         f"{path} holds more than tensors: loading it would run code, which radin never does (it names "

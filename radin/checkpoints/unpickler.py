@@ -94,7 +94,9 @@ class Unpickler:
         """
         try:
             return self._run()
-        except (IndexError, KeyError, ValueError, TypeError, struct.error, OverflowError, NotLoadable) as error:
+        except NotLoadable as error:
+            raise Damaged(str(error)[:120]) from error
+        except (IndexError, KeyError, ValueError, TypeError, struct.error, OverflowError) as error:
             raise Damaged(f"{type(error).__name__}: {error}"[:120]) from error
 
     def _read(self, count: int) -> bytes:

@@ -11,7 +11,7 @@ import click
 from radin.cli.console import json_option, print_json
 from radin.cli.screen import print_table, say
 from radin.common.bars import Bars
-from radin.common.wording import enumerated, signed
+from radin.common.wording import enumerated, in_passes, signed
 
 if TYPE_CHECKING:
     from radin.demo.comparison import Difference, Row
@@ -43,7 +43,7 @@ def command(folder: str, seed: int, as_json: bool) -> None:
         print_json(document | {"command": ours})
         return
     cells = [
-        [r.method, f"{r.held_back:.4f}", f"{r.low:.3f} to {r.high:.3f}", str(r.soups), f"{r.passes:.4g}", str(r.size)]
+        [r.method, f"{r.held_back:.4f}", f"{r.low:.3f} to {r.high:.3f}", str(r.soups), in_passes(r.passes), str(r.size)]
         for r in rows
     ]
     columns = ["method", "held-back accuracy", "95 % interval", "real soups", "passes in all", "size"]
@@ -66,7 +66,7 @@ def said(rows: Sequence[Row], differences: Sequence[Difference], images: int) ->
     ours, greedy = rows[-1], next(row for row in rows if row.method.startswith("greedy"))
     text = [
         "A pass runs one network over the data that choose.",
-        f"{ours.method} took {ours.passes:.4g} passes in all, the greedy soup {greedy.passes:.4g}.",
+        f"{ours.method} took {in_passes(ours.passes)} passes in all, the greedy soup {in_passes(greedy.passes)}.",
     ]
     single = [row.method for row in rows if row.method.startswith("RADIN") and row.size == 1]
     if single:

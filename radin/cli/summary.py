@@ -10,11 +10,12 @@ import click
 from radin.cli.console import duration
 from radin.cli.mending import with_flags
 from radin.cli.screen import print_table, say
-from radin.common.wording import DASH, counted, decimal, said_once, shortened, signed
+from radin.common.wording import DASH, counted, decimal, in_passes, said_once, shortened, signed
 from radin.report.bill import Bill
+from radin.report.drops import Drops, behind
 from radin.report.entries import Interval, Unseen
 from radin.report.record import Record
-from radin.scoring.criterion_default import CRITERIA
+from radin.scoring.criterion_default import CRITERIA, limited_by_metric
 
 #: Rows of the leaderboard on the screen; `leaderboard.json` has them all.
 SHOWN = 10
@@ -44,8 +45,9 @@ def show_record(record: Record, command: click.Command, target: str | None = Non
         say(f"Warning: {said}", fg="yellow")
     for remark in record.remarks:
         say(f"Note: {remark}.")
-    say(Bill.of(record).text)
-    say(spent_text(record))
+    bill = Bill.of(record)
+    say(bill.text)
+    say(spent_text(record, bill))
     if earlier := record.document.get("earlier"):
         say(_replaced(earlier[-1]))
     show_files(record, target)
@@ -69,7 +71,7 @@ def show_leaderboard(record: Record) -> None:
     title = "leaderboard, on the selection data"
     if (criterion := record.document.get("criterion", "metric")) != "metric":
         title += f", by {CRITERIA[criterion]}"
-    if criterion == "one-se":
+    if limited_by_metric(criterion):
         title += f", first those within one standard error of the best {record.metric}"
     if len(record.leaderboard) > SHOWN:
         title += f": {SHOWN} of {len(record.leaderboard)} shown"
@@ -167,22 +169,24 @@ def show_dropped(record: Record) -> None:
         title = "dropped early"
         if len(record.dropped) > SHOWN:
             title += f": {SHOWN} of {len(record.dropped)} shown"
-        columns = ["", record.metric, "samples", "behind the best", "standard errors", "chosen"]
-        print_table(title, columns, rows, numbers=range(1, 6))
+        drops = Drops(record.dropped)
+        columns = ["", record.metric, "samples", drops.heading, "in standard errors", "selections that took it"]
+        if not drops.were_chosen:
+            columns, rows = columns[:-1], [row[:-1] for row in rows]
+        print_table(title, columns, rows, numbers=range(1, len(columns)))
+        say(drops.reason)
 
 
 def _dropped(one: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
-    errors = DASH if one["error"] == 0 else f"{one['behind'] / one['error']:.1f}"
-    value, behind = decimal(one["value"]), f"{one['behind']:.3g}"
-    return [names[one["name"]], value, f"{one['rows']:,}", behind, errors, f"{one['chosen']}/{one['selections']}"]
+    chosen = f"{one['chosen']} of {one['selections']}"
+    return [names[one["name"]], decimal(one["value"]), f"{one['rows']:,}", *behind(one), chosen]
 
 
-def spent_text(record: Record) -> str:
+def spent_text(record: Record, bill: Bill) -> str:
     """The cost of the result in candidates and seconds, and of all results of its folder in passes, in words."""
     spent: Mapping[str, Any] = record.spent
-    folder = [
-        f"{counted(spent['passes'], 'ingredient pass', 'ingredient passes')} ({duration(spent['seconds_passes'])})",
-    ]
+    passes = "1 pass" if bill.passes == 1 else f"{in_passes(bill.passes)} passes"
+    folder = [f"{passes} of ingredients ({duration(spent['seconds_passes'])})"]
     if spent.get("baselines"):
         folder.append(f"{counted(spent['baselines'], 'pass', 'passes')} for baselines alone")
     if spent.get("references"):
@@ -211,7 +215,7 @@ def _replaced(earlier: Mapping[str, Any]) -> str:
     """The earlier soup that was replaced in the run folder, and how to get it back, in words."""
     made, value = earlier["settings"], earlier.get("value", earlier["score"])
     return (
-        f"An earlier soup of this folder was replaced: {earlier['text']}, {earlier['metric']} {value:.4f} "
+        f"An earlier soup of this folder was replaced: {earlier['text']}, {earlier['metric']} {decimal(value)} "
         f"({made['searcher']}, λ = {made['lam']:g}, B = {made['soups']}, seed {made['seed']}). It stands in "
         "leaderboard.json as `earlier`; the command that found it writes it again, with nothing to evaluate."
     )

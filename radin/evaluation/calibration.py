@@ -28,6 +28,7 @@ from jaxtyping import Float64, Int64
 
 from radin.evaluation.gram import compared, stored_logit_gram, stored_weight_gram
 from radin.recipe import Recipe
+from radin.scoring.averages import averaged
 from radin.scoring.metrics import Metric
 from radin.scoring.objective import Proposal
 from radin.scoring.significance import paired_error
@@ -37,7 +38,6 @@ from radin.searching.problem import Problem, Proposals
 if TYPE_CHECKING:
     from radin.evaluation.verifier import Verifier
     from radin.scoring.surrogate import Surrogate
-    from radin.scoring.surrogate.dense_kernel import Bank
     from radin.searching.driver import Shortlist
 
 #: Grids of the prior's width σ, of the misfit τ and of the shared optimism ω, in units of the paired noise.
@@ -157,12 +157,6 @@ class Observed:
     error: float
 
 
-def averaged(recipe: Recipe, bank: Bank) -> Float64[np.ndarray, "m ..."]:
-    """The averaged logits of a recipe on all rows of a bank."""
-    m = bank.n_samples
-    return np.asarray(sum(recipe.weights[i] * np.asarray(bank.read(i, 0, m), np.float64) for i in recipe.members))
-
-
 def observe(
     recipe: Recipe,
     surrogate: Surrogate,
@@ -178,7 +172,7 @@ def observe(
         logits: `[m, C]` of the soup, on the samples of the surrogate's bank.
         metric: by which they are compared; by default that of the surrogate, whose scores are exact. Any other one is
             computed from averages in float64.
-        averages: the averaged logits, where they are known already, see `averaged`.
+        averages: the averaged logits, where they are known already, see `radin.scoring.averages`.
     """
     bank, labels, metric = surrogate.bank, np.asarray(surrogate.bank.labels), metric or surrogate.metric
     average = averaged(recipe, bank) if averages is None else averages

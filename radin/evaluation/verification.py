@@ -62,7 +62,7 @@ def trimmed(shortlist: Shortlist) -> Shortlist:
     kept: dict[Recipe, Candidate] = {}
     for candidate in shortlist:
         recipe = candidate.recipe
-        if any(0 < weight < LEAST for weight in recipe.weights) and max(recipe.weights) >= LEAST:
+        if min(recipe.member_weights) < LEAST <= max(recipe.member_weights):
             left = np.array([weight if weight >= LEAST else 0.0 for weight in recipe.weights])
             recipe = Recipe(recipe.names, tuple((left / left.sum()).tolist()))
         if recipe.size > 1:

@@ -210,7 +210,7 @@ class OutsideObjective:
         return known if scorer.seconds is not None and scorer.seconds <= known.limit else None
 
     def _key(self, recipe: Recipe, scorer: Scorer) -> str:
-        parts = [(self._fingerprints[i], recipe.weights[i]) for i in recipe.members]
+        parts = [(self._fingerprints[i], weight) for i, weight in recipe.parts]
         return fingerprint_of(scorer.key, parts, self.batchnorm if recipe.size > 1 else None)
 
     @contextmanager

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float64
 
 from radin.common.wording import counted
 from radin.errors import InputError
 from radin.recipe import Recipe
 from radin.report.comparison import Comparison, estimate_of
+from radin.scoring.averages import averaged
 from radin.scoring.kinds import Tokens
 from radin.scoring.logit_bank import LogitBank
 from radin.scoring.metrics import Metric
@@ -49,8 +49,8 @@ def compare_averages(winner: Recipe, single: Recipe, held_back: LogitBank, metri
         metric: the metric.
     """
     labels, groups = held_back.labels, held_back.groups
-    mine = metric.measure(averaged(held_back, winner), labels)
-    other = metric.measure(averaged(held_back, single), labels)
+    mine = metric.measure(averaged(winner, held_back), labels)
+    other = metric.measure(averaged(single, held_back), labels)
     return Comparison(
         data="held-back",
         n_samples=len(labels) if groups is None else len(np.unique(groups)),
@@ -64,14 +64,6 @@ def compare_averages(winner: Recipe, single: Recipe, held_back: LogitBank, metri
     )
 
 
-def averaged(bank: LogitBank, recipe: Recipe) -> Float64[np.ndarray, "M C"]:
-    """The outputs of a bank's ingredients, averaged as a recipe over them says."""
-    total = np.zeros((bank.n_samples, bank.n_classes))
-    for i in recipe.members:
-        total += recipe.weights[i] * bank.logits(i)
-    return total
-
-
 def loss_excess(bank: LogitBank, recipe: Recipe) -> float:
     """By how much the mean loss of averaged outputs may be too high, in nats; 0 where all outputs are kept.
 
@@ -79,7 +71,7 @@ def loss_excess(bank: LogitBank, recipe: Recipe) -> float:
     """
     if not isinstance(bank.kind, Tokens) or recipe.size == 1:
         return 0.0
-    return float(bank.kind.excess(averaged(bank, recipe)).mean())
+    return float(bank.kind.excess(averaged(recipe, bank)).mean())
 
 
 def excess_text(excess: float) -> str:

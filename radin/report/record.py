@@ -13,7 +13,7 @@ from typing import Any
 from radin.common.wording import said_once
 from radin.errors import MissingFileError, RunDirError
 from radin.report.entries import Baseline, Network, Unseen, number
-from radin.scoring.criterion_default import CRITERIA
+from radin.scoring.criterion_default import CRITERIA, limited_by_metric
 from radin.weights.card_parts import CARD
 
 #: The file that a finished run leaves in its folder.
@@ -148,7 +148,7 @@ class Record:
         """By what the leaderboard is in order, in a sentence; empty where that is the metric."""
         if not self.criterion:
             return ""
-        if self.document["criterion"] == "one-se":
+        if limited_by_metric(self.document["criterion"]):
             return (
                 f"The winner was chosen by {self.criterion}, which has less noise than {self.metric}, among those "
                 f"whose {self.metric} is within one standard error of the best. So the leaderboard has these first, in "

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radin.evaluation.calibration import Observed, averaged, observe
+from radin.evaluation.calibration import Observed, observe
 from radin.recipe import Recipe
 from radin.report.entries import Promise
 from radin.report.ranked_comparison import loss_excess
+from radin.scoring.averages import averaged
 from radin.scoring.criterion import behind, criterion_name
+from radin.scoring.criterion_default import limited_by_metric
 from radin.scoring.logit_bank import LogitBank
 from radin.scoring.metrics import Metric
 from radin.scoring.scored import Scored
@@ -158,13 +160,16 @@ def ranked(entries: Iterable[VerifiedSoup]) -> list[VerifiedSoup]:
     return sorted(entries, key=merit, reverse=True)
 
 
-def marked(entries: Sequence[VerifiedSoup], verifier: Verifier) -> list[VerifiedSoup]:
-    """The same entries, those marked that `one-se` lets not win, see `radin.scoring.criterion.behind`.
+def marked(entries: Sequence[VerifiedSoup], verifier: Verifier, criterion: str) -> list[VerifiedSoup]:
+    """The same entries, those marked that the criterion lets not win, see `radin.scoring.criterion.behind`.
 
     Arguments:
         entries: verified recipes and ingredients.
         verifier: gives their logits, which are stored.
+        criterion: name of what chooses.
     """
+    if not limited_by_metric(criterion):
+        return list(entries)
     metric, bank = verifier.task.scored_by, verifier.bank
 
     def statistics(i: int) -> Any:

@@ -8,5 +8,13 @@ CRITERIA = {
     "one-se": "tempered log-likelihood",
 }
 
+#: Of these, the ones that choose only among the networks whose metric is within one standard error of the best.
+_LIMITED_BY_METRIC = frozenset({"one-se"})
+
 #: The default, as measured by `benchmarks/studies/criteria.py`, see `docs/results.md`.
 CRITERION = "one-se"
+
+
+def limited_by_metric(name: str) -> bool:
+    """Whether a criterion lets win only networks whose metric is within one standard error of the best."""
+    return name in _LIMITED_BY_METRIC

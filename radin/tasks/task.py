@@ -261,8 +261,24 @@ class Task:
         return network
 
     def ready(self, network: torch.nn.Module) -> torch.nn.Module:
-        """A network of this task on its device, ready for inference."""
-        return network.to(self.torch_device).eval().requires_grad_(False)
+        """A network of this task on its device, ready for inference.
+
+        Raises:
+            TaskError: it has no memory for some of its weights, or cannot be moved to the device.
+        """
+        bare = next(
+            (name for name, one in (*network.named_parameters(), *network.named_buffers()) if one.is_meta), None
+        )
+        if bare is not None:
+            raise TaskError(
+                f"tensor {bare!r} of the network is on the device 'meta', where it has no values. Build the network "
+                "without torch.device('meta'), or have the loading give it memory: "
+                "load=lambda network, tensors: network.load_state_dict(tensors, assign=True)"
+            )
+        moved: torch.nn.Module = self._calling(f"network.to({str(self.torch_device)!r})", network.to, self.torch_device)
+        for parameter in moved.eval().parameters():  # scripted networks have no requires_grad_ of their own
+            parameter.requires_grad_(False)
+        return moved
 
     def network(self) -> torch.nn.Module:
         """A network as `build_model` returns it, on the task's device, ready for inference."""

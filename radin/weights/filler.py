@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from radin.checkpoints import Reader
 from radin.recipe import Recipe, RecipeLike
 from radin.weights.cuda_stream import stream
-from radin.weights.loader import check_fit, memory_of, refuse_extra_state, tensors_in
+from radin.weights.loader import check_fit, memory_of, refuse_extra_state, refuse_shared_memory, tensors_in
 from radin.weights.merge_plan import Step, as_recipe, check_policy
 from radin.weights.mixer import Mixer, mixer_of
 from radin.weights.pool import Pool
@@ -36,7 +36,7 @@ class Filler:
 
     Raises:
         IncompatibleError: the network lacks a tensor of the pool, has one more, or another shape; or it has state that
-            cannot be filled in place: lazy parameters, extra state.
+            cannot be filled in place: lazy parameters, extra state, tensors that lie partly in the same memory.
         InputError: an unknown policy.
     """
 
@@ -47,6 +47,7 @@ class Filler:
         self.batchnorm = batchnorm
         check_fit(network, pool)
         refuse_extra_state(network)
+        refuse_shared_memory(_targets(tensors_in(network, pool), pool))
         self._readers: dict[int, Reader] = {}
 
     def fill(self, recipe: Recipe | RecipeLike) -> nn.Module:

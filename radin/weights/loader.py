@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from radin.checkpoints.names import is_extra_state, module_names, normalise
+from radin.checkpoints.stored import extent
 from radin.errors import IncompatibleError
 from radin.weights.pool import Pool
 
@@ -204,6 +206,29 @@ def refuse_extra_state(network: nn.Module) -> None:
         raise IncompatibleError(
             f"a module's extra state {name!r} is no tensor, so the network cannot be filled in place"
         )
+
+
+def refuse_shared_memory(targets: Sequence[tuple[str, Tensor]]) -> None:
+    """Refuses tensors of a network that lie partly in the same memory, such as a weight tied to its own transpose.
+
+    The order in which they are written decides what they hold, and several are written at once. Memory from a tensor's
+    first element to its last counts as its own, so interleaved views are refused as well.
+
+    Arguments:
+        targets: `(name, tensor)`; tied tensors of one shape once.
+    """
+    places = sorted(
+        (str(one.device), one.data_ptr(), _bytes_between(one), name) for name, one in targets if one.numel()
+    )
+    for (device, start, length, name), (there, other, _, tied) in pairwise(places):
+        if device == there and other < start + length:
+            raise IncompatibleError(
+                f"tensors {name!r} and {tied!r} of the network share memory, so the network cannot be filled in place"
+            )
+
+
+def _bytes_between(tensor: Tensor) -> int:
+    return extent(tensor.shape, tensor.stride()) * tensor.element_size()
 
 
 def _is_other(name: str, value: object) -> bool:

@@ -27,6 +27,13 @@ def test_a_state_dict_with_a_tensor_called_model_is_one_itself(tmp_path: Path) -
     assert set(open_checkpoint(tmp_path / "x.pth").tensors) == {"model", "state_dict"}
 
 
+def test_packed_weights_of_quantised_modules_are_named(tmp_path: Path) -> None:
+    packed = {"0.scale": torch.tensor(1.0), "0._packed_params._packed_params": (torch.ones(2), None)}
+    torch.save(packed, tmp_path / "x.pt")
+    with pytest.raises(CheckpointError, match=r"quantisation packed.*quantise the soup"):
+        open_checkpoint(tmp_path / "x.pt")
+
+
 @pytest.mark.parametrize("content", [{"epoch": 3}, [torch.ones(2)], torch.ones(2), {"model": {}}, {0: torch.ones(1)}])
 def test_a_file_without_named_tensors_is_refused(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "x.pt")

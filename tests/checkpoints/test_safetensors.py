@@ -184,3 +184,11 @@ def test_an_encoded_header_is_read_by_the_safetensors_package(tmp_path: Path) ->
 def test_a_dtype_without_a_code_cannot_be_written() -> None:
     with pytest.raises(CheckpointError, match="complex128"):
         encode_header({"a": TensorInfo("complex128", (1,))}, {})
+
+
+def test_an_unknown_dtype_is_no_damage(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.safetensors", {"w": entry(0, 2, "F4", [2, 2])}, bytes(2))
+    with pytest.raises(
+        CheckpointError, match=r"'w' has dtype 'F4', which radin does not know; save it in one of: BF16"
+    ):
+        open_checkpoint(path)

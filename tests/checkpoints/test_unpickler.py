@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -20,7 +21,7 @@ from radin.checkpoints.rebuilding import STAND_INS
 from radin.checkpoints.stored import Storage
 from radin.checkpoints.unpickler import INSTRUCTIONS, Unpickler
 from radin.errors import CheckpointError
-from tests.helpers.archives import repack
+from tests.helpers.archives import contents, repack
 
 STATE = {"a": torch.arange(6.0).view(2, 3)}
 
@@ -52,6 +53,44 @@ class Unknown:
 def test_whole_modules_and_foreign_classes_are_refused(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "x.pt")
     with pytest.raises(CheckpointError, match="run code"):
+        open_checkpoint(tmp_path / "x.pt")
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+def test_quantised_tensors_are_refused_by_what_they_are(tmp_path: Path, zipped: bool) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # quantised tensors are on their way out of PyTorch
+        quantised = torch.quantize_per_tensor(torch.randn(4), 0.1, 0, torch.qint8)
+        torch.save({"w": torch.ones(2), "q": quantised}, tmp_path / "x.pt", _use_new_zipfile_serialization=zipped)
+    with pytest.raises(CheckpointError, match=r"tensor 'q' has a quantised dtype.*Save it dense"):
+        open_checkpoint(tmp_path / "x.pt")
+
+
+class FromNumpy:
+    """A tensor as torch_xla saves it."""
+
+    def __init__(self, values: np.ndarray, dtype: torch.dtype) -> None:
+        self.values, self.dtype = values, dtype
+
+    def __reduce__(self) -> tuple[object, ...]:
+        rebuild = torch._utils._rebuild_device_tensor_from_numpy
+        return rebuild, (self.values, self.dtype, "xla:0", False)
+
+
+def test_a_tensor_that_was_saved_by_way_of_numpy_is_read_or_refused_by_name(tmp_path: Path) -> None:
+    values = np.arange(6, dtype=np.float32).reshape(2, 3)
+    torch.save({"w": FromNumpy(values, torch.float32)}, tmp_path / "x.pt")
+    assert contents(tmp_path / "x.pt", "w") == values.tobytes()
+    torch.save({"w": FromNumpy(values, torch.bfloat16)}, tmp_path / "y.pt")
+    with pytest.raises(CheckpointError, match="tensor 'w' has another device, and is cast to bfloat16"):
+        open_checkpoint(tmp_path / "y.pt")
+
+
+def test_tensors_that_no_safe_reader_knows_are_no_code(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a prototype
+        torch.save({"w": torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])}, tmp_path / "x.pt")
+    with pytest.raises(CheckpointError, match=r"tensors of a kind that PyTorch's safe reader does not know.*padded"):
         open_checkpoint(tmp_path / "x.pt")
 
 

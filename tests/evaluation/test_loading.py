@@ -90,6 +90,24 @@ class Wrapped(nn.Module):
         return self.outer["net"](x)
 
 
+class Transposed(nn.Module):
+    """An autoencoder whose decoder's weight is the transpose of its encoder's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.decoder, self.head = nn.Linear(4, 5), nn.Linear(5, 4), nn.Linear(4, 3)
+        self.decoder.weight = nn.Parameter(self.encoder.weight.data.T)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.decoder(torch.relu(self.encoder(x))))
+
+
+def transposed() -> dict[str, torch.Tensor]:
+    state = Transposed().state_dict()
+    state["encoder.weight"] += 0.3 * torch.rand(5, 4)
+    return state
+
+
 def norm() -> nn.Module:
     return nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5), nn.Linear(5, 3))
 
@@ -124,6 +142,7 @@ CASES: dict[str, tuple[Callable[[], nn.Module], Callable[[], dict[str, torch.Ten
     "copies": (Copies, lambda: Copies().state_dict(), False),
     "cached": (Cached, lambda: Cached().state_dict(), False),
     "derived": (Derived, lambda: Derived().state_dict(), False),
+    "tied to its transpose": (Transposed, transposed, False),
     "renamed": (Renamed, lambda: {f"fc.{k}": v for k, v in nn.Linear(4, 3).state_dict().items()}, False),
     "old weight norm": (weight_norm, old_weight_norm, False),
     "no counter": (norm, lambda: {k: v for k, v in norm().state_dict().items() if "tracked" not in k}, False),

@@ -32,6 +32,15 @@ def test_the_network_is_ready_for_inference() -> None:
     assert not any(p.requires_grad for p in network.parameters())
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning", "ignore:.*torch.jit:DeprecationWarning")
+def test_a_scripted_network_is_run_and_one_without_memory_refused() -> None:
+    one = task()
+    scripted = one.ready(torch.jit.script(torch.nn.Linear(3, 2)))
+    assert not any(p.requires_grad for p in scripted.parameters())
+    with pytest.raises(TaskError, match=r"'weight'.*device 'meta'.*assign=True"):
+        one.ready(torch.nn.Linear(3, 2, device="meta"))
+
+
 def test_inference_mode_does_not_leak_into_the_consumer() -> None:
     one = task()
     for _ in one.logits(one.network(), one.rows):

@@ -206,6 +206,30 @@ def test_files_without_the_tied_name_fit_a_tied_network(tmp_path: Path) -> None:
     assert_same(network, loaded(pool, tmp_path, [0.5, 0.5], Net(9)))
 
 
+class Transposed(nn.Module):
+    """An autoencoder whose decoder's weight is the transpose of its encoder's."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.encoder, self.decoder = nn.Linear(8, 5, bias=False), nn.Linear(5, 8, bias=False)
+        self.decoder.weight = nn.Parameter(self.encoder.weight.data.T)
+
+
+def test_a_network_whose_tensors_share_memory_in_part_is_not_filled_in_place(tmp_path: Path) -> None:
+    pool = build_pool(tmp_path, Untied)
+    with pytest.raises(IncompatibleError, match=r"'decoder\.weight' and 'encoder\.weight' of the network share memory"):
+        Filler(Transposed(8), pool)
+
+
+class Untied(Transposed):
+    """The same with a weight of its own in the decoder."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.decoder.weight = nn.Parameter(self.encoder.weight.data.T.clone())
+
+
 def linear(seed: int) -> nn.Module:
     torch.manual_seed(seed)
     return nn.Sequential(nn.Linear(3, 4))

@@ -16,7 +16,7 @@ from radin.errors import InputError
 from radin.evaluation.executor import Batches, Pass
 from radin.evaluation.on_ray.cluster import connected
 from radin.evaluation.on_ray.crew import Crew, Member
-from radin.evaluation.on_ray.jobs import Job, parts_of
+from radin.evaluation.on_ray.jobs import Job, parts_of, sent
 from radin.evaluation.on_ray.worker import About, Worker
 from radin.evaluation.workers import Workers
 from radin.tasks.task import Task
@@ -103,7 +103,7 @@ class OnRay:
 
     def statistics(self, job: Pass, size: int) -> dict[str, np.ndarray]:
         """BatchNorm statistics of a recipe's network, recomputed by one worker."""
-        one = Job("statistics", job, size, 0)
+        one = Job("statistics", sent(job), size, 0)
         self.crew.add([one])
         return dict(self.crew.result(one))
 

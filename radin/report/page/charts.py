@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from radin.common.wording import counted, decimal
+from radin.common.wording import counted, decimal, in_passes
 from radin.report.bill import Bill
 from radin.report.entries import Interval, Network, Unseen
 from radin.report.member_names import member_names
@@ -122,9 +122,11 @@ def bill_plot(bill: Bill) -> Plot:
     rows = []
     for name, passes in bill.ways:
         ours = name == "this run"
-        said = f"{name}: {passes:.4g} passes"
+        said = f"{name}: {in_passes(passes)} passes"
         rows.append(
-            row(axis, name, [bar(axis, passes, "soup" if ours else "other", said)], f"{passes:.4g}", said, strong=ours)
+            row(
+                axis, name, [bar(axis, passes, "soup" if ours else "other", said)], in_passes(passes), said, strong=ours
+            )
         )
     return Plot(rows, below(axis), unit="passes")
 

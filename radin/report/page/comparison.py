@@ -9,7 +9,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from radin.common.files import written_aside
-from radin.common.wording import counted, decimal, shortened
+from radin.common.wording import counted, decimal, in_passes, shortened
 from radin.errors import InputError
 from radin.report.bill import Bill
 from radin.report.entries import Unseen
@@ -123,7 +123,7 @@ def _bills(names: Sequence[str], records: Sequence[Record]) -> Plot:
     bills = [Bill.of(record) for record in records]
     axis = Axis.over([bill.total for bill in bills], zero=True)
     rows = [
-        row(axis, name, [bar(axis, bill.total, "soup", bill.text)], f"{bill.total:.4g}", bill.text)
+        row(axis, name, [bar(axis, bill.total, "soup", bill.text)], in_passes(bill.total), bill.text)
         for name, bill in zip(names, bills, strict=True)
     ]
     return Plot(rows, below(axis), unit="passes")

@@ -13,14 +13,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from radin.common.files import written_aside
 from radin.common.version import VERSION
-from radin.common.wording import DASH, counted, decimal, said_once, shortened, signed
+from radin.common.wording import DASH, counted, decimal, in_passes, said_once, shortened, signed
 from radin.report.bill import Bill
+from radin.report.drops import Drops, behind
 from radin.report.loading_code import loading_code
 from radin.report.page import charts, palette
 from radin.report.page.distances import NAMED, Distances, heat_map, stored_distances
 from radin.report.page.matrix import matrix
 from radin.report.page.surrogate import surrogate_plots
 from radin.report.record import Record
+from radin.report.settings_words import settings_in_words
 
 #: The page's file in the run folder.
 PAGE = "report.html"
@@ -85,9 +87,10 @@ def page(record: Record, distances: Distances | None = None) -> str:
         map=heat_map(distances, names) if distances is not None and len(distances.names) > 1 else None,
         named=distances is not None and len(distances.names) <= NAMED,
         dropped=[dropped_row(one, names) for one in record.dropped],
+        drops=Drops(record.dropped),
         open=len(record.dropped) <= OPEN,
         loading=loading(record),
-        settings=settings(record),
+        settings=settings_in_words(record),
         command=str(record.about.get("command") or ""),
         short=SHORT_COMMAND,
         made=datetime.datetime.fromtimestamp(record.file.stat().st_mtime) if record.file.exists() else None,
@@ -103,7 +106,7 @@ def render(template: str, **values: Any) -> str:
 def _environment() -> Environment:
     loader = PackageLoader("radin.report.page")
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.filters |= {"typeset": typeset}
+    made.filters |= {"in_passes": in_passes, "typeset": typeset}
     return made
 
 
@@ -150,7 +153,7 @@ def key_figures(record: Record, bill: Bill) -> list[tuple[str, str, str]]:
         than = "over the best ingredient" if record.higher_is_better else "from the best ingredient, lower is better"
         found.append((than, signed(one.difference), f"p = {one.p_value:.2g}, {noise}"))
     saved = f"the greedy soup takes {bill.greedy}"
-    found.append(("passes over the data", f"{bill.total:.4g}", saved))
+    found.append(("passes over the data", in_passes(bill.total), saved))
     size = record.winner.size
     found.append(("ingredients in the recipe", str(size), f"of {record.n_ingredients} in the pool"))
     return found
@@ -188,13 +191,13 @@ def classes(record: Record) -> dict[str, Any] | None:
 
 def dropped_row(one: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
     """An ingredient that a race dropped, as a row of a table."""
-    errors = f"{one['behind'] / one['error']:.1f}" if one["error"] > 0 else DASH
+    difference, errors = behind(one)
     return {
         "name": names[one["name"]],
         "whole": str(one["name"]),
         "value": decimal(one["value"]),
         "rows": f"{one['rows']:,}",
-        "behind": f"{one['behind']:.3g}",
+        "behind": difference,
         "errors": errors,
         "chosen": f"{one['chosen']} of {one['selections']}",
     }
@@ -208,25 +211,3 @@ def loading(record: Record) -> str:
         return load
     again = f"import radin\n\nradin.average(pool, {recipe}, {record.soup.name!r})"
     return f"{load}\n\n# The same from the ingredients:\n{again}"
-
-
-def settings(record: Record) -> list[tuple[str, str]]:
-    """The settings of the run, by their names."""
-    made = dict(record.settings)
-    options = made.pop("options", None) or {}
-    race = made.pop("race", None)
-    given = [*made.items()]
-    given += [(f"option {name}", value) for name, value in options.items()]
-    given.append(("batchnorm", record.document.get("batchnorm")))
-    if race:
-        given += [(f"race {name}", value) for name, value in race.items()]
-    return [(name.replace("_", " "), _setting(value)) for name, value in given]
-
-
-def _setting(value: Any) -> str:
-    """A setting in words: a dash for none."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or DASH
-    return DASH if value is None else str(value)

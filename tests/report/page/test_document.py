@@ -10,7 +10,7 @@ import pytest
 from report.page.conftest import SCRIPT
 
 from radin.report.page.distances import Distances, stored_distances
-from radin.report.page.document import PAGE, page, parted, remarks, settings, typeset, write_page
+from radin.report.page.document import PAGE, page, parted, remarks, typeset, write_page
 from radin.report.record import Record
 
 VOID = {"meta", "br", "hr", "link", "img"}
@@ -168,19 +168,6 @@ def test_the_difference_of_a_loss_is_said_to_be_better_when_lower(record: Record
 
 def test_numbers_are_set_with_signs_of_minus_and_names_are_left_alone() -> None:
     assert typeset("run-07 of 2026-11-26: -0.5 (-1.0), 5-3, lr=-1") == "run-07 of 2026-11-26: −0.5 (−1.0), 5-3, lr=-1"
-
-
-def test_settings_are_words(record: Record) -> None:
-    made = {"calibrate": True, "baselines": [], "seconds": None, "race": {"first_rows": 200, "stages": [0.05, 0.2]}}
-    said = dict(settings(Record(dict(record.document) | {"settings": made}, record.folder)))
-    assert said == {
-        "calibrate": "yes",
-        "baselines": "–",
-        "seconds": "–",
-        "batchnorm": record.document["batchnorm"],
-        "race first rows": "200",
-        "race stages": "0.05, 0.2",
-    }
 
 
 def test_a_long_command_is_folded_away(record: Record, large: Record) -> None:
