@@ -13,7 +13,7 @@ from radin.cli.console import json_option, print_json
 from radin.cli.network_options import TaskOptions, WorkerOptions, task_options, worker_options
 from radin.cli.screen import print_table, say
 from radin.common.bars import Bars
-from radin.common.wording import DASH, said_once
+from radin.common.wording import DASH, decimal, said_once, signed
 
 if TYPE_CHECKING:
     from radin.report.diagnosis import Diagnosis
@@ -94,7 +94,7 @@ def show(found: Diagnosis, drawn: str | None) -> None:
             row["name"],
             *(_cell(row[key], digits) for key, digits in (("update", 4), ("distance", 4), ("angle", 3))),
             _cell(row["disagreement"], 3),
-            "" if row["value"] is None else f"{row['value']:.4f}",
+            "" if row["value"] is None else decimal(row["value"]),
             "suspect" if row["suspect"] else "",
         ]
         for row in found.ingredients()
@@ -103,7 +103,7 @@ def show(found: Diagnosis, drawn: str | None) -> None:
     print_table(title, columns, rows, numbers=range(1, 6))
     if found.verified:
         cells = [
-            [str(i), f"{one.value:.4f}", f"{one.gap:+.4f}", _share(one.lost), str(one.recipe.size)]
+            [str(i), decimal(one.value), signed(one.gap), _share(one.lost), str(one.recipe.size)]
             for i, one in enumerate(found.verified, start=1)
         ]
         title, columns = (

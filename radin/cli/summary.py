@@ -215,7 +215,7 @@ def _replaced(earlier: Mapping[str, Any]) -> str:
     """The earlier soup that was replaced in the run folder, and how to get it back, in words."""
     made, value = earlier["settings"], earlier.get("value", earlier["score"])
     return (
-        f"An earlier soup of this folder was replaced: {earlier['text']}, {earlier['metric']} {value:.4f} "
+        f"An earlier soup of this folder was replaced: {earlier['text']}, {earlier['metric']} {decimal(value)} "
         f"({made['searcher']}, λ = {made['lam']:g}, B = {made['soups']}, seed {made['seed']}). It stands in "
         "leaderboard.json as `earlier`; the command that found it writes it again, with nothing to evaluate."
     )

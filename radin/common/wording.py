@@ -42,20 +42,45 @@ def installing(extra: str) -> str:
 DASH = "–"
 
 
+#: Magnitude below which a number is the rounding of a computation, and shown as zero.
+ROUNDING = 1e-9
+
+
 def signed(value: float | None, digits: int = 4) -> str:
-    """`+0.0127`; a dash for None. What rounds to zero is `0.0000`, without a sign."""
+    """`+0.0127`, and `-1.2e-05` of what these digits cannot show; a dash for None. Zero is `0.0000`, without a sign."""
     if value is None:
         return DASH
     text = f"{value:+.{digits}f}"
-    return text[1:] if float(text) == 0 else text
+    return (_tiny(value, "+") or text[1:]) if float(text) == 0 else text
 
 
 def decimal(value: float | None, digits: int = 4) -> str:
-    """`0.9563`; a dash for None, and no negative zero."""
+    """`0.9563`, and `1.2e-05` of what these digits cannot show; a dash for None, and no negative zero."""
     if value is None:
         return DASH
     text = f"{value:.{digits}f}"
-    return text.removeprefix("-") if float(text) == 0 else text
+    return (_tiny(value) or text.removeprefix("-")) if float(text) == 0 else text
+
+
+def _tiny(value: float, sign: str = "") -> str:
+    """A number that is nearly zero; empty where it is zero but for rounding."""
+    return f"{value:{sign}.2g}" if abs(value) >= ROUNDING else ""
+
+
+def told_apart(*values: float, digits: int = 4, most: int = 8) -> list[str]:
+    """Numbers of one sentence with as many digits as tell different ones apart.
+
+    Arguments:
+        values: to be compared.
+        digits: decimals at least.
+        most: decimals at most; values that are still alike are shown alike.
+    """
+    different = len(set(values))
+    for places in range(digits, most + 1):
+        texts = [decimal(value, places) for value in values]
+        if len(set(texts)) == different:
+            return texts
+    return [decimal(value, digits) for value in values]
 
 
 def in_passes(passes: int | float) -> str:

@@ -1,4 +1,14 @@
-from radin.common.wording import counted, decimal, enumerated, in_passes, installing, said_once, shortened, signed
+from radin.common.wording import (
+    counted,
+    decimal,
+    enumerated,
+    in_passes,
+    installing,
+    said_once,
+    shortened,
+    signed,
+    told_apart,
+)
 
 
 def test_numbers_agree_with_their_nouns() -> None:
@@ -23,8 +33,29 @@ def test_extras_are_installed_from_a_clone() -> None:
 
 
 def test_nothing_is_a_negative_zero_and_what_does_not_apply_is_a_dash() -> None:
-    assert [signed(value) for value in (0.0127, -0.5, -0.00001, None)] == ["+0.0127", "-0.5000", "0.0000", "–"]
-    assert [decimal(value, 2) for value in (0.127, -0.5, -0.001, None)] == ["0.13", "-0.50", "0.00", "–"]
+    assert [signed(value) for value in (0.0127, -0.5, -1e-17, -0.0, None)] == [
+        "+0.0127",
+        "-0.5000",
+        "0.0000",
+        "0.0000",
+        "–",
+    ]
+    assert [decimal(value, 2) for value in (0.127, -0.5, -1e-12, None)] == ["0.13", "-0.50", "0.00", "–"]
+
+
+def test_what_digits_cannot_show_is_no_zero() -> None:
+    assert [decimal(value) for value in (-0.0000123, 0.00004, 0.00006)] == ["-1.2e-05", "4e-05", "0.0001"]
+    assert [signed(value) for value in (0.00002, -0.0000317)] == ["+2e-05", "-3.2e-05"]
+
+
+def test_different_numbers_of_a_sentence_look_different() -> None:
+    assert told_apart(0.95571, 0.95574) == ["0.95571", "0.95574"]
+    assert told_apart(0.5, 0.25) == ["0.5000", "0.2500"]
+    assert told_apart(-0.0000123, -0.0000124) == ["-0.0000123", "-0.0000124"]
+    assert told_apart(-0.0000123, -0.0000149) == ["-1.2e-05", "-1.5e-05"]
+    assert told_apart(0.0, -0.0000005) == ["0.0000", "-5e-07"]
+    assert told_apart(0.5, 0.5, 0.123456) == ["0.5000", "0.5000", "0.1235"]
+    assert told_apart(0.5, 0.5 + 1e-12) == ["0.5000", "0.5000"], "that is the rounding of a computation"
 
 
 def test_passes_are_in_hundredths_where_they_are_not_whole() -> None:
