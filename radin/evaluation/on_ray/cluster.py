@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 import signal
@@ -14,6 +15,16 @@ from typing import Any
 from radin.common.wording import installing
 from radin.errors import InputError
 from radin.evaluation.workers import Workers
+
+
+def check_installed() -> None:
+    """Refuses workers where Ray is not installed, without the second that it takes to import it.
+
+    Raises:
+        InputError: it is not; says how to install it.
+    """
+    if "ray" not in sys.modules and importlib.util.find_spec("ray") is None:
+        raise InputError(f"workers need Ray, which is not installed: {installing('ray')}")
 
 
 def import_ray() -> Any:
@@ -51,12 +62,13 @@ def connected(workers: Workers) -> Iterator[Any]:
     try:
         ray.init(address=workers.address or "local", **settings)
     except Exception as error:  # Ray raises plain ones, too
+        told = _first_sentence(error)
         if workers.address is None:
             raise InputError(
-                f"Ray could not be started on this machine: {error}; run without workers, or where there is more room"
+                f"Ray could not be started on this machine: {told}; run without workers, or where there is more room"
             ) from error
         raise InputError(
-            f"no Ray cluster could be reached at {workers.address!r}: {error}; start one with `ray start --head`, or "
+            f"no Ray cluster could be reached at {workers.address!r}: {told}; start one with `ray start --head`, or "
             "leave the address out to use this machine"
         ) from error
     with ended_in_order(before):
@@ -83,6 +95,11 @@ def ended_in_order(before: Any) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _first_sentence(error: Exception) -> str:
+    """What Ray says went wrong, without the remedies that it knows, which are those of its own commands."""
+    return (str(error) or type(error).__name__).split(". ")[0].strip().rstrip(".")
 
 
 def _like_here() -> dict[str, Any]:

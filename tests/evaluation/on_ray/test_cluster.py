@@ -10,6 +10,18 @@ import pytest
 import radin
 from radin.evaluation.on_ray.cluster import connected, ended_in_order
 
+ABSENT = """
+import importlib.util
+found = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *more: None if name == "ray" else found(name, *more)
+import radin
+from radin.evaluation.on_ray.cluster import check_installed
+try:
+    check_installed()
+except radin.errors.InputError as error:
+    print(error)
+"""
+
 BLOCKED = """
 import sys
 sys.modules["ray"] = None
@@ -23,8 +35,9 @@ except radin.errors.InputError as error:
 """
 
 
-def test_without_ray_the_error_names_the_extra() -> None:
-    said = subprocess.run([sys.executable, "-c", BLOCKED], capture_output=True, text=True, check=True).stdout
+@pytest.mark.parametrize("code", [ABSENT, BLOCKED], ids=["absent", "broken"])
+def test_without_ray_the_error_names_the_extra(code: str) -> None:
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "pip install '.[ray]'" in said
 
 
@@ -36,7 +49,7 @@ def test_a_ray_that_does_not_start_is_an_error_with_a_remedy(monkeypatch: pytest
     library = pytest.importorskip("ray")
 
     def refuse(**settings: object) -> None:
-        raise Exception("timed out")
+        raise Exception("timed out. Please set `--address`.")
 
     monkeypatch.setattr(library, "is_initialized", lambda: False)
     monkeypatch.setattr(library, "init", refuse)
