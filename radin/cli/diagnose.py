@@ -89,16 +89,15 @@ def command(
 
 def show(found: Diagnosis, drawn: str | None) -> None:
     """Prints a row for each ingredient, the verified soups, and the verdict with its reasons."""
-    columns = ["ingredient", "update", "distance", "angle", "outputs apart", found.metric or "score", ""]
+    columns = ["ingredient", "update", "distance", "angle", "outputs apart", found.metric or "score"]
     ingredients = found.ingredients()
     short = shortened([row["name"] for row in ingredients], SHORT_NAME)
     rows = [
         [
-            short[row["name"]],
+            short[row["name"]] + (", suspect" if row["suspect"] else ""),
             *(_cell(row[key], digits) for key, digits in (("update", 4), ("distance", 4), ("angle", 3))),
             _cell(row["disagreement"], 3),
             "" if row["value"] is None else decimal(row["value"]),
-            "suspect" if row["suspect"] else "",
         ]
         for row in ingredients
     ]
@@ -119,7 +118,7 @@ def show(found: Diagnosis, drawn: str | None) -> None:
     for reason in said_once((one.ingredient, one.text) for one in found.findings) or found.reasons:
         say(f"- {reason}", short)
     for note in found.notes:
-        say(f"Note: {note}.")
+        say(f"Note: {note}.", short)
     if found.soups:
         say(f"Real soups evaluated for this: {found.soups}.")
     if drawn:
@@ -132,4 +131,4 @@ def _cell(value: Any, digits: int) -> str:
 
 def _share(lost: float) -> str:
     """A share in per cent; a dash where chance is unknown, and so what there is to lose."""
-    return DASH if math.isnan(lost) else f"{lost:+.1%}"
+    return DASH if math.isnan(lost) else f"{lost:+.1%}" if abs(lost) >= 0.0005 else "0.0%"
