@@ -43,7 +43,13 @@ if TYPE_CHECKING:
 @scorer_options
 @task_options
 @searcher_options
-@click.option("--soups", default=4, show_default=True, help="B: the most real soups to build and evaluate.")
+@click.option(
+    "--soups",
+    default=4,
+    show_default=True,
+    help="B: the most real soups to build and evaluate for this result. Those that the run folder holds are not run "
+    "again.",
+)
 @click.option("--seconds", type=float, help="End search and verification after this many seconds together.")
 @criterion_option
 @click.option(

@@ -71,6 +71,10 @@ class Runner:
                 "one network of this task takes all devices (device_map), and workers need one each; leave out one of "
                 "the two"
             )
+        if workers is not None:
+            from radin.evaluation.on_ray.cluster import check_installed
+
+            check_installed()
         self._networks, self._batch, self._workers = networks, batch, workers
         self._references = references
         self.local = InProcess(task, networks)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from radin.common.wording import DASH, counted, decimal
+from radin.common.wording import DASH, counted
 
 #: Units of what a race looks at, where these are not its name.
 UNITS = {"log-likelihood": "nats"}
@@ -54,5 +54,5 @@ class Drops:
 
 def behind(one: Mapping[str, Any]) -> tuple[str, str]:
     """The difference from the best ingredient, of a dropped one, and the same in its standard errors."""
-    errors = DASH if one["error"] == 0 else decimal(one["behind"] / one["error"], 1)
+    errors = DASH if one["error"] == 0 else f"{one['behind'] / one['error']:.1f}"
     return f"{one['behind']:.3g}", errors

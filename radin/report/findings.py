@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from radin.common.wording import counted, shown
+from radin.common.wording import counted, shown, signed, told_apart
 from radin.evaluation.gram import Gram
 from radin.report.verified_soup import SURE, AgainstChance, VerifiedSoup, against_chance, chance_samples
 from radin.scoring.kinds import CLASSES, Values
@@ -246,9 +246,10 @@ def _worse_findings(
         values = [metric.value_of(one, bank.labels) for one in (mine, theirs)]
         error = paired_error(metric, mine, theirs, bank.labels, groups=bank.groups)
         if abs(values[0] - values[1]) > SURE * error:
+            own, other = told_apart(*values)
             text = (
-                f"{bank.names[i]} is far worse than the rest: it has {metric.name} {values[0]:.4f}, and "
-                f"{bank.names[usual]}, the median of the others, {values[1]:.4f}. Check its training, and its classes."
+                f"{bank.names[i]} is far worse than the rest: it has {metric.name} {own}, and "
+                f"{bank.names[usual]}, the median of the others, {other}. Check its training, and its classes."
             )
             found.append(Finding("worse", bank.names[i], text))
     return found
@@ -292,7 +293,7 @@ def soup_findings(
     if statistics == "recompute" and exceeds(verified):
         gain = float(np.mean([one.gap for one in verified]))
         text = (
-            f"Soups score {gain:+.4f} beside their averaged logits, more than averaging explains: their BatchNorm "
+            f"Soups score {signed(gain)} beside their averaged logits, more than averaging explains: their BatchNorm "
             "statistics were recomputed on this data, and those that the ingredients were saved with do not fit it. "
             "Only an ingredient with recomputed statistics is a fair comparison."
         )

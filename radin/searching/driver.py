@@ -18,7 +18,7 @@ from radin.common.code_location import place_of_error, place_of_yield
 from radin.common.frames import frame
 from radin.common.html import table
 from radin.common.progress import SILENT, Advance, Progress
-from radin.common.wording import counted
+from radin.common.wording import counted, decimal
 from radin.errors import AbilityError, InputError, PluginError
 from radin.recipe import Recipe, as_proposals
 from radin.scoring.objective import Objective, Unit
@@ -104,7 +104,7 @@ class Shortlist(Sequence[Candidate]):
 
     @property
     def _summary(self) -> str:
-        best = f", best {self[0].score:.4f}: {self[0].recipe}" if self.candidates else ""
+        best = f", best {decimal(self[0].score)}: {self[0].recipe}" if self.candidates else ""
         return f"{counted(len(self), 'recipe')} by {self.searcher}, {counted(self.charged, self.unit)} charged{best}"
 
     def to_frame(self) -> Any:

@@ -109,7 +109,7 @@ def _unseen(on: str, names: Sequence[str], records: Sequence[Record]) -> Plot:
 
     samples = sorted({one.samples for _, one in found})
     heading = f"{on}, {' or '.join(counted(n, 'sample') for n in samples)}"
-    return Plot([drawn(*each) for each in found], below(axis), (), heading)
+    return Plot([drawn(*each) for each in found], below(axis), (), heading, records[0].metric)
 
 
 def _recipes(records: Sequence[Record]) -> list[tuple[str, list[Markup]]]:
@@ -126,4 +126,4 @@ def _bills(names: Sequence[str], records: Sequence[Record]) -> Plot:
         row(axis, name, [bar(axis, bill.total, "soup", bill.text)], in_passes(bill.total), bill.text)
         for name, bill in zip(names, bills, strict=True)
     ]
-    return Plot(rows, below(axis))
+    return Plot(rows, below(axis), unit="passes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from radin.common.files import written_aside
 from radin.common.version import VERSION
-from radin.common.wording import DASH, counted, decimal, in_passes, shortened, signed
+from radin.common.wording import DASH, counted, decimal, in_passes, said_once, shortened, signed
 from radin.report.bill import Bill
 from radin.report.drops import Drops, behind
 from radin.report.loading_code import loading_code
@@ -31,6 +32,9 @@ SHORT_NAME = 24
 
 #: Characters of a headline.
 HEADLINE = 60
+
+#: Characters of a command that stands open.
+SHORT_COMMAND = 600
 
 #: Rows of the table of dropped ingredients that stand open.
 OPEN = 12
@@ -72,6 +76,7 @@ def page(record: Record, distances: Distances | None = None) -> str:
         details=details,
         figures=key_figures(record, bill),
         unseen=[charts.unseen_plot(one, record, heading(one.name, one.samples)) for one in record.unseen],
+        remarks=remarks(record),
         noise=[unseen_words(record, i) for i in range(len(record.unseen))],
         selection=charts.selection_plot(record, names) if has_soups else None,
         matrix=matrix(record, names) if has_soups else None,
@@ -81,11 +86,13 @@ def page(record: Record, distances: Distances | None = None) -> str:
         bill_plot=charts.bill_plot(bill),
         map=heat_map(distances, names) if distances is not None and len(distances.names) > 1 else None,
         named=distances is not None and len(distances.names) <= NAMED,
-        dropped=[dropped_row(one) for one in record.dropped],
+        dropped=[dropped_row(one, names) for one in record.dropped],
         drops=Drops(record.dropped),
         open=len(record.dropped) <= OPEN,
         loading=loading(record),
         settings=settings_in_words(record),
+        command=str(record.about.get("command") or ""),
+        short=SHORT_COMMAND,
         made=datetime.datetime.fromtimestamp(record.file.stat().st_mtime) if record.file.exists() else None,
     )
 
@@ -99,7 +106,7 @@ def render(template: str, **values: Any) -> str:
 def _environment() -> Environment:
     loader = PackageLoader("radin.report.page")
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.filters |= {"decimal": decimal, "in_passes": in_passes, "signed": signed}
+    made.filters |= {"in_passes": in_passes, "typeset": typeset}
     return made
 
 
@@ -110,19 +117,25 @@ def short_names(record: Record) -> dict[str, str]:
 
 
 def parted(verdict: str) -> tuple[str, str]:
-    """A verdict as a headline and the rest."""
-    head, found, rest = verdict.partition(": ")
-    if not found or len(head) > HEADLINE:
-        head, found, rest = verdict.partition(" by ")
-        rest = f"by {rest}"
-    if not found or len(head) > HEADLINE:
-        head, found, rest = verdict.partition(". ")
-    return head.rstrip("."), unbroken(rest[:1].upper() + rest[1:])
+    """A verdict as a headline and the rest.
+
+    The headline is the beginning of the first sentence that has one of at most `HEADLINE` characters; sentences before
+    it, such as a warning, go before the rest.
+    """
+    for start in (0, *(found.end() for found in re.finditer(r"(?<=[^.])\. (?=[A-Z])", verdict))):
+        before, said = verdict[:start], verdict[start:]
+        for seam, kept in ((": ", ""), (" by ", "by "), (". ", "")):
+            head, found, rest = said.partition(seam)
+            if found and len(head) <= HEADLINE:
+                rest = kept + rest
+                return typeset(head), typeset(before + rest[:1].upper() + rest[1:])
+    head, _, rest = verdict.partition(". ")
+    return typeset(head.rstrip(".")), typeset(rest)
 
 
-def unbroken(text: str) -> str:
-    """A text whose p-values no line breaks in two."""
-    return text.replace("p = ", "p\u00a0=\u00a0")
+def typeset(text: str) -> str:
+    """A text as print has it: with signs of minus, and with p-values that no line breaks in two."""
+    return re.sub(r"(?<![\w.)=-])-(?=\d)", "−", text).replace("p = ", "p\u00a0=\u00a0")
 
 
 def heading(name: str, samples: int) -> str:
@@ -153,7 +166,18 @@ def unseen_words(record: Record, i: int) -> str:
         return "The best ingredient is the winner, so there is nothing to compare."
     than = "the best ingredient" if one.control is None else "the best ingredient with recomputed statistics"
     said = "no more than noise" if one.p_value >= NOISE else "more than noise"
-    return unbroken(f"Difference from {than}: {signed(one.difference)}, {said} (p = {one.p_value:.2g}, {one.test}).")
+    return typeset(f"Difference from {than}: {signed(one.difference)}, {said} (p = {one.p_value:.2g}, {one.test}).")
+
+
+def remarks(record: Record) -> list[str]:
+    """What a reader should know of the data and of the ingredients; what is true of several of these is said once."""
+    names = [str(name) for name in record.about.get("ingredients", {})]
+
+    def subject(text: str) -> str | None:
+        return next((name for name in names if text.startswith(f"{name} ")), None)
+
+    said = said_once([(subject(text), text) for text in record.remarks])
+    return [text if subject(text) else text[:1].upper() + text[1:] for text in said]
 
 
 def classes(record: Record) -> dict[str, Any] | None:
@@ -165,11 +189,12 @@ def classes(record: Record) -> dict[str, Any] | None:
     return {"plot": charts.class_plot(changes), "shown": shown, **changes}
 
 
-def dropped_row(one: Mapping[str, Any]) -> dict[str, str]:
+def dropped_row(one: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
     """An ingredient that a race dropped, as a row of a table."""
     difference, errors = behind(one)
     return {
-        "name": str(one["name"]),
+        "name": names[one["name"]],
+        "whole": str(one["name"]),
         "value": decimal(one["value"]),
         "rows": f"{one['rows']:,}",
         "behind": difference,
