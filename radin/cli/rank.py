@@ -10,9 +10,9 @@ import click
 
 from radin.cli.console import json_option, print_json
 from radin.cli.scoring_options import METRICS, criterion_option, outputs_option
-from radin.cli.screen import print_table, say, show_warnings
+from radin.cli.screen import SHORT_NAME, print_table, say, show_warnings
 from radin.cli.search_options import SearchOptions, searcher_options
-from radin.cli.summary import SHORT_NAME, weights_text
+from radin.cli.summary import weights_text
 from radin.common.bars import Bars
 from radin.common.wording import DASH, counted, decimal, enumerated, shortened, signed
 from radin.errors import InputError
@@ -195,12 +195,12 @@ def show(ranking: Ranking, folders: Sequence[Path], samples: str, absent: Sequen
         samples: which samples of runs were asked for.
         absent: ingredients of runs that have no complete outputs.
     """
-    short = shortened(ranking.best_ingredient.recipe.names, SHORT_NAME)
+    short = shortened([*ranking.best_ingredient.recipe.names, *absent], SHORT_NAME)
     _show_recipes(ranking, short)
     single, found = ranking.best_ingredient, ranking.shortlist
-    say(f"Best single ingredient: {single.recipe.member_names[0]}, {decimal(single.value)}.")
+    say(f"Best single ingredient: {single.recipe.member_names[0]}, {decimal(single.value)}.", short)
     say(f"{counted(found.charged, 'candidate')} scored, {found.seconds:.1f} s, stopped: {found.stopped}.")
-    show_warnings(ranking.findings, command)
+    show_warnings(ranking.findings, command, short)
     if ranking.note:
         say(f"Note: {ranking.note}.")
     if ranking.excess:
@@ -215,7 +215,7 @@ def show(ranking: Ranking, folders: Sequence[Path], samples: str, absent: Sequen
     elif held_back:
         say(f"Ranked on the {ranking.n_samples:,} samples that select in that run.")
     if absent:
-        say(f"Not ranked, since a race dropped them before their logits were complete: {enumerated(absent)}.")
+        say(f"Not ranked, since a race dropped them before their logits were complete: {enumerated(absent)}.", short)
 
 
 def _show_recipes(ranking: Ranking, short: Mapping[str, str]) -> None:

@@ -9,7 +9,7 @@ import click
 
 from radin.cli.console import duration
 from radin.cli.mending import with_flags
-from radin.cli.screen import print_table, say
+from radin.cli.screen import SHORT_NAME, print_table, say
 from radin.common.wording import DASH, counted, decimal, in_passes, said_once, shortened, signed
 from radin.report.bill import Bill
 from radin.report.drops import Drops, behind
@@ -23,9 +23,6 @@ SHOWN = 10
 #: Documents of the run folder beside the leaderboard; the model card stands beside the soup or in its folder.
 FILES = {"report.html": "Report", "soups.png": "Picture"}
 
-#: Characters of a name that a table need not shorten.
-SHORT_NAME = 24
-
 
 def show_record(record: Record, command: click.Command, target: str | None = None) -> None:
     """Prints a finished run.
@@ -35,21 +32,22 @@ def show_record(record: Record, command: click.Command, target: str | None = Non
         command: the command that was called, whose flags would mend what is found.
         target: another place that the soup was written to.
     """
-    say(record.verdict, bold=True)
+    short = shortened(_names(record), SHORT_NAME)
+    say(record.verdict, short, bold=True)
     for show in (show_unseen, show_baselines, show_leaderboard, show_dropped):
         show(record)
     click.echo()
     if gap := record.document.get("surrogate_gap"):
         say(gap)
     for said in said_once((one["ingredient"], _finding(one, command)) for one in record.findings):
-        say(f"Warning: {said}", fg="yellow")
+        say(f"Warning: {said}", short, fg="yellow")
     for remark in record.remarks:
         say(f"Note: {remark}.")
     bill = Bill.of(record)
     say(bill.text)
     say(spent_text(record, bill))
     if earlier := record.document.get("earlier"):
-        say(_replaced(earlier[-1]))
+        say(_replaced(earlier[-1]), short)
     show_files(record, target)
 
 
@@ -118,13 +116,14 @@ def show_unseen(record: Record) -> None:
 
 def show_baselines(record: Record) -> None:
     """Prints what each baseline is and takes, or why it has no score."""
+    short = shortened(_names(record), SHORT_NAME)
     for one in record.baselines:
         if one.soup is None:
             say(f"{one.title} has no score: {one.failure}")
             continue
         size, soups = counted(one.soup.size, "ingredient"), counted(one.soups, "real soup")
         value = f"{record.metric} {decimal(one.soup.value)} on the selection data"
-        members = "" if one.name == "uniform" else f": {weights_text(one.soup.recipe, {})}"
+        members = "" if one.name == "uniform" else f": {weights_text(one.soup.recipe, short)}"
         say(f"{one.title}: {soups}, of {size}, {value}{members}.")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
 
 def counted(n: int, noun: str, plural: str | None = None) -> str:
@@ -94,6 +95,9 @@ LONG = 41
 #: Characters where a name may be cut.
 SEAMS = "-_./ "
 
+#: A number with such characters in it, which is not cut, as `0.001` or `1e-3`; also read from its end.
+NUMBER = re.compile(r"\d+(?:\.\d+)+|\d(?:\.\d+)?[eE]-\d+|\d+-[eE](?:\d+\.)?\d")
+
 
 def shortened(names: Sequence[str], longest: int) -> dict[str, str]:
     """Short forms of names, without the beginning and the end that all of them share.
@@ -110,6 +114,18 @@ def shortened(names: Sequence[str], longest: int) -> dict[str, str]:
     short = _without_shared(names) if len(names) > 1 else {name: name for name in names}
     cut = {name: _without_middle(one) for name, one in short.items()}
     return cut if len({*cut.values()}) == len({*short.values()}) else short
+
+
+def with_short_names(text: str, short: Mapping[str, str]) -> str:
+    """A text with short forms of names in it.
+
+    Arguments:
+        text: may hold names.
+        short: forms of names, see `shortened`.
+    """
+    for name in sorted(short, key=len, reverse=True):  # one name may begin with another
+        text = text.replace(name, short[name]) if short[name] != name else text
+    return text
 
 
 def _without_middle(name: str) -> str:
@@ -129,10 +145,11 @@ def _without_shared(names: Sequence[str]) -> dict[str, str]:
 
 
 def _shared(names: Sequence[str]) -> int:
-    """Characters that all names begin with, up to and with the last seam."""
+    """Characters that all names begin with, up to and with the last seam that is not inside of a number."""
     first, last = min(names), max(names)  # whatever these two begin with, all those between them do
     alike = next((i for i, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))
-    return max(first[:alike].rfind(seam) for seam in SEAMS) + 1
+    numbers = {i for name in (first, last) for found in NUMBER.finditer(name) for i in range(*found.span())}
+    return max((i for i, one in enumerate(first[:alike]) if one in SEAMS and i not in numbers), default=-1) + 1
 
 
 #: Characters of a name that a message shows.

@@ -98,9 +98,9 @@ def compare(
         greedy = search("greedy", verifier, Budget(soups=None), seed=seed, top=1, **recorded)
         won = greedy and greedy[0].score > verifier.solo.max()
         made: list[tuple[str, Recipe, int, float]] = [
-            ("best single ingredient", single, 0, len(pool)),
-            ("uniform soup", Recipe.uniform(pool.names), 1, 1),
-            ("greedy soup", greedy[0].recipe if won else single, greedy.charged, len(pool) + greedy.charged),
+            ("best single ingredient", single, 0, float(len(pool))),
+            ("uniform soup", Recipe.uniform(pool.names), 1, 1.0),
+            ("greedy soup", greedy[0].recipe if won else single, greedy.charged, float(len(pool) + greedy.charged)),
         ]
     for most in soups:
         how: dict[str, Any] = {"budget": Budget(soups=most), "seed": seed, "run_dir": run_dir, "baselines": ()}

@@ -47,14 +47,14 @@ def write_card(record: Record, folder: Path | None = None, **about: Any) -> Path
         about: see `model_card`.
 
     Returns:
-        the file; None if a README without radin's mark is there, which is left as it is.
+        the file; None if a text without radin's mark is there, which is left as it is.
 
     Raises:
         StorageError: the file cannot be written.
     """
     inside = folder is None and record.soup.is_dir()
     path = record.card if folder is None else folder / CARD
-    there = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    there = _text_of(path)
     if there and not inside and MARK not in there:
         return None
     if inside:
@@ -62,6 +62,12 @@ def write_card(record: Record, folder: Path | None = None, **about: Any) -> Path
     with written_aside(path) as file:
         file.write(model_card(record, **about).encode())
     return path
+
+
+def _text_of(path: Path) -> str:
+    """The text of a card; empty if there is none, or if it holds zeros, as after damage to the disk."""
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    return "" if "\0" in text else text
 
 
 def model_card(

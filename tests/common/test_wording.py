@@ -70,6 +70,15 @@ def test_names_are_shortened_by_what_they_share() -> None:
     assert shortened(["only-this-one"], 2) == {"only-this-one": "only-this-one"}
 
 
+def test_no_name_is_cut_within_a_number() -> None:
+    names = ["mixup-rate-0.01-seed-1-last", "mixup-rate-0.001-seed-2-last"]
+    assert list(shortened(names, 8).values()) == ["…0.01-seed-1…", "…0.001-seed-2…"]
+    names = ["mixup-rate-1e-3-last", "mixup-rate-1e-4-last", "mixup-rate-2e-4-last"]
+    assert list(shortened(names, 8).values()) == ["…1e-3…", "…1e-4…", "…2e-4…"]
+    assert list(shortened(["long-a-0.5", "long-b-1.5"], 4).values()) == ["…a-0.5", "…b-1.5"]
+    assert list(shortened(["long-a-3e-4", "long-b-2e-4"], 4).values()) == ["…a-3e-4", "…b-2e-4"]
+
+
 def test_names_that_are_long_in_themselves_lose_their_middle() -> None:
     first, second = "a" * 60 + "1", "b" * 60 + "2"
     assert list(shortened([first, second, "short"], 24).values()) == [

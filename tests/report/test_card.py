@@ -102,6 +102,16 @@ def test_what_is_noise_is_a_limit(document: dict[str, Any]) -> None:
     assert "a little too good" in card(document)
 
 
+@pytest.mark.parametrize("damaged", [b"", bytes(2000), b"\xff\x13\0"], ids=["emptied", "zeroed", "noise"])
+def test_a_damaged_card_is_written_again(finished: Path, tmp_path: Path, damaged: bytes) -> None:
+    whole = write_card(Record.read(finished), tmp_path)
+    assert whole is not None
+    text = whole.read_text()
+    whole.write_bytes(damaged)
+    assert write_card(Record.read(finished), tmp_path) == whole
+    assert whole.read_text() == text
+
+
 def test_a_readme_of_ones_own_is_left_alone(finished: Path, tmp_path: Path) -> None:
     record = Record.read(finished)
     assert write_card(record, tmp_path) == tmp_path / CARD
