@@ -2,7 +2,7 @@
 #   make demo    sets up, then runs the main job on a small real pool
 #   make test    sets up, then runs the tests
 # Three more write documents: `make reference` the pages that are made from the program, `make docs` all pages as a site, in site/,
-# and `make figures` redraws docs/pictures by the benchmarks, which takes hours.
+# and `make figures` redraws docs/pictures from what the benchmarks measured.
 # `make setup TORCH=torch==2.13.0` installs another build of PyTorch than the newest.
 
 PYTHON ?= python3

@@ -1,7 +1,7 @@
 """Redraws `docs/pictures` by the commands that stand beside each picture in the pages: `python docs/figures.py`.
 
-Rows that were measured before are read from `results/`, so only what is missing there is measured: without any, hours
-of a CPU. The pools of `docs/zoos.md` are needed. `--list` prints the commands, and names choose among the pictures.
+That takes seconds: pictures of measurements are drawn from the tables of the pages and from the points in `docs/rows`,
+which the benchmarks beside them measure. `--list` prints the commands, and names choose among the pictures.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -20,18 +19,14 @@ import click
 DOCS = Path(__file__).parent
 PICTURES = DOCS / "pictures"
 
-#: Where the programs of the benchmarks draw pictures if no place is named.
-RESULTS = DOCS.parent / "results"
-
-#: The page and the program of each picture. Those with `--plot` in their command, *theory*, and those that are drawn
-#: from the tables of their page are drawn in place.
+#: The page and the program of each picture.
 FIGURES = {
     "theory.png": ("method.md", "benchmarks.studies.theory"),
     "bills.png": ("results.md", "benchmarks.studies.page_pictures"),
     "four-soups.png": ("results.md", "benchmarks.studies.page_pictures"),
     "prior.png": ("results.md", "benchmarks.studies.page_pictures"),
-    "surrogate.png": ("results.md", "benchmarks.studies.surrogate"),
-    "kernels.png": ("performance.md", "benchmarks.speed.kernels"),
+    "surrogate.png": ("results.md", "benchmarks.studies.page_pictures"),
+    "kernels.png": ("performance.md", "benchmarks.studies.page_pictures"),
 }
 
 #: Commands in fenced or indented blocks.
@@ -51,13 +46,11 @@ def commands(picture: str) -> list[str]:
 
 
 def redraw(pictures: Sequence[str]) -> None:
-    """Runs the commands of some pictures, each once, and brings what they drew to its place."""
+    """Runs the commands of some pictures, each once; they draw in place."""
     for line in dict.fromkeys(line for picture in pictures for line in commands(picture)):
         click.echo(f"$ {line}")
         subprocess.run([sys.executable, *shlex.split(line)[1:]], check=True, cwd=DOCS.parent)
     for picture in pictures:
-        if (RESULTS / picture).is_file():
-            shutil.copyfile(RESULTS / picture, PICTURES / picture)
         click.echo(PICTURES / picture)
 
 

@@ -27,7 +27,7 @@ from radin.report.baseline import Baseline, assess_baseline, tested
 from radin.report.card import write_card
 from radin.report.comparison import Comparison, compare, control_value
 from radin.report.diagnosis import findings_of
-from radin.report.findings import Finding, search_facts, shortage_findings
+from radin.report.findings import Finding, race_findings, search_facts, shortage_findings
 from radin.report.record import Record
 from radin.report.result import Result
 from radin.report.soup_place import check_soup, soup_place
@@ -38,8 +38,9 @@ from radin.scoring.criterion import chosen_name, criterion_of
 from radin.scoring.criterion_default import CRITERION
 from radin.scoring.surrogate import Surrogate
 from radin.searching.budget import Budget
-from radin.searching.driver import Shortlist, search
+from radin.searching.driver import search
 from radin.searching.plugins import Searcher, SearchFunction
+from radin.searching.shortlist import Shortlist
 from radin.tasks.task import Task
 from radin.weights.averaging import average
 from radin.weights.pool import Pool
@@ -146,6 +147,7 @@ def make_soup(
         race=rule,
         baselines=check_baselines(baselines, len(pool)),
         workers=crew,
+        race_asked=bool(race),
     )
     check_soup(Path(run_dir) / soup_place(pool), pool.files, is_folder=pool.is_folders)
     how: dict[str, Any] = {"batchnorm": batchnorm, "race": rule or False, "workers": crew}
@@ -172,7 +174,8 @@ def find_soup(verifier: Verifier, settings: Settings, progress: Progress) -> Res
     verified, leaderboard = rank(found, beside, verifier, surrogate, chosen_by)
     tests, control = compare_on_all(leaderboard, verifier)
     beside = [replace(one, tests=tested(one, verifier)) for one in beside]
-    winner = describe(leaderboard[0], verifier, settings.to_json(shortlist.options, chosen_by))
+    no_race = verifier.collection.no_race
+    winner = describe(leaderboard[0], verifier, settings.to_json(shortlist.options, chosen_by, not no_race))
     soup = write_soup(leaderboard[0], verifier, settings.batchnorm)
     result = Result(
         leaderboard=leaderboard,
@@ -193,9 +196,13 @@ def find_soup(verifier: Verifier, settings: Settings, progress: Progress) -> Res
         about=about_run(verifier, leaderboard[0].recipe, best_ingredient(leaderboard).recipe, shortlist),
         is_folder=pool.is_folders,
         baselines=beside,
-        findings=all_findings(verifier, verified or soups_of(beside), shortlist, found, settings.soups, len(taken)),
+        findings=(
+            *all_findings(verifier, verified or soups_of(beside), shortlist, found, settings.soups, len(taken)),
+            *race_findings(no_race if settings.race_asked else ""),
+        ),
     )
     record(result, winner, verifier, shortlist)
+    verifier.note_end(settings, [one.recipe for one in leaderboard])
     return result
 
 

@@ -23,31 +23,40 @@ SUM_TOLERANCE = 1e-5
 RecipeLike = ArrayLike | Sequence[str] | Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Recipe:
     """Mixing weights over a pool: non-negative, summing to 1, in pool order.
 
-    A *subset* is the uniform recipe over its members, written `Recipe.subset(names, mask)`.
+    A *subset* is the uniform recipe over its members, written `Recipe.subset(names, mask)`. A recipe holds its members
+    and their weights only, so the recipes of all N ingredients of a pool take no N × N numbers.
 
     Arguments:
         names: the ingredients' names, in pool order, `n` of them.
         weights: `n` floats, ≥ 0, with sum 1.
+
+    Attributes:
+        names: the ingredients' names, in pool order.
+        members: indices of the ingredients with a weight above zero, in pool order.
+        member_weights: the weights of the members.
 
     Raises:
         InputError: the weights are not a recipe, or do not match the names in number.
     """
 
     names: tuple[str, ...]
-    weights: tuple[float, ...]
+    members: tuple[int, ...]
+    member_weights: tuple[float, ...]
 
-    def __post_init__(self) -> None:
-        if len(self.names) != len(self.weights):
-            raise InputError(
-                f"a recipe needs one weight per ingredient: {len(self.names)} names, {len(self.weights)} weights"
-            )
-        row = as_proposals(np.asarray([self.weights], dtype=np.float64), len(self.names))[0]
-        # One and the same 0.0 for all that are left out: of a large pool there are as many recipes as ingredients.
-        object.__setattr__(self, "weights", tuple(weight or 0.0 for weight in row.tolist()))
+    def __init__(self, names: tuple[str, ...], weights: Sequence[float]) -> None:
+        if len(names) != len(weights):
+            raise InputError(f"a recipe needs one weight per ingredient: {len(names)} names, {len(weights)} weights")
+        (row,) = as_proposals(np.asarray([weights], dtype=np.float64), len(names))
+        self._hold(names, np.flatnonzero(row), row[row > 0])
+
+    def _hold(self, names: tuple[str, ...], members: np.ndarray, weights: np.ndarray) -> None:
+        object.__setattr__(self, "names", names)
+        object.__setattr__(self, "members", tuple(members.tolist()))
+        object.__setattr__(self, "member_weights", tuple(weights.tolist()))
 
     @classmethod
     def of(cls, names: Sequence[str], weights: RecipeLike) -> Recipe:
@@ -61,8 +70,11 @@ class Recipe:
         Raises:
             InputError: no recipe, or a name that no ingredient has.
         """
-        row = as_proposals(_row(names, weights)[None], len(names))
-        return cls(tuple(names), tuple(mixing_weights(row)[0].tolist()))
+        (row,) = as_proposals(_row(names, weights)[None], len(names))
+        made, members = cls.__new__(cls), np.flatnonzero(row)
+        uniform = row.dtype == np.bool_
+        made._hold(tuple(names), members, np.full(len(members), 1 / len(members)) if uniform else row[members])
+        return made
 
     @classmethod
     def subset(cls, names: Sequence[str], members: ArrayLike) -> Recipe:
@@ -77,10 +89,31 @@ class Recipe:
         """Every ingredient in equal parts: the uniform soup."""
         return cls.of(names, np.ones(len(names), dtype=bool))
 
+    def named(self, names: tuple[str, ...]) -> Recipe:
+        """The same members and weights, to the bit, over a pool of other names; without any, to be sent.
+
+        Where many recipes over one large pool are sent to other processes, which have its names, they need not be sent
+        with each.
+        """
+        made = Recipe.__new__(Recipe)
+        made._hold(names, np.asarray(self.members), np.asarray(self.member_weights))
+        return made
+
     @property
-    def members(self) -> tuple[int, ...]:
-        """Indices of the ingredients with a weight above zero, in pool order."""
-        return tuple(i for i, w in enumerate(self.weights) if w > 0)
+    def weights(self) -> tuple[float, ...]:
+        """The weights of all ingredients, in pool order; 0 for those that are no members."""
+        return tuple(self._dense.tolist())
+
+    @property
+    def _dense(self) -> Float64[np.ndarray, " n"]:
+        weights = np.zeros(len(self.names))
+        weights[list(self.members)] = self.member_weights
+        return weights
+
+    @property
+    def parts(self) -> tuple[tuple[int, float], ...]:
+        """Index and weight of each member, in pool order."""
+        return tuple(zip(self.members, self.member_weights, strict=True))
 
     @property
     def member_names(self) -> tuple[str, ...]:
@@ -95,27 +128,26 @@ class Recipe:
     @property
     def heaviest(self) -> int:
         """Index of the ingredient with the largest weight; of equal ones the first in pool order."""
-        return max(self.members, key=self.weights.__getitem__)
+        return self.members[self.member_weights.index(max(self.member_weights))]
 
     @property
     def is_subset(self) -> bool:
         """Whether all members have the same weight."""
-        return len({w for w in self.weights if w > 0}) == 1
+        return len(set(self.member_weights)) == 1
 
     @property
     def n_eff(self) -> float:
         """Effective number of ingredients, `1 / Σ wᵢ²`; for a subset, its size."""
-        return float(effective_sizes(np.asarray([self.weights]))[0])
+        return float(self.size) if self.is_subset else float(effective_sizes(self._dense[None])[0])
 
     @property
     def row(self) -> Bool[np.ndarray, " n"] | Float64[np.ndarray, " n"]:
         """This recipe as one row of proposals: a mask for a subset, weights otherwise."""
-        weights = np.asarray(self.weights)
-        return weights > 0 if self.is_subset else weights
+        return self._dense > 0 if self.is_subset else self._dense
 
     def to_json(self) -> dict[str, float]:
         """`{name: weight}` of the members, in pool order."""
-        return {self.names[i]: self.weights[i] for i in self.members}
+        return dict(zip(self.member_names, self.member_weights, strict=True))
 
     def __repr__(self) -> str:
         return f"Recipe({self}, of {len(self.names)})"
@@ -128,7 +160,7 @@ class Recipe:
     def __str__(self) -> str:
         if self.is_subset:
             return " + ".join(self.member_names)
-        return " + ".join(f"{self.weights[i]:.3g} {self.names[i]}" for i in self.members)
+        return " + ".join(f"{weight:.3g} {name}" for name, weight in self.to_json().items())
 
     def dumps(self) -> str:
         """The recipe as JSON text, exact to the last bit (`float.__repr__` round-trips)."""
@@ -211,21 +243,6 @@ def numbered_subsets(start: int, stop: int, n: int) -> Bool[np.ndarray, "k n"]:
     """
     numbers = np.arange(start, stop, dtype=np.int64)
     return (numbers[:, None] >> np.arange(n) & 1).astype(bool)
-
-
-def flips_of(mask: Bool[np.ndarray, " n"]) -> Bool[np.ndarray, "n n"]:
-    """The masks that differ from this one in ingredient `i`, in pool order; one is empty if `mask` has one member."""
-    return mask ^ np.eye(len(mask), dtype=bool)
-
-
-def swaps_of(mask: Bool[np.ndarray, " n"]) -> Bool[np.ndarray, "k n"]:
-    """The masks with one member exchanged for one non-member: by member, then by non-member, both in pool order."""
-    members, others = np.flatnonzero(mask), np.flatnonzero(~mask)
-    moves = np.repeat(mask[None], len(members) * len(others), axis=0)
-    rows = np.arange(len(moves))
-    moves[rows, np.repeat(members, len(others))] = False
-    moves[rows, np.tile(others, len(members))] = True
-    return moves
 
 
 def subset_rows(weights: Float64[np.ndarray, "k n"]) -> Bool[np.ndarray, " k"]:

@@ -111,7 +111,7 @@ class Trial:
 
     def averaged(self, recipe: radin.Recipe) -> np.ndarray:
         """Averaged logits of a recipe's members on all samples: those of the ensemble."""
-        rows = [recipe.weights[i] * self.all_rows.read(i, 0, len(self.store.labels)) for i in recipe.members]
+        rows = [weight * self.all_rows.read(i, 0, len(self.store.labels)) for i, weight in recipe.parts]
         return np.sum(rows, axis=0, dtype=np.float64)
 
     def selection_logits(self, recipe: radin.Recipe) -> np.ndarray:

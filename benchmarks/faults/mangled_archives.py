@@ -75,11 +75,12 @@ def _tampered(entries: list[tuple[str, bytes]], way: str, rng: random.Random) ->
 
 def _directory_changed(rng: random.Random, content: bytes) -> bytes:
     """Sets a field of the archive's directory, or of an entry's own header, to a number that cannot be."""
-    mark = rng.choice([b"PK\x01\x02", b"PK\x01\x02", b"PK\x03\x04", b"PK\x05\x06"])
+    entry, own, end, wide_end, locator = (b"PK" + two for two in (b"\1\2", b"\3\4", b"\5\6", b"\6\6", b"\6\7"))
+    mark = rng.choice([entry, entry, entry, own, own, end, wide_end, locator])
     places = [i for i in range(len(content)) if content.startswith(mark, i)]
     if not places:
         return content
-    at = rng.choice(places) + rng.choice([4, 6, 8, 10, 12, 14, 16, 18, 20, 24, 28, 30, 32, 42])
+    at = rng.choice(places) + rng.choice([4, 6, 8, 10, 12, 14, 16, 18, 20, 24, 28, 30, 32, 38, 42])
     value = rng.choice([0, 1, 8, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, rng.randrange(1 << 32)])
     width = rng.choice([2, 4])
     return content[:at] + (value & ((1 << 8 * width) - 1)).to_bytes(width, "little") + content[at + width :]

@@ -178,7 +178,7 @@ def autogluon_selection(chances: np.ndarray, labels: np.ndarray, size: int, seed
 
 def same_selection(chances: np.ndarray, labels: np.ndarray, size: int, seed: int) -> list[int]:
     """The same selection by radin's kernel, preparation included: AutoGluon's rounding, tie-breaker and stopping."""
-    surrogate = Surrogate(LogitBank.from_arrays(chances, labels))
+    surrogate = Surrogate(LogitBank.from_arrays(chances, labels, probabilities="average"))
     random: Any = np.random.RandomState(seed)
     counts = np.zeros(len(chances), dtype=np.int64)
     order: list[int] = []

@@ -27,7 +27,7 @@ import torch
 import radin
 from benchmarks import zoos
 from benchmarks.speed.growth import peak_growth
-from benchmarks.speed.kernel_display import Row, plot, table
+from benchmarks.speed.kernel_display import Row, draw_lines, lines, table
 from benchmarks.speed.kernel_methods import Peers, autogluon_selection, bare_product, oracle, same_selection
 from benchmarks.speed.processes import machine
 from benchmarks.speed.synthetic import Fleet, character
@@ -54,6 +54,7 @@ class Case:
     checked: int = 1024
     search: int = 0  # candidates of the search from end to end
     selection: int = 0  # steps of the greedy selection with replacement
+    likelihoods: bool = True  # beside accuracy
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,11 @@ def cases(quick: bool, banks: Sequence[str]) -> list[Case]:
     for axis, sizes in {"N": (8, 16, 64, 128), "M": (1000, 3000, 30_000), "C": (10, 30, 300)}.items():
         for size in sizes:
             shape = {"N": 32, "M": 10_000, "C": 100, axis: size}
-            found.append(Case(f"{axis} {size}", Fleet(shape["N"], shape["M"], shape["C"]).bank_in, 4096, 0))
-    found += [Case(f"K {k}", Fleet(32, 10_000, 100).bank_in, k, 0) for k in (1, 16, 256, 4096, 65_536)]
+            fleet = Fleet(shape["N"], shape["M"], shape["C"])
+            found.append(Case(f"{axis} {size}", fleet.bank_in, 4096, 0, likelihoods=False))
+    found += [
+        Case(f"K {k}", Fleet(32, 10_000, 100).bank_in, k, 0, likelihoods=False) for k in (1, 16, 256, 4096, 65_536)
+    ]
     return found
 
 
@@ -130,7 +134,7 @@ def measure(case: Case, folder: Path, rounds: int, device: str) -> Iterator[Row]
         Method("radin, products", lambda rows: surrogate.kernel.products(rows.astype(np.float64))),
         Method("bare product", bare_product(surrogate)),
         Method("radin, preparation", prepare, whole=True),
-        *_peers(bank, masks, device),
+        *_peers(bank, masks, device, case.likelihoods),
         Method("radin, neighbours", lambda rows: [surrogate.neighbours(row) for row in rows], share=16 / case.recipes),
     ]
     exact = {}
@@ -172,7 +176,7 @@ def _are_exact(bank: LogitBank, masks: np.ndarray, device: str) -> tuple[list[bo
     return [bool((found[:, 0] == truth).all()) for found in counts], part.n_samples
 
 
-def _peers(bank: LogitBank, masks: np.ndarray, device: str) -> list[Method]:
+def _peers(bank: LogitBank, masks: np.ndarray, device: str, likelihoods: bool) -> list[Method]:
     peers = Peers(bank, device)
     samples, recipes = peers.best_dense(masks, time.perf_counter)
     share = min(1.0, max(recipes, 64) / len(masks))
@@ -183,7 +187,8 @@ def _peers(bank: LogitBank, masks: np.ndarray, device: str) -> list[Method]:
         few = min(1.0, 8 / len(masks))
         found.append(Method("numpy in place", peers.numpy_in_place, share=few))
         found.append(Method("numpy mean, argmax", peers.numpy_mean, share=few))
-        found += _likelihoods(bank, peers, masks, device)
+        if likelihoods:
+            found += _likelihoods(bank, peers, masks, device)
     return found
 
 
@@ -355,7 +360,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(table(new), flush=True)
         rows += new
     if options.plot:
-        plot(rows, options.plot)
+        draw_lines(lines(rows), options.plot)
     failed = [
         row for row in rows if row["exact"] is False or not (row["error"] or NOT_INSTALLED).startswith(NOT_INSTALLED)
     ]

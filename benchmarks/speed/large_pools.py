@@ -3,6 +3,7 @@
 Synthetic logits are written to files in float16 and mapped, as a run folder's are. Each case runs in a process of its
 own: a surrogate is made (every logit is read once), and a search scores recipes until it has scored K, is done, or its
 time is up. Memory is what the process has of its own at the peak, above what it had before; maps of files do not count.
+That of the recipes of all ingredients by themselves, which collecting holds, has a column of its own.
 """
 
 from __future__ import annotations
@@ -66,6 +67,11 @@ def measure(n: int, m: int, c: int, searcher: str, candidates: int, seconds: flo
             budget = radin.Budget(candidates=candidates, seconds=seconds)
             made["found"] = radin.search(searcher, made["surrogate"], budget, top=256)
 
+        def hold() -> None:
+            made["recipes"] = [radin.Recipe.subset(bank.names, [i]) for i in range(n)]
+
+        memory_recipes = peak_growth(hold)[1]
+        made.clear()
         preparing, memory_preparing = peak_growth(prepare)
         searching, memory_searching = peak_growth(search)
         found = made["found"]
@@ -77,6 +83,7 @@ def measure(n: int, m: int, c: int, searcher: str, candidates: int, seconds: flo
             "charged": found.charged,
             "stopped": found.stopped,
             "memory_mb": max(memory_preparing, memory_searching),
+            "memory_recipes_mb": memory_recipes,
         }
 
 
@@ -107,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     cases = CASES if given.case is None else [tuple(map(int, case.split(","))) for case in given.case]
     print(f"{'N':>7} {'M':>9} {'C':>6} {'stored':>9} {'preparing':>10} {'search':>8} {'candidates':>10} {'ms each':>8} "
-          f"{'memory':>8}  end")  # fmt: skip
+          f"{'memory':>8} {'recipes':>8}  end")  # fmt: skip
     failed = False
     for n, m, c in cases:
         row = apart(n, m, c, given.searcher, given.candidates, given.seconds, given.criterion)
@@ -115,7 +122,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if row["error"] is None:
             each = 1000 * row["seconds_searching"] / max(row["charged"], 1)
             print(f"{n:7,} {m:9,} {c:6,} {row['stored_mb']:6.0f} MB {row['seconds_preparing']:8.1f} s "
-                  f"{row['seconds_searching']:6.1f} s {row['charged']:10,} {each:8.3f} {row['memory_mb']:5.0f} MB  "
+                  f"{row['seconds_searching']:6.1f} s {row['charged']:10,} {each:8.3f} {row['memory_mb']:5.0f} MB "
+                  f"{row['memory_recipes_mb']:5.0f} MB  "
                   f"{row['stopped']}", flush=True)  # fmt: skip
         else:
             print(f"{n:7,} {m:9,} {c:6,} failed: {row['error']}", flush=True)

@@ -77,13 +77,14 @@ class Stage:
             self._clock.collected = time.perf_counter()
 
 
-def measure(name: str, counts: Sequence[int | None], samples: int) -> list[dict[str, Any]]:
+def measure(name: str, counts: Sequence[int | None], samples: int, members: int | None = None) -> list[dict[str, Any]]:
     """One row a number of workers; None is this process alone.
 
     Arguments:
         name: of a pool of `benchmarks.zoos`, or `vision`, which is made for this.
         counts: numbers of workers.
         samples: images of `vision`; of another pool at most as many.
+        members: ingredients of another pool; all by default.
     """
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as scratch:
@@ -95,7 +96,8 @@ def measure(name: str, counts: Sequence[int | None], samples: int) -> list[dict[
             pool, task = pool_of(folder), radin.Task(Network, (images, labels), batch_size=32, device="cpu")
         else:
             zoo = zoos.get(name)
-            pool, task = radin.Pool(zoo.build()), replace(zoo.task(), device="cpu", limit=samples)
+            paths = zoo.build() if members is None else zoo.build(n=members)
+            pool, task = radin.Pool(paths), replace(zoo.task(), device="cpu", limit=samples)
         return [run_once(pool, task, folder / str(count), count) for count in counts]
 
 
@@ -117,12 +119,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, nargs="*", default=[1, 2, 4], help="numbers of workers (1 2 4)")
     parser.add_argument("--zoo", nargs="+", default=["vision"], help="pools of benchmarks.zoos, or vision (vision)")
+    parser.add_argument("--members", type=int, help="ingredients of each pool of benchmarks.zoos (all)")
     parser.add_argument("--samples", type=int, default=2_000, help="images (2000)")
     parser.add_argument("--json", type=Path, help="append the rows to this file")
     given = parser.parse_args(arguments)
     same = True
     for name in given.zoo:
-        rows = measure(name, [None, *given.workers], given.samples)
+        rows = measure(name, [None, *given.workers], given.samples, given.members)
         same &= show(name, rows)
         if given.json:
             with given.json.open("a") as file:

@@ -183,7 +183,7 @@ def checked(
         if set(soup.keys()) != set(made.state_dict()) or set(soup.keys()) != set(members[0]):
             return {"error": "the soup has other keys than the network or the checkpoints"}
         for name in soup.keys():  # noqa: SIM118 -- it is no dict
-            terms = [recipe.weights[i] * one[name].double() for i, one in zip(recipe.members, members, strict=True)]
+            terms = [weight * one[name].double() for weight, one in zip(recipe.member_weights, members, strict=True)]
             # Terms may cancel, so what rounding can do is a share of their sizes, and not of their sum's.
             unit = torch.finfo(torch.float32).eps * sum(term.abs() for term in terms).clamp_min(1e-30)
             error = max(error, float(((soup.get_tensor(name).double() - sum(terms)).abs() / unit).max()))

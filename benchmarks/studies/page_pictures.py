@@ -1,6 +1,7 @@
-"""`python -m benchmarks.studies.page_pictures`: draws pictures of `docs/results.md` from the tables that stand there.
+"""`python -m benchmarks.studies.page_pictures`: draws pictures of the pages from the tables of `docs/results.md`.
 
-So a picture shows what its table says, and needs no measurement.
+So a picture shows what its table says, and needs no measurement. The points of two pictures stand in no table: they are
+kept in `docs/rows`, see `benchmarks.studies.page_rows`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks.speed.kernel_display import draw_lines
+from benchmarks.studies import surrogate
 from benchmarks.studies.bills import HEAD, draw_bills, read_spots
+from benchmarks.studies.page_rows import kept
 from radin.common.files import written_aside
 
 if TYPE_CHECKING:
@@ -48,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     page = tables(given.page.read_text(encoding="utf-8"))
     draw_bills(read_spots(found(page, HEAD)[1:]), given.out / "bills.png")
+    draw_lines(kept("kernels"), given.out / "kernels.png")
+    surrogate.draw(kept("surrogate"), given.out / "surrogate.png")
     drawn = {
         "four-soups.png": four_soups(found(page, ("method", "digits"), under="Four real soups")),
         "prior.png": prior(found(page, ("pool", "B", "λ = 0"))),

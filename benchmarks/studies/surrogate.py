@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,9 +33,19 @@ from radin.scoring.likelihood import losses
 
 Row = dict[str, Any]
 
+#: Of each pool `rank_correlation`, and of its soups `sizes`, `said` and `real`.
+Dots = dict[str, dict[str, Any]]
+
 SIZES = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 
 COLUMNS = ("pool", "surrogate", "size", "soups", "rank correlation", "of losses", "gap, %", "its spread, %")
+
+#: The marks of soups by the number of their ingredients; colours that the colour-blind tell apart (Okabe and Ito).
+MARKS = {
+    (2, 3): ("soups of 2 or 3 ingredients", "^", "#D55E00"),
+    (4, 8): ("soups of 4 to 8", "o", "#0072B2"),
+    (9, math.inf): ("soups of more", "s", "#000000"),
+}
 
 
 def measure(store: Store, zoo: str, subsets: int, progress: Progress = SILENT) -> list[Row]:
@@ -111,22 +122,46 @@ def table(rows: Sequence[Row]) -> str:
     return markdown(COLUMNS, lines, texts=2)
 
 
-def draw(rows: Sequence[Row], path: Path) -> None:
-    """Real score against the score of averaged logits, a panel for each pool, a colour for each size."""
+def dots(rows: Sequence[Row]) -> Dots:
+    """The soups that the picture shows, of each pool: what averaged logits say of them, and what they really score."""
     shown = [row for row in rows if row["surrogate"] == "logits" and row["size"] is None]
-    figure, axes = panels(len(shown), width=4.4, height=3.8)
-    for panel, row in zip(axes, shown, strict=True):
-        said, real = 100 * np.array(row["said"]), 100 * np.array(row["real"])
-        dots = panel.scatter(said, real, c=np.log2(row["sizes"]), s=9, cmap="viridis")
+    return {
+        row["zoo"]: {
+            "rank_correlation": row["rank_correlation"] and round(row["rank_correlation"], 4),
+            "sizes": row["sizes"],
+            "said": [round(value, 5) for value in row["said"]],
+            "real": [round(value, 5) for value in row["real"]],
+        }
+        for row in shown
+    }
+
+
+def draw(found: Dots, path: Path) -> None:
+    """Draws the real score against the score of averaged logits: a panel for each pool, a mark for each soup.
+
+    Arguments:
+        found: the soups of each pool.
+        path: the PNG file to write, 900 pixels wide for two pools and more.
+    """
+    columns = 2 if len(found) < 5 else 3
+    figure, axes = panels(len(found), width=9 / columns, height=3.0, columns=columns)
+    for panel, (zoo, one) in zip(axes, found.items(), strict=True):
+        said, real, sizes = 100 * np.array(one["said"]), 100 * np.array(one["real"]), np.array(one["sizes"])
+        for (least, most), (label, mark, colour) in MARKS.items():
+            chosen = (sizes >= least) & (sizes <= most)
+            style = {"s": 22, "marker": mark, "color": colour, "linewidths": 0.4, "edgecolors": "white"}
+            panel.scatter(said[chosen], real[chosen], label=label, **style)
         ends = [min(said.min(), real.min()), max(said.max(), real.max())]
-        panel.plot(ends, ends, color="#707070", linewidth=1, zorder=0)
-        panel.set_title(f"{row['zoo']}: rank correlation {row['rank_correlation'] or 0:.2f}", fontsize=9)
-        panel.set_xlabel("averaged logits, %")
-        panel.set_ylabel("real soup, %")
-        bar = figure.colorbar(dots, ax=panel, ticks=sorted(set(np.log2(row["sizes"]))))
-        bar.ax.set_yticklabels([str(size) for size in sorted(set(row["sizes"]))], fontsize=7)
+        panel.plot(ends, ends, color="#555555", linewidth=1, zorder=0, label="as good as its averaged logits")
+        panel.set_title(f"{zoo}: rank correlation {one['rank_correlation'] or 0:.2f}", fontsize=10)
+        panel.tick_params(labelsize=9)
+        panel.locator_params(nbins=5)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=2, fontsize=10, frameon=False)
+    figure.supxlabel("accuracy of averaged logits, %", fontsize=11)
+    figure.supylabel("accuracy of the real soup, %", fontsize=11)
     with written_aside(path) as file:
-        figure.savefig(file, format="png", dpi=110)
+        figure.savefig(file, format="png", dpi=100)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -159,7 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 failed += 1
     if known:
         print(table(known))
-        draw(known, given.out / "surrogate.png")
+        draw(dots(known), given.out / "surrogate.png")
         print(f"\npicture: {given.out / 'surrogate.png'}")
     return 1 if failed else 0
 

@@ -51,13 +51,17 @@ def _climb(problem: radin.Problem, mask: Bool[np.ndarray, " n"], score: float, e
         # A soup has at least two ingredients. Moves to single ones are left out: where the best ingredient outdoes
         # every soup near it, a search that may end there finds no soup at all.
         scores = problem.neighbours(mask, among=~mask if mask.sum() <= 2 else None)
-        moves = mask ^ (ingredients[:, None] == ingredients)
-        if exchange and mask.sum() >= 2 and not (scores > score).any():
-            moves, scores = problem.swaps(mask)
+        if (scores > score).any():
+            best = int(scores.argmax())
+            mask, score = mask ^ (ingredients == best), float(scores[best])
+            continue
+        if not exchange or mask.sum() < 2:
+            return
+        exchanges, scores = problem.swaps(mask)
         if not (scores > score).any():
             return
         best = int(scores.argmax())
-        mask, score = moves[best], float(scores[best])
+        mask, score = exchanges[best], float(scores[best])
 
 
 @radin.hookimpl

@@ -116,8 +116,8 @@ class MergedMixer(Mixer):
                 "linear layers alone; merge these with PEFT (model.merge_and_unload()) and give the merged models."
             )
         parts, factor = [], np.zeros(info.shape[1 if turned else 0])
-        for i in self.recipe.members:
-            own, weight = self.pool.adapters[i].modules.get(key), self.recipe.weights[i]
+        for i, weight in self.recipe.parts:
+            own = self.pool.adapters[i].modules.get(key)
             if own is None:
                 factor += weight
                 continue

@@ -127,9 +127,9 @@ def soup_factors(pool: AdapterPool, key: str, recipe: Recipe, readers: Mapping[i
         recipe: over the pool's names; one of its members adapts the module.
         readers: of the members, open.
     """
-    found = [(i, pool.adapters[i].modules.get(key)) for i in recipe.members]
-    adapting = [(i, module) for i, module in found if module is not None]
-    return stacked([(recipe.weights[i] * one.scale, factors_of(pool, i, one, readers[i])) for i, one in adapting])
+    found = [(i, weight, pool.adapters[i].modules.get(key)) for i, weight in recipe.parts]
+    adapting = [(i, weight, module) for i, weight, module in found if module is not None]
+    return stacked([(weight * one.scale, factors_of(pool, i, one, readers[i])) for i, weight, one in adapting])
 
 
 def factors_of(pool: AdapterPool, i: int, module: Module, reader: Reader) -> Factors:
@@ -145,11 +145,11 @@ def soup_bias(pool: AdapterPool, key: str, recipe: Recipe, readers: Mapping[int,
     owner = next(i for i in range(len(pool)) if key in pool.adapters[i].modules)
     info = pool.tensors_of(owner)[first.b]
     total = np.zeros(info.shape[0], dtype=info.kind.accumulator)
-    for i in recipe.members:
+    for i, weight in recipe.parts:
         module = pool.adapters[i].modules.get(key)
         if module is not None and module.bias is not None:
             values = values_of(readers[i], module.bias, pool.tensors_of(i)[module.bias])
-            total += total.dtype.type(recipe.weights[i] * module.scale) * values
+            total += total.dtype.type(weight * module.scale) * values
     return total
 
 

@@ -142,7 +142,7 @@ def _card(pool: AdapterPool, recipe: Recipe, about: Mapping[str, str]) -> str:
     """The text of the card, with the front matter that the Hugging Face Hub reads."""
     bases = hub_names([pool.base.name])
     front = ({"base_model": bases[0]} if bases else {}) | {"library_name": "peft", "tags": [*TAGS, "lora"]}
-    rows = [[plain(pool.names[i]), f"{recipe.weights[i]:.6g}"] for i in recipe.members]
+    rows = [[plain(pool.names[i]), f"{weight:.6g}"] for i, weight in recipe.parts]
     notes = ""
     if "radin.lost" in about:
         lost = float(about["radin.lost"])

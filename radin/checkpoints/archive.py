@@ -29,6 +29,7 @@ LEAST = 100
 
 _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
+_END64_BEFORE_REST = 12  # bytes of the mark and of the length, which counts what follows itself
 _LOCATOR = struct.Struct("<4sLQL")
 _ENTRY = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
@@ -38,6 +39,7 @@ _STORED, _DEFLATED = 0, 8
 METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "XZ", 98: "PPMd"}
 _ENCRYPTED_OR_PATCHED = 0x2061
 _IN_ZIP64 = 0xFFFFFFFF
+_FOLDER = 0x10  # of a record's outer attributes; PyTorch reads no bytes of such a one
 
 
 @dataclass(frozen=True)
@@ -137,11 +139,12 @@ class Archive:
         end = self.size - tail + at
         if _LOCATOR.size <= at and raw[at - _LOCATOR.size :][:4] == b"PK\x06\x07":
             _, locator_disk, where, disks = _LOCATOR.unpack_from(raw, at - _LOCATOR.size)
-            if locator_disk or disks > 1 or where + _END64.size > end:
+            if locator_disk or disks != 1 or where + _END64.size > end:
                 self._refuse("its directory is damaged")
             self._file.seek(where)
-            mark, _, _, _, disk, start_disk, here, count, length, offset = _END64.unpack(self._file.read(_END64.size))
-            if mark != b"PK\x06\x06":
+            fields = _END64.unpack(self._file.read(_END64.size))
+            mark, rest, _, _, disk, start_disk, here, count, length, offset = fields
+            if mark != b"PK\x06\x06" or rest < _END64.size - _END64_BEFORE_REST:
                 self._refuse("its directory is damaged")
             end = where
         if count * LEAST > self.size:
@@ -161,7 +164,9 @@ class Archive:
             if at + _ENTRY.size > length:
                 self._refuse("its directory is cut off")
             fields = _ENTRY.unpack_from(raw, at)
-            mark, _, _, flags, method, _, _, crc, stored, size, name_length, extra, comment, disk, *_, header = fields
+            mark, _, _, flags, method, _, _, crc, stored, size, name_length, extra, comment, disk, _, kind, header = (
+                fields
+            )
             at += _ENTRY.size
             try:
                 name = raw[at : at + name_length].decode()
@@ -174,7 +179,7 @@ class Archive:
             if mark == b"PK\x01\x02" and method in METHODS:
                 self._refuse_method(name, METHODS[method])
             bad = mark != b"PK\x01\x02" or at > length or disk or flags & _ENCRYPTED_OR_PATCHED or name in found
-            bad = bad or method not in (_STORED, _DEFLATED) or (method == _STORED and stored != size)
+            bad = bad or method not in (_STORED, _DEFLATED) or (method == _STORED and stored != size) or kind & _FOLDER
             if bad or header + _LOCAL.size + stored > start:
                 self._refuse(f"its directory is damaged at the record {shown(name)}")
             found[name] = Record(header, stored, size, method == _DEFLATED, crc)

@@ -9,6 +9,8 @@ import click
 
 from radin.cli.checkpoint_options import Checkpoints, checkpoint_options
 from radin.cli.console import json_option, parse_size, print_json
+from radin.cli.screen import SHORT_NAME
+from radin.common.wording import shortened, with_short_names
 from radin.errors import InputError, MissingFileError
 
 
@@ -81,7 +83,7 @@ def command(
     if as_json:
         print_json({"path": str(written), "recipe": recipe.to_json(), **({} if lost is None else {"lost": lost})})
     else:
-        click.echo(f"{written}: {recipe}")
+        click.echo(f"{written}: {with_short_names(str(recipe), shortened(recipe.names, SHORT_NAME))}")
         if lost is not None:
             click.echo(f"rank {given.rank}: {lost:.3%} of the energy of the exact average is lost")
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,6 +15,14 @@ import click
 from radin.errors import InputError
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
+
+
+def program() -> str:
+    """The words that call radin as it was called: its name, or its path where the shell does not find the name."""
+    started = Path(sys.argv[0])
+    if started.name == "__main__.py" and started.parent.name == "radin":
+        return "python -m radin"
+    return "radin" if shutil.which("radin") or started.name != "radin" else os.path.relpath(started)
 
 
 def print_json(value: Any) -> None:

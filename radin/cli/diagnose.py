@@ -11,9 +11,10 @@ import click
 from radin.cli.checkpoint_options import Checkpoints, check_several, checkpoint_options
 from radin.cli.console import json_option, print_json
 from radin.cli.network_options import TaskOptions, WorkerOptions, task_options, worker_options
-from radin.cli.screen import print_table, say
+from radin.cli.screen import SHORT_NAME, print_table, say
+from radin.cli.summary import weights_text
 from radin.common.bars import Bars
-from radin.common.wording import DASH, said_once
+from radin.common.wording import DASH, decimal, said_once, shortened, signed
 
 if TYPE_CHECKING:
     from radin.report.diagnosis import Diagnosis
@@ -88,34 +89,36 @@ def command(
 
 def show(found: Diagnosis, drawn: str | None) -> None:
     """Prints a row for each ingredient, the verified soups, and the verdict with its reasons."""
-    columns = ["ingredient", "update", "distance", "angle", "disagreement", found.metric or "score", ""]
+    columns = ["ingredient", "update", "distance", "angle", "outputs apart", found.metric or "score"]
+    ingredients = found.ingredients()
+    short = shortened([row["name"] for row in ingredients], SHORT_NAME)
     rows = [
         [
-            row["name"],
+            short[row["name"]] + (", suspect" if row["suspect"] else ""),
             *(_cell(row[key], digits) for key, digits in (("update", 4), ("distance", 4), ("angle", 3))),
             _cell(row["disagreement"], 3),
-            "" if row["value"] is None else f"{row['value']:.4f}",
-            "suspect" if row["suspect"] else "",
+            "" if row["value"] is None else decimal(row["value"]),
         ]
-        for row in found.ingredients()
+        for row in ingredients
     ]
     title = f"ingredients: lengths from the {found.weights.origin}, medians over the others"
     print_table(title, columns, rows, numbers=range(1, 6))
     if found.verified:
         cells = [
-            [str(i), f"{one.value:.4f}", f"{one.gap:+.4f}", _share(one.lost), str(one.recipe.size)]
+            [str(i), decimal(one.value), signed(one.gap), _share(one.lost), str(one.recipe.size)]
             for i, one in enumerate(found.verified, start=1)
         ]
         title, columns = (
             "verified soups, scores on the selection data",
             ["", "real soup", "minus ensemble", "lost", "size"],
         )
-        print_table(title, columns, cells, numbers=range(5), recipes=[str(one.recipe) for one in found.verified])
-    say(found.verdict)
+        recipes = [weights_text(one.recipe.to_json(), short) for one in found.verified]
+        print_table(title, columns, cells, numbers=range(5), recipes=recipes)
+    say(found.verdict, short)
     for reason in said_once((one.ingredient, one.text) for one in found.findings) or found.reasons:
-        say(f"- {reason}")
+        say(f"- {reason}", short)
     for note in found.notes:
-        say(f"Note: {note}.")
+        say(f"Note: {note}.", short)
     if found.soups:
         say(f"Real soups evaluated for this: {found.soups}.")
     if drawn:
@@ -128,4 +131,4 @@ def _cell(value: Any, digits: int) -> str:
 
 def _share(lost: float) -> str:
     """A share in per cent; a dash where chance is unknown, and so what there is to lose."""
-    return DASH if math.isnan(lost) else f"{lost:+.1%}"
+    return DASH if math.isnan(lost) else f"{lost:+.1%}" if abs(lost) >= 0.0005 else "0.0%"

@@ -11,11 +11,14 @@ import click
 
 from radin.cli.checkpoint_options import Checkpoints, checkpoint_options, show_notes
 from radin.cli.console import json_option, print_json, size
-from radin.cli.screen import print_table, say
-from radin.common.wording import counted, shown
+from radin.cli.screen import SHORT_NAME, output, print_table, say
+from radin.common.wording import counted, shortened, shown
 
 if TYPE_CHECKING:
     from radin.weights.inspection import Inspected, Inspection
+
+#: Characters of the table of ingredients beside their names: fingerprints and lines.
+BESIDE_NAMES = 19
 
 
 @click.command("inspect", epilog="Example: radin inspect runs/*.safetensors")
@@ -42,7 +45,10 @@ def show(found: Inspection) -> None:
     """Prints a row for each checkpoint, what was taken of the files, and which tensors hold infinities."""
     pool, ingredients = found.pool, found.ingredients
     folder, files = located([one.name for one in ingredients], [one.path for one in ingredients])
-    cells = [[one.name, file, one.fingerprint[:12]] for one, file in zip(ingredients, files, strict=True)]
+    # The name is the way to the file, where no column names the file: it is shortened only where it does not fit.
+    room = SHORT_NAME if any(files) else max(SHORT_NAME, output().width - BESIDE_NAMES)
+    short = shortened([one.name for one in ingredients], room)
+    cells = [[short[one.name], file, one.fingerprint[:12]] for one, file in zip(ingredients, files, strict=True)]
     print_table(f"ingredients, in {folder}" if folder else "ingredients", ["name", "file", "sha256"], cells)
     show_training(ingredients)
     if adapters := [one.origin["adapter"] for one in ingredients if "adapter" in one.origin]:
@@ -52,13 +58,13 @@ def show(found: Inspection) -> None:
     for one in ingredients:
         taken.setdefault(_taken(one.origin), []).append(one.name)
     for what, names in taken.items():
-        say(f"taken from {_where(names, ingredients)}: {what}")
+        say(f"taken from {_where(names, ingredients)}: {what}", short)
     tied = f", {len(pool.aliases)} tied" if pool.aliases else ""
     held = f"{counted(len(pool), 'checkpoint')}, {counted(len(pool.tensors), 'tensor')}{tied}"
     say(f"{held}, {size(pool.nbytes)} each, {', '.join(found.dtypes)}")
     for tensor, where in found.infinities.items():
         places = _where(where, ingredients)
-        say(f"note: {tensor!r} holds infinities in {places}: right in a mask, wrong in weights")
+        say(f"note: {tensor!r} holds infinities in {places}: right in a mask, wrong in weights", short)
 
 
 def located(names: Sequence[str], paths: Sequence[Path]) -> tuple[str, list[str]]:
@@ -79,8 +85,9 @@ def located(names: Sequence[str], paths: Sequence[Path]) -> tuple[str, list[str]
 
 def show_adapters(found: Inspection, adapters: Sequence[Mapping[str, Any]]) -> None:
     """Prints type, ranks and base of each adapter."""
+    short = shortened([one.name for one in found.ingredients], SHORT_NAME)
     rows = [
-        [one.name, about["type"], _range(about["ranks"]), str(about["modules"]), str(about["base"])]
+        [short[one.name], about["type"], _range(about["ranks"]), str(about["modules"]), str(about["base"])]
         for one, about in zip(found.ingredients, adapters, strict=True)
     ]
     print_table("adapters", ["name", "type", "rank", "modules", "base"], rows)
@@ -95,8 +102,9 @@ def show_training(ingredients: Sequence[Inspected]) -> None:
     """Prints what training runs noted of their checkpoints, if any did."""
     names = list(dict.fromkeys(name for one in ingredients for name in one.training))
     if names:
+        short = shortened([one.name for one in ingredients], SHORT_NAME)
         rows = [
-            [one.name, *(f"{one.training[name]:g}" if name in one.training else "" for name in names)]
+            [short[one.name], *(f"{one.training[name]:g}" if name in one.training else "" for name in names)]
             for one in ingredients
         ]
         print_table("by their training runs", ["name", *names], rows, numbers=range(1, len(names) + 1))

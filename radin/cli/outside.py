@@ -14,8 +14,8 @@ from click.core import ParameterSource
 
 from radin.cli.console import duration, print_json
 from radin.cli.gathered import gathered
-from radin.cli.screen import print_table, say
-from radin.cli.summary import SHORT_NAME, SHOWN, weights_text
+from radin.cli.screen import SHORT_NAME, print_table, say
+from radin.cli.summary import SHOWN, weights_text
 from radin.common.bars import Bars
 from radin.common.wording import counted, shortened
 from radin.errors import InputError
@@ -173,9 +173,9 @@ def show_outside(record: Record, target: str | None = None) -> None:
         record: of the run.
         target: another place that the soup was written to.
     """
-    say(record.verdict, bold=True)
-    shown = record.leaderboard[:SHOWN]
     names = shortened([name for one in record.leaderboard for name in one.recipe], SHORT_NAME)
+    say(record.verdict, names, bold=True)
+    shown = record.leaderboard[:SHOWN]
     rows = [[str(place), f"{one.value:.6g}", str(one.size)] for place, one in enumerate(shown, start=1)]
     title = f"leaderboard, by the {record.metric} that chose the winner"
     if len(record.leaderboard) > SHOWN:
@@ -186,7 +186,7 @@ def show_outside(record: Record, target: str | None = None) -> None:
     click.echo()
     show_report(record)
     for warning in record.document.get("warnings", ()):
-        say(f"Warning: {warning}.", fg="yellow")
+        say(f"Warning: {warning}.", names, fg="yellow")
     say(outside_cost(record))
     label = "Soup" if record.winner.is_soup else "The best ingredient, copied"
     click.echo(f"{label}: {Path(target) if target else record.soup}")

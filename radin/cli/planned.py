@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from radin.cli.console import duration, size
 from radin.cli.screen import print_table, say
-from radin.common.wording import counted
+from radin.common.wording import counted, in_passes
 
 if TYPE_CHECKING:
     from radin.evaluation.planning import Plan
@@ -15,33 +15,58 @@ if TYPE_CHECKING:
 
 def show_plan(planned: Plan) -> None:
     """Prints the cost of a run that was planned."""
-    stored = planned.ingredients - planned.passes
+    if planned.is_done:
+        say("Nothing is left to run: a run with these settings has ended in this folder, and all that it ran is there.")
+        say("The same command without --plan writes its result again, and evaluates nothing.")
+        return
     rows = [
-        ["ingredient passes", _passes(planned) + (f" ({stored} are stored already)" if stored else "")],
+        ["ingredients", _ingredients(planned)],
         *([["race", planned.race]] if planned.race else []),
-        ["real soups", f"at most {planned.soups}"],
-        *([["baselines", f"{counted(planned.baselines, 'soup')} at most"]] if planned.baselines else []),
-        ["samples a pass", f"{planned.samples:,}"],
+        ["real soups", f"at most {_passes(planned.soups)}" if planned.soups else "none are left"],
+        ["together", _together(planned)],
+        *([["baselines", f"at most {_passes(planned.baselines)} more"]] if planned.baselines else []),
+        *_after_the_choice(planned),
+        *([["BatchNorm recomputed", f"{_passes(planned.controls)} more, to compare with"]] if planned.controls else []),
         *_kept(planned),
-        ["test passes", _test_passes(planned)],
-        *(
-            [["held-back samples", f"{planned.held_back:,}, run for {planned.tested} networks"]]
-            if planned.held_back
-            else []
-        ),
-        ["passes with BatchNorm recomputed", f"{planned.controls or 'none'}"],
         ["device", f"{planned.device}, batches of {planned.batch_size}"],
         ["memory", f"about {size(planned.memory_bytes)} at the peak"],
         ["disk", f"about {size(planned.disk_bytes)} of logits, distances and soup"],
-        [
-            "time",
-            f"about {duration(planned.seconds)} for passes and soups; on top of that start-up, a reading of all files, "
-            "and the search on the logits",
-        ],
+        ["time", f"{_about(planned.seconds)}; on top of that come start-up, one reading of all files, and the search"],
         *_with_workers(planned),
     ]
     print_table("plan", ["what", "how much"], rows)
-    say("Nothing was charged or written. Run the same command without --plan to start.")
+    say(
+        f"A pass runs one network over the {planned.samples:,} samples that select. Nothing was charged or written. "
+        "Run the same command without --plan to start."
+    )
+
+
+def _passes(count: int | float) -> str:
+    return "1 pass" if count == 1 else f"{in_passes(count)} passes"
+
+
+def _about(seconds: float) -> str:
+    return "less than a second" if seconds < 1 else f"about {duration(seconds)}"
+
+
+def _range(planned: Plan, beside: int = 0) -> str:
+    """Passes of ingredients, from the least to the most that a race may take, with others beside."""
+    least, most = planned.least_passes + beside, planned.most_passes + beside
+    return _passes(most) if least == most else f"{in_passes(least)} to {_passes(most)}"
+
+
+def _ingredients(planned: Plan) -> str:
+    """Passes of ingredients, and how many of these are stored."""
+    n, stored = planned.ingredients, planned.ingredients - planned.passes
+    if not planned.most_passes:
+        return "none: what is needed of their outputs is stored already"
+    return _range(planned) + (f"; {stored} of {n} are stored already" if stored else "")
+
+
+def _together(planned: Plan) -> str:
+    """Passes of ingredients and real soups, beside those of the greedy soup."""
+    most = _range(planned, planned.soups)
+    return f"at most {most.split(' to ')[-1]}; the greedy soup takes {planned.greedy}" if planned.soups else most
 
 
 def _with_workers(planned: Plan) -> list[list[str]]:
@@ -50,24 +75,19 @@ def _with_workers(planned: Plan) -> list[list[str]]:
         return []
     saved = planned.seconds - planned.seconds_workers
     said = f"saves about {duration(saved)}" if saved > 0 else "saves nothing"
-    time = f"about {duration(planned.seconds_workers)}, which {said}; they take some seconds to start"
+    time = f"{_about(planned.seconds_workers)}, which {said}; they take some seconds to start"
     return [[f"time with {counted(planned.workers, 'worker')}", time]]
 
 
-def _passes(planned: Plan) -> str:
-    """Passes of ingredients, or the range of what a race may take."""
-    if planned.least_passes == planned.most_passes:
-        return f"{planned.passes}"
-    return f"worth of rows: {planned.least_passes:.1f} to {planned.most_passes:.1f}"
-
-
-def _test_passes(planned: Plan) -> str:
-    """Passes over test sets, with their samples, in words."""
-    tested = planned.tested
-    sets, samples = planned.test_passes // tested, counted(planned.test_samples, "sample")
-    if sets < 2:
-        return f"{tested} of {samples} each" if sets else "none"
-    return f"{tested} over each of {sets} test sets, which hold {samples} together"
+def _after_the_choice(planned: Plan) -> list[list[str]]:
+    """Rows on what is run after the choice, to report on: held-back samples, or test sets."""
+    networks = f"on each of {planned.tested} networks"
+    rows = [["held-back samples", f"{planned.held_back:,}, {networks}"]] if planned.held_back else []
+    if sets := planned.test_passes // planned.tested:
+        test = counted(planned.test_samples, "sample")
+        within = f" in {sets} test sets" if sets > 1 else ""
+        rows.append(["test samples", f"{test.removesuffix(' samples').removesuffix(' sample')}{within}, {networks}"])
+    return rows
 
 
 def _kept(planned: Plan) -> list[list[str]]:

@@ -10,11 +10,11 @@ import click
 
 from radin.cli.console import json_option, print_json
 from radin.cli.scoring_options import METRICS, criterion_option, outputs_option
-from radin.cli.screen import print_table, say, show_warnings
+from radin.cli.screen import SHORT_NAME, print_table, say, show_warnings
 from radin.cli.search_options import SearchOptions, searcher_options
-from radin.cli.summary import SHORT_NAME, weights_text
+from radin.cli.summary import weights_text
 from radin.common.bars import Bars
-from radin.common.wording import DASH, counted, enumerated, shortened, signed
+from radin.common.wording import DASH, counted, decimal, enumerated, shortened, signed
 from radin.errors import InputError
 from radin.scoring.criterion_default import CRITERIA
 
@@ -195,12 +195,12 @@ def show(ranking: Ranking, folders: Sequence[Path], samples: str, absent: Sequen
         samples: which samples of runs were asked for.
         absent: ingredients of runs that have no complete outputs.
     """
-    short = shortened(ranking.best_ingredient.recipe.names, SHORT_NAME)
+    short = shortened([*ranking.best_ingredient.recipe.names, *absent], SHORT_NAME)
     _show_recipes(ranking, short)
     single, found = ranking.best_ingredient, ranking.shortlist
-    say(f"Best single ingredient: {single.recipe.member_names[0]}, {single.value:.4f}.")
+    say(f"Best single ingredient: {single.recipe.member_names[0]}, {decimal(single.value)}.", short)
     say(f"{counted(found.charged, 'candidate')} scored, {found.seconds:.1f} s, stopped: {found.stopped}.")
-    show_warnings(ranking.findings, command)
+    show_warnings(ranking.findings, command, short)
     if ranking.note:
         say(f"Note: {ranking.note}.")
     if ranking.excess:
@@ -215,7 +215,7 @@ def show(ranking: Ranking, folders: Sequence[Path], samples: str, absent: Sequen
     elif held_back:
         say(f"Ranked on the {ranking.n_samples:,} samples that select in that run.")
     if absent:
-        say(f"Not ranked, since a race dropped them before their logits were complete: {enumerated(absent)}.")
+        say(f"Not ranked, since a race dropped them before their logits were complete: {enumerated(absent)}.", short)
 
 
 def _show_recipes(ranking: Ranking, short: Mapping[str, str]) -> None:
@@ -223,7 +223,7 @@ def _show_recipes(ranking: Ranking, short: Mapping[str, str]) -> None:
     own = ranking.criterion == "metric"
     sign = -1 if own and not ranking.higher_is_better else 1
     cells = [
-        [str(place), f"{one.value:.4f}", f"{sign * one.score:.4f}", str(one.recipe.size)]
+        [str(place), decimal(one.value), decimal(sign * one.score), str(one.recipe.size)]
         for place, one in enumerate(ranking.recipes, start=1)
     ]
     if all(cell[1] == cell[2] for cell in cells):  # without a prior the second column would repeat the first
@@ -240,7 +240,7 @@ def _show_report(report: Comparison, metric: str, short: Mapping[str, str]) -> N
     """Prints the first recipe and the best ingredient on the samples that were held back."""
     ingredient = f"best ingredient, {short.get(report.ingredient, report.ingredient)}"
     rows = [
-        [name, f"{one.value:.4f}", f"{one.low:.4f} to {one.high:.4f}"]
+        [name, decimal(one.value), f"{decimal(one.low)} to {decimal(one.high)}"]
         for name, one in (("recipe 1", report.winner), (ingredient, report.best_ingredient))
     ]
     title = f"averaged logits on the held-back data, {counted(report.n_samples, report.unit)}"

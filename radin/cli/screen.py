@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +16,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from radin.cli.mending import with_flags
-from radin.common.wording import DASH, said_once
+from radin.common.wording import DASH, said_once, with_short_names
 
 if TYPE_CHECKING:
     from radin.report.findings import Finding
@@ -54,8 +55,22 @@ def asked_width() -> int | None:
     return int(given) if given.isdecimal() and int(given) > 0 else None
 
 
-def say(text: str, **style: Any) -> None:
-    """Prints a paragraph, folded at words in a terminal; a file or pipe gets it in one line, for other programs."""
+#: Characters of a name that need no shortening.
+SHORT_NAME = 24
+
+#: Short forms of no names.
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
+
+
+def say(text: str, short: Mapping[str, str] = NO_NAMES, **style: Any) -> None:
+    """Prints a paragraph, folded at words in a terminal; a file or pipe gets it in one line, for other programs.
+
+    Arguments:
+        text: the paragraph.
+        short: short forms of names that may stand in it.
+        style: as for `click.secho`.
+    """
+    text = with_short_names(text, short)
     if sys.stdout.isatty() or asked_width():
         text = folded(text, output().width, indent="")
     click.secho(text, **style) if style else click.echo(text)
@@ -87,6 +102,7 @@ def print_table(
     made = _table(title, *shown, numbers)
     if _measured(console, made).maximum > console.width:
         tight = [_table(title, *shown, numbers, narrowest, tight=True) for narrowest in NARROWEST]
+        tight.append(_table(title, *shown, numbers, NARROWEST[-1], tight=True, padding=0))
         made = next((one for one in tight if _measured(console, one).minimum <= console.width), tight[0])
     if recipes and not beside:
         below = [folded(f"{row[0]}: {recipe}", console.width) for row, recipe in zip(rows, recipes, strict=True)]
@@ -117,9 +133,13 @@ def _table(
     numbers: Sequence[int],
     narrowest: int = NARROWEST[0],
     tight: bool = False,
+    padding: int = 1,
 ) -> Table:
-    """A table with `narrowest` characters for words; a tight one folds headings of numbers at each word."""
-    made = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    """A table with `narrowest` characters for words; a tight one folds headings of numbers at each word.
+
+    `padding` is the number of spaces on either side of a cell.
+    """
+    made = Table(title=title, title_justify="left", title_style="bold", header_style="bold", padding=(0, padding))
     for i, column in enumerate(columns):
         right = i in numbers
         words = [*column.split(), ""]
@@ -147,8 +167,8 @@ def folded(text: str, width: int, indent: str = "   ") -> str:
     return textwrap.fill(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
-def show_warnings(findings: Sequence[Finding], command: click.Command) -> None:
+def show_warnings(findings: Sequence[Finding], command: click.Command, short: Mapping[str, str] = NO_NAMES) -> None:
     """Prints findings, with the flags of a command that would mend them; the same of several ingredients once."""
     told = [(one.ingredient, with_flags(one.message, one.mend, command)) for one in findings]
     for said in said_once(told):
-        say(f"Warning: {said}", fg="yellow")
+        say(f"Warning: {said}", short, fg="yellow")

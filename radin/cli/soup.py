@@ -43,7 +43,13 @@ if TYPE_CHECKING:
 @scorer_options
 @task_options
 @searcher_options
-@click.option("--soups", default=4, show_default=True, help="B: the most real soups to build and evaluate.")
+@click.option(
+    "--soups",
+    default=4,
+    show_default=True,
+    help="B: the most real soups to build and evaluate for this result. Those that the run folder holds are not run "
+    "again.",
+)
 @click.option("--seconds", type=float, help="End search and verification after this many seconds together.")
 @criterion_option
 @click.option(
@@ -74,7 +80,10 @@ if TYPE_CHECKING:
     help="Write the soup to this .safetensors file, too; of folders of models or adapters, to this folder.",
 )
 @click.option(
-    "--plan", "only_plan", is_flag=True, help="Print passes, memory, disk and time that the run will take, and stop."
+    "--plan",
+    "only_plan",
+    is_flag=True,
+    help="Print passes, memory, disk and time that the run will take, or what is left of it, and stop.",
 )
 @click.option("--logits-only", is_flag=True, help="Run every checkpoint, store its logits for `radin rank`, and stop.")
 @worker_options
@@ -147,14 +156,14 @@ def command(
         soup_outside(pool, (made.value, None), how | {"run_dir": run_dir}, **written)
         return
     workers, task = crew.prepare(at_once), wanted.replaced(made)
+    how |= {"lam": search.lam, "criterion": criterion, "calibrate": calibrate, "race": race, "baselines": shown}
+    how |= {"batchnorm": batchnorm, "workers": workers, "run_dir": run_dir}
     if only_plan:
-        cost: dict[str, Any] = {"budget": budget, "batchnorm": batchnorm, "race": race, "baselines": shown}
-        _plan(pool, task, as_json, **cost, workers=workers, run_dir=run_dir)
+        _plan(pool, task, as_json, **how)
     elif logits_only:
         _collect(pool, task, as_json, workers=workers, run_dir=run_dir)
     else:
-        how |= {"lam": search.lam, "criterion": criterion, "calibrate": calibrate, "race": race, "baselines": shown}
-        _run(pool, task, target, as_json, **how, batchnorm=batchnorm, workers=workers, run_dir=run_dir)
+        _run(pool, task, target, as_json, **how)
 
 
 def _check_purpose(soups: int, *, logits_only: bool, only_plan: bool, target: str | None) -> None:

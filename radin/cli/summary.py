@@ -9,9 +9,10 @@ import click
 
 from radin.cli.console import duration
 from radin.cli.mending import with_flags
-from radin.cli.screen import print_table, say
-from radin.common.wording import DASH, counted, decimal, said_once, shortened, signed
+from radin.cli.screen import SHORT_NAME, print_table, say
+from radin.common.wording import DASH, counted, decimal, in_passes, said_once, shortened, signed
 from radin.report.bill import Bill
+from radin.report.drops import Drops, behind
 from radin.report.entries import Interval, Unseen
 from radin.report.record import Record
 from radin.scoring.criterion_default import CRITERIA, limited_by_metric
@@ -22,9 +23,6 @@ SHOWN = 10
 #: Documents of the run folder beside the leaderboard; the model card stands beside the soup or in its folder.
 FILES = {"report.html": "Report", "soups.png": "Picture"}
 
-#: Characters of a name that a table need not shorten.
-SHORT_NAME = 24
-
 
 def show_record(record: Record, command: click.Command, target: str | None = None) -> None:
     """Prints a finished run.
@@ -34,20 +32,22 @@ def show_record(record: Record, command: click.Command, target: str | None = Non
         command: the command that was called, whose flags would mend what is found.
         target: another place that the soup was written to.
     """
-    say(record.verdict, bold=True)
+    short = shortened(_names(record), SHORT_NAME)
+    say(record.verdict, short, bold=True)
     for show in (show_unseen, show_baselines, show_leaderboard, show_dropped):
         show(record)
     click.echo()
     if gap := record.document.get("surrogate_gap"):
         say(gap)
     for said in said_once((one["ingredient"], _finding(one, command)) for one in record.findings):
-        say(f"Warning: {said}", fg="yellow")
+        say(f"Warning: {said}", short, fg="yellow")
     for remark in record.remarks:
         say(f"Note: {remark}.")
-    say(Bill.of(record).text)
-    say(spent_text(record))
+    bill = Bill.of(record)
+    say(bill.text)
+    say(spent_text(record, bill))
     if earlier := record.document.get("earlier"):
-        say(_replaced(earlier[-1]))
+        say(_replaced(earlier[-1]), short)
     show_files(record, target)
 
 
@@ -116,13 +116,14 @@ def show_unseen(record: Record) -> None:
 
 def show_baselines(record: Record) -> None:
     """Prints what each baseline is and takes, or why it has no score."""
+    short = shortened(_names(record), SHORT_NAME)
     for one in record.baselines:
         if one.soup is None:
             say(f"{one.title} has no score: {one.failure}")
             continue
         size, soups = counted(one.soup.size, "ingredient"), counted(one.soups, "real soup")
         value = f"{record.metric} {decimal(one.soup.value)} on the selection data"
-        members = "" if one.name == "uniform" else f": {weights_text(one.soup.recipe, {})}"
+        members = "" if one.name == "uniform" else f": {weights_text(one.soup.recipe, short)}"
         say(f"{one.title}: {soups}, of {size}, {value}{members}.")
 
 
@@ -167,22 +168,24 @@ def show_dropped(record: Record) -> None:
         title = "dropped early"
         if len(record.dropped) > SHOWN:
             title += f": {SHOWN} of {len(record.dropped)} shown"
-        columns = ["", record.metric, "samples", "behind the best", "standard errors", "chosen"]
-        print_table(title, columns, rows, numbers=range(1, 6))
+        drops = Drops(record.dropped)
+        columns = ["", record.metric, "samples", drops.heading, "in standard errors", "selections that took it"]
+        if not drops.were_chosen:
+            columns, rows = columns[:-1], [row[:-1] for row in rows]
+        print_table(title, columns, rows, numbers=range(1, len(columns)))
+        say(drops.reason)
 
 
 def _dropped(one: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
-    errors = DASH if one["error"] == 0 else f"{one['behind'] / one['error']:.1f}"
-    value, behind = decimal(one["value"]), f"{one['behind']:.3g}"
-    return [names[one["name"]], value, f"{one['rows']:,}", behind, errors, f"{one['chosen']}/{one['selections']}"]
+    chosen = f"{one['chosen']} of {one['selections']}"
+    return [names[one["name"]], decimal(one["value"]), f"{one['rows']:,}", *behind(one), chosen]
 
 
-def spent_text(record: Record) -> str:
+def spent_text(record: Record, bill: Bill) -> str:
     """The cost of the result in candidates and seconds, and of all results of its folder in passes, in words."""
     spent: Mapping[str, Any] = record.spent
-    folder = [
-        f"{counted(spent['passes'], 'ingredient pass', 'ingredient passes')} ({duration(spent['seconds_passes'])})",
-    ]
+    passes = "1 pass" if bill.passes == 1 else f"{in_passes(bill.passes)} passes"
+    folder = [f"{passes} of ingredients ({duration(spent['seconds_passes'])})"]
     if spent.get("baselines"):
         folder.append(f"{counted(spent['baselines'], 'pass', 'passes')} for baselines alone")
     if spent.get("references"):
@@ -211,7 +214,7 @@ def _replaced(earlier: Mapping[str, Any]) -> str:
     """The earlier soup that was replaced in the run folder, and how to get it back, in words."""
     made, value = earlier["settings"], earlier.get("value", earlier["score"])
     return (
-        f"An earlier soup of this folder was replaced: {earlier['text']}, {earlier['metric']} {value:.4f} "
+        f"An earlier soup of this folder was replaced: {earlier['text']}, {earlier['metric']} {decimal(value)} "
         f"({made['searcher']}, λ = {made['lam']:g}, B = {made['soups']}, seed {made['seed']}). It stands in "
         "leaderboard.json as `earlier`; the command that found it writes it again, with nothing to evaluate."
     )

@@ -58,13 +58,15 @@ class Bars:
             return
         bar = progress.add_task(name, total=total, unit=unit if total == 1 else f"{unit}s")
         self._depth += 1
+        whole = False
         try:
             yield lambda done: progress.advance(bar, done)
+            whole = True
         finally:
             self._depth -= 1
             if self._depth:
                 progress.remove_task(bar)
-            else:  # a search may end before its cap; then no time is left all the same
+            elif whole:  # a search may end before its cap; then no time is left all the same
                 (done,) = (task.completed for task in progress.tasks if task.id == bar)
                 progress.update(bar, total=done)
 

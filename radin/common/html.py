@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from radin.common.wording import decimal
+
 #: Rows of a table that are shown.
 MOST = 10
 
@@ -35,5 +37,5 @@ def table(
 
 def _cell(value: object) -> str:
     side = "right" if isinstance(value, int | float) else "left"
-    text = f"{value:.4f}" if isinstance(value, float) else str(value)
+    text = decimal(value) if isinstance(value, float) else str(value)
     return f'<td style="text-align:{side}">{escape(text)}</td>'

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
 
 def counted(n: int, noun: str, plural: str | None = None) -> str:
@@ -42,20 +43,50 @@ def installing(extra: str) -> str:
 DASH = "–"
 
 
+#: Magnitude below which a number is the rounding of a computation, and shown as zero.
+ROUNDING = 1e-9
+
+
 def signed(value: float | None, digits: int = 4) -> str:
-    """`+0.0127`; a dash for None. What rounds to zero is `0.0000`, without a sign."""
+    """`+0.0127`, and `-1.2e-05` of what these digits cannot show; a dash for None. Zero is `0.0000`, without a sign."""
     if value is None:
         return DASH
     text = f"{value:+.{digits}f}"
-    return text[1:] if float(text) == 0 else text
+    return (_tiny(value, "+") or text[1:]) if float(text) == 0 else text
 
 
 def decimal(value: float | None, digits: int = 4) -> str:
-    """`0.9563`; a dash for None, and no negative zero."""
+    """`0.9563`, and `1.2e-05` of what these digits cannot show; a dash for None, and no negative zero."""
     if value is None:
         return DASH
     text = f"{value:.{digits}f}"
-    return text.removeprefix("-") if float(text) == 0 else text
+    return (_tiny(value) or text.removeprefix("-")) if float(text) == 0 else text
+
+
+def _tiny(value: float, sign: str = "") -> str:
+    """A number that is nearly zero; empty where it is zero but for rounding."""
+    return f"{value:{sign}.2g}" if abs(value) >= ROUNDING else ""
+
+
+def told_apart(*values: float, digits: int = 4, most: int = 8) -> list[str]:
+    """Numbers of one sentence with as many digits as tell different ones apart.
+
+    Arguments:
+        values: to be compared.
+        digits: decimals at least.
+        most: decimals at most; values that are still alike are shown alike.
+    """
+    different = len(set(values))
+    for places in range(digits, most + 1):
+        texts = [decimal(value, places) for value in values]
+        if len(set(texts)) == different:
+            return texts
+    return [decimal(value, digits) for value in values]
+
+
+def in_passes(passes: int | float) -> str:
+    """Passes of a network over data: `12`, and `9.99` where some covered a part of the data."""
+    return f"{passes:,.2f}".removesuffix(".00")
 
 
 #: Characters of a name beyond which its middle is left out in a table. Chosen by hand.
@@ -63,6 +94,9 @@ LONG = 41
 
 #: Characters where a name may be cut.
 SEAMS = "-_./ "
+
+#: A number with such characters in it, which is not cut, as `0.001` or `1e-3`; also read from its end.
+NUMBER = re.compile(r"\d+(?:\.\d+)+|\d(?:\.\d+)?[eE]-\d+|\d+-[eE](?:\d+\.)?\d")
 
 
 def shortened(names: Sequence[str], longest: int) -> dict[str, str]:
@@ -82,6 +116,18 @@ def shortened(names: Sequence[str], longest: int) -> dict[str, str]:
     return cut if len({*cut.values()}) == len({*short.values()}) else short
 
 
+def with_short_names(text: str, short: Mapping[str, str]) -> str:
+    """A text with short forms of names in it.
+
+    Arguments:
+        text: may hold names.
+        short: forms of names, see `shortened`.
+    """
+    for name in sorted(short, key=len, reverse=True):  # one name may begin with another
+        text = text.replace(name, short[name]) if short[name] != name else text
+    return text
+
+
 def _without_middle(name: str) -> str:
     half = (LONG - 1) // 2
     return name if len(name) <= LONG else f"{name[:half]}…{name[-half:]}"
@@ -99,10 +145,11 @@ def _without_shared(names: Sequence[str]) -> dict[str, str]:
 
 
 def _shared(names: Sequence[str]) -> int:
-    """Characters that all names begin with, up to and with the last seam."""
+    """Characters that all names begin with, up to and with the last seam that is not inside of a number."""
     first, last = min(names), max(names)  # whatever these two begin with, all those between them do
     alike = next((i for i, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))
-    return max(first[:alike].rfind(seam) for seam in SEAMS) + 1
+    numbers = {i for name in (first, last) for found in NUMBER.finditer(name) for i in range(*found.span())}
+    return max((i for i, one in enumerate(first[:alike]) if one in SEAMS and i not in numbers), default=-1) + 1
 
 
 #: Characters of a name that a message shows.

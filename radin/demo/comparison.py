@@ -44,7 +44,7 @@ class Row:
     low: float
     high: float
     soups: int
-    passes: int | float
+    passes: float
     size: int
 
 
@@ -97,10 +97,10 @@ def compare(
         recorded: dict[str, Any] = {"ledger": verifier.ledger, "progress": progress}
         greedy = search("greedy", verifier, Budget(soups=None), seed=seed, top=1, **recorded)
         won = greedy and greedy[0].score > verifier.solo.max()
-        made: list[tuple[str, Recipe, int, int | float]] = [
-            ("best single ingredient", single, 0, len(pool)),
-            ("uniform soup", Recipe.uniform(pool.names), 1, 1),
-            ("greedy soup", greedy[0].recipe if won else single, greedy.charged, len(pool) + greedy.charged),
+        made: list[tuple[str, Recipe, int, float]] = [
+            ("best single ingredient", single, 0, float(len(pool))),
+            ("uniform soup", Recipe.uniform(pool.names), 1, 1.0),
+            ("greedy soup", greedy[0].recipe if won else single, greedy.charged, float(len(pool) + greedy.charged)),
         ]
     for most in soups:
         how: dict[str, Any] = {"budget": Budget(soups=most), "seed": seed, "run_dir": run_dir, "baselines": ()}
@@ -114,7 +114,7 @@ def compare(
         return rows, [_difference(verifier, last[1], name, recipe) for name, recipe, *_ in made[:3]]
 
 
-def _row(verifier: Verifier, method: str, recipe: Recipe, soups: int, passes: int | float) -> Row:
+def _row(verifier: Verifier, method: str, recipe: Recipe, soups: int, passes: float) -> Row:
     metric = verifier.task.scored_by
     _, labels, logits = verifier.unseen_logits(recipe)
     held = estimate_of(metric, metric.measure(logits, labels), labels)

@@ -19,6 +19,7 @@ from radin.evaluation.evaluation import Evaluation, Statistics
 from radin.evaluation.fingerprints import fingerprints_of, survey_data
 from radin.evaluation.inputs import Inputs, task_inputs
 from radin.evaluation.keys import Keys
+from radin.evaluation.label_sets import check_label_sets
 from radin.evaluation.loading import Networks
 from radin.evaluation.references import References
 from radin.evaluation.run_folder import RunFolder
@@ -27,7 +28,7 @@ from radin.evaluation.unchanged import check_unchanged
 from radin.evaluation.workers import Workers
 from radin.recipe import Recipe
 from radin.scoring.logit_bank import LogitBank
-from radin.searching.budget import Kind
+from radin.searching.ledger import Kind
 from radin.tasks.data import check_classes
 from radin.tasks.outputs import Fetch
 from radin.tasks.task import Task
@@ -181,7 +182,7 @@ class Evaluator:
         """
         check_classes(self.pool.class_names, self.task.rows, self.task.tests)
         survey_data(self.task, self.folder, self.progress)
-        _ = self.task.scored_by  # of the kind of outputs that the labels speak of
+        check_label_sets(self.task)
         ingredients = dict(zip(self.pool.names, self.fingerprints, strict=True))
         settings = {**self.task.settings, **self.pool.settings}
         self.folder.bind(Inputs(task=task_inputs(self.task), ingredients=ingredients, settings=settings))

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float64, Int64, Shaped
 from radin.errors import InputError
 from radin.evaluation.race_rows import Given, SeenRows
 from radin.evaluation.race_settings import RaceSettings
-from radin.scoring.kinds import CLASSES, Kind
+from radin.scoring.kinds import CLASSES, Kind, Values
 from radin.scoring.likelihood import losses
 from radin.scoring.metrics import Metric, NegativeLogLikelihood, RightSamplesMetric
 
@@ -93,6 +93,18 @@ def race_measures(metric: Metric, outputs: Outputs, labels: Labels, kind: Kind =
     if not metric.follows_loss:
         return own
     return (smooth, *own) if _is_defined(metric, outputs, labels) else ()
+
+
+def judged_by(metric: Metric, kind: Kind = CLASSES) -> str:
+    """The name of the first of the measures of a race.
+
+    Arguments:
+        metric: of the run.
+        kind: of the outputs.
+    """
+    if not metric.follows_loss:
+        return metric.name
+    return "squared error" if isinstance(kind, Values) else "log-likelihood"
 
 
 def _is_defined(metric: Metric, outputs: Outputs, labels: Labels) -> bool:

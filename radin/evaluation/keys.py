@@ -45,7 +45,7 @@ class Keys:
                 batches.
         """
         task, recipe = self._task, evaluation.recipe
-        parts = [(self._fingerprints[i], recipe.weights[i]) for i in recipe.members]
+        parts = [(self._fingerprints[i], weight) for i, weight in recipe.parts]
         policy: list[object] | None = None
         if evaluation.statistics == "recomputed":
             policy = ["recompute", self._statistics_rows, n_batches(len(self._statistics_rows), batch_size)]

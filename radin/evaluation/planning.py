@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from radin.common.progress import SILENT, Progress
-from radin.errors import InputError
 from radin.evaluation.batchnorm import statistics_rows
+from radin.evaluation.ended import ended_run
 from radin.evaluation.evaluator import Evaluator
 from radin.evaluation.gram import MOST
 from radin.evaluation.race_settings import RaceSettings
 from radin.evaluation.run_folder import RunFolder
-from radin.evaluation.settings import check_baselines
+from radin.evaluation.settings import Settings, check_baselines, check_settings, greedy_passes
 from radin.evaluation.stages import against_race, course_of, race_settings
+from radin.evaluation.timing import Timed, Work, peak_memory, side_by_side, timed_as_worker, timed_batch
 from radin.evaluation.workers import Workers
+from radin.scoring.criterion_default import CRITERION
 from radin.scoring.kinds import Tokens
 from radin.searching.budget import Budget
-from radin.tasks.device import clock
+from radin.searching.plugins import Searcher, SearchFunction
+from radin.tasks.data import Rows
 from radin.tasks.task import Task
 from radin.weights.pool import Pool
 
@@ -33,6 +35,9 @@ GRAM_BYTES = 3 * 8
 
 #: Networks that are run on every test set beside the baselines: the winner and the best ingredient.
 TESTED = 2
+
+#: Seconds below which nobody minds how long something takes. Chosen by hand.
+NOTICED = 1.0
 
 #: Classes that a plan names, so that a wrong folder is seen.
 NAMED = 5
@@ -49,9 +54,10 @@ class Plan:
         least_passes, most_passes: the selecting rows that ingredients will be run on, over those of the data. The least
             is the first stage of the race for all and the best ingredient in full. Equal without a race.
         race: whether the ingredients race, in words, and why not where a race was asked for; empty where none was.
-        soups: real soups that may be built and evaluated, one pass each.
+        soups: real soups that may be built and evaluated, one pass each; those that a run with the same settings has
+            evaluated in this folder are not counted in.
         baselines: soups that baselines may take on top of that; passes that a race saves and `greedy` needs are not
-            counted in.
+            counted in. 0 where a run with the same settings has ended here.
         tested: networks that are run on every test set: winner, best ingredient and baselines.
         samples: samples in a pass, those that select.
         held_back: samples that are held back, and that the networks which are tested are run on after the choice; 0
@@ -60,7 +66,8 @@ class Plan:
         classes: numbers that are kept of the network's outputs for one sample; of classes their number.
         references: passes of the uniform soup that choose which tokens are kept.
         class_names: the first few classes of the data, in label order, where the data name them.
-        test_passes: passes over test sets, of each network that is tested.
+        test_passes: passes over test sets, of each network that is tested; sets on which a run with the same settings
+            has ended here are not counted in.
         controls: passes of the best ingredient with recomputed BatchNorm statistics, over the data, those held back
             and each test set, for a fair comparison with a soup that has them.
         test_samples: labelled samples in all test sets together.
@@ -74,6 +81,7 @@ class Plan:
             selected logits as they are scored.
         disk_bytes: logits that will be written, the soup, and the matrices of distances between ingredients.
         device: where the network runs.
+        is_done: whether a run with the same settings has ended in this folder, so that nothing is left to run.
         workers: processes that run the networks side by side; 0 for this one alone.
         seconds_workers: the same as `seconds` with these workers, without the time in which they start; None without.
             On CPUs the forward pass is timed with as many threads as each worker has.
@@ -103,20 +111,32 @@ class Plan:
     memory_bytes: int
     disk_bytes: int
     device: str
+    is_done: bool = False
     workers: int = 0
     seconds_workers: float | None = None
 
+    @property
+    def greedy(self) -> int:
+        """Passes that the greedy soup of all ingredients takes from the start."""
+        return greedy_passes(self.ingredients)
+
     def to_json(self) -> dict[str, Any]:
         """All of it as JSON holds it."""
-        return asdict(self)
+        return asdict(self) | {"greedy": self.greedy}
 
 
 def plan(
     pool: Pool,
     task: Task,
     *,
+    searcher: str | Searcher | SearchFunction = "forward",
+    options: Mapping[str, Any] | None = None,
     budget: Budget | None = None,
+    lam: float = 0.0,
+    seed: int = 0,
     run_dir: str | os.PathLike[str] = "radin-run",
+    criterion: str = CRITERION,
+    calibrate: bool = True,
     batchnorm: str = "recompute",
     race: bool | RaceSettings | None = None,
     baselines: Sequence[str] = ("uniform",),
@@ -129,35 +149,53 @@ def plan(
     charged, and nothing is written to the run folder. Workers are not started.
 
     Arguments:
-        pool, task, budget, run_dir, batchnorm, race, baselines, workers, progress: as for `radin.make_soup`.
+        pool, task, searcher, options, budget, lam, seed, run_dir, criterion, calibrate, batchnorm, race, baselines,
+            workers, progress: as for `radin.make_soup`.
 
     Raises:
         RunDirError, IncompatibleError, DataError, TaskError: what `make_soup` would raise when it starts.
-        InputError: no number of soups, or a number of workers that only a cluster could tell.
+        InputError, PluginError: the same, or a number of workers that only a cluster could tell.
     """
-    soups = (budget or Budget()).soups
-    if soups is None:
-        raise InputError("a plan needs a number of soups to verify: Budget(soups=4), for example")
-    shown, crew, rule = check_baselines(baselines, len(pool)), Workers.of(workers), race_settings(race, len(pool))
+    budget, crew = budget or Budget(), Workers.of(workers)
+    chosen, soups = check_settings(searcher, options, budget, lam, seed, criterion)
+    settings = Settings(
+        searcher=chosen,
+        options=options,
+        budget=budget,
+        soups=soups,
+        lam=float(lam),
+        seed=int(seed),
+        criterion=criterion,
+        calibrate=calibrate,
+        batchnorm=batchnorm,
+        race=race_settings(race, len(pool)),
+        baselines=check_baselines(baselines, len(pool)),
+        workers=crew,
+    )
     number = 0 if crew is None else crew.foreseen(task.torch_device.type == "cuda")
-    beside, tested = sum(1 if name == "uniform" else len(pool) - 1 for name in shown), TESTED + len(shown)
     with RunFolder.preview(run_dir) as folder:
         evaluator = Evaluator(pool, task, folder, batchnorm=batchnorm, workers=crew, progress=progress)
         evaluator.bind()
-        seen = _look(evaluator, crew, rule)
-    (samples, held_back), test_samples = map(len, task.split), sum(map(len, task.tests.values()))
-    recomputes, timed = seen.recomputes, seen.timed
+        return _stated(pool, task, settings, _look(evaluator, settings), number)
+
+
+def _stated(pool: Pool, task: Task, settings: Settings, seen: _Look, number: int) -> Plan:
+    """The plan of a run with these settings, on so many workers."""
+    soups, beside, tested = seen.soups, seen.baselines, TESTED + len(settings.baselines)
+    (samples, held_back), test_samples = map(len, task.split), sum(map(len, seen.tests.values()))
+    held_back = 0 if seen.is_done else held_back
+    recomputes, timed = seen.recomputes and not seen.is_done, seen.timed
     kept = (seen.missing + soups + beside + recomputes) * samples + (tested + recomputes) * (test_samples + held_back)
     # Statistics are computed once for each soup and for the control: the run folder keeps them.
     statistics = (soups + beside + 1) * len(statistics_rows(task)) if recomputes else 0
     fillings, averaged = float(seen.missing * seen.stages), (soups + beside) * len(pool) / 2
-    work = _Work(fillings, averaged, kept + seen.reference_rows, statistics)
+    work, crew = Work(fillings, averaged, kept + seen.reference_rows, statistics), settings.workers
     return Plan(
         ingredients=len(pool),
         passes=seen.missing,
         least_passes=seen.least,
         most_passes=seen.most,
-        race=_about_race(task, len(pool), rule, timed),
+        race=_about_race(task, len(pool), settings.race, timed),
         soups=soups,
         baselines=beside,
         tested=tested,
@@ -167,28 +205,20 @@ def plan(
         classes=timed.classes,
         references=seen.references,
         class_names=next(iter(task.rows.class_names), ())[:NAMED],
-        test_passes=tested * len(task.tests),
+        test_passes=tested * len(seen.tests),
         test_samples=test_samples,
-        controls=1 + len(task.tests) + (held_back > 0) if recomputes else 0,
+        controls=1 + len(seen.tests) + (held_back > 0) if recomputes else 0,
         batch_size=seen.batch_size,
         seconds_fill=timed.fill,
         seconds_per_sample=timed.per_sample,
         seconds=work.seconds(timed),
-        memory_bytes=_peak_memory(task.torch_device) + samples * timed.classes * LOGIT_BYTES,
+        memory_bytes=peak_memory(task.torch_device) + samples * timed.classes * LOGIT_BYTES,
         disk_bytes=kept * timed.classes * LOGIT_BYTES + seen.reference_bytes + pool.nbytes + _gram_bytes(len(pool)),
         device=str(task.torch_device),
+        is_done=seen.is_done,
         workers=number,
-        seconds_workers=None if crew is None else work.seconds(seen.of_worker, _side_by_side(crew, number, task)),
+        seconds_workers=None if crew is None else work.seconds(seen.of_worker, side_by_side(crew, number, task)),
     )
-
-
-@dataclass(frozen=True)
-class _Timed:
-    """Seconds to fill and prepare the network and for a sample, and the classes of its outputs."""
-
-    fill: float
-    per_sample: float
-    classes: int
 
 
 @dataclass(frozen=True)
@@ -197,6 +227,10 @@ class _Look:
 
     Attributes:
         missing: ingredients whose logits are not in the run folder.
+        soups: real soups that may be evaluated.
+        baselines: soups of baselines that may be, on top.
+        tests: test sets that networks have to be run on.
+        is_done: whether a run with these settings has ended here, so that nothing is left to run.
         timed: seconds in this process.
         of_worker: seconds in a worker.
         recomputes: whether BatchNorm statistics are recomputed.
@@ -208,8 +242,12 @@ class _Look:
     """
 
     missing: int
-    timed: _Timed
-    of_worker: _Timed
+    soups: int
+    baselines: int
+    tests: Mapping[str, Rows]
+    is_done: bool
+    timed: Timed
+    of_worker: Timed
     recomputes: bool
     batch_size: int
     least: float
@@ -220,55 +258,31 @@ class _Look:
     reference_bytes: int
 
 
-def _look(evaluator: Evaluator, crew: Workers | None, rule: RaceSettings | None) -> _Look:
+def _look(evaluator: Evaluator, settings: Settings) -> _Look:
     """Reads the run folder, and times the network."""
     missing = sum(len(evaluator.archive.missing(single)) > 0 for single in evaluator.singles())
-    timed = _timed_batch(evaluator)
-    of_worker = timed if crew is None else _timed_as_worker(evaluator, crew, timed)
+    timed, crew = timed_batch(evaluator), settings.workers
     recomputes, batch_size = evaluator.recomputes, evaluator.batch_size
-    passes, references = _passes(evaluator, rule), _references(evaluator)
-    return _Look(missing, timed, of_worker, recomputes, batch_size, *passes, *references)
-
-
-@dataclass(frozen=True)
-class _Work:
-    """Work of a run.
-
-    Attributes:
-        fillings: of the network with an ingredient, each on one worker.
-        averaged: ingredients that soups read, one soup after the other.
-        rows: samples of all passes, which workers share.
-        statistics: samples for BatchNorm statistics, on one worker.
-    """
-
-    fillings: float
-    averaged: float
-    rows: int
-    statistics: int
-
-    def seconds(self, timed: _Timed, workers: float = 1.0) -> float:
-        """Time that this takes on some workers."""
-        shared = self.fillings * timed.fill + self.rows * timed.per_sample
-        return shared / workers + self.averaged * timed.fill + self.statistics * timed.per_sample
-
-
-def _side_by_side(crew: Workers, number: int, task: Task) -> float:
-    """Workers that run at once: on this machine's CPUs no more than its cores allow."""
-    if crew.address is not None or task.torch_device.type != "cpu":
-        return float(number)
-    return min(float(number), max(1.0, (os.cpu_count() or 1) / crew.threads))
-
-
-def _timed_as_worker(evaluator: Evaluator, crew: Workers, timed: _Timed) -> _Timed:
-    """The times with as many threads as a worker has."""
-    before = torch.get_num_threads()
-    if evaluator.task.torch_device.type != "cpu" or before == crew.threads:
-        return timed
-    torch.set_num_threads(crew.threads)
-    try:
-        return _timed_batch(evaluator)
-    finally:
-        torch.set_num_threads(before)
+    passes, references = _passes(evaluator, settings.race), _references(evaluator)
+    tests, n = evaluator.task.tests, len(evaluator.pool)
+    soups, beside = settings.soups, sum(1 if name == "uniform" else n - 1 for name in settings.baselines)
+    if ended := ended_run(evaluator, settings):
+        soups, beside = max(soups - ended.soups, 0), 0
+        tests = {name: rows for name, rows in tests.items() if name not in ended.tests}
+        missing, passes = 0, (0.0, 0.0, 1)
+    return _Look(
+        missing,
+        soups,
+        beside,
+        tests,
+        ended is not None and not soups and not tests,
+        timed,
+        timed if crew is None else timed_as_worker(evaluator, crew, timed),
+        recomputes,
+        batch_size,
+        *passes,
+        *references,
+    )
 
 
 def _gram_bytes(n: int) -> int:
@@ -302,7 +316,7 @@ def _references(evaluator: Evaluator) -> tuple[int, int, int]:
     return len(sets), sum(samples.values()), sum(sizes) * LOGIT_BYTES
 
 
-def _about_race(task: Task, n: int, settings: RaceSettings | None, timed: _Timed) -> str:
+def _about_race(task: Task, n: int, settings: RaceSettings | None, timed: Timed) -> str:
     """Whether ingredients race, in words; advises against a race that cannot pay for reading the files again."""
     if settings is None:
         return ""
@@ -313,31 +327,7 @@ def _about_race(task: Task, n: int, settings: RaceSettings | None, timed: _Timed
     where = " and ".join(f"{end:,}" for end in ends) + f" of {samples:,} samples"
     where += "" if task.rows.groups is None else ", whole groups"
     # The best ingredient is read once for each stage, all others once in any case.
-    if len(ends) * timed.fill >= saved:
-        return f"judged after {where}; the files are slow to read, so a race will hardly pay"
+    reading = len(ends) * timed.fill
+    if reading >= max(saved, NOTICED):
+        return f"judged after {where}; reading files again takes as long as the passes that it saves, so it hardly pays"
     return f"judged after {where}"
-
-
-def _timed_batch(evaluator: Evaluator) -> _Timed:
-    """The times of one ingredient; what comes first warms up."""
-    single, device = evaluator.singles()[0], evaluator.task.torch_device
-    network = evaluator.fill(single)
-    evaluator.first_batch()
-    begun = clock(device)
-    evaluator.fill(single)
-    filled = clock(device)
-    evaluator.task.prepare_network(network)
-    prepared = clock(device)
-    logits = evaluator.first_batch()  # prepares the network once more
-    batch = max(clock(device) - prepared - (prepared - filled), 0.0)
-    return _Timed(prepared - begun, batch / len(logits), int(np.prod(logits.shape[1:])))
-
-
-def _peak_memory(device: torch.device) -> int:
-    if device.type == "cuda":
-        return int(torch.cuda.max_memory_allocated(device))
-    try:
-        import resource
-    except ImportError:  # not on Windows
-        return 0
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

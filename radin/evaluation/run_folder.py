@@ -20,7 +20,7 @@ from radin.errors import RunDirError
 from radin.evaluation.evaluation import Evaluation
 from radin.evaluation.inputs import Inputs, difference_of
 from radin.scoring.logit_folder import SPLIT, write_absent, write_labels
-from radin.searching.budget import Ledger
+from radin.searching.ledger import Ledger
 from radin.tasks.data import Rows
 
 T = TypeVar("T")
@@ -80,6 +80,7 @@ class RunFolder:
     data_fingerprints: Fact[dict[str, Any]] = Fact("digests of data", dict)  # of images, likewise
     splits: Fact[list[list[float]]] = Fact("splits", list)  # holdback and seed of every split that selected here
     winners: Fact[list[dict[str, Any]]] = Fact("winners", list)
+    ended: Fact[dict[str, dict[str, Any]]] = Fact("ended", dict)  # runs that have ended, by their settings
     race: Fact[dict[str, Any] | None] = Fact("race", _nothing)  # settings of the last race, if the last run raced
     failures: Fact[dict[str, str]] = Fact("failures", dict)  # of baselines whose outputs are not finite, by key
     last_search: Fact[dict[str, Any] | None] = Fact("search", _nothing)

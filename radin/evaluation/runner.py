@@ -26,7 +26,7 @@ from radin.evaluation.references import References
 from radin.evaluation.run_folder import RunFolder
 from radin.evaluation.workers import Workers
 from radin.scoring.kinds import Tokens
-from radin.searching.budget import Kind
+from radin.searching.ledger import Kind
 from radin.tasks.data import Rows
 from radin.tasks.task import Task
 
@@ -71,6 +71,10 @@ class Runner:
                 "one network of this task takes all devices (device_map), and workers need one each; leave out one of "
                 "the two"
             )
+        if workers is not None:
+            from radin.evaluation.on_ray.cluster import check_installed
+
+            check_installed()
         self._networks, self._batch, self._workers = networks, batch, workers
         self._references = references
         self.local = InProcess(task, networks)

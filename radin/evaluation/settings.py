@@ -40,6 +40,7 @@ class Settings:
         soups: B, the cap on real soups.
         lam, seed, criterion, calibrate, batchnorm: as they were given.
         race: its rule; None for none.
+        race_asked: whether a race was asked for, and is not only the default.
         baselines: their names.
         workers: processes that run the networks; None for this one alone.
     """
@@ -56,6 +57,7 @@ class Settings:
     race: RaceSettings | None
     baselines: tuple[str, ...]
     workers: Workers | None
+    race_asked: bool = False
 
     @property
     def learns(self) -> bool:
@@ -67,19 +69,25 @@ class Settings:
         """Candidates from which those to verify are chosen."""
         return max(SHORTLIST, self.soups) if self.learns else self.soups
 
-    def to_json(self, options: Mapping[str, Any], chosen_by: str) -> dict[str, Any]:
+    def to_json(self, options: Mapping[str, Any], chosen_by: str, raced: bool = True) -> dict[str, Any]:
         """The settings as a result records them; those of later versions only where they are not the usual ones.
 
         Arguments:
             options: of the searcher, defaults included.
             chosen_by: the criterion by which the winner was chosen; `metric` for the metric itself.
+            raced: whether the race was held, where there is a rule for one.
         """
         made: dict[str, Any] = {"lam": self.lam, "seed": self.seed, "searcher": self.searcher.name}
         made |= {"options": dict(options), "calibrate": self.calibrate, "baselines": list(self.baselines)}
-        made |= {} if self.race is None else {"race": asdict(self.race)}
+        made |= {} if self.race is None or not raced else {"race": asdict(self.race)}
         made |= {} if chosen_by == "metric" else {"criterion": chosen_by}
         made |= {} if self.workers is None or self.workers.at_once == 1 else {"at_once": self.workers.at_once}
         return made | asdict(self.budget)
+
+
+def greedy_passes(n: int) -> int:
+    """Passes of the greedy soup (Wortsman et al. 2022): all `n` ingredients, and a soup with each but the first."""
+    return 2 * n - 1
 
 
 def check_settings(

@@ -13,7 +13,7 @@ from jaxtyping import Int64
 
 from radin.common.wording import counted
 from radin.errors import InputError
-from radin.evaluation.judging import Standing
+from radin.evaluation.judging import Standing, judged_by
 from radin.evaluation.race_default import RACES_FROM
 from radin.evaluation.race_rows import Given, SeenRows
 from radin.evaluation.race_settings import RaceSettings
@@ -43,6 +43,7 @@ class Dropped:
         error: paired standard error of that difference.
         chosen: stepwise selections on random halves of them that took it.
         selections: these selections in all.
+        judged_by: the name of the score: `log-likelihood`, in nats, `squared error`, or the metric's.
     """
 
     name: str
@@ -53,13 +54,15 @@ class Dropped:
     error: float
     chosen: int
     selections: int
+    judged_by: str = "log-likelihood"
 
     @property
     def why(self) -> str:
         """The reason, in a few words."""
         errors = f", {self.behind / self.error:.1f} standard errors" if self.error > 0 else ""
         taken = f"{self.chosen or 'none'} of {counted(self.selections, 'stepwise selection')} took it"
-        return f"{self.behind:.4g} behind the best{errors}; {taken}"
+        what = "nats of log-likelihood" if self.judged_by == "log-likelihood" else f"of {self.judged_by}"
+        return f"{self.behind:.4g} {what} behind the best{errors}; {taken}"
 
     def to_json(self) -> dict[str, Any]:
         """All of it as JSON holds it."""
@@ -75,12 +78,14 @@ class Collection:
         bank: their logits on the selecting rows.
         dropped: the others, in the order in which they were dropped.
         common: samples of the data that all ingredients ran on; None for all that select.
+        no_race: the reason why all ran in full though a race was to be held; else empty.
     """
 
     members: tuple[int, ...]
     bank: LogitBank
     dropped: tuple[Dropped, ...] = ()
     common: Int64[np.ndarray, " k"] | None = None
+    no_race: str = ""
 
 
 def race_settings(race: object, n: int = 0) -> RaceSettings | None:
@@ -117,7 +122,11 @@ def against_race(task: Task, n: int, settings: RaceSettings) -> str:
     if len(course_of(task, n, settings)[1]) == 1:
         groups = _selecting_groups(task)
         among = "" if groups is None else f" of {counted(len(np.unique(groups)), 'group')}"
-        return f"{counted(len(task.split[0]), 'selecting sample')}{among} are too few for a race"
+        least = "" if groups is None else f" of at least {settings.first_groups} groups"
+        return (
+            f"{counted(len(task.split[0]), 'selecting sample')}{among} are too few for a race, which is first judged "
+            f"after {settings.first_rows} samples{least}"
+        )
     return ""
 
 
@@ -148,11 +157,12 @@ def collect(evaluator: Evaluator, settings: RaceSettings | None) -> Collection:
     """
     singles, task = evaluator.open(), evaluator.task
     selecting, labels, strata = task.split[0], task.rows.labels, task.rows.strata
-    if settings is None or against_race(task, len(singles), settings):
+    reason = "" if settings is None else against_race(task, len(singles), settings)
+    if settings is None or reason:
         _remember(evaluator.folder, None)
         bank = evaluator.bank(evaluator.in_full(singles))
         evaluator.folder.write_absent(())
-        return Collection(tuple(range(len(singles))), bank)
+        return Collection(tuple(range(len(singles))), bank, no_race=reason)
     _remember(evaluator.folder, settings)
 
     def run(ingredients: Int64[np.ndarray, " k"], rows: Int64[np.ndarray, " m"]) -> Sequence[Given]:
@@ -168,7 +178,8 @@ def collect(evaluator: Evaluator, settings: RaceSettings | None) -> Collection:
     evaluator.folder.write_absent([evaluator.pool.names[one.ingredient] for one in lacking])
     common = selecting[found.order[: int(found.rows.min())]] if dropped else None
     bank = evaluator.bank(evaluator.in_full([singles[i] for i in members]), members)
-    return Collection(members, bank, dropped, common)
+    unjudged = f"it cannot be judged by {task.scored_by.name} on a part of the samples"
+    return Collection(members, bank, dropped, common, "" if found.stages else unjudged)
 
 
 def common_bank(evaluator: Evaluator, collection: Collection) -> LogitBank:
@@ -223,4 +234,5 @@ def _dropped(
         error=one.error,
         chosen=one.chosen,
         selections=one.selections,
+        judged_by=judged_by(task.scored_by, task.kind),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from jaxtyping import Float32, Float64, Int64, Shaped
 
 from radin.common.progress import SILENT, Progress
 from radin.errors import InputError
+from radin.evaluation.ended import note_end
 from radin.evaluation.evaluation import Evaluation, Statistics
 from radin.evaluation.evaluator import Evaluator
 from radin.evaluation.keys import Keys
@@ -24,10 +25,13 @@ from radin.recipe import Recipe, as_proposals
 from radin.scoring.kinds import Kind
 from radin.scoring.logit_bank import LogitBank, row_groups
 from radin.scoring.objective import Proposal, Unit
-from radin.searching.budget import Ledger
+from radin.searching.ledger import Ledger
 from radin.tasks.labelled import scored_columns
 from radin.tasks.task import Task
 from radin.weights.pool import Pool
+
+if TYPE_CHECKING:
+    from radin.evaluation.settings import Settings
 
 UnseenData = Literal["test", "held-back", "selection"]
 
@@ -175,8 +179,7 @@ class Verifier:
         """The same recipe over the whole pool, those that were dropped included."""
         if not self.dropped:
             return recipe
-        names, weights = self._evaluator.pool.names, dict(zip(recipe.names, recipe.weights, strict=True))
-        return Recipe(names, tuple(weights.get(name, 0.0) for name in names))
+        return Recipe.of(self._evaluator.pool.names, recipe.to_json())
 
     @property
     def scope(self) -> str:
@@ -307,10 +310,19 @@ class Verifier:
         for about in self.folder.soups.entries().values():
             weights = about.get("recipe", {})
             if weights and weights.keys() <= set(self.names):
-                recipe = Recipe(self.names, tuple(weights.get(name, 0.0) for name in self.names))
+                recipe = Recipe.of(self.names, weights)
                 if self._evaluator.archive.is_stored(self._evaluation(recipe)):
                     recipes.append(recipe)
         return recipes
+
+    def note_end(self, settings: Settings, soups: Iterable[Recipe]) -> None:
+        """Notes in the run folder that a run has ended, so that a plan knows what is left of it.
+
+        Arguments:
+            settings: of the run.
+            soups: that it evaluated, over the pool or over the whole pool.
+        """
+        note_end(self._evaluator, settings, [self._evaluation(one) for one in dict.fromkeys(soups) if one.size > 1])
 
     def seconds(self, recipes: Iterable[Recipe]) -> float:
         """Wall-clock seconds that the real soups of these recipes took when they were evaluated."""

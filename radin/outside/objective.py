@@ -24,7 +24,7 @@ from radin.outside.scorer import Running, Scorer, Startable
 from radin.outside.side_by_side import begun, environments, run_side_by_side
 from radin.recipe import Recipe, as_proposals
 from radin.scoring.objective import Proposal, Unit
-from radin.searching.budget import Kind
+from radin.searching.ledger import Kind
 from radin.weights.averaging import average
 from radin.weights.pool import Pool
 
@@ -210,7 +210,7 @@ class OutsideObjective:
         return known if scorer.seconds is not None and scorer.seconds <= known.limit else None
 
     def _key(self, recipe: Recipe, scorer: Scorer) -> str:
-        parts = [(self._fingerprints[i], recipe.weights[i]) for i in recipe.members]
+        parts = [(self._fingerprints[i], weight) for i, weight in recipe.parts]
         return fingerprint_of(scorer.key, parts, self.batchnorm if recipe.size > 1 else None)
 
     @contextmanager

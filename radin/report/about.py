@@ -15,7 +15,7 @@ from radin.recipe import Recipe
 
 if TYPE_CHECKING:
     from radin.evaluation.verifier import Verifier
-    from radin.searching.driver import Shortlist
+    from radin.searching.shortlist import Shortlist
 
 #: Packages whose versions are recorded, as far as they are installed.
 PACKAGES = ("radin", "torch", "numpy", "safetensors", "open_clip_torch", "timm", "torchvision", "transformers")
@@ -60,6 +60,9 @@ def changed_classes(verifier: Verifier, winner: Recipe, single: Recipe) -> dict[
 
     None where the outputs are no classes: of any task whose labels are not one column of the outputs for each sample.
     """
+    rows = next(iter(verifier.task.tests.values())) if verifier.task.tests else verifier.task.rows
+    if not rows.kind.has_columns:
+        return None
     data, labels, ours = verifier.unseen_logits(winner)
     _, _, theirs = verifier.unseen_logits(single)
     if labels.ndim != 1 or labels.dtype.kind not in "iu" or ours.ndim != 2 or not len(labels):
@@ -67,7 +70,6 @@ def changed_classes(verifier: Verifier, winner: Recipe, single: Recipe) -> dict[
     n = ours.shape[1]
     if n < 2 or labels.min() < 0 or labels.max() >= n:
         return None
-    rows = next(iter(verifier.task.tests.values())) if verifier.task.tests else verifier.task.rows
     names = rows.class_names[-1] if rows.class_names and len(rows.class_names[-1]) == n else range(n)
     samples = np.bincount(labels, minlength=n)
     right = [np.bincount(labels[one.argmax(1) == labels], minlength=n) for one in (ours, theirs)]

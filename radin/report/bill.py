@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from radin.common.wording import counted
+from radin.common.wording import counted, in_passes
+from radin.evaluation.settings import greedy_passes
 from radin.report.record import Record
 
 
@@ -14,21 +15,23 @@ class Bill:
 
     Attributes:
         ingredients: size of the pool.
-        in_full: ingredients that ran in full.
-        passes: what the ingredients cost, in passes' worth of rows; less than their number after a race.
+        in_full: ingredients that ran in full in this run folder, also in earlier runs, and also of earlier pools.
+        passes: what the ingredients cost, in passes' worth of rows, in hundredths; less than their number after a race.
         soups: real soups that were evaluated.
+        raced: ingredients that the last race left in.
     """
 
     ingredients: int
     in_full: int
     passes: float
     soups: int
+    raced: int
 
     @classmethod
     def of(cls, record: Record) -> Bill:
         """The bill of a finished run."""
-        ran = len(record.ingredients)
-        return cls(record.n_ingredients, ran, record.passes_worth, int(record.spent["soups"]))
+        in_full, passes = int(record.spent["passes"]), round(record.passes_worth, 2)
+        return cls(record.n_ingredients, in_full, passes, int(record.spent["soups"]), len(record.ingredients))
 
     @property
     def total(self) -> float:
@@ -43,7 +46,7 @@ class Bill:
     @property
     def greedy(self) -> int:
         """The greedy soup (Wortsman et al. 2022): all ingredients, and a real soup with each one but the first."""
-        return 2 * self.ingredients - 1
+        return greedy_passes(self.ingredients)
 
     @property
     def ways(self) -> list[tuple[str, float]]:
@@ -54,9 +57,17 @@ class Bill:
     @property
     def text(self) -> str:
         """The bill in a sentence."""
-        full = f", {self.in_full} of them in full" if self.in_full < self.ingredients else ""
         return (
-            f"Cost: {self.total:.4g} passes over the selection data, {self.passes:.4g} for "
-            f"{counted(self.ingredients, 'ingredient')}{full} and {self.soups} for real soups; the greedy soup would "
-            f"have taken {self.greedy}."
+            f"Cost: {in_passes(self.total)} passes over the selection data, {in_passes(self.passes)} for "
+            f"{counted(self.ingredients, 'ingredient')}{self._in_full} and {self.soups} for real soups; the greedy "
+            f"soup would have taken {self.greedy}."
         )
+
+    @property
+    def _in_full(self) -> str:
+        """A remark on how many ran in full, where that is not what the number of ingredients says."""
+        if self.in_full > self.ingredients:
+            return f" ({self.in_full} ran in this folder, some of them in an earlier pool)"
+        if self.in_full == self.ingredients:
+            return " (all of them in full, in an earlier run)" if self.raced < self.ingredients else ""
+        return f" ({self.in_full} of them in full)"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from jaxtyping import Int64
 
-from radin.common.wording import counted
+from radin.common.wording import counted, decimal
 from radin.recipe import Recipe
 from radin.scoring.metrics import Labels, Metric
 from radin.scoring.significance import interval, paired_p_value, paired_test_name
@@ -32,7 +32,7 @@ class Estimate:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
+        return f"{decimal(self.value)} [{decimal(self.low)}, {decimal(self.high)}]"
 
 
 @dataclass(frozen=True)

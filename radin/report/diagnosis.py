@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from radin.common.progress import SILENT, Progress
-from radin.common.wording import counted, enumerated
+from radin.common.wording import counted, decimal, enumerated, signed
 from radin.errors import InputError
 from radin.evaluation.gram import Gram, compared, logit_gram, stored_logit_gram, stored_weight_gram, weight_gram
 from radin.evaluation.workers import Workers
@@ -96,8 +96,8 @@ class Diagnosis:
             return f"Leave out {enumerated(self.suspects)}; whether the rest soups is not shown yet: {ask}."
         mean = float(np.mean([one.lost for one in self.sound]))
         if not np.isfinite(mean):
-            gap, soups = np.mean([one.gap for one in self.sound]), counted(len(self.sound), "real soup")
-            return f"This pool soups{without}: {soups} minus averaged logits score {gap:+.4f}, {self._lead()}."
+            gap, soups = float(np.mean([one.gap for one in self.sound])), counted(len(self.sound), "real soup")
+            return f"This pool soups{without}: {soups} minus averaged logits score {signed(gap)}, {self._lead()}."
         if falls_short(self.sound):
             also = f", even{without}" if without else ""
             return f"This pool does not soup{also}: real soups lose {mean:.0%} of what their averaged logits know."
@@ -111,13 +111,14 @@ class Diagnosis:
         """The best sound soup against the best ingredient; nothing is called better within noise."""
         best = max(self.sound, key=lambda one: one.score)
         if self.values is not None and len({*self.values.tolist(), *(one.value for one in self.sound)}) == 1:
-            return f"but these data cannot tell them from the ingredients: all have {self.metric} {self.values[0]:.4f}"
+            value = decimal(float(self.values[0]))
+            return f"but these data cannot tell them from the ingredients: all have {self.metric} {value}"
         if best.ahead == 0:
             return "and the best of them ties with the best ingredient"
         if abs(best.ahead) <= SURE * best.ahead_error:
             return (
                 f"and the best of them differs from the best ingredient by less than {SURE:g} standard errors "
-                f"({best.ahead:+.4f} ± {best.ahead_error:.4f}), too little to be sure on data that chose it"
+                f"({signed(best.ahead)} ± {decimal(best.ahead_error)}), too little to be sure on data that chose it"
             )
         return (
             "and the best of them beats the best ingredient" if best.ahead > 0 else "but none beats the best ingredient"

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from radin.common.wording import counted, shown
+from radin.common.wording import counted, shown, signed, told_apart
 from radin.evaluation.gram import Gram
 from radin.report.verified_soup import SURE, AgainstChance, VerifiedSoup, against_chance, chance_samples
 from radin.scoring.kinds import CLASSES, Values
@@ -20,7 +20,7 @@ from radin.scoring.kinds import Kind as OutputKind
 from radin.scoring.logit_bank import LogitBank
 from radin.scoring.metrics import Metric
 from radin.scoring.significance import paired_error
-from radin.searching.driver import Shortlist
+from radin.searching.shortlist import Shortlist
 
 #: An ingredient that lies further from the others than this times the usual distance is an outlier. In the sweeps of
 #: `benchmarks/zoos`, with learning rates that span a factor of up to 30, no sound one exceeds 3.3.
@@ -62,6 +62,7 @@ Kind = Literal[
     "statistics",
     "search",
     "extra-state",
+    "race",
 ]
 
 
@@ -71,7 +72,8 @@ class Finding:
 
     Attributes:
         kind: `diverged`, `elsewhere`, `far`, `worse` and `barrier` are about one ingredient, `classes`, `same`,
-            `gap`, `statistics`, `search` and `extra-state` about the pool; `chance` is about one, or about all.
+            `gap`, `statistics`, `search`, `extra-state` and `race` about the pool or the run; `chance` is about one, or
+            about all.
         ingredient: its name, or None.
         message: the whole sentence, without the parameters that would mend it.
         mend: parameters with the values that would mend it; empty where there are none.
@@ -108,6 +110,17 @@ def state_findings(extra_state: Collection[str]) -> list[Finding]:
         "safetensors holds as metadata only: load the soup's file by radin.Pool(path).state_dict(0), not by load_file."
     )
     return [Finding("extra-state", None, text)]
+
+
+def race_findings(reason: str) -> list[Finding]:
+    """Says that a race that was asked for was not held.
+
+    Arguments:
+        reason: why not; empty where it was held.
+    """
+    if not reason:
+        return []
+    return [Finding("race", None, f"All ingredients ran in full, though a race was asked for: {reason}.")]
 
 
 def weight_findings(gram: Gram) -> list[Finding]:
@@ -255,9 +268,10 @@ def _worse_findings(
         values = [metric.value_of(one, bank.labels) for one in (mine, theirs)]
         error = paired_error(metric, mine, theirs, bank.labels, groups=bank.groups)
         if abs(values[0] - values[1]) > SURE * error:
+            own, other = told_apart(*values)
             text = (
-                f"{bank.names[i]} is far worse than the rest: it has {metric.name} {values[0]:.4f}, and "
-                f"{bank.names[usual]}, the median of the others, {values[1]:.4f}. Check its training, and its classes."
+                f"{bank.names[i]} is far worse than the rest: it has {metric.name} {own}, and "
+                f"{bank.names[usual]}, the median of the others, {other}. Check its training, and its classes."
             )
             found.append(Finding("worse", bank.names[i], text))
     return found
@@ -301,7 +315,7 @@ def soup_findings(
     if statistics == "recompute" and exceeds(verified):
         gain = float(np.mean([one.gap for one in verified]))
         text = (
-            f"Soups score {gain:+.4f} beside their averaged logits, more than averaging explains: their BatchNorm "
+            f"Soups score {signed(gain)} beside their averaged logits, more than averaging explains: their BatchNorm "
             "statistics were recomputed on this data, and those that the ingredients were saved with do not fit it. "
             "Only an ingredient with recomputed statistics is a fair comparison."
         )

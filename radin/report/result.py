@@ -14,6 +14,7 @@ from radin.common.files import written_aside
 from radin.common.folders import folder_aside
 from radin.common.frames import frame
 from radin.common.html import table
+from radin.common.wording import signed
 from radin.errors import RunDirError
 from radin.evaluation.stages import Dropped
 from radin.recipe import Recipe
@@ -169,8 +170,8 @@ class Result:
         mean, worst = sum(gaps) / len(gaps), max(gaps, key=abs)
         sign = "" if self.higher_is_better else ", above 0 where soups are better"
         said = (
-            f"Real soups minus averaged logits, over {len(gaps)} verified: mean {mean:+.4f}, largest {worst:+.4f} "
-            f"({self.metric}{sign})."
+            f"Real soups minus averaged logits, over {len(gaps)} verified: mean {signed(mean)}, "
+            f"largest {signed(worst)} ({self.metric}{sign})."
         )
         excess = excess_text(max(soup.excess for soup in self.verified))
         return f"{said} {excess}" if excess else said

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import isnan
 from operator import attrgetter
 
-from radin.common.wording import counted, enumerated
+from radin.common.wording import counted, decimal, enumerated, signed, told_apart
 from radin.report.comparison import Comparison
 from radin.report.findings import Finding
 from radin.report.verified_soup import VerifiedSoup
@@ -50,11 +50,11 @@ def verdict_of(
     if not soups:
         below = _below(best, single, metric)
         return f"{below}No soup was verified, so the best ingredient, {best.recipe.member_names[0]}, stands: " + (
-            f"{metric} {best.value:.4f}." if not below else f"it leads by {CRITERIA[criterion]}."
+            f"{metric} {decimal(best.value)}." if not below else f"it leads by {CRITERIA[criterion]}."
         )
     if best.recipe.size > 1:
         said = _a_soup(leaderboard, comparison, metric, control, criterion)
-    elif criterion != "metric":
+    elif criterion != "metric" and not (best is single and best.deciding == soups[0].deciding):
         said = _no_soup_by(CRITERIA[criterion], leaderboard, findings, metric)
     else:
         said = _no_soup(soups, single, findings, metric)
@@ -66,14 +66,14 @@ def _undecided(
 ) -> str:
     """States why the scores decide nothing; empty where they do."""
     best, single = leaderboard[0], best_ingredient(leaderboard)
-    name, value = single.recipe.member_names[0], f"{metric} {single.value:.4f}"
+    name, value = single.recipe.member_names[0], f"{metric} {decimal(single.value)}"
     if any(one.kind == "classes" for one in findings):
         return (
             "Nothing is decided: the outputs seem to stand for other classes than the labels, so these scores mean "
             f"little. The best ingredient, {name}, has {value} on the selection data."
         )
     if any(one.kind == "chance" and one.ingredient is None for one in findings):
-        won = f"the winner {best.value:.4f}" if best.recipe.size > 1 else "no soup is better"
+        won = f"the winner {told_apart(best.value, single.value)[0]}" if best.recipe.size > 1 else "no soup is better"
         return (
             f"Nothing is decided: no ingredient can be told from chance. The best, {name}, has {value} on the "
             f"selection data, and {won}."
@@ -113,19 +113,19 @@ def _a_soup(
         alone = [entry for entry in leaderboard if entry.recipe.size == 1]
         likely = max([entry for entry in alone if not entry.behind] or [single], key=attrgetter("deciding"))
         whose = "" if likely.recipe == single.recipe else f" of {likely.recipe.member_names[0]}"
-        by = f" by {CRITERIA[criterion]}, {best.deciding:.4f} against {likely.deciding:.4f}{whose}"
+        ours, theirs = told_apart(best.deciding, likely.deciding)
+        by = f" by {CRITERIA[criterion]}, {ours} against {theirs}{whose}" if best.deciding > likely.deciding else ""
     if best.score < single.score:
         return f"{_below(best, single, metric)}{soup} {wins}{by}. {_elsewhere(comparison)}"
     if best.score == single.score:
         ties = f"ties with the best ingredient, {name}, at"
         if by:
-            also = f"{metric} {ties} {single.value:.4f} on the selection data"
+            also = f"{metric} {ties} {decimal(single.value)} on the selection data"
             return f"{soup} {wins}{by}; {also}. {_elsewhere(comparison)}"
-        return f"{soup} {ties} {metric} {single.value:.4f} on the selection data. {_taken(best, single)}"
-    alike = "" if control is None else f", {control:.4f} with its BatchNorm statistics recomputed like the soup's"
-    found = (
-        f"{metric} {best.value:.4f} on the selection data, {single.value:.4f} for the best ingredient, {name}{alike}."
-    )
+        return f"{soup} {ties} {metric} {decimal(single.value)} on the selection data. {_taken(best, single)}"
+    alike = "" if control is None else f", {decimal(control)} with its BatchNorm statistics recomputed like the soup's"
+    ours, theirs = told_apart(best.value, single.value)
+    found = f"{metric} {ours} on the selection data, {theirs} for the best ingredient, {name}{alike}."
     return f"{soup} {wins}{by}: {found} {_elsewhere(comparison)}"
 
 
@@ -139,7 +139,7 @@ def _elsewhere(comparison: Comparison) -> str:
     if comparison.data == "selection":
         return "No data are left that did not select, so whether it is better elsewhere is open."
     p_value = comparison.rival[1]
-    p = f"{comparison.difference:+.4f}" + ("" if p_value is None else f", p = {p_value:.2g}")
+    p = signed(comparison.difference) + ("" if p_value is None else f", p = {p_value:.2g}")
     rival = "" if comparison.control is None else f"{comparison.ingredient} with recomputed statistics"
     if comparison.is_noise:
         two = f"it and {rival}" if rival else "the two"
@@ -152,18 +152,17 @@ def _elsewhere(comparison: Comparison) -> str:
 def _taken(best: VerifiedSoup, single: VerifiedSoup) -> str:
     if best is single:
         return f"The ingredient {single.recipe.member_names[0]} is taken, whose logits are the likeliest."
-    return (
-        "The soup is taken since its logits are no less likely "
-        f"(negative log-likelihood {best.nll:.4f} against {single.nll:.4f})."
-    )
+    ours, theirs = told_apart(best.nll, single.nll)
+    return f"The soup is taken since its logits are no less likely (negative log-likelihood {ours} against {theirs})."
 
 
 def _no_soup(soups: Sequence[VerifiedSoup], single: VerifiedSoup, findings: Sequence[Finding], metric: str) -> str:
     soup, name = soups[0], single.recipe.member_names[0]
     which = "the one verified soup" if len(soups) == 1 else f"the best of {len(soups)} verified soups"
+    ours, theirs = told_apart(single.value, soup.value)
     return (
-        f"No soup won: the best ingredient, {name}, has {metric} {single.value:.4f} on the selection data, and {which} "
-        f"{soup.value:.4f}{_promised(soup)}. "
+        f"No soup won: the best ingredient, {name}, has {metric} {ours} on the selection data, and {which} "
+        f"{theirs}{_promised(soup)}. "
         f"{_why_not(soups, single, findings, metric)}"
     )
 
@@ -172,9 +171,10 @@ def _below(best: VerifiedSoup, single: VerifiedSoup, metric: str) -> str:
     """Says that the winner's metric is worse than that of the best ingredient; empty if it is not."""
     if best.score >= single.score:
         return ""
+    ours, theirs = told_apart(best.value, single.value)
     return (
-        f"The winner's {metric} on the selection data, {best.value:.4f}, is worse than that of the best ingredient, "
-        f"{single.recipe.member_names[0]}, {single.value:.4f}. "
+        f"The winner's {metric} on the selection data, {ours}, is worse than that of the best ingredient, "
+        f"{single.recipe.member_names[0]}, {theirs}. "
     )
 
 
@@ -184,23 +184,24 @@ def _no_soup_by(criterion: str, leaderboard: Sequence[VerifiedSoup], findings: S
     soups = [entry for entry in leaderboard if entry.recipe.size > 1]
     which = "the one verified soup" if len(soups) == 1 else f"the best of {len(soups)} verified soups"
     name, below = best.recipe.member_names[0], _below(best, single, metric)
+    ours, theirs = told_apart(best.value, soups[0].value)
     if soups[0].behind:
         return (
-            f"{below}No soup won: {which} has {metric} {soups[0].value:.4f} on the selection data, more than one "
-            f"standard error worse than {best.value:.4f} of the ingredient {name}. "
+            f"{below}No soup won: {which} has {metric} {theirs} on the selection data, more than one "
+            f"standard error worse than {ours} of the ingredient {name}. "
             f"{_why_not(soups, single, findings, metric)}"
         )
+    leads, follows = told_apart(best.deciding, soups[0].deciding)
     found = (
-        f"{below}No soup won: by {criterion} the ingredient {name} leads, {best.deciding:.4f} against "
-        f"{soups[0].deciding:.4f} of {which}; {metric} {best.value:.4f} against "
-        f"{soups[0].value:.4f} on the selection data."
+        f"{below}No soup won: by {criterion} the ingredient {name} leads, {leads} against {follows} of {which}; "
+        f"{metric} {ours} against {theirs} on the selection data."
     )
     return found if soups[0].score >= single.score else f"{found} {_why_not(soups, single, findings, metric)}"
 
 
 def _promised(soup: VerifiedSoup) -> str:
     """The score of its averaged logits, in a clause; empty where that is not known."""
-    return "" if isnan(soup.ensemble) else f", where its averaged logits promised {soup.ensemble_value:.4f}"
+    return "" if isnan(soup.ensemble) else f", where its averaged logits promised {decimal(soup.ensemble_value)}"
 
 
 def _why_not(soups: Sequence[VerifiedSoup], single: VerifiedSoup, findings: Sequence[Finding], metric: str) -> str:

@@ -16,12 +16,12 @@ def averaged(recipe: Recipe, bank: Bank) -> Float64[np.ndarray, "M ..."]:
         recipe: over the bank's ingredients; only those with a weight are read.
         bank: holds their logits, `[M, C]` each.
     """
-    first, *rest = recipe.members
-    total = _weighted(recipe, bank, first)
-    for i in rest:
-        total += _weighted(recipe, bank, i)
+    (first, weight), *rest = recipe.parts
+    total = weight * _read(bank, first)
+    for i, weight in rest:
+        total += weight * _read(bank, i)
     return total
 
 
-def _weighted(recipe: Recipe, bank: Bank, i: int) -> Float64[np.ndarray, "M ..."]:
-    return recipe.weights[i] * np.asarray(bank.read(i, 0, bank.n_samples), np.float64)
+def _read(bank: Bank, i: int) -> Float64[np.ndarray, "M ..."]:
+    return np.asarray(bank.read(i, 0, bank.n_samples), np.float64)

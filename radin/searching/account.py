@@ -11,7 +11,9 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from radin.errors import AbilityError, InputError
-from radin.recipe import as_proposals, flips_of, numbered_subsets, swaps_of
+from radin.recipe import as_proposals, numbered_subsets
+from radin.scoring import moves
+from radin.scoring.moves import Moves
 from radin.scoring.objective import Objective, Proposal
 from radin.searching.scoreboard import Scoreboard
 
@@ -102,46 +104,72 @@ class Account:
         Raises:
             SearchStopped: the cap does not allow the whole batch, or the searcher has stopped proposing new recipes.
         """
-        numbers, new = self.board.admit(batch)
+        return self._score(moves.listed(batch), together, whole=batch.dtype == np.bool_)
+
+    def _score(
+        self, recipes: Moves, together: Callable[[], Float64[np.ndarray, " k"]] | None, *, whole: bool = True
+    ) -> Float64[np.ndarray, " k"]:
+        """Scores recipes, see `score`; whether all of them are subsets is `whole`."""
+        numbers, new = self._admitted(recipes)
         any_new = bool(new.any())
-        self._count(len(batch), any_new)
+        self._count(len(recipes), any_new)
         if any_new:
-            self._evaluate(batch, new, together)
-        elif batch.dtype == np.bool_ and self._nothing_left:
+            self._evaluate(recipes, numbers, new, together)
+        elif whole and self._nothing_left:
             self._stop("exhausted")
         return self.board.scores[numbers]
+
+    def _admitted(self, recipes: Moves) -> tuple[Int64[np.ndarray, " k"], Bool[np.ndarray, " k"]]:
+        """Each recipe's number on the board, and whether this is its first appearance.
+
+        Ends with the block in which the cap is crossed: what comes after it is not scored.
+        """
+        parts, paid = [], 0
+        for _, rows in recipes.blocks():
+            parts.append(self.board.admit(rows))
+            paid += int((~self._free(parts[-1][0][parts[-1][1]])).sum())
+            if self._cap is not None and self.charged + paid > self._cap:
+                break
+        if len(parts) == 1:
+            return parts[0]
+        numbers, new = zip(*parts, strict=True) if parts else ((), ())
+        return np.concatenate([np.empty(0, dtype=np.int64), *numbers]), np.concatenate([np.empty(0, bool), *new])
+
+    def _free(self, numbers: Int64[np.ndarray, " k"]) -> Bool[np.ndarray, " k"]:
+        """Which recipes are not charged: single ingredients, where an evaluation is a soup."""
+        return np.full(len(numbers), self._free_singles) & (self.board.sizes_of(numbers) == 1)
 
     def neighbours(
         self, mask: Bool[np.ndarray, " n"], among: Bool[np.ndarray, " n"] | None = None
     ) -> Float64[np.ndarray, " n"]:
         """See `Problem.neighbours`."""
         subset, fast = self._subset(mask), self._fast("neighbours")
-        moves = flips_of(subset)
-        allowed = moves.any(axis=1)
-        wanted = allowed if among is None else allowed & self._among(among)
+        allowed = moves.flips_to_recipes(subset)
+        wanted = np.isin(np.arange(self.n), allowed) & (True if among is None else self._among(among))
         answers = np.full(self.n, -np.inf)
         if not wanted.any():
             return answers
-        scored = wanted if fast is None else allowed
+        scored = np.flatnonzero(wanted) if fast is None else allowed
         together = None if fast is None else lambda: np.asarray(fast(subset))[allowed]
-        answers[scored] = self.score(moves[scored], together)
+        answers[scored] = self._score(moves.flips(subset).those(scored), together)
         return np.where(wanted, answers, -np.inf)
 
     def swaps(self, mask: Bool[np.ndarray, " n"]) -> tuple[Bool[np.ndarray, "k n"], Float64[np.ndarray, " k"]]:
         """See `Problem.swaps`."""
         subset, fast = self._subset(mask), self._fast("swaps")
-        moves = swaps_of(subset)
-        if not len(moves):
-            return moves, np.empty(0)
+        swapped = moves.swaps(subset)
+        if not len(swapped):
+            return swapped.all(), np.empty(0)
 
         def together() -> Float64[np.ndarray, " k"]:
             assert fast is not None
             masks, scores = fast(subset)
-            if not np.array_equal(masks, moves):
+            if not np.array_equal(masks, swapped.all()):
                 raise InputError("the objective's swaps must come by member, then by non-member, both in pool order")
             return scores
 
-        return moves, self.score(moves, together if fast else None)
+        scores = self._score(swapped, together if fast else None)
+        return swapped.all(), scores
 
     def loss_and_gradient(self, weights: Float64[np.ndarray, " n"]) -> tuple[float, Float64[np.ndarray, " n"]]:
         """See `Problem.loss_and_gradient`."""
@@ -168,8 +196,8 @@ class Account:
         taken, fast = np.asarray(counts), self._fast("additions")
         if taken.shape != (self.n,) or not np.issubdtype(taken.dtype, np.integer) or (taken < 0).any():
             raise InputError(f"expected {self.n} counts, whole numbers of at least 0, got {counts!r}")
-        recipes = as_proposals((taken + np.eye(self.n)) / (taken.sum() + 1), self.n)
-        return self.score(recipes, None if fast is None else partial(fast, taken.astype(np.int64)))
+        taken = taken.astype(np.int64)
+        return self._score(moves.additions(taken), None if fast is None else partial(fast, taken), whole=False)
 
     def subset_range(self, start: int, stop: int) -> Float64[np.ndarray, " k"]:
         """See `Problem.subset_range`."""
@@ -185,29 +213,33 @@ class Account:
         return charged[rises], best[rises]
 
     def _evaluate(
-        self, batch: Proposal, new: Bool[np.ndarray, " k"], together: Callable[[], Float64[np.ndarray, " k"]] | None
+        self,
+        recipes: Moves,
+        numbers: Int64[np.ndarray, " k"],
+        new: Bool[np.ndarray, " k"],
+        together: Callable[[], Float64[np.ndarray, " k"]] | None,
     ) -> None:
-        """Scores and charges the new recipes of a batch, as far as the cap allows."""
-        fresh = batch[new]
-        free = np.zeros(len(fresh), dtype=bool)
-        if self._free_singles:
-            free = np.count_nonzero(fresh, axis=1) == 1
+        """Scores and charges the new recipes, as far as the cap allows."""
+        fresh = recipes.those(np.flatnonzero(new))
+        free = self._free(numbers[new])
         payable = len(fresh)
         if self._cap is not None and self.charged + len(fresh) > self._cap:
             payable = int(np.searchsorted(self.charged + np.cumsum(~free), self._cap, side="right"))
         if together is not None and payable == len(fresh):
-            scores = self._checked(self._ask(together), len(batch))[new]
-            scores[free] = self._own(fresh[free].argmax(axis=1))
+            scores = self._checked(self._ask(together), len(recipes))[new]
+            if free.any():
+                scores[free] = self._own(fresh.make(np.flatnonzero(free)).argmax(axis=1))
             self.board.record(scores)
             self._charge(int((~free).sum()))
         else:
-            self._evaluate_in_order(fresh[:payable], free[:payable])
+            self._evaluate_in_order(fresh, free[:payable])
         if payable < len(fresh):
             self._stop("budget")
 
-    def _evaluate_in_order(self, fresh: Proposal, free: Bool[np.ndarray, " m"]) -> None:
-        for start in range(0, len(fresh), self._chunk):
-            chunk = fresh[start : start + self._chunk]
+    def _evaluate_in_order(self, fresh: Moves, free: Bool[np.ndarray, " m"]) -> None:
+        """Scores and charges the first of some new recipes, a few at a time."""
+        for start in range(0, len(free), self._chunk):
+            chunk = fresh.make(np.arange(start, min(start + self._chunk, len(free))))
             paid = ~free[start : start + self._chunk]
             scores = np.empty(len(chunk))
             if not paid.all():

@@ -1,13 +1,16 @@
-"""A hash table in numpy arrays that numbers distinct rows by first appearance, a batch at a time."""
+"""Numbers distinct rows by first appearance, a batch at a time: rows of words, and sparse rows of floats."""
 
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Int64, UInt64
+from jaxtyping import Bool, Float64, Int64, UInt64
 
 _EMPTY = -1
 #: Least number of slots per row. With half of the slots in use, a probe rarely meets another row.
 _SPARSITY = 2
+
+#: Bytes of a float of a mixture, and of its place.
+_BYTES = 8 + 4
 
 
 class DistinctRows:
@@ -84,6 +87,45 @@ class DistinctRows:
         mixed ^= mixed >> np.uint64(32)
         mixed *= np.uint64(0x9E3779B97F4A7C15)
         return (mixed >> np.uint64(65 - len(self._table).bit_length())).astype(np.int64)
+
+
+class DistinctMixtures:
+    """Rows of `n` floats, at least 0, each kept once: the non-zero ones and their places, 12 bytes each.
+
+    A step of a search may lead to n rows that have few of them, and n × n floats may be more than memory holds.
+
+    Arguments:
+        n: floats of a row.
+    """
+
+    def __init__(self, n: int) -> None:
+        self._n = n
+        self._known: dict[bytes, int] = {}
+        self._keys: list[bytes] = []
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def rows(self, ids: Int64[np.ndarray, " m"]) -> Float64[np.ndarray, "m n"]:
+        """The rows with these numbers."""
+        rows = np.zeros((len(ids), self._n))
+        for row, number in zip(rows, ids.tolist(), strict=True):
+            key = self._keys[number]
+            values = len(key) // _BYTES
+            row[np.frombuffer(key, np.int32, values, offset=8 * values)] = np.frombuffer(key, np.float64, values)
+        return rows
+
+    def admit(self, rows: Float64[np.ndarray, "k n"]) -> tuple[Int64[np.ndarray, " k"], Bool[np.ndarray, " k"]]:
+        """Adds rows. Returns the number of each, and whether this is its first appearance."""
+        ids, new = np.empty(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=bool)
+        for i, row in enumerate(rows):
+            places = np.flatnonzero(row)
+            key = row[places].tobytes() + places.astype(np.int32).tobytes()
+            ids[i] = self._known.setdefault(key, len(self._keys))
+            if ids[i] == len(self._keys):
+                self._keys.append(key)
+                new[i] = True
+        return ids, new
 
 
 def _differ(a: UInt64[np.ndarray, "k w"], b: UInt64[np.ndarray, "k w"]) -> Bool[np.ndarray, " k"]:

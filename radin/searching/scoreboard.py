@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt64
 
 from radin.recipe import member_counts, mixing_weights, subset_rows
+from radin.scoring.moves import rows_at_once
 from radin.scoring.objective import Proposal
-from radin.searching.distinct import DistinctRows
+from radin.searching.distinct import DistinctMixtures, DistinctRows
 
-#: Number of tied recipes in one call of the tie-breaker.
+#: Number of tied recipes in one call of the tie-breaker, at most.
 _TIE_BREAK_ROWS = 8192
 
 
@@ -26,8 +27,9 @@ class Scoreboard:
     def __init__(self, n: int) -> None:
         self.n = n
         self.scored = 0
-        self._subsets = _Shelf(-(-n // 64), _mask_words)
-        self._mixtures = _Shelf(n, lambda weights: np.ascontiguousarray(weights).view(np.uint64))
+        self._at_once = min(_TIE_BREAK_ROWS, rows_at_once(n))
+        self._subsets = _Shelf(_Subsets(n))
+        self._mixtures = _Shelf(DistinctMixtures(n))
         self._count = 0
         self._scores = np.empty(0)
         self._sizes = np.empty(0, dtype=np.int64)
@@ -57,6 +59,10 @@ class Scoreboard:
         """Number of members of each scored recipe."""
         return self._sizes[: self.scored]
 
+    def sizes_of(self, ids: Int64[np.ndarray, " m"]) -> Int64[np.ndarray, " m"]:
+        """Number of members of the recipes with these numbers, scored or not."""
+        return self._sizes[ids]
+
     def admit(self, batch: Proposal) -> tuple[Int64[np.ndarray, " k"], Bool[np.ndarray, " k"]]:
         """Adds a validated batch. Returns each recipe's number, and whether this is its first appearance.
 
@@ -69,7 +75,7 @@ class Scoreboard:
             mixed = ~subset_rows(batch)
             shelves = [(self._subsets, np.flatnonzero(~mixed)), (self._mixtures, np.flatnonzero(mixed))]
         for shelf, rows in shelves:
-            places[rows], new[rows] = shelf.distinct.admit(shelf.words(batch[rows]))
+            places[rows], new[rows] = shelf.distinct.admit(batch[rows])
         count, fresh = len(self), np.flatnonzero(new)
         numbers = count - 1 + np.cumsum(new)
         for shelf, rows in shelves:
@@ -91,12 +97,12 @@ class Scoreboard:
     def rows(self, ids: Int64[np.ndarray, " m"]) -> Proposal:
         """The recipes with these numbers, as masks if all are subsets, else as mixing weights."""
         mixed, places = self._mixed[ids], self._places[ids]
-        masks = _words_mask(self._subsets.distinct.rows(places[~mixed]), self.n)
+        masks = self._subsets.distinct.rows(places[~mixed])
         if not mixed.any():
             return masks
         weights = np.empty((len(ids), self.n))
         weights[~mixed] = mixing_weights(masks)
-        weights[mixed] = self._mixtures.distinct.rows(places[mixed]).view(np.float64)
+        weights[mixed] = self._mixtures.distinct.rows(places[mixed])
         return weights
 
     def refine(self, top: int, bound: float, refined: Callable[[Any], Float64[np.ndarray, " k"]]) -> None:
@@ -111,8 +117,8 @@ class Scoreboard:
         if len(ids) > top:
             scores = self._scores[ids]
             ids = ids[scores >= np.partition(scores, len(ids) - top)[len(ids) - top] - 2 * bound]
-        for start in range(0, len(ids), _TIE_BREAK_ROWS):
-            chunk = ids[start : start + _TIE_BREAK_ROWS]
+        for start in range(0, len(ids), self._at_once):
+            chunk = ids[start : start + self._at_once]
             self._scores[chunk] = refined(self.rows(chunk))
 
     def best(self, top: int, tie_break: Callable[[Any], Float64[np.ndarray, " k"]] | None) -> Int64[np.ndarray, " t"]:
@@ -129,8 +135,8 @@ class Scoreboard:
         losses = np.zeros(len(ids))
         if tie_break is not None:
             tied = np.flatnonzero(_tied(self._scores[ids]))
-            for start in range(0, len(tied), _TIE_BREAK_ROWS):
-                chunk = tied[start : start + _TIE_BREAK_ROWS]
+            for start in range(0, len(tied), self._at_once):
+                chunk = tied[start : start + self._at_once]
                 losses[chunk] = tie_break(self.rows(ids[chunk]))
             losses[np.isnan(losses)] = np.inf
         keys = np.stack([-self._scores[ids], losses, -self._sizes[ids]])
@@ -143,13 +149,41 @@ class Scoreboard:
         return ids[np.lexsort((rank, *keys[::-1]))][:top]
 
 
+@runtime_checkable
+class _Distinct(Protocol):
+    """Distinct recipes of one kind, numbered by first appearance."""
+
+    def __len__(self) -> int: ...
+
+    def admit(self, recipes: Any, /) -> tuple[Int64[np.ndarray, " k"], Bool[np.ndarray, " k"]]:
+        """Adds recipes. Returns the number of each, and whether this is its first appearance."""
+
+    def rows(self, ids: Int64[np.ndarray, " m"], /) -> Any:
+        """The recipes with these numbers."""
+
+
 class _Shelf:
     """Recipes of one kind: their rows, and their numbers on the whole board."""
 
-    def __init__(self, width: int, words: Callable[[Any], UInt64[np.ndarray, "k w"]]) -> None:
-        self.distinct = DistinctRows(width)
-        self.words = words
+    def __init__(self, distinct: _Distinct) -> None:
+        self.distinct = distinct
         self.numbers = np.empty(0, dtype=np.int64)
+
+
+class _Subsets:
+    """Distinct subsets of a pool of `n`, one bit an ingredient."""
+
+    def __init__(self, n: int) -> None:
+        self._n, self._words = n, DistinctRows(-(-n // 64))
+
+    def __len__(self) -> int:
+        return len(self._words)
+
+    def admit(self, recipes: Proposal, /) -> tuple[Int64[np.ndarray, " k"], Bool[np.ndarray, " k"]]:
+        return self._words.admit(_mask_words(recipes))
+
+    def rows(self, ids: Int64[np.ndarray, " m"], /) -> Bool[np.ndarray, "m n"]:
+        return _words_mask(self._words.rows(ids), self._n)
 
 
 def _appended(column: np.ndarray, count: int, values: np.ndarray) -> np.ndarray:

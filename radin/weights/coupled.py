@@ -150,7 +150,7 @@ def renewed(pool: Pool, recipe: Recipe, readers: Mapping[int, Reader], given: Co
     values: dict[str, np.ndarray] = {}
     if len(recipe.members) == 1:
         return values
-    members = [_Member(pool, readers[i], recipe.weights[i]) for i in recipe.members]
+    members = [_Member(pool, readers[i], weight) for i, weight in recipe.parts]
     for coupling in couplings(pool.tensors):
         names = [name for name in vars(coupling).values() if name]
         if any(name in given for name in names) or all(_alike(members, name) for name in names):

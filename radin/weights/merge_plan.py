@@ -157,7 +157,7 @@ def _step(pool: Pool, recipe: Recipe, batchnorm: str, name: str, other: int | No
         _refuse_difference(name, info, pool.paths[members[0]], pool.paths[other])
     if batchnorm == "keep" and last in STATISTICS:
         return Step(name, info, "copy", (recipe.heaviest,))
-    return Step(name, info, "average", members, tuple(recipe.weights[i] for i in members))
+    return Step(name, info, "average", members, recipe.member_weights)
 
 
 def _refuse_difference(name: str, info: TensorInfo, one: Path, other: Path) -> NoReturn:

@@ -48,7 +48,7 @@ def card(pool: Pool, recipe: Recipe, donor: ModelFolder, about: Mapping[str, str
         donor: the folder that config and tokenizer come from.
         about: `radin.metric` and `radin.score`, where the soup was evaluated.
     """
-    rows = [[plain(pool.names[i]), f"{recipe.weights[i]:.6g}"] for i in recipe.members]
+    rows = [[plain(pool.names[i]), f"{weight:.6g}"] for i, weight in recipe.parts]
     is_member = donor.path in pool.paths
     home = plain(pool.names[pool.folders.index(donor)]) if is_member else "the base"
     for_mergekit = ", and `mergekit_config.yml` the same for mergekit" if is_member else ""
@@ -129,7 +129,7 @@ def _front_matter_of(path: Path) -> dict[str, Any]:
 def mergekit_config(pool: Pool, recipe: Recipe) -> str:
     """The recipe as mergekit's `linear` method takes it; models are named relative to the folder that holds all."""
     home = Path(os.path.commonpath([path.absolute().parent for path in pool.paths]))
-    named = [(yaml_value(_relative(pool.paths[i], home)), recipe.weights[i]) for i in recipe.members]
+    named = [(yaml_value(_relative(pool.paths[i], home)), weight) for i, weight in recipe.parts]
     models = "".join(f"  - model:{name}\n    parameters:\n      weight: {weight!r}\n" for name, weight in named)
     kinds = {info.dtype for info in pool.tensors.values() if info.kind.family == "float"}
     dtype = f"out_dtype: {kinds.pop()}\n" if len(kinds) == 1 else ""

@@ -34,6 +34,26 @@ def test_more_records_than_the_file_can_hold_are_refused_unread(tmp_path: Path) 
         open_checkpoint(path)
 
 
+@pytest.mark.parametrize(
+    ("mark", "offset", "value"),
+    [(b"PK\x06\x06", 4, 43), (b"PK\x06\x07", 16, 0), (b"PK\x01\x02", 38, 0x10)],
+    ids=["a short directory", "no disks", "a folder"],
+)
+def test_a_directory_that_pytorch_refuses_or_reads_no_record_by_is_refused(
+    tmp_path: Path, mark: bytes, offset: int, value: int
+) -> None:
+    path = tmp_path / "x.pt"
+    torch.save({"a": torch.ones(3)}, path)
+    data = bytearray(path.read_bytes())
+    data[data.rfind(mark) + offset] = value
+    path.write_bytes(data)
+    if mark != b"PK\x01\x02":
+        with pytest.raises(RuntimeError, match="zip archive"):
+            torch.load(path)
+    with pytest.raises(CheckpointError, match=r"x\.pt.*its directory is damaged"):
+        open_checkpoint(path)
+
+
 @pytest.mark.parametrize("record", ["data/0", "version", "byteorder", "data.pkl"])
 def test_a_record_that_inflates_a_thousandfold_is_refused(tmp_path: Path, record: str) -> None:
     path = tmp_path / "x.pt"

@@ -77,11 +77,23 @@ def test_one_is_not_many(capsys: pytest.CaptureFixture, soup: list, tmp_path: Pa
 def test_a_plan_spends_nothing(capsys: pytest.CaptureFixture, soup: list, tmp_path: Path) -> None:
     code, out, _ = run(capsys, *soup, "--plan")
     assert code == 0
-    assert "ingredient passes" in out
-    assert "Nothing was charged or written" in out
-    assert "on top of that start-up" in " ".join(out.replace("│", " ").split())
+    said = " ".join(out.replace("│", " ").split())
+    assert "ingredients 5 passes" in said
+    assert "together at most 9 passes; the greedy soup takes 9" in said
+    assert "Nothing was charged or written" in said
+    assert "on top of that come start-up" in said
+    assert "slow" not in said, "the files are tiny"
     assert not (tmp_path / "run").exists()
-    assert json.loads(run(capsys, *soup, "--plan", "--json")[1])["passes"] == 5
+    planned = json.loads(run(capsys, *soup, "--plan", "--json")[1])
+    assert (planned["passes"], planned["greedy"], planned["is_done"]) == (5, 9, False)
+
+
+def test_a_plan_in_a_folder_that_is_done_says_that_nothing_is_left(capsys: pytest.CaptureFixture, soup: list) -> None:
+    assert run(capsys, *soup)[0] == 0
+    code, out, _ = run(capsys, *soup, "--plan")
+    assert (code, "Nothing is left to run" in out, "at most" in out) == (0, True, False)
+    more = json.loads(run(capsys, *soup, "--soups", 6, "--plan", "--json")[1])
+    assert (more["soups"], more["passes"], more["baselines"], more["is_done"]) == (2, 0, 0, False)
 
 
 def test_a_plan_with_workers_says_what_they_save(capsys: pytest.CaptureFixture, soup: list) -> None:

@@ -1,8 +1,11 @@
 """What several commands read and write: sizes, times and JSON."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
-from radin.cli.console import duration, parse_size, print_json, size
+from radin.cli.console import duration, parse_size, print_json, program, size
 from radin.errors import InputError
 
 
@@ -42,3 +45,19 @@ def test_sizes_and_times_are_written_for_people() -> None:
 def test_json_keeps_letters_as_they_are(capsys: pytest.CaptureFixture) -> None:
     print_json({"λ": 1})
     assert capsys.readouterr().out == '{\n "λ": 1\n}\n'
+
+
+def test_the_program_is_called_again_as_it_was_called(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / ".venv" / "bin" / "radin")])
+    assert program() == ".venv/bin/radin"
+    monkeypatch.setattr(sys, "argv", ["/site-packages/radin/__main__.py"])
+    assert program() == "python -m radin"
+    monkeypatch.setattr(sys, "argv", ["/a/notebook"])
+    assert program() == "radin"
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "radin").write_text("")
+    (tmp_path / "bin" / "radin").chmod(0o755)
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "bin" / "radin")])
+    assert program() == "radin"

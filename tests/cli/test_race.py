@@ -21,12 +21,14 @@ def test_what_was_dropped_is_named_and_the_bill_is_in_rows(
     folder = tmp_path / "run"
     soup = ["soup", *paths, "--task", f"{SMALL}:task", "--task-arg", f"samples={SAMPLES}", "--run-dir", folder]
     _, out, _ = run(capsys, *soup, "--race", "--plan")
-    assert "worth of rows: 2.0 to 6.0" in " ".join(out.split())
+    assert "ingredients │ 1.96 to 6 passes" in " ".join(out.split())
     code, out, _ = run(capsys, *soup, "--race", "--soups", 2)
     assert code == 0
     assert "dropped early" in out
     said = " ".join(out.split())
-    assert "for 6 ingredients, 3 of them in full and 2 for real soups; the greedy soup would have taken 11" in said
+    assert "nats behind the best" in said
+    assert "They could no longer matter: on the samples that each ran on, each was behind the best" in said
+    assert "for 6 ingredients (3 of them in full) and 2 for real soups; the greedy soup would have taken 11" in said
     assert "uniform soup: 1 real soup, of 6 ingredients" in said
     assert "1 pass for baselines alone" in said
     assert re.search(r"[0-9,]+ held-back rows of networks that were compared", said)
@@ -49,3 +51,21 @@ def test_what_was_dropped_is_named_and_the_bill_is_in_rows(
     _, out, _ = run(capsys, *soup, "--no-race", "--json")
     assert json.loads(out)["dropped"] == []
     assert json.loads(run(capsys, "rank", "--logits", folder / "logits", "--json")[1])["absent"] == []
+
+
+@pytest.mark.usefixtures("wide")
+def test_a_race_that_was_asked_for_and_not_held_is_said_so(
+    capsys: pytest.CaptureFixture, checkpoints: list[Path], tmp_path: Path
+) -> None:
+    few = ("--task-arg", "samples=150")
+    soup = ["soup", *checkpoints, "--task", f"{SMALL}:task", *few, "--soups", 1, "--run-dir", tmp_path / "run"]
+    code, out, err = run(capsys, *soup, "--race")
+    assert code == 0, err
+    said = " ".join(out.split())
+    assert "Warning: All ingredients ran in full, though a race was asked for: " in said
+    assert "120 selecting samples are too few for a race, which is first judged after 200 samples." in said
+    document = json.loads((tmp_path / "run" / "leaderboard.json").read_text())
+    assert [one["kind"] for one in document["findings"]].count("race") == 1
+    assert "race" not in document["settings"], "it was not held"
+    _, out, _ = run(capsys, *soup, "--json")
+    assert "race" not in [one["kind"] for one in json.loads(out)["findings"]], "nobody asked for one"

@@ -36,6 +36,18 @@ def test_bars_keep_what_they_are_about_and_how_far_they_are(width: int, monkeypa
     assert "…" not in line
 
 
+def test_a_stage_that_is_interrupted_does_not_look_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Terminal()
+    monkeypatch.setattr("sys.stderr", shown)
+    for name, value in {"COLUMNS": "80", "TERM": "xterm"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(KeyboardInterrupt), Bars() as bars, bars.stage("passes", 4, "pass") as advance:
+        advance(1)
+        raise KeyboardInterrupt
+    line = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.getvalue()).splitlines()[-1]
+    assert " 25%" in line
+
+
 def test_lines_stand_below_the_bars_until_they_are_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = Terminal()
     monkeypatch.setattr("sys.stderr", shown)

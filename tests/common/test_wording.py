@@ -1,4 +1,15 @@
-from radin.common.wording import counted, decimal, enumerated, installing, printable, said_once, shortened, signed
+from radin.common.wording import (
+    counted,
+    decimal,
+    enumerated,
+    in_passes,
+    installing,
+    printable,
+    said_once,
+    shortened,
+    signed,
+    told_apart,
+)
 
 
 def test_numbers_agree_with_their_nouns() -> None:
@@ -23,8 +34,33 @@ def test_extras_are_installed_from_a_clone() -> None:
 
 
 def test_nothing_is_a_negative_zero_and_what_does_not_apply_is_a_dash() -> None:
-    assert [signed(value) for value in (0.0127, -0.5, -0.00001, None)] == ["+0.0127", "-0.5000", "0.0000", "–"]
-    assert [decimal(value, 2) for value in (0.127, -0.5, -0.001, None)] == ["0.13", "-0.50", "0.00", "–"]
+    assert [signed(value) for value in (0.0127, -0.5, -1e-17, -0.0, None)] == [
+        "+0.0127",
+        "-0.5000",
+        "0.0000",
+        "0.0000",
+        "–",
+    ]
+    assert [decimal(value, 2) for value in (0.127, -0.5, -1e-12, None)] == ["0.13", "-0.50", "0.00", "–"]
+
+
+def test_what_digits_cannot_show_is_no_zero() -> None:
+    assert [decimal(value) for value in (-0.0000123, 0.00004, 0.00006)] == ["-1.2e-05", "4e-05", "0.0001"]
+    assert [signed(value) for value in (0.00002, -0.0000317)] == ["+2e-05", "-3.2e-05"]
+
+
+def test_different_numbers_of_a_sentence_look_different() -> None:
+    assert told_apart(0.95571, 0.95574) == ["0.95571", "0.95574"]
+    assert told_apart(0.5, 0.25) == ["0.5000", "0.2500"]
+    assert told_apart(-0.0000123, -0.0000124) == ["-0.0000123", "-0.0000124"]
+    assert told_apart(-0.0000123, -0.0000149) == ["-1.2e-05", "-1.5e-05"]
+    assert told_apart(0.0, -0.0000005) == ["0.0000", "-5e-07"]
+    assert told_apart(0.5, 0.5, 0.123456) == ["0.5000", "0.5000", "0.1235"]
+    assert told_apart(0.5, 0.5 + 1e-12) == ["0.5000", "0.5000"], "that is the rounding of a computation"
+
+
+def test_passes_are_in_hundredths_where_they_are_not_whole() -> None:
+    assert [in_passes(passes) for passes in (12, 9.985, 0.004, 1234.5)] == ["12", "9.98", "0", "1,234.50"]
 
 
 def test_names_are_shortened_by_what_they_share() -> None:
@@ -33,6 +69,15 @@ def test_names_are_shortened_by_what_they_share() -> None:
     assert shortened(names, 17) == {name: name for name in names}
     assert shortened(["one-long-name", "other"], 5)["one-long-name"] == "one-long-name", "they share no whole word"
     assert shortened(["only-this-one"], 2) == {"only-this-one": "only-this-one"}
+
+
+def test_no_name_is_cut_within_a_number() -> None:
+    names = ["mixup-rate-0.01-seed-1-last", "mixup-rate-0.001-seed-2-last"]
+    assert list(shortened(names, 8).values()) == ["…0.01-seed-1…", "…0.001-seed-2…"]
+    names = ["mixup-rate-1e-3-last", "mixup-rate-1e-4-last", "mixup-rate-2e-4-last"]
+    assert list(shortened(names, 8).values()) == ["…1e-3…", "…1e-4…", "…2e-4…"]
+    assert list(shortened(["long-a-0.5", "long-b-1.5"], 4).values()) == ["…a-0.5", "…b-1.5"]
+    assert list(shortened(["long-a-3e-4", "long-b-2e-4"], 4).values()) == ["…a-3e-4", "…b-2e-4"]
 
 
 def test_names_that_are_long_in_themselves_lose_their_middle() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 
 import radin
-from radin.recipe import flips_of
+from radin.scoring.moves import flips
 from radin.testing import ToyObjective
 
 
@@ -71,7 +71,7 @@ class Together(ToyObjective):
     """A toy that scores all neighbours of a subset in one go."""
 
     def neighbours(self, mask):
-        moves = flips_of(mask)
+        moves = flips(mask).all()
         allowed = moves.any(axis=1)
         scores = np.full(len(mask), -np.inf)
         scores[allowed] = self(moves[allowed])

@@ -4,7 +4,7 @@ import pytest
 from helpers.objectives import Together
 
 import radin
-from radin.recipe import flips_of, swaps_of
+from radin.scoring.moves import flips, swaps
 from radin.testing import ToyObjective
 
 
@@ -17,9 +17,9 @@ def test_local_search_ends_where_no_move_improves(unit, exchange):
         found = radin.search("local-search", toy, radin.Budget(soups=1000), options=options)
         best = found[0].recipe.row
         assert best.sum() > 2  # so that no neighbour is a single ingredient
-        assert (toy.value(flips_of(best)) <= found[0].score + 1e-12).all()
+        assert (toy.value(flips(best).all()) <= found[0].score + 1e-12).all()
         if exchange:
-            assert (toy.value(swaps_of(best)) <= found[0].score + 1e-12).all()
+            assert (toy.value(swaps(best).all()) <= found[0].score + 1e-12).all()
         together = radin.search("local-search", Together(10, unit, seed), radin.Budget(soups=1000), options=options)
         assert found.charged <= together.charged  # scoring neighbours together includes single ingredients
         assert together[0].recipe == found[0].recipe

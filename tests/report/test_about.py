@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.small import clouds, task
+from helpers.small import Network, clouds, task
 
 import radin
 from radin.report.about import changed_classes, command_line, versions
@@ -47,6 +47,14 @@ def test_classes_are_counted_as_a_plain_loop_counts_them(
             assert (rows[str(i)]["winner"], rows[str(i)]["best_ingredient"]) == (mine, other)
             assert rows[str(i)]["samples"] == int(np.sum(labels == i))
     assert (found["of"], found["changed"], found["data"]) == (3, len(rows), "test")
+
+
+def test_columns_that_stand_for_no_class_are_not_counted_as_classes(checkpoints: list[Path], tmp_path: Path) -> None:
+    """The scores of choices, and the tokens that are kept of a vocabulary, have another meaning in every row."""
+    choices = radin.Task(Network, clouds(120, 3), outputs="choices")
+    with radin.Verifier(radin.Pool(checkpoints), choices, tmp_path) as verifier:
+        recipes = [radin.Recipe.subset(verifier.names, members) for members in ([0, 1], [0])]
+        assert changed_classes(verifier, *recipes) is None
 
 
 def test_the_command_is_that_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:

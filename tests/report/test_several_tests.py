@@ -67,11 +67,12 @@ def test_a_set_that_is_added_later_is_all_that_is_run(pool: radin.Pool, tmp_path
     assert first.on_tests(first.best.recipe) == {}  # one set is what the report is about
     both = {"near": clouds(90, 5), "far": clouds(60, 6)}
     planned = plan(pool, task(test=both), budget=radin.Budget(soups=2), run_dir=tmp_path / "run")
-    assert (planned.passes, planned.test_passes, planned.test_samples) == (0, 6, 150)
+    assert (planned.passes, planned.soups, planned.test_passes, planned.test_samples) == (0, 0, 3, 60)
+    assert not planned.is_done
     show_plan(planned)
-    assert "3 over each of 2 test sets, which hold 150 samples together" in capsys.readouterr().out
-    show_plan(plan(pool, task(test=clouds(90, 5)), run_dir=tmp_path / "other"))
-    assert "3 of 90 samples each" in capsys.readouterr().out
+    assert "60, on each of 3 networks" in capsys.readouterr().out
+    show_plan(plan(pool, task(test=both), run_dir=tmp_path / "other"))
+    assert "150 in 2 test sets, on each of 3 networks" in capsys.readouterr().out
     second = radin.make_soup(pool, task(test=both), **settings)
     assert second.tests["near"] == first.report
     assert second.spent.test_passes == 2 * first.spent.test_passes

@@ -245,3 +245,33 @@ def test_the_verdict_claims_no_lead_in_likelihood_over_those_that_are_behind(
     verdict = verdict_of(board, (), reporting("held-back", 0.9, 0.8, 0.3), metric="accuracy", criterion="one-se")
     assert verdict.startswith(start)
     assert part in verdict
+
+
+@pytest.mark.parametrize(
+    ("entries", "start"),
+    [
+        (
+            [([0, 1], 1.0, -0.0000012), ([1], 1.0, -0.0000014), ([0], 0.9, -0.5)],
+            "A soup of 2 ingredients leads by tempered log-likelihood, -1.2e-06 against -1.4e-06; accuracy ties ",
+        ),
+        (
+            [([0, 1], 1.0, -0.04501), ([1], 0.99, -0.04502), ([0], 0.9, -0.5)],
+            "A soup of 2 ingredients leads by tempered log-likelihood, -0.04501 against -0.04502: accuracy 1.0000 on ",
+        ),
+        (
+            [([0, 1], 1.0, -0.0), ([1], 1.0, 0.0), ([0], 0.9, -0.5)],
+            "A soup of 2 ingredients ties with the best ingredient, b, at accuracy 1.0000 on the selection data. The ",
+        ),
+        (
+            [([1], 1.0, 0.0), ([0, 1], 0.99998, 0.0), ([0], 0.9, -0.5)],
+            "No soup won: the best ingredient, b, has accuracy 1.00000 on the selection data, and the one verified "
+            "soup 0.99998",
+        ),
+    ],
+    ids=["tiny", "close", "equal", "no soup"],
+)
+def test_numbers_that_are_compared_look_different_and_none_is_a_negative_zero(entries: list[tuple], start: str) -> None:
+    board = [entry(*one) for one in entries]
+    verdict = verdict_of(board, (), reporting("held-back", 0.9, 0.8, 0.3), metric="accuracy", criterion="tempered")
+    assert verdict.startswith(start)
+    assert "-0.0000 " not in verdict

@@ -93,6 +93,15 @@ class Averages:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def remove_shared(run: str) -> None:
+    """Removes the folder that the workers of a run have shared on this node, once they have ended.
+
+    Workers remove it themselves where they can; those that are ended in the middle of a job cannot.
+    """
+    for place in (MEMORY, Path(tempfile.gettempdir())):
+        shutil.rmtree(place / f"{PREFIX}{run}", ignore_errors=True)
+
+
 def remove_abandoned(place: Path) -> None:
     """Removes the folders of runs that were killed: no process has their lock."""
     for folder in place.glob(f"{PREFIX}*"):

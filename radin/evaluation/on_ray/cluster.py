@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +15,16 @@ from typing import Any
 from radin.common.wording import installing
 from radin.errors import InputError
 from radin.evaluation.workers import Workers
+
+
+def check_installed() -> None:
+    """Refuses workers where Ray is not installed, without the second that it takes to import it.
+
+    Raises:
+        InputError: it is not; says how to install it.
+    """
+    if "ray" not in sys.modules and importlib.util.find_spec("ray") is None:
+        raise InputError(f"workers need Ray, which is not installed: {installing('ray')}")
 
 
 def import_ray() -> Any:
@@ -45,21 +58,59 @@ def connected(workers: Workers) -> Iterator[Any]:
     if workers.address is None:
         cores = workers.count if isinstance(workers.count, int) else None
         settings |= {"num_cpus": cores, "include_dashboard": False}
+    before = signal.getsignal(signal.SIGTERM)
     try:
-        ray.init(address=workers.address or "local", **settings)
+        _start(ray, workers.address, settings)
     except Exception as error:  # Ray raises plain ones, too
+        told = _first_sentence(error)
         if workers.address is None:
             raise InputError(
-                f"Ray could not be started on this machine: {error}; run without workers, or where there is more room"
+                f"Ray could not be started on this machine: {told}; run without workers, or where there is more room"
             ) from error
         raise InputError(
-            f"no Ray cluster could be reached at {workers.address!r}: {error}; start one with `ray start --head`, or "
+            f"no Ray cluster could be reached at {workers.address!r}: {told}; start one with `ray start --head`, or "
             "leave the address out to use this machine"
         ) from error
+    with ended_in_order(before):
+        try:
+            yield ray
+        finally:
+            ray.shutdown()
+
+
+def _start(ray: Any, address: str | None, settings: dict[str, Any]) -> None:
+    """Connects Ray. A Ray of this machine is started once more if it takes over half a minute, for which Ray waits."""
     try:
-        yield ray
-    finally:
+        ray.init(address=address or "local", **settings)
+    except Exception as error:
+        if address is not None or "timed out during startup" not in str(error):
+            raise
         ray.shutdown()
+        ray.init(address="local", **settings)
+
+
+@contextmanager
+def ended_in_order(before: Any) -> Iterator[None]:
+    """Lets SIGTERM end a block as Ctrl-C does, so that workers end, too, and leave nothing behind.
+
+    Ray's own handler prints a stack trace and aborts. Schedulers such as SLURM send this signal when time is up.
+
+    Arguments:
+        before: the handler before Ray was started. One that the program has set is set again.
+    """
+    if threading.current_thread() is not threading.main_thread() or before is None:  # Ray sets none then, either
+        yield
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler if before == signal.SIG_DFL else before)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _first_sentence(error: Exception) -> str:
+    """What Ray says went wrong, without the remedies that it knows, which are those of its own commands."""
+    return (str(error) or type(error).__name__).split(". ")[0].strip().rstrip(".")
 
 
 def _like_here() -> dict[str, Any]:

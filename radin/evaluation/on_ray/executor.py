@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -11,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from radin.common.progress import SILENT, Lines, Progress
-from radin.errors import InputError
+from radin.common.progress import SILENT, Advance, Lines, Progress
+from radin.errors import InputError, TaskError
 from radin.evaluation.executor import Batches, Pass
+from radin.evaluation.on_ray.averages import remove_shared
 from radin.evaluation.on_ray.cluster import connected
 from radin.evaluation.on_ray.crew import Crew, Member
-from radin.evaluation.on_ray.jobs import Job, parts_of
+from radin.evaluation.on_ray.jobs import Job, parts_of, sent
 from radin.evaluation.on_ray.worker import About, Worker
 from radin.evaluation.workers import Workers
 from radin.tasks.task import Task
@@ -46,7 +48,8 @@ class OnRay:
 
     Raises:
         InputError: Ray is missing, the cluster has no place for the workers, their device is another than this
-            process's, or one cannot read a file of the pool.
+            process's, one cannot read a file of the pool, or the task cannot be sent to them.
+        TaskError: a worker cannot be started, for a module that is missing on its node, say.
     """
 
     def __init__(
@@ -61,7 +64,10 @@ class OnRay:
         progress: Progress = SILENT,
     ) -> None:
         self._task, self._line = task, progress.line if isinstance(progress, Lines) else None
-        with ExitStack() as undo:
+        run = uuid.uuid4().hex
+        foreseen = workers.count if isinstance(workers.count, int) else None
+        with ExitStack() as undo, progress.stage("starting workers", foreseen, "worker") as advance:
+            undo.callback(remove_shared, run)  # last of all, when the workers have ended
             ray = undo.enter_context(connected(workers))
             on_gpus = task.torch_device.type == "cuda"
             there = ray.cluster_resources()
@@ -70,12 +76,12 @@ class OnRay:
             actor = ray.remote(max_restarts=0, max_task_retries=0, **needs)(Worker)  # the crew sees each death
             sent = task if task.torch_device.index is None else replace(task, device=task.torch_device.type)
             alive = sum(node["Alive"] for node in ray.nodes())
-            shared = uuid.uuid4().hex if number > alive else ""  # else a node may well have one worker alone
-            self._kept = [ray.put(sent), ray.put(pool)]  # as long as workers may be started again
+            shared = run if number > alive else ""  # else a node may well have one worker alone
+            self._kept = [_sent(ray, sent), _sent(ray, pool)]  # as long as workers may be started again
             start = partial(actor.remote, *self._kept, batchnorm, in_place, workers.threads, shared)
             actors = [start() for _ in range(number)]
             undo.callback(lambda: [ray.kill(one) for one in actors])
-            abouts = _started(ray, actors)
+            abouts = _started(ray, actors, advance)
             members = [Member(i, start, one, about) for i, (one, about) in enumerate(zip(actors, abouts, strict=True))]
             undo.callback(lambda: [ray.kill(member.actor) for member in members])
             _check(members, task)
@@ -103,7 +109,7 @@ class OnRay:
 
     def statistics(self, job: Pass, size: int) -> dict[str, np.ndarray]:
         """BatchNorm statistics of a recipe's network, recomputed by one worker."""
-        one = Job("statistics", job, size, 0)
+        one = Job("statistics", sent(job), size, 0)
         self.crew.add([one])
         return dict(self.crew.result(one))
 
@@ -125,16 +131,38 @@ class OnRay:
         self._undo.close()
 
 
-def _started(ray: Any, actors: list[Any]) -> list[About]:
+def _started(ray: Any, actors: list[Any], advance: Advance) -> list[About]:
     """Each worker's description of itself, once it runs."""
     signs = [actor.about.remote() for actor in actors]
-    ready, late = ray.wait(signs, num_returns=len(signs), timeout=PATIENCE)
-    if late:
+    late, end = signs, time.monotonic() + PATIENCE
+    while late:
+        ready, late = ray.wait(late, num_returns=1, timeout=max(0.0, end - time.monotonic()))
+        advance(len(ready))
+        if not ready:
+            raise InputError(
+                f"asked for {len(actors)} workers, but the cluster has started {len(actors) - len(late)} within "
+                f"{PATIENCE:.0f} seconds; ask for fewer, or add nodes"
+            )
+    try:
+        return list(ray.get(signs))
+    except ray.exceptions.RayError as error:
+        told = str(error).strip().splitlines()[-1]
+        raise TaskError(
+            f"a worker could not be started: {told}; each node needs radin and all that the task imports, in the same "
+            "versions"
+        ) from error
+
+
+def _sent(ray: Any, thing: Task | Pool) -> Any:
+    """A reference to a task or a pool that workers can read."""
+    try:
+        return ray.put(thing)
+    except Exception as error:  # pickle raises what it likes, and Ray a page about it
+        told = str(error.__cause__ or error).strip().splitlines()[0]
         raise InputError(
-            f"asked for {len(actors)} workers, but the cluster has started {len(ready)} within {PATIENCE:.0f} seconds; "
-            "ask for fewer, or add nodes"
-        )
-    return list(ray.get(signs))
+            f"this {type(thing).__name__.lower()} cannot be sent to workers: {told}; make what cannot be pickled where "
+            "the network is built or the data are opened, or run without workers"
+        ) from error
 
 
 def _check(members: list[Member], task: Task) -> None:

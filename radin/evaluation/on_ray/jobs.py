@@ -26,7 +26,8 @@ class Job:
 
     Attributes:
         what: the worker's method.
-        work: the pass, with the rows of this part.
+        work: the pass, with the rows of this part. Its recipe has no names: a worker knows those of its pool, and each
+            job would carry the names of the whole pool.
         size: samples per forward pass.
         rows: samples of this part.
         deaths: workers that died while they ran it.
@@ -51,6 +52,11 @@ class Job:
         return self.dropped or self.value is not None or self.error is not None
 
 
+def sent(work: Pass) -> Pass:
+    """A pass as it is sent to a worker."""
+    return replace(work, recipe=work.recipe.named(()))
+
+
 def parts_of(work: Pass, n_rows: int, size: int, workers: int, *, divisible: bool) -> Iterator[Job]:
     """The jobs of a pass, in the order of its rows.
 
@@ -61,6 +67,7 @@ def parts_of(work: Pass, n_rows: int, size: int, workers: int, *, divisible: boo
         workers: processes that share the jobs.
         divisible: whether rows can be read in a chosen order.
     """
+    work = sent(work)
     places = np.arange(n_rows) if work.only is None else work.only
     if not divisible:
         yield Job("logits", work, size, len(places))

@@ -135,7 +135,7 @@ class Worker:
         wanted = f"{job.key}{'' if job.statistics is None else ' with statistics'}"
         if self._filled != wanted:
             self._filled = ""  # an error on the way leaves a network of nothing
-            self._networks.filled(job.recipe, job.statistics)
+            self._networks.filled(job.recipe.named(self._pool.names), job.statistics)
             self._filled = wanted
         return self._networks.network
 

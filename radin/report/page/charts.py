@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup
 
-from radin.common.wording import counted, decimal
+from radin.common.wording import counted, decimal, in_passes
 from radin.report.bill import Bill
 from radin.report.entries import Interval, Network, Unseen
+from radin.report.member_names import member_names
+from radin.report.near import near_best
 from radin.report.page import svg
 from radin.report.page.axis import Axis
 from radin.report.page.plot import MIDDLE, Plot, Row, band, bar, below, dot, row, rule, whisker
@@ -19,6 +21,9 @@ from radin.scoring.significance import Z95
 
 #: Soups that plots show, the best ones, and classes on either side of none.
 SOUPS, CLASSES = 16, 12
+
+#: Characters of a row's name that fit beside a plot on a page of 900 pixels.
+NAME = 27
 
 
 def unseen_plot(one: Unseen, record: Record, heading: str) -> Plot:
@@ -38,7 +43,7 @@ def unseen_plot(one: Unseen, record: Record, heading: str) -> Plot:
 
     beyond = [each for _, each, _ in rows if each not in one.near]
     key = [("ingredient dot", "at the very end: those that are far worse")] if beyond else []
-    return Plot([drawn(*each) for each in rows], below(axis), key, heading)
+    return Plot([drawn(*each) for each in rows], below(axis), key, heading, record.metric)
 
 
 def selection_plot(record: Record, names: Mapping[str, str]) -> Plot:
@@ -53,8 +58,8 @@ def selection_plot(record: Record, names: Mapping[str, str]) -> Plot:
     best = record.best_ingredient.value
     asked = [one for one in soups if not record.title_of(one) or one == record.winner]
     reach = [best + sign * Z95 * one.ahead_error for one in asked if one.ahead_error for sign in (-1, 1)]
-    near = _without_outliers([*own.values()], record.higher_is_better)
-    # A baseline that is far worse stands at the end.
+    all_values = [*own.values(), *(one.value for one in soups if one not in asked)]
+    near = near_best(all_values, [*own.values()], higher_is_better=record.higher_is_better)
     axis = Axis.over(near + [one.value for one in asked] + reach)
     rows = [_soup_row(axis, f"{place_of(one, record)}:", one, own, best, names, record.title_of(one)) for one in soups]
     ticks = [_tick(axis, value, f"{name}: {decimal(value)}", 1.0) for name, value in own.items()]
@@ -63,9 +68,9 @@ def selection_plot(record: Record, names: Mapping[str, str]) -> Plot:
     key = [("soup dot", "soup"), ("tick ingredient", "its members, each on its own"), ("rule", "best ingredient")]
     if reach:
         key.append(("band", "paired noise: a soup within it may be no better than the best ingredient"))
-    if len(near) < len(own):
+    if len(near) < len(all_values):  # ingredients, or baselines
         key.append(("tick ingredient", "at the very end: those that are far worse"))
-    return Plot(rows, below(axis), key)
+    return Plot(rows, below(axis), key, unit=record.metric)
 
 
 def _soup_row(
@@ -82,7 +87,7 @@ def _soup_row(
             marks.append(_tick(axis, own[name], said, weight / heaviest))
     said = f"soup of {one.size}: {decimal(one.value)}"
     marks.append(dot(axis, one.value, "soup", said))
-    members = title or " + ".join(names.get(name, name) for name, _ in one.by_weight)
+    members = title or member_names(one, names, NAME - len(place) - 1)
     return row(axis, f"{place} {members}", marks, decimal(one.value), said)
 
 
@@ -91,13 +96,6 @@ def _tick(axis: Axis, value: float, said: str, share: float) -> Markup:
     half, place = 3 + 5 * share, axis.at(value)
     ends = {"y1": f"{MIDDLE - half:.1f}", "y2": f"{MIDDLE + half:.1f}"}
     return element("line", svg.title(said), x1=place, x2=place, **ends, class_="tick ingredient")
-
-
-def _without_outliers(values: Sequence[float], higher: bool) -> list[float]:
-    """The values without those so much worse that all others would stand in one spot; they stand at the axis' end."""
-    ordered = sorted(values, reverse=higher)
-    middle = abs(ordered[0] - ordered[len(ordered) // 2])
-    return [value for value in ordered if abs(ordered[0] - value) <= 4 * middle] if middle > 0 else ordered
 
 
 def class_plot(changes: Mapping[str, Any]) -> Plot:
@@ -113,7 +111,9 @@ def class_plot(changes: Mapping[str, Any]) -> Plot:
         said = f"{one['class']}: {one['winner']} of {one['samples']} right, {one['best_ingredient']} before"
         marks = [bar(axis, float(gain), "gain" if gain > 0 else "loss", said), rule(axis.at(0.0), "best")]
         rows.append(row(axis, one["class"], marks, f"{gain:+d} of {one['samples']}", said))
-    return Plot(rows, below(axis), [("gain bar", "gained"), ("loss bar", "lost")])
+    key = [("gain bar", "gained")] if max(gains) > 0 else []
+    key += [("loss bar", "lost")] if min(gains) < 0 else []
+    return Plot(rows, below(axis), key, unit="samples")
 
 
 def bill_plot(bill: Bill) -> Plot:
@@ -122,11 +122,13 @@ def bill_plot(bill: Bill) -> Plot:
     rows = []
     for name, passes in bill.ways:
         ours = name == "this run"
-        said = f"{name}: {passes:.4g} passes"
+        said = f"{name}: {in_passes(passes)} passes"
         rows.append(
-            row(axis, name, [bar(axis, passes, "soup" if ours else "other", said)], f"{passes:.4g}", said, strong=ours)
+            row(
+                axis, name, [bar(axis, passes, "soup" if ours else "other", said)], in_passes(passes), said, strong=ours
+            )
         )
-    return Plot(rows, below(axis))
+    return Plot(rows, below(axis), unit="passes")
 
 
 def place_of(one: Network, record: Record) -> int:
@@ -142,7 +144,7 @@ def _winner(record: Record) -> str:
 
 def _all(record: Record) -> str:
     n = len(record.ingredients)
-    return f"all {n} ingredients" if not record.dropped else f"the {n} ingredients that ran in full"
+    return f"all {n} ingredients" if not record.dropped else f"the {n} that ran in full"
 
 
 def _only(one: Network) -> str:

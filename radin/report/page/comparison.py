@@ -9,7 +9,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from radin.common.files import written_aside
-from radin.common.wording import counted, decimal, shortened
+from radin.common.wording import counted, decimal, in_passes, shortened
 from radin.errors import InputError
 from radin.report.bill import Bill
 from radin.report.entries import Unseen
@@ -109,7 +109,7 @@ def _unseen(on: str, names: Sequence[str], records: Sequence[Record]) -> Plot:
 
     samples = sorted({one.samples for _, one in found})
     heading = f"{on}, {' or '.join(counted(n, 'sample') for n in samples)}"
-    return Plot([drawn(*each) for each in found], below(axis), (), heading)
+    return Plot([drawn(*each) for each in found], below(axis), (), heading, records[0].metric)
 
 
 def _recipes(records: Sequence[Record]) -> list[tuple[str, list[Markup]]]:
@@ -123,7 +123,7 @@ def _bills(names: Sequence[str], records: Sequence[Record]) -> Plot:
     bills = [Bill.of(record) for record in records]
     axis = Axis.over([bill.total for bill in bills], zero=True)
     rows = [
-        row(axis, name, [bar(axis, bill.total, "soup", bill.text)], f"{bill.total:.4g}", bill.text)
+        row(axis, name, [bar(axis, bill.total, "soup", bill.text)], in_passes(bill.total), bill.text)
         for name, bill in zip(names, bills, strict=True)
     ]
-    return Plot(rows, below(axis))
+    return Plot(rows, below(axis), unit="passes")

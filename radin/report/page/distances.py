@@ -18,8 +18,8 @@ from radin.report.record import Record
 #: Ingredients whose names fit beside a map.
 NAMED = 48
 
-#: Pixels of a cell with a name beside it, and of a map without names.
-CELL, WHOLE = 15, 560
+#: Pixels of a cell with a name beside it, in large maps and in small ones, and of a map without names.
+CELL, LARGE_CELL, WHOLE = 15, 26, 560
 
 STEPS = len(NEAR_TO_FAR_LIGHT)
 
@@ -62,7 +62,7 @@ def heat_map(found: Distances, shown: dict[str, str]) -> Markup:
     n = len(order)
     names = [shown.get(found.names[i], found.names[i]) for i in order] if n <= NAMED else []
     left = 7 * max(map(len, names), default=0) + (8 if names else 0)
-    cell = CELL if names else WHOLE / n
+    cell = min(max(CELL, WHOLE // 2 // n), LARGE_CELL) if names else WHOLE / n
     cells = [
         element("path", d=_runs(levels == step), class_=f"step{step}")
         for step in range(-1, STEPS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -12,14 +13,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from radin.common.files import written_aside
 from radin.common.version import VERSION
-from radin.common.wording import DASH, counted, decimal, shortened, signed
+from radin.common.wording import DASH, counted, decimal, in_passes, said_once, shortened, signed
 from radin.report.bill import Bill
+from radin.report.drops import Drops, behind
 from radin.report.loading_code import loading_code
 from radin.report.page import charts, palette
 from radin.report.page.distances import NAMED, Distances, heat_map, stored_distances
 from radin.report.page.matrix import matrix
 from radin.report.page.surrogate import surrogate_plots
 from radin.report.record import Record
+from radin.report.settings_words import settings_in_words
 
 #: The page's file in the run folder.
 PAGE = "report.html"
@@ -29,6 +32,9 @@ SHORT_NAME = 24
 
 #: Characters of a headline.
 HEADLINE = 60
+
+#: Characters of a command that stands open.
+SHORT_COMMAND = 600
 
 #: Rows of the table of dropped ingredients that stand open.
 OPEN = 12
@@ -70,6 +76,7 @@ def page(record: Record, distances: Distances | None = None) -> str:
         details=details,
         figures=key_figures(record, bill),
         unseen=[charts.unseen_plot(one, record, heading(one.name, one.samples)) for one in record.unseen],
+        remarks=remarks(record),
         noise=[unseen_words(record, i) for i in range(len(record.unseen))],
         selection=charts.selection_plot(record, names) if has_soups else None,
         matrix=matrix(record, names) if has_soups else None,
@@ -79,10 +86,13 @@ def page(record: Record, distances: Distances | None = None) -> str:
         bill_plot=charts.bill_plot(bill),
         map=heat_map(distances, names) if distances is not None and len(distances.names) > 1 else None,
         named=distances is not None and len(distances.names) <= NAMED,
-        dropped=[dropped_row(one) for one in record.dropped],
+        dropped=[dropped_row(one, names) for one in record.dropped],
+        drops=Drops(record.dropped),
         open=len(record.dropped) <= OPEN,
         loading=loading(record),
-        settings=settings(record),
+        settings=settings_in_words(record),
+        command=str(record.about.get("command") or ""),
+        short=SHORT_COMMAND,
         made=datetime.datetime.fromtimestamp(record.file.stat().st_mtime) if record.file.exists() else None,
     )
 
@@ -96,7 +106,7 @@ def render(template: str, **values: Any) -> str:
 def _environment() -> Environment:
     loader = PackageLoader("radin.report.page")
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.filters |= {"decimal": decimal, "signed": signed}
+    made.filters |= {"in_passes": in_passes, "typeset": typeset}
     return made
 
 
@@ -107,19 +117,25 @@ def short_names(record: Record) -> dict[str, str]:
 
 
 def parted(verdict: str) -> tuple[str, str]:
-    """A verdict as a headline and the rest."""
-    head, found, rest = verdict.partition(": ")
-    if not found or len(head) > HEADLINE:
-        head, found, rest = verdict.partition(" by ")
-        rest = f"by {rest}"
-    if not found or len(head) > HEADLINE:
-        head, found, rest = verdict.partition(". ")
-    return head.rstrip("."), unbroken(rest[:1].upper() + rest[1:])
+    """A verdict as a headline and the rest.
+
+    The headline is the beginning of the first sentence that has one of at most `HEADLINE` characters; sentences before
+    it, such as a warning, go before the rest.
+    """
+    for start in (0, *(found.end() for found in re.finditer(r"(?<=[^.])\. (?=[A-Z])", verdict))):
+        before, said = verdict[:start], verdict[start:]
+        for seam, kept in ((": ", ""), (" by ", "by "), (". ", "")):
+            head, found, rest = said.partition(seam)
+            if found and len(head) <= HEADLINE:
+                rest = kept + rest
+                return typeset(head), typeset(before + rest[:1].upper() + rest[1:])
+    head, _, rest = verdict.partition(". ")
+    return typeset(head.rstrip(".")), typeset(rest)
 
 
-def unbroken(text: str) -> str:
-    """A text whose p-values no line breaks in two."""
-    return text.replace("p = ", "p\u00a0=\u00a0")
+def typeset(text: str) -> str:
+    """A text as print has it: with signs of minus, and with p-values that no line breaks in two."""
+    return re.sub(r"(?<![\w.)=-])-(?=\d)", "−", text).replace("p = ", "p\u00a0=\u00a0")
 
 
 def heading(name: str, samples: int) -> str:
@@ -137,7 +153,7 @@ def key_figures(record: Record, bill: Bill) -> list[tuple[str, str, str]]:
         than = "over the best ingredient" if record.higher_is_better else "from the best ingredient, lower is better"
         found.append((than, signed(one.difference), f"p = {one.p_value:.2g}, {noise}"))
     saved = f"the greedy soup takes {bill.greedy}"
-    found.append(("passes over the data", f"{bill.total:.4g}", saved))
+    found.append(("passes over the data", in_passes(bill.total), saved))
     size = record.winner.size
     found.append(("ingredients in the recipe", str(size), f"of {record.n_ingredients} in the pool"))
     return found
@@ -150,7 +166,18 @@ def unseen_words(record: Record, i: int) -> str:
         return "The best ingredient is the winner, so there is nothing to compare."
     than = "the best ingredient" if one.control is None else "the best ingredient with recomputed statistics"
     said = "no more than noise" if one.p_value >= NOISE else "more than noise"
-    return unbroken(f"Difference from {than}: {signed(one.difference)}, {said} (p = {one.p_value:.2g}, {one.test}).")
+    return typeset(f"Difference from {than}: {signed(one.difference)}, {said} (p = {one.p_value:.2g}, {one.test}).")
+
+
+def remarks(record: Record) -> list[str]:
+    """What a reader should know of the data and of the ingredients; what is true of several of these is said once."""
+    names = [str(name) for name in record.about.get("ingredients", {})]
+
+    def subject(text: str) -> str | None:
+        return next((name for name in names if text.startswith(f"{name} ")), None)
+
+    said = said_once([(subject(text), text) for text in record.remarks])
+    return [text if subject(text) else text[:1].upper() + text[1:] for text in said]
 
 
 def classes(record: Record) -> dict[str, Any] | None:
@@ -162,14 +189,15 @@ def classes(record: Record) -> dict[str, Any] | None:
     return {"plot": charts.class_plot(changes), "shown": shown, **changes}
 
 
-def dropped_row(one: Mapping[str, Any]) -> dict[str, str]:
+def dropped_row(one: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
     """An ingredient that a race dropped, as a row of a table."""
-    errors = f"{one['behind'] / one['error']:.1f}" if one["error"] > 0 else DASH
+    difference, errors = behind(one)
     return {
-        "name": str(one["name"]),
+        "name": names[one["name"]],
+        "whole": str(one["name"]),
         "value": decimal(one["value"]),
         "rows": f"{one['rows']:,}",
-        "behind": f"{one['behind']:.3g}",
+        "behind": difference,
         "errors": errors,
         "chosen": f"{one['chosen']} of {one['selections']}",
     }
@@ -183,16 +211,3 @@ def loading(record: Record) -> str:
         return load
     again = f"import radin\n\nradin.average(pool, {recipe}, {record.soup.name!r})"
     return f"{load}\n\n# The same from the ingredients:\n{again}"
-
-
-def settings(record: Record) -> list[tuple[str, str]]:
-    """The settings of the run, by their names."""
-    made = dict(record.settings)
-    options = made.pop("options", None) or {}
-    race = made.pop("race", None)
-    given = [(name, DASH if value is None else str(value)) for name, value in made.items()]
-    given += [(f"option {name}", str(value)) for name, value in options.items()]
-    given.append(("batchnorm", str(record.document.get("batchnorm", DASH))))
-    if race:
-        given += [(f"race {name}", str(value)) for name, value in race.items()]
-    return given

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
@@ -34,12 +34,14 @@ class Plot:
         below: the axis.
         key: for each kind of mark its class and its meaning.
         heading: stands above; may be empty.
+        unit: of the axis, or what its numbers are.
     """
 
     rows: Sequence[Row]
     below: Markup
     key: Sequence[tuple[str, str]] = ()
-    heading: str = field(default="")
+    heading: str = ""
+    unit: str = ""
 
 
 def row(axis: Axis, name: str, marks: Iterable[Markup], value: str, label: str, *, strong: bool = False) -> Row:

@@ -27,6 +27,7 @@ class Kept:
         corrected: value that earlier soups led to expect when this one was chosen; None where nothing was expected.
         real: value of the soup.
         reach: half the width of the 95 % interval of paired noise; 0 where it is not known.
+        sign: 1 where higher is better, else -1.
     """
 
     soup: Network
@@ -34,6 +35,12 @@ class Kept:
     corrected: float | None
     real: float
     reach: float
+    sign: int = 1
+
+    @property
+    def gained(self) -> float:
+        """How much better the soup is than its averaged logits; below 0 where it is worse."""
+        return self.sign * (self.real - self.averaged)
 
     @property
     def shown(self) -> list[float]:
@@ -50,11 +57,12 @@ def surrogate_plots(record: Record) -> list[Plot]:
     """
     soups = record.verified[:SOUPS]
     own = [_in_metric(one, record) for one in soups]
-    plots = [(own, "")]
+    plots = [(own, "", record.metric)]
     if record.criterion:
         chosen = [_in_criterion(one) for one in soups]
-        plots = [(own, record.metric), (chosen, f"{record.criterion}, by which soups were chosen")]
-    return [_plot(kept, record, heading) for kept, heading in plots if any(kept)]
+        about = f"{record.criterion}, by which soups were chosen"
+        plots = [(own, record.metric, record.metric), (chosen, about, record.criterion)]
+    return [_plot(kept, record, heading, unit) for kept, heading, unit in plots if any(kept)]
 
 
 def _in_metric(soup: Network, record: Record) -> Kept | None:
@@ -62,7 +70,7 @@ def _in_metric(soup: Network, record: Record) -> Kept | None:
         return None
     promise, sign = soup.promise, 1 if record.higher_is_better else -1
     corrected = None if record.criterion or promise is None or promise.corrected is None else sign * promise.corrected
-    return Kept(soup, soup.promised, corrected, soup.value, Z95 * (soup.gap_error or 0.0))
+    return Kept(soup, soup.promised, corrected, soup.value, Z95 * (soup.gap_error or 0.0), sign)
 
 
 def _in_criterion(soup: Network) -> Kept | None:
@@ -72,10 +80,10 @@ def _in_criterion(soup: Network) -> Kept | None:
     return Kept(soup, promise.averaged, promise.corrected, promise.real, Z95 * promise.error)
 
 
-def _plot(promises: Iterable[Kept | None], record: Record, heading: str) -> Plot:
+def _plot(promises: Iterable[Kept | None], record: Record, heading: str, unit: str) -> Plot:
     kept = [one for one in promises if one is not None]
     axis = Axis.over(value for one in kept for value in one.shown)
-    return Plot([_row(axis, one, record) for one in kept], below(axis), _key(kept), heading)
+    return Plot([_row(axis, one, record) for one in kept], below(axis), _key(kept), heading, unit)
 
 
 def _row(axis: Axis, one: Kept, record: Record) -> Row:
@@ -93,7 +101,7 @@ def _row(axis: Axis, one: Kept, record: Record) -> Row:
     marks += [dot(axis, one.averaged, "surrogate ring", said), dot(axis, one.real, "soup", said)]
     if one.corrected is not None:
         marks.append(diamond(axis, one.corrected, "expected", said))
-    return row(axis, f"soup {number}, of {one.soup.size}", marks, signed(one.real - one.averaged), said)
+    return row(axis, f"soup {number}, of {one.soup.size}", marks, signed(one.gained), said)
 
 
 def _key(kept: Sequence[Kept]) -> list[tuple[str, str]]:

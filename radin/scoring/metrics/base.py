@@ -117,6 +117,14 @@ class Metric(ABC):
             InputError: the metric is not defined for so many classes.
         """
 
+    def undefined_on(self, labels: Labels) -> str:
+        """The reason why it has no value on rows with these labels, whatever the outputs are; empty where it has one.
+
+        Arguments:
+            labels: of the rows.
+        """
+        return ""
+
     def of_classes(self, names: Sequence[str] | None) -> Metric:
         """The metric for classes of these names; the same where names make no difference.
 

@@ -54,6 +54,10 @@ class OfProbabilities(Metric):
         """Values, from the sums over all groups."""
         return self.metric.of_sums(sums)
 
+    def undefined_on(self, labels: Labels) -> str:
+        """The reason of the metric of logits."""
+        return self.metric.undefined_on(labels)
+
     def check_classes(self, n_classes: int) -> None:
         """Refuses numbers of classes for which the metric says nothing."""
         self.metric.check_classes(n_classes)

@@ -35,10 +35,15 @@ class OrderMetric(Metric):
             InputError: there are none.
         """
         truths = labels if labels.ndim == 2 else _one_or_rest(labels, statistics.shape[1])
-        mixed = (truths.min(axis=0) == 0) & (truths.max(axis=0) == 1)
+        mixed = _mixed(truths)
         if not mixed.any():
             raise InputError(f"{self.name} is undefined: all {len(labels)} samples have the same labels")
         return float(np.mean([self.of_column(statistics[:, c], truths[:, c] == 1) for c in np.flatnonzero(mixed)]))
+
+    def undefined_on(self, labels: Labels) -> str:
+        """That all rows have the same labels."""
+        alike = not _mixed(labels).any() if labels.ndim == 2 else labels.min() == labels.max()
+        return f"all {len(labels):,} have the same {'labels' if labels.ndim == 2 else 'label'}" if alike else ""
 
     @abstractmethod
     def of_column(self, scores: Float64[np.ndarray, " m"], true: Any) -> float:
@@ -74,6 +79,11 @@ class MeanAveragePrecision(OrderMetric):
         found = np.cumsum(true[order])[ends]
         precision = found / (ends + 1)
         return float((np.diff(found, prepend=0) * precision).sum() / found[-1])
+
+
+def _mixed(truths: np.ndarray) -> np.ndarray:
+    """The columns that some rows have, and some have not."""
+    return np.asarray((truths.min(axis=0) == 0) & (truths.max(axis=0) == 1))
 
 
 def _one_or_rest(labels: Labels, columns: int) -> np.ndarray:

@@ -102,6 +102,10 @@ class ExplainedShare(MomentsMetric):
 
     name = "r2"
 
+    def undefined_on(self, labels: Labels) -> str:
+        """That all labels are the same."""
+        return constant_values(labels)
+
     def of_moments(self, moments: Float64[np.ndarray, "*k d 6"]) -> Float64[np.ndarray, " *k"]:
         """`1 − Σe² / Σ(t − t̄)²`."""
         n, _, t, ee, tt, _ = np.moveaxis(moments, -1, 0)
@@ -118,6 +122,10 @@ class Pearson(MomentsMetric):
     """Pearson's correlation of predicted and true values, the mean over the values of a sample; 0 of a constant."""
 
     name = "pearson"
+
+    def undefined_on(self, labels: Labels) -> str:
+        """That all labels are the same."""
+        return constant_values(labels)
 
     def of_moments(self, moments: Float64[np.ndarray, "*k d 6"]) -> Float64[np.ndarray, " *k"]:
         """The correlation; with `y = e + t`, variances and covariances of e and t give those of y."""
@@ -162,6 +170,10 @@ class Spearman(Metric):
     follows_loss = True
     by_sums = True
 
+    def undefined_on(self, labels: Labels) -> str:
+        """That all labels are the same."""
+        return constant_values(labels)
+
     def measure(self, logits: Logits, labels: Labels) -> Float64[np.ndarray, "m d"]:
         """Ranks of the predictions minus those of the labels; equal ones have their mean rank."""
         return ranks(np.asarray(logits, dtype=np.float64)) - ranks(labels)
@@ -183,6 +195,19 @@ class Spearman(Metric):
     def of_sums(self, sums: Float64[np.ndarray, "*k s"]) -> Float64[np.ndarray, " *k"]:
         """Pearson's correlation of the ranks."""
         return Pearson().of_sums(sums)
+
+
+def constant_values(labels: Labels) -> str:
+    """That all labels of a value are the same, in words; empty where none of the values is constant.
+
+    Arguments:
+        labels: of the rows, `float64[m, d]`.
+    """
+    constant = np.flatnonzero(labels.min(axis=0) == labels.max(axis=0))
+    if not len(constant):
+        return ""
+    which = "" if labels.shape[1] == 1 else f" in value {constant[0]}"
+    return f"all {len(labels):,} have the same label{which}"
 
 
 def defined(values: Float64[np.ndarray, " *k"], metric: str, rows: int) -> Float64[np.ndarray, " *k"]:

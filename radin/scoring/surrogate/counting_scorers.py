@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from radin.scoring.metrics import Counts, DecisionsMetric, RightSamplesMetric
+from radin.scoring.moves import Moves
 from radin.scoring.objective import Proposal
 from radin.scoring.surrogate.decision_bank import DecisionBank
 from radin.scoring.surrogate.kernels import Kernels
@@ -34,23 +35,25 @@ class RightSamplesScorer(Scorer[RightSamplesMetric]):
         subsets = proposals.dtype == np.bool_
         return self._from_counts(self.kernel.hits(proposals if subsets else coefficients_of(proposals)))
 
-    def neighbours(self, mask: Bool[np.ndarray, " n"], moved: Bool[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
-        """Scores of all one-ingredient moves, from the margins of the subset that is moved from."""
-        if len(moved) < len(mask):
-            return self.scores(moved)
-        return self._from_counts(step_hits(self.kernel, mask.astype(np.float64), np.where(mask, -1.0, 1.0)))
+    def singles(self) -> Float64[np.ndarray, " n"]:
+        """Scores of the ingredients by themselves, each a step from nothing."""
+        n = len(self.kernels.bank)
+        return self._from_counts(step_hits(self.kernel, np.zeros(n), np.ones(n)))
 
-    def swaps(self, mask: Bool[np.ndarray, " n"], moved: Bool[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
+    def neighbours(self, mask: Bool[np.ndarray, " n"], moves: Moves) -> Float64[np.ndarray, " k"]:
+        """Scores of all one-ingredient moves, from the margins of the subset that is moved from."""
+        lone = mask & (mask.sum() == 1)  # without it nothing would be left: it is taken once more, and left out then
+        signs = np.where(mask & ~lone, -1.0, 1.0)
+        return self._from_counts(step_hits(self.kernel, mask.astype(np.float64), signs)[~lone])
+
+    def swaps(self, mask: Bool[np.ndarray, " n"], moves: Moves) -> Float64[np.ndarray, " k"]:
         """Scores of all exchanges, from the margins of the subset that is moved from."""
         members, others = np.flatnonzero(mask), np.flatnonzero(~mask)
         return self._from_counts(swap_hits(self.kernel, mask.astype(np.float64), members, others))
 
-    def additions(
-        self, counts: Int64[np.ndarray, " n"], weights: Float64[np.ndarray, "n n"]
-    ) -> Float64[np.ndarray, " n"]:
+    def additions(self, counts: Int64[np.ndarray, " n"], moves: Moves) -> Float64[np.ndarray, " n"]:
         """Scores of all additions, from the margins of the recipe that is added to."""
-        decided = coefficients_of(weights)
-        return self._from_counts(step_hits(self.kernel, counts.astype(np.float64), np.ones(len(counts)), decided))
+        return self._from_counts(step_hits(self.kernel, counts.astype(np.float64), np.ones(len(counts)), moves))
 
     def subset_range(self, start: int, masks: Bool[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
         """Scores of consecutively numbered subsets, from sums over two halves of the pool."""

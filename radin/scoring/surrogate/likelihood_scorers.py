@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float64
 
 from radin.recipe import subset_rows
 from radin.scoring.metrics import NegativeLogLikelihood, OfProbabilities, Perplexity, TemperedLikelihood
+from radin.scoring.moves import Moves, singles
 from radin.scoring.objective import Proposal
 from radin.scoring.surrogate.kernels import Kernels
 from radin.scoring.surrogate.scorer import Scorer, coefficients_of, steps_of
@@ -41,18 +42,19 @@ class LikelihoodScorer(Scorer[NegativeLogLikelihood]):
         """Scores within 1e-6."""
         return -self.kernels.losses.means(coefficients_of(proposals))
 
-    def neighbours(self, mask: Bool[np.ndarray, " n"], moved: Bool[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
+    def neighbours(self, mask: Bool[np.ndarray, " n"], moves: Moves) -> Float64[np.ndarray, " k"]:
         """Scores of all one-ingredient moves, from the sums of the subset that is moved from."""
-        return self._moves(mask, moved)
+        return self._moves(mask, moves)
 
-    def swaps(self, mask: Bool[np.ndarray, " n"], moved: Bool[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
+    def swaps(self, mask: Bool[np.ndarray, " n"], moves: Moves) -> Float64[np.ndarray, " k"]:
         """Scores of all exchanges, from the sums of the subset that is moved from."""
-        return self._moves(mask, moved)
+        return self._moves(mask, moves)
 
-    def _moves(self, mask: Bool[np.ndarray, " n"], moved: Bool[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
+    def _moves(self, mask: Bool[np.ndarray, " n"], moves: Moves) -> Float64[np.ndarray, " k"]:
         fast = self.kernels.partitions
         if fast is None:
-            return self.exact_scores(moved)
+            return moves.scored(self.exact_scores)
+        moved = moves.all()
         return -fast.moves(mask, steps_of(mask, moved), moved)
 
 
@@ -75,7 +77,7 @@ class PerplexityScorer(Scorer[Perplexity]):
         The loss is convex in the averaged logits, so no recipe has a larger one than the worst ingredient, and an error
         b of a loss changes no perplexity by more than `(eᵇ − 1)` times that of this ingredient.
         """
-        worst = -self._likelihoods.exact_scores(np.eye(len(self.kernels.bank), dtype=bool)).min()
+        worst = -singles(len(self.kernels.bank)).scored(self._likelihoods.exact_scores).min()
         return float(np.expm1(self._likelihoods.bound) * np.exp(worst))
 
     def scores(self, proposals: Proposal) -> Float64[np.ndarray, " k"]:
@@ -86,13 +88,13 @@ class PerplexityScorer(Scorer[Perplexity]):
         """Scores with the smallest available error."""
         return -np.exp(-self._likelihoods.exact_scores(proposals))
 
-    def neighbours(self, mask: Bool[np.ndarray, " n"], moved: Bool[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
+    def neighbours(self, mask: Bool[np.ndarray, " n"], moves: Moves) -> Float64[np.ndarray, " k"]:
         """Scores of all one-ingredient moves, from the sums of the subset that is moved from."""
-        return -np.exp(-self._likelihoods.neighbours(mask, moved))
+        return -np.exp(-self._likelihoods.neighbours(mask, moves))
 
-    def swaps(self, mask: Bool[np.ndarray, " n"], moved: Bool[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
+    def swaps(self, mask: Bool[np.ndarray, " n"], moves: Moves) -> Float64[np.ndarray, " k"]:
         """Scores of all exchanges, from the sums of the subset that is moved from."""
-        return -np.exp(-self._likelihoods.swaps(mask, moved))
+        return -np.exp(-self._likelihoods.swaps(mask, moves))
 
 
 class ProbabilityScorer(Scorer[OfProbabilities]):
@@ -121,21 +123,20 @@ class TemperedScorer(Scorer[TemperedLikelihood]):
             losses[subsets] = fast.means(proposals[subsets] > 0)
         return self._completed(losses, proposals)
 
-    def neighbours(self, mask: Bool[np.ndarray, " n"], moved: Bool[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
+    def neighbours(self, mask: Bool[np.ndarray, " n"], moves: Moves) -> Float64[np.ndarray, " k"]:
         """Scores of all one-ingredient moves, from the sums of the subset that is moved from."""
-        return self._moves(mask, moved)
+        return self._moves(mask, moves)
 
-    def swaps(self, mask: Bool[np.ndarray, " n"], moved: Bool[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
+    def swaps(self, mask: Bool[np.ndarray, " n"], moves: Moves) -> Float64[np.ndarray, " k"]:
         """Scores of all exchanges, from the sums of the subset that is moved from."""
-        return self._moves(mask, moved)
+        return self._moves(mask, moves)
 
-    def _moves(self, mask: Bool[np.ndarray, " n"], moved: Bool[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
+    def _moves(self, mask: Bool[np.ndarray, " n"], moves: Moves) -> Float64[np.ndarray, " k"]:
         fast = self.kernels.tempered_moments
-        return (
-            self.scores(moved)
-            if fast is None
-            else self._completed(fast.moves(mask, steps_of(mask, moved), moved), moved)
-        )
+        if fast is None:
+            return moves.scored(self.scores)
+        moved = moves.all()
+        return self._completed(fast.moves(mask, steps_of(mask, moved), moved), moved)
 
     def _completed(self, losses: Float64[np.ndarray, " k"], proposals: Proposal) -> Float64[np.ndarray, " k"]:
         """Scores from losses, of which those that are NaN are computed densely."""

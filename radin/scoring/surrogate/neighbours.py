@@ -13,23 +13,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from radin.scoring.moves import Moves, rows_at_once
 from radin.scoring.surrogate.exact_arithmetic import U32, gamma
 from radin.scoring.surrogate.float32 import uses_ieee_float32
 from radin.scoring.surrogate.margin_kernel import Fill, MarginKernel
 from radin.scoring.surrogate.margin_tiles import Tile
+from radin.scoring.surrogate.scorer import coefficients_of
 
 if TYPE_CHECKING:
     import torch
-
-#: Coefficients of moves that are held at once, as float64: 128 MB, all moves of a pool of up to 4 096.
-COEFFICIENTS = 1 << 24
 
 
 def step_hits(
     kernel: MarginKernel,
     base: Float64[np.ndarray, " n"],
     signs: Float64[np.ndarray, " n"],
-    decided: Float64[np.ndarray, "n n"] | None = None,
+    decided: Moves | None = None,
 ) -> Int64[np.ndarray, "n g"]:
     """Right samples per group of the n recipes with coefficients `base + signs[i] eᵢ`.
 
@@ -37,8 +36,8 @@ def step_hits(
         kernel: counts them.
         base: whole coefficients of the recipe that is moved from.
         signs: of each ingredient, 1 to add it and −1 to take it away.
-        decided: coefficients by which samples in doubt are decided: multiples of the same recipes, up to rounding
-            to float64; the coefficients above by default.
+        decided: the recipes, by whose coefficients samples in doubt are decided: they are multiples of the same recipes
+            up to rounding to float64; the coefficients above by default.
     """
     import torch
 
@@ -60,12 +59,12 @@ def step_hits(
 
     def coefficients(start: int, stop: int) -> Float64[np.ndarray, "k n"]:
         if decided is not None:
-            return decided[start:stop]
+            return coefficients_of(decided.make(np.arange(start, stop)))
         rows = np.repeat(base[None], stop - start, axis=0)
         rows[np.arange(stop - start), np.arange(start, stop)] += signs[start:stop]
         return rows
 
-    step = max(1, COEFFICIENTS // n)
+    step = rows_at_once(n)
     return np.concatenate([hits(start, min(start + step, n)) for start in range(0, n, step)])
 
 
@@ -89,21 +88,28 @@ def swap_hits(
     leave, come = torch.from_numpy(members).to(kernel.device), torch.from_numpy(others).to(kernel.device)
     width = len(others)
 
-    def fill(rows: slice) -> Fill:
-        leaving = leave[rows.start // width : rows.stop // width]
+    def hits(start: int, stop: int) -> Int64[np.ndarray, "k g"]:
+        """Those of the recipes that one of the members `start` to `stop - 1` leaves."""
 
-        def swapped(tile: Tile, out: torch.Tensor) -> None:
-            without = running(tile) - tile.matrix.index_select(1, leaving)
-            coming = tile.matrix.index_select(1, come)
-            torch.add(without[:, :, None], coming[:, None, :], out=out.view(tile.rows, len(leaving), width))
+        def fill(rows: slice) -> Fill:
+            leaving = leave[start + rows.start // width : start + rows.stop // width]
 
-        return swapped
+            def swapped(tile: Tile, out: torch.Tensor) -> None:
+                without = running(tile) - tile.matrix.index_select(1, leaving)
+                coming = tile.matrix.index_select(1, come)
+                torch.add(without[:, :, None], coming[:, None, :], out=out.view(tile.rows, len(leaving), width))
 
-    coefficients = np.repeat(base[None], len(members) * width, axis=0)
-    rows = np.arange(len(coefficients))
-    coefficients[rows, np.repeat(members, width)] -= 1
-    coefficients[rows, np.tile(others, len(members))] += 1
-    return kernel.count(coefficients, _bounds(base, len(coefficients)), fill, unit=width)
+            return swapped
+
+        some = members[start:stop]
+        coefficients = np.repeat(base[None], len(some) * width, axis=0)
+        rows = np.arange(len(coefficients))
+        coefficients[rows, np.repeat(some, width)] -= 1
+        coefficients[rows, np.tile(others, len(some))] += 1
+        return kernel.count(coefficients, _bounds(base, len(coefficients)), fill, unit=width)
+
+    step = max(1, rows_at_once(len(base)) // width)
+    return np.concatenate([hits(start, min(start + step, len(members))) for start in range(0, len(members), step)])
 
 
 def _running(kernel: MarginKernel, base: Float64[np.ndarray, " n"]) -> Callable[[Tile], torch.Tensor]:

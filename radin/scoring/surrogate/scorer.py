@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float64, Int64
 
 from radin.recipe import subset_rows
 from radin.scoring.metrics import Metric
+from radin.scoring.moves import Moves, singles
 from radin.scoring.objective import Proposal
 from radin.scoring.surrogate.kernels import Kernels
 
@@ -41,19 +42,21 @@ class Scorer(ABC, Generic[M]):
         """Scores with the smallest available error."""
         return self.scores(proposals)
 
-    def neighbours(self, mask: Bool[np.ndarray, " n"], moved: Bool[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
-        """Scores of the subsets `moved`: `mask` with ingredient `i` added or removed, for all `i`; none is empty."""
-        return self.scores(moved)
+    def singles(self) -> Float64[np.ndarray, " n"]:
+        """Scores of the ingredients by themselves."""
+        return singles(len(self.kernels.bank)).scored(self.scores)
 
-    def swaps(self, mask: Bool[np.ndarray, " n"], moved: Bool[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
-        """Scores of the subsets `moved`: `mask` with one member exchanged, ordered as `radin.recipe.swaps_of` does."""
-        return self.scores(moved)
+    def neighbours(self, mask: Bool[np.ndarray, " n"], moves: Moves) -> Float64[np.ndarray, " k"]:
+        """Scores of moves: `mask` with ingredient `i` added or removed, for all `i` for which that is a recipe."""
+        return moves.scored(self.scores)
 
-    def additions(
-        self, counts: Int64[np.ndarray, " n"], weights: Float64[np.ndarray, "n n"]
-    ) -> Float64[np.ndarray, " n"]:
-        """Scores of the recipes `weights`, which take ingredient `i` once more than `counts` says."""
-        return self.scores(weights)
+    def swaps(self, mask: Bool[np.ndarray, " n"], moves: Moves) -> Float64[np.ndarray, " k"]:
+        """Scores of moves: `mask` with one member exchanged, ordered as `radin.scoring.moves.swaps` does."""
+        return moves.scored(self.scores)
+
+    def additions(self, counts: Int64[np.ndarray, " n"], moves: Moves) -> Float64[np.ndarray, " n"]:
+        """Scores of moves: the recipes which take ingredient `i` once more than `counts` says."""
+        return moves.scored(self.scores)
 
     def subset_range(self, start: int, masks: Bool[np.ndarray, "k n"]) -> Float64[np.ndarray, " k"]:
         """Scores of the subsets `masks`, which are numbered from `start` on."""

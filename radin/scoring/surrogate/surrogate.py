@@ -10,15 +10,10 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 from radin.errors import InputError
-from radin.recipe import (
-    as_proposals,
-    effective_sizes,
-    flips_of,
-    mixing_weights,
-    numbered_subsets,
-    swaps_of,
-)
+from radin.recipe import as_proposals, effective_sizes, mixing_weights, numbered_subsets
+from radin.scoring import moves
 from radin.scoring.metrics import Metric, get_metric
+from radin.scoring.moves import Moves
 from radin.scoring.objective import Proposal
 from radin.scoring.prior import prior_terms, validate_strength
 from radin.scoring.significance import standard_error
@@ -93,7 +88,7 @@ class Surrogate:
     @cached_property
     def solo(self) -> Float64[np.ndarray, " n"]:
         """Each ingredient's own score, without the prior."""
-        return self._scorer.scores(np.eye(len(self.bank), dtype=bool))
+        return self._scorer.singles()
 
     @cached_property
     def se(self) -> float:
@@ -123,6 +118,9 @@ class Surrogate:
         if len(self.bank) == 1 or self.lam == 0:
             return np.zeros(len(proposals))
         return prior_terms(effective_sizes(proposals), len(self.bank), self.lam, self.se)
+
+    def _prior_of(self, moved: Moves) -> Float64[np.ndarray, " k"]:
+        return np.zeros(len(moved)) if self.lam == 0 else moved.scored(self._prior)
 
     def tie_break(self, weights: Any, /) -> Float64[np.ndarray, " k"]:
         """The kind's smooth loss of averaged outputs, such as the negative log-likelihood; lower is better."""
@@ -166,19 +164,19 @@ class Surrogate:
     def neighbours(self, mask: Any, /) -> Float64[np.ndarray, " n"]:
         """Scores of the `n` subsets that differ from `mask` in ingredient `i`; `-inf` where that would be empty."""
         row = self._mask(mask)
-        moved = flips_of(row)
-        filled = moved.any(axis=1)
+        filled = moves.flips_to_recipes(row)
+        moved = moves.flips(row).those(filled)
         scores = np.full(len(row), -np.inf)
-        scores[filled] = self._scorer.neighbours(row, moved[filled]) + self._prior(moved[filled])
+        scores[filled] = self._scorer.neighbours(row, moved) + self._prior_of(moved)
         return scores
 
     def swaps(self, mask: Any, /) -> tuple[Bool[np.ndarray, "k n"], Float64[np.ndarray, " k"]]:
         """All subsets in which one member is exchanged for one non-member, and their scores."""
         row = self._mask(mask)
-        moved = swaps_of(row)
+        moved = moves.swaps(row)
         if not len(moved):
-            return moved, np.zeros(0)
-        return moved, self._scorer.swaps(row, moved) + self._prior(moved)
+            return moved.all(), np.zeros(0)
+        return moved.all(), self._scorer.swaps(row, moved) + self._prior_of(moved)
 
     def additions(self, counts: Any, /) -> Float64[np.ndarray, " n"]:
         """Scores of the `n` recipes that arise when ingredient `i` is taken once more, for selection with replacement.
@@ -192,8 +190,9 @@ class Surrogate:
         base = np.asarray(counts)
         if base.shape != (len(self.bank),) or not np.issubdtype(base.dtype, np.integer) or (base < 0).any():
             raise InputError(f"expected {len(self.bank)} counts, whole numbers of at least 0, got {counts!r}")
-        weights = as_proposals((base + np.eye(len(base))) / (base.sum() + 1), len(base))
-        return self._scorer.additions(base.astype(np.int64), weights) + self._prior(weights)
+        taken = base.astype(np.int64)
+        added = moves.additions(taken)
+        return self._scorer.additions(taken, added) + self._prior_of(added)
 
     def subset_range(self, start: int, stop: int, /) -> Float64[np.ndarray, " k"]:
         """Scores of the subsets `start` to `stop − 1`; ingredient `i` is in subset `s` iff bit `i` of `s` is set."""
@@ -210,7 +209,7 @@ class Surrogate:
 
     def _blockwise(self, score: Score, proposals: Proposal) -> Float64[np.ndarray, " k"]:
         scores = np.empty(len(proposals))
-        for rows in _slices(len(proposals)):
+        for rows in _slices(*proposals.shape):
             scores[rows] = score(proposals[rows])
         return scores
 
@@ -223,6 +222,7 @@ class Surrogate:
         return scorer_of(self.metric, self._kernels)
 
 
-def _slices(k: int) -> Iterator[slice]:
-    for start in range(0, k, _RECIPES):
-        yield slice(start, min(start + _RECIPES, k))
+def _slices(k: int, n: int) -> Iterator[slice]:
+    step = min(_RECIPES, moves.rows_at_once(n))
+    for start in range(0, k, step):
+        yield slice(start, min(start + step, k))

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from benchmarks.speed import kernels
-from benchmarks.speed.kernel_methods import Peers, oracle
+from benchmarks.speed.kernel_methods import Peers, oracle, same_selection
 from benchmarks.speed.synthetic import Fleet
 from radin import Surrogate
 from radin.scoring.logit_bank import LogitBank
@@ -38,3 +38,16 @@ def test_oracle_decides_ties_as_the_lower_class():
     logits[1, 1] = [0.2, 0.2, 0.3]
     bank = LogitBank.from_arrays(logits, [0, 0, 1, 2])
     assert oracle(bank, np.array([[True, True], [True, False]])).tolist() == [1, 2]
+
+
+def test_the_selection_averages_probabilities_as_a_plain_loop_does():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(4, size=200)
+    logits = rng.normal(size=(6, 200, 4)) + 1.2 * np.eye(4)[labels]
+    chances = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)
+    chosen: list[int] = []
+    for _ in range(2):
+        scores = [np.mean(np.sum(chances[[*chosen, i]], axis=0).argmax(1) == labels) for i in range(6)]
+        assert scores.count(max(scores)) == 1, "no tie, which chance would break"
+        chosen.append(int(np.argmax(scores)))
+    assert same_selection(chances, labels, 2, 0) == chosen

@@ -7,9 +7,11 @@ import pytest
 from helpers.paths import ROOT
 
 from benchmarks.comparison.tables import markdown
+from benchmarks.speed.kernel_display import LOOKS, apart
 from benchmarks.studies import page_pictures
 from benchmarks.studies.bills import BEST, GREEDY, HEAD, Spot, read_spots
 from benchmarks.studies.page_pictures import METHODS, found, four_soups, number, prior, tables
+from benchmarks.studies.surrogate import MARKS
 
 PAGE = tables((ROOT / "docs" / "results.md").read_text(encoding="utf-8"))
 
@@ -58,4 +60,23 @@ def test_lines_against_lambda_are_those_of_the_table() -> None:
 
 def test_all_pictures_are_drawn(tmp_path: Path) -> None:
     assert page_pictures.main(["--out", str(tmp_path)]) == 0
-    assert {path.name for path in tmp_path.iterdir()} == {"bills.png", "four-soups.png", "prior.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "bills.png",
+        "four-soups.png",
+        "kernels.png",
+        "prior.png",
+        "surrogate.png",
+    }
+
+
+def test_lines_of_the_picture_of_cost_are_told_apart_by_marks_and_dashes() -> None:
+    assert len(LOOKS) <= 5
+    for field in ("label", "mark", "dashes", "colour"):
+        assert len({getattr(look, field) for look in LOOKS.values()}) == len(LOOKS)
+    assert {mark for _, mark, _ in MARKS.values()} == {"^", "o", "s"}
+
+
+def test_names_of_lines_that_end_together_are_moved_apart() -> None:
+    assert apart([0.1, 0.5, 0.9], 0.1) == [0.1, 0.5, 0.9]
+    assert apart([0.2, 0.2, 0.8], 0.1) == pytest.approx([0.15, 0.25, 0.8])
+    assert apart([0.2, 0.3, 0.3], 0.1) == pytest.approx([0.2667 - 0.1, 0.2667, 0.2667 + 0.1], abs=1e-3)

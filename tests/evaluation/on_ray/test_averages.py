@@ -13,7 +13,7 @@ from helpers.small import make_pool, task
 import radin
 from radin.evaluation.executor import Pass
 from radin.evaluation.on_ray import averages as module
-from radin.evaluation.on_ray.averages import ABANDONED, KEPT, PREFIX, Averages, remove_abandoned
+from radin.evaluation.on_ray.averages import ABANDONED, KEPT, PREFIX, Averages, remove_abandoned, remove_shared
 from radin.evaluation.on_ray.worker import Worker
 from radin.recipe import Recipe
 
@@ -124,3 +124,12 @@ def test_folders_of_killed_runs_are_removed(pool: radin.Pool, tmp_path: Path, ag
             averages.close()  # as the system does for a killed process
         remove_abandoned(tmp_path)
         assert bool(files(tmp_path)) == (used or not age)
+
+
+def test_what_workers_shared_is_removed_though_they_were_ended(pool: radin.Pool, memory: Path) -> None:
+    with shared(pool, memory) as averages:
+        averages.of(Recipe.subset(pool.names, [0, 1]))
+        remove_shared("another run")
+        assert averages.folder.exists()
+        remove_shared("run")
+        assert not averages.folder.exists()

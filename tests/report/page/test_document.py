@@ -10,7 +10,7 @@ import pytest
 from report.page.conftest import SCRIPT
 
 from radin.report.page.distances import Distances, stored_distances
-from radin.report.page.document import PAGE, page, parted, write_page
+from radin.report.page.document import PAGE, page, parted, remarks, typeset, write_page
 from radin.report.record import Record
 
 VOID = {"meta", "br", "hr", "link", "img"}
@@ -61,7 +61,7 @@ def test_it_is_self_contained(record: Record) -> None:
 def test_it_says_what_the_record_says(record: Record) -> None:
     text = " ".join(outline(page(record)).text.split())
     headline, details = parted(record.verdict)
-    for said in (headline, details, f"{record.unseen[0].winner.value:.4f}", record.document["surrogate_gap"]):
+    for said in (headline, details, f"{record.unseen[0].winner.value:.4f}", typeset(record.document["surrogate_gap"])):
         assert " ".join(said.split()) in text
     for name, fingerprint in record.about["ingredients"].items():
         assert name in text and fingerprint in text
@@ -131,7 +131,16 @@ def test_it_is_written_to_the_run_folder(record: Record, tmp_path: Path) -> None
             "A soup of 2 ingredients leads by tempered log-likelihood, -0.1 against -0.2: accuracy 0.9 (p = 0.1).",
             (
                 "A soup of 2 ingredients leads",
-                "By tempered log-likelihood, -0.1 against -0.2: accuracy 0.9 (p\u00a0=\u00a00.1).",
+                "By tempered log-likelihood, −0.1 against −0.2: accuracy 0.9 (p\u00a0=\u00a00.1).",
+            ),
+        ),
+        (
+            "The winner's accuracy on the selection data, 0.93, is worse than that of the best ingredient, 0.94. "
+            "No soup won: the ingredient run-00 leads.",
+            (
+                "No soup won",
+                "The winner's accuracy on the selection data, 0.93, is worse than that of the best ingredient, 0.94. "
+                "The ingredient run-00 leads.",
             ),
         ),
     ],
@@ -155,3 +164,26 @@ def test_the_difference_of_a_loss_is_said_to_be_better_when_lower(record: Record
     assert "over the best ingredient" in page(record)
     loss = Record(dict(record.document) | {"higher_is_better": False}, record.folder)
     assert "from the best ingredient, lower is better" in page(loss)
+
+
+def test_numbers_are_set_with_signs_of_minus_and_names_are_left_alone() -> None:
+    assert typeset("run-07 of 2026-11-26: -0.5 (-1.0), 5-3, lr=-1") == "run-07 of 2026-11-26: −0.5 (−1.0), 5-3, lr=-1"
+
+
+def test_a_long_command_is_folded_away(record: Record, large: Record) -> None:
+    assert "<summary>The command</summary>" in page(large)
+    assert "<summary>The command</summary>" not in page(record)
+    assert "clip-vit-base-patch32-finetuned-with-mixup-and-rate-099.safetensors" in page(large)
+
+
+def test_what_is_true_of_several_ingredients_is_said_once(record: Record) -> None:
+    notes = [
+        "run0 adapts no words, so that is no update",
+        "run1 adapts no words, so that is no update",
+        "all are small",
+    ]
+    spent = record.document["spent"] | {"notes": notes}
+    said = remarks(Record(dict(record.document) | {"spent": spent}, record.folder))
+    assert said[-2:] == ["Each of run0 and run1 adapts no words, so that is no update", "All are small"]
+    alone = Record(dict(record.document) | {"spent": spent | {"notes": notes[:1]}}, record.folder)
+    assert remarks(alone)[-1] == notes[0], "a name keeps its letters"

@@ -14,8 +14,9 @@ from helpers.surrogate_oracle import (
 )
 
 from radin.recipe import subset_rows
+from radin.scoring import moves
 from radin.scoring.logit_bank import LogitBank
-from radin.scoring.surrogate import Surrogate, neighbours
+from radin.scoring.surrogate import Surrogate
 
 
 @pytest.mark.parametrize("metric", METRIC)
@@ -37,13 +38,18 @@ def test_moves_score_as_the_recipes_they_lead_to(metric):
     assert surrogate.additions(np.zeros(9, dtype=np.int64)).tolist() == surrogate.solo.tolist()
 
 
-def test_moves_in_parts_score_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    surrogate = Surrogate(bank())
+@pytest.mark.parametrize("metric", ["accuracy", "nll", "macro-f1"])
+def test_moves_in_parts_score_as_all_at_once(metric: str, monkeypatch: pytest.MonkeyPatch) -> None:
     mask = np.arange(9) % 2 == 0
-    found, added = surrogate.neighbours(mask), surrogate.additions(mask.astype(np.int64))
-    monkeypatch.setattr(neighbours, "COEFFICIENTS", 2 * 9)  # two moves a part
-    assert surrogate.neighbours(mask).tolist() == found.tolist()
-    assert surrogate.additions(mask.astype(np.int64)).tolist() == added.tolist()
+
+    def answers() -> list[list[float]]:
+        surrogate = Surrogate(bank(), metric, lam=1.0)
+        found = surrogate.neighbours(mask), surrogate.swaps(mask)[1], surrogate.additions(mask.astype(np.int64))
+        return [one.tolist() for one in (surrogate.solo, *found, surrogate(np.eye(9, dtype=bool)))]
+
+    at_once = answers()
+    monkeypatch.setattr(moves, "ENTRIES", 2 * 9)  # two moves a part
+    assert answers() == at_once
 
 
 def test_swaps_of_everything_are_none():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from radin.recipe import flips_of, swaps_of
+from radin.scoring.moves import flips, swaps
 from radin.scoring.surrogate.scorer import coefficients_of, steps_of
 
 
@@ -14,5 +14,5 @@ def test_weights_of_a_subset_count_as_the_subset():
 
 def test_steps_are_the_members_that_leave_and_come_in():
     mask = np.array([True, False, True])
-    assert steps_of(mask, flips_of(mask)).tolist() == [[0, -1], [-1, 1], [2, -1]]
-    assert sorted(steps_of(mask, swaps_of(mask)).tolist()) == [[0, 1], [2, 1]]
+    assert steps_of(mask, flips(mask).all()).tolist() == [[0, -1], [-1, 1], [2, -1]]
+    assert sorted(steps_of(mask, swaps(mask).all()).tolist()) == [[0, 1], [2, 1]]

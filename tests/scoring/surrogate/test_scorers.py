@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from helpers.surrogate_oracle import METRIC, bank, each, masks, mixtures, spread
 
-from radin.recipe import as_proposals, flips_of, numbered_subsets, swaps_of
+from radin.recipe import numbered_subsets
+from radin.scoring import moves
 from radin.scoring.metrics import TemperedLikelihood, get_metric
 from radin.scoring.surrogate.counting_scorers import RightSamplesScorer
 from radin.scoring.surrogate.kernels import Kernels
@@ -34,14 +35,15 @@ def test_a_family_has_one_scorer(metric, kind):
 def test_fast_ways_score_as_the_plain_one(metric):
     scorer = scorer_of(get_metric(metric), Kernels(bank()))
     mask = np.arange(9) % 2 == 0
-    flips, swaps, subsets = flips_of(mask), swaps_of(mask), numbered_subsets(3, 90, 9)
+    flips, swaps, subsets = moves.flips(mask), moves.swaps(mask), numbered_subsets(3, 90, 9)
     counts = np.arange(9)
-    weights = as_proposals((counts + np.eye(9)) / 37, 9)
+    added = moves.additions(counts)
     for fast, rows in (
-        (scorer.neighbours(mask, flips), flips),
-        (scorer.swaps(mask, swaps), swaps),
-        (scorer.additions(counts, weights), weights),
+        (scorer.neighbours(mask, flips), flips.all()),
+        (scorer.swaps(mask, swaps), swaps.all()),
+        (scorer.additions(counts, added), added.all()),
         (scorer.subset_range(3, subsets), subsets),
+        (scorer.singles(), np.eye(9, dtype=bool)),
     ):
         np.testing.assert_allclose(fast, scorer.scores(rows), rtol=0, atol=scorer.bound)
     for rows in (masks(np.random.default_rng(0), 9, 9), mixtures(np.random.default_rng(0), 9, 9)):

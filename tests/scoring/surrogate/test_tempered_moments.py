@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from helpers.surrogate_oracle import masks
 
-from radin.recipe import flips_of, swaps_of
 from radin.scoring.logit_bank import LogitBank
 from radin.scoring.metrics import TemperedLikelihood
+from radin.scoring.moves import flips, swaps
 from radin.scoring.surrogate import Surrogate
 from radin.scoring.surrogate.tempered_kernel import FITTED, TemperedKernel
 from radin.scoring.surrogate.tempered_moments import TemperedMoments
@@ -57,11 +57,11 @@ def test_a_subset_has_one_loss_however_it_is_asked_for(monkeypatch):
     monkeypatch.setattr("radin.scoring.surrogate.tempered_moments._INLINE", 0)
     assert surrogate(rows).tolist() == together.tolist()
     for mask in rows[:6]:
-        moved = flips_of(mask)
+        moved = flips(mask).all()
         full = moved.any(axis=1)
         assert surrogate.neighbours(mask)[full].tolist() == surrogate(moved[full]).tolist()
         swapped, scores = surrogate.swaps(mask)
-        assert swapped.tolist() == swaps_of(mask).tolist()
+        assert swapped.tolist() == swaps(mask).all().tolist()
         assert scores.tolist() == surrogate(swapped).tolist()
 
 
