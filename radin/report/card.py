@@ -160,9 +160,10 @@ def how_found(record: Record) -> str:
     made = record.settings
     data = record.about.get("data", {})
     rows = f"{data['selecting']:,} selecting samples" if "selecting" in data else "the selection data"
+    part = f", {len(record.dropped)} of them on a part" if record.dropped else ""
     search = (
-        f"Found by [radin](https://arxiv.org/abs/2401.17790): each of "
-        f"{counted(record.n_ingredients, 'ingredient')} was run on {rows}, recipes were ranked by the "
+        f"Found by [radin](https://arxiv.org/abs/2401.17790): "
+        f"{counted(record.n_ingredients, 'ingredient')} were run on {rows}{part}, recipes were ranked by the "
         f"{record.criterion or record.metric} of their averaged logits ({record.spent['candidates']:,} by the searcher "
         f"`{made['searcher']}`, λ = {made['lam']:g}, seed {made['seed']}), and the best {record.spent['soups']} were "
         f"built and evaluated{record.side_by_side}; the same chose the winner among "

@@ -133,3 +133,11 @@ def test_a_soup_that_is_a_folder_has_the_full_card_inside(document: dict[str, An
     assert "## Notes\n\nConfig of run0.\n" in text and "## Results" in text and MARK not in text
     assert 'BertForSequenceClassification.from_pretrained("soup")' in text
     assert not (tmp_path / CARD).exists()
+
+
+def test_ingredients_that_ran_on_a_part_are_not_said_to_have_run_on_all(document: dict[str, Any]) -> None:
+    text = model_card(Record(document, Path("run")))
+    assert "5 ingredients were run on 300 selecting samples, recipes" in text
+    lost = {"name": "lost", "rows": 200, "value": 0.4, "behind": 0.2, "error": 0.1, "chosen": 0, "selections": 16}
+    raced = model_card(Record(document | {"dropped": [lost]}, Path("run")))
+    assert "6 ingredients were run on 300 selecting samples, 1 of them on a part, recipes" in raced
