@@ -44,16 +44,16 @@ if TYPE_CHECKING:
     from radin.scoring.objective import Objective as Objective
     from radin.scoring.surrogate import Surrogate as Surrogate
     from radin.searching.budget import Budget as Budget
-    from radin.searching.budget import Ledger as Ledger
-    from radin.searching.driver import Candidate as Candidate
-    from radin.searching.driver import Shortlist as Shortlist
     from radin.searching.driver import search as search
+    from radin.searching.ledger import Ledger as Ledger
     from radin.searching.plugins import Register as Register
     from radin.searching.plugins import Searcher as Searcher
     from radin.searching.plugins import hookimpl as hookimpl
     from radin.searching.plugins import searchers as searchers
     from radin.searching.problem import Problem as Problem
     from radin.searching.problem import Proposals as Proposals
+    from radin.searching.shortlist import Candidate as Candidate
+    from radin.searching.shortlist import Shortlist as Shortlist
     from radin.tasks.task import Task as Task
     from radin.weights.averaging import average as average
     from radin.weights.inspection import Inspection as Inspection
@@ -62,12 +62,12 @@ if TYPE_CHECKING:
 _HOME = {
     "Bars": "radin.common.bars",
     "Budget": "radin.searching.budget",
-    "Candidate": "radin.searching.driver",
+    "Candidate": "radin.searching.shortlist",
     "CommandScorer": "radin.outside.command",
     "Diagnosis": "radin.report.diagnosis",
     "Finding": "radin.report.findings",
     "Inspection": "radin.weights.inspection",
-    "Ledger": "radin.searching.budget",
+    "Ledger": "radin.searching.ledger",
     "LogitBank": "radin.scoring.logit_bank",
     "Metric": "radin.scoring.metrics",
     "Objective": "radin.scoring.objective",
@@ -85,7 +85,7 @@ _HOME = {
     "ScoredTask": "radin.outside.scorer",
     "Scorer": "radin.outside.scorer",
     "Searcher": "radin.searching.plugins",
-    "Shortlist": "radin.searching.driver",
+    "Shortlist": "radin.searching.shortlist",
     "SpanF1": "radin.scoring.metrics",
     "Surrogate": "radin.scoring.surrogate",
     "Task": "radin.tasks.task",

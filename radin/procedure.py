@@ -38,8 +38,9 @@ from radin.scoring.criterion import chosen_name, criterion_of
 from radin.scoring.criterion_default import CRITERION
 from radin.scoring.surrogate import Surrogate
 from radin.searching.budget import Budget
-from radin.searching.driver import Shortlist, search
+from radin.searching.driver import search
 from radin.searching.plugins import Searcher, SearchFunction
+from radin.searching.shortlist import Shortlist
 from radin.tasks.task import Task
 from radin.weights.averaging import average
 from radin.weights.pool import Pool

@@ -18,9 +18,10 @@ from radin.errors import ContractError, InputError, RadinError
 from radin.recipe import mixing_weights, numbered_subsets
 from radin.scoring.objective import Proposal, Unit
 from radin.searching.budget import Budget
-from radin.searching.driver import Shortlist, as_searcher, search
+from radin.searching.driver import as_searcher, search
 from radin.searching.plugins import Searcher, SearchFunction
 from radin.searching.problem import Problem, Proposals
+from radin.searching.shortlist import Shortlist
 
 #: Pool sizes at which every searcher is run, and the evaluations that it may use at each.
 POOLS = {1: 30, 2: 30, 13: 30, 1000: 12}

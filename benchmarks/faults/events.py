@@ -54,7 +54,7 @@ class _Watch:
 
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event in DISK:
-            self.see(event, str(arguments[event == "os.rename"]))  # the new name
+            self.see(event, str(arguments[event in ("os.rename", "os.link")]))  # the new name
         elif event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR):
             self.see("open for writing", str(arguments[0]))
 

@@ -28,8 +28,8 @@ BEST, GREEDY, IN_FULL = "best ingredient", "greedy soup", "all passes"
 #: The criterion that is drawn where the rows have several: radin's default.
 DRAWN = "calibrated-one-se"
 
-#: A mark for each way of radin's. Colours that the colour-blind tell apart (Okabe and Ito), and shapes beside them.
-MARKS = (("o", "#0072B2"), ("^", "#D55E00"), ("D", "#009E73"))
+#: A mark and a line for each way of radin's, and a colour that the colour-blind tell apart (Okabe and Ito).
+MARKS = (("o-", "#0072B2"), ("^--", "#D55E00"), ("D:", "#009E73"))
 
 
 @dataclass(frozen=True)
@@ -138,11 +138,11 @@ def _panel(panel: Axes, of_pool: Sequence[Spot], ways: Sequence[str]) -> None:
     (greedy,) = (one for one in of_pool if one.way == GREEDY)
     panel.plot([best.bill], [0], "k|", markersize=14, markeredgewidth=2, label="best ingredient, N passes")
     panel.errorbar([greedy.bill], [greedy.gain], yerr=[_half(greedy)], fmt="ks", capsize=3, label="greedy soup, 2N − 1")
-    for way, (shape, colour) in zip(ways, MARKS, strict=False):
+    for way, (line, colour) in zip(ways, MARKS, strict=False):
         mine = sorted((one for one in of_pool if one.way == way), key=lambda one: one.soups or 0)
         if mine:
             bills, gains, halves = zip(*((one.bill, one.gain, _half(one)) for one in mine), strict=True)
-            style = {"fmt": f"{shape}-", "color": colour, "capsize": 2, "markersize": 5}
+            style = {"fmt": line, "color": colour, "capsize": 2, "markersize": 5}
             panel.errorbar(bills, gains, yerr=halves, **style, label=_label(way))
     panel.set_title(f"{best.pool}, N = {best.bill:.0f}", fontsize=10)
     panel.tick_params(labelsize=9)

@@ -21,9 +21,11 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @contextmanager
 def written_aside(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator[IO[bytes]]:
-    """Opens a temporary file beside `path` for writing, and renames it to `path` when the block ends without error.
+    """Opens a new file for writing, and gives it the name `path` when the block ends without error.
 
-    A reader sees the old file or the complete new one, never a part. On any error the temporary file is removed.
+    A reader sees the old file or the complete new one, never a part. On any error nothing of the new one is left. Where
+    the system has files without a name, as Linux has, a killed process leaves nothing either; elsewhere it leaves
+    `.NAME.PROCESS.part` beside `path`, see `remove_parts_of_the_dead`.
 
     Arguments:
         path: the file.
@@ -36,12 +38,14 @@ def written_aside(path: str | os.PathLike[str], *, durable: bool = True) -> Iter
     aside = _aside(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with aside.open("wb") as file:
+        with _nameless(target.parent) or aside.open("wb") as file:
             _lock(file)
             yield file
             file.flush()
             if durable:
                 os.fsync(file.fileno())
+            if isinstance(file.name, int):
+                _give_name(file, aside)
         aside.replace(target)
     except OSError as error:
         if isinstance(error, StorageError):
@@ -54,6 +58,28 @@ def written_aside(path: str | os.PathLike[str], *, durable: bool = True) -> Iter
     finally:
         with suppress(OSError):  # the error that matters is the first
             aside.unlink(missing_ok=True)
+
+
+def _nameless(folder: Path) -> IO[bytes] | None:
+    """A new file in a folder that vanishes unless it is given a name; None where there is no such thing."""
+    if not hasattr(os, "O_TMPFILE") or not Path("/proc/self/fd").is_dir():
+        return None
+    try:
+        return os.fdopen(os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o666), "w+b")
+    except OSError:  # of a system of files without them; any other reason is met again where a named one is opened
+        return None
+
+
+def _give_name(file: IO[bytes], path: Path) -> None:
+    """Gives a nameless file a name in its folder."""
+    try:
+        # With a folder given, which an absolute path has no use for, Python follows the link to the file.
+        os.link(f"/proc/self/fd/{file.fileno()}", path, src_dir_fd=file.fileno(), follow_symlinks=True)
+    except OSError:  # hard links are forbidden there, or a process of the same number was killed
+        file.seek(0)
+        with path.open("wb") as named:
+            shutil.copyfileobj(file, named)
+            os.fsync(named.fileno())
 
 
 def check_place(path: str | os.PathLike[str]) -> None:

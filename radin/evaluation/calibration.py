@@ -38,7 +38,7 @@ from radin.searching.problem import Problem, Proposals
 if TYPE_CHECKING:
     from radin.evaluation.verifier import Verifier
     from radin.scoring.surrogate import Surrogate
-    from radin.searching.driver import Shortlist
+    from radin.searching.shortlist import Shortlist
 
 #: Grids of the prior's width σ, of the misfit τ and of the shared optimism ω, in units of the paired noise.
 WIDTHS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)

@@ -10,7 +10,7 @@ from radin.errors import NonFiniteError
 from radin.evaluation.archive import Archive
 from radin.evaluation.evaluation import Evaluation
 from radin.evaluation.run_folder import RunFolder
-from radin.searching.budget import Kind
+from radin.searching.ledger import Kind
 
 #: What one and the same evaluation may have been charged as.
 ONE_PASS: tuple[Kind, ...] = ("pass", "soup", "baseline")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from radin.recipe import Recipe
-from radin.searching.budget import Kind
+from radin.searching.ledger import Kind
 
 #: Whose BatchNorm statistics a network runs with: `own` are those that come with the weights under the run's policy,
 #: `recomputed` those of the network's own activations.

@@ -28,7 +28,7 @@ from radin.evaluation.unchanged import check_unchanged
 from radin.evaluation.workers import Workers
 from radin.recipe import Recipe
 from radin.scoring.logit_bank import LogitBank
-from radin.searching.budget import Kind
+from radin.searching.ledger import Kind
 from radin.tasks.data import check_classes
 from radin.tasks.outputs import Fetch
 from radin.tasks.task import Task

@@ -18,7 +18,7 @@ from radin.evaluation.batchnorm import recompute_statistics, statistics_of
 from radin.evaluation.loading import Networks
 from radin.recipe import Recipe
 from radin.scoring.kinds import Kind as OutputKind
-from radin.searching.budget import Kind
+from radin.searching.ledger import Kind
 from radin.tasks.task import Task
 
 Batches = Iterator[Float32[np.ndarray, "b ..."]]

@@ -20,7 +20,7 @@ from radin.errors import RunDirError
 from radin.evaluation.evaluation import Evaluation
 from radin.evaluation.inputs import Inputs, difference_of
 from radin.scoring.logit_folder import SPLIT, write_absent, write_labels
-from radin.searching.budget import Ledger
+from radin.searching.ledger import Ledger
 from radin.tasks.data import Rows
 
 T = TypeVar("T")

@@ -26,7 +26,7 @@ from radin.evaluation.references import References
 from radin.evaluation.run_folder import RunFolder
 from radin.evaluation.workers import Workers
 from radin.scoring.kinds import Tokens
-from radin.searching.budget import Kind
+from radin.searching.ledger import Kind
 from radin.tasks.data import Rows
 from radin.tasks.task import Task
 

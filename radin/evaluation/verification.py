@@ -16,9 +16,10 @@ from radin.recipe import Recipe
 from radin.scoring.criterion import criterion_name
 from radin.scoring.surrogate import Surrogate
 from radin.searching.budget import Budget
-from radin.searching.driver import Candidate, Shortlist, search
+from radin.searching.driver import search
 from radin.searching.plugins import SearchFunction
 from radin.searching.problem import Problem, Proposals
+from radin.searching.shortlist import Candidate, Shortlist
 
 #: Smaller weights of a mixing recipe are dropped before it is verified: they change no score that can be seen, and
 #: would be counted among the members. Chosen by hand.

@@ -25,7 +25,7 @@ from radin.recipe import Recipe, as_proposals
 from radin.scoring.kinds import Kind
 from radin.scoring.logit_bank import LogitBank, row_groups
 from radin.scoring.objective import Proposal, Unit
-from radin.searching.budget import Ledger
+from radin.searching.ledger import Ledger
 from radin.tasks.labelled import scored_columns
 from radin.tasks.task import Task
 from radin.weights.pool import Pool

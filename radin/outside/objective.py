@@ -24,7 +24,7 @@ from radin.outside.scorer import Running, Scorer, Startable
 from radin.outside.side_by_side import begun, environments, run_side_by_side
 from radin.recipe import Recipe, as_proposals
 from radin.scoring.objective import Proposal, Unit
-from radin.searching.budget import Kind
+from radin.searching.ledger import Kind
 from radin.weights.averaging import average
 from radin.weights.pool import Pool
 

@@ -20,8 +20,9 @@ from radin.report.about import command_line, versions
 from radin.report.record import LEADERBOARD
 from radin.report.soup_place import check_soup, soup_place
 from radin.searching.budget import Budget
-from radin.searching.driver import Shortlist, search
+from radin.searching.driver import search
 from radin.searching.plugins import Searcher, SearchFunction
+from radin.searching.shortlist import Shortlist
 from radin.weights.averaging import average
 from radin.weights.pool import Pool
 

@@ -15,7 +15,7 @@ from radin.recipe import Recipe
 
 if TYPE_CHECKING:
     from radin.evaluation.verifier import Verifier
-    from radin.searching.driver import Shortlist
+    from radin.searching.shortlist import Shortlist
 
 #: Packages whose versions are recorded, as far as they are installed.
 PACKAGES = ("radin", "torch", "numpy", "safetensors", "open_clip_torch", "timm", "torchvision", "transformers")

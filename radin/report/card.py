@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from radin.common.files import written_aside
-from radin.common.wording import DASH, counted, decimal
+from radin.common.wording import DASH, counted, decimal, enumerated
 from radin.report.bill import Bill
 from radin.report.entries import Interval, Unseen
 from radin.report.loading_code import loading_code
@@ -47,14 +47,14 @@ def write_card(record: Record, folder: Path | None = None, **about: Any) -> Path
         about: see `model_card`.
 
     Returns:
-        the file; None if a README without radin's mark is there, which is left as it is.
+        the file; None if a text without radin's mark is there, which is left as it is.
 
     Raises:
         StorageError: the file cannot be written.
     """
     inside = folder is None and record.soup.is_dir()
     path = record.card if folder is None else folder / CARD
-    there = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    there = _text_of(path)
     if there and not inside and MARK not in there:
         return None
     if inside:
@@ -62,6 +62,12 @@ def write_card(record: Record, folder: Path | None = None, **about: Any) -> Path
     with written_aside(path) as file:
         file.write(model_card(record, **about).encode())
     return path
+
+
+def _text_of(path: Path) -> str:
+    """The text of a card; empty if there is none, or if it holds zeros, as after damage to the disk."""
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    return "" if "\0" in text else text
 
 
 def model_card(
@@ -160,14 +166,15 @@ def how_found(record: Record) -> str:
     made = record.settings
     data = record.about.get("data", {})
     rows = f"{data['selecting']:,} selecting samples" if "selecting" in data else "the selection data"
-    part = f", {len(record.dropped)} of them on a part" if record.dropped else ""
+    part = f", {len(record.dropped)} of them on a part of these" if record.dropped else ""
+    by, soups = record.criterion or record.metric, record.spent["soups"]
+    best = "The best one was" if soups == 1 else f"The best {soups:,} were"
     search = (
-        f"Found by [radin](https://arxiv.org/abs/2401.17790): "
-        f"{counted(record.n_ingredients, 'ingredient')} were run on {rows}{part}, recipes were ranked by the "
-        f"{record.criterion or record.metric} of their averaged logits ({record.spent['candidates']:,} by the searcher "
-        f"`{made['searcher']}`, λ = {made['lam']:g}, seed {made['seed']}), and the best {record.spent['soups']} were "
-        f"built and evaluated{record.side_by_side}; the same chose the winner among "
-        f"them. BatchNorm statistics of soups: {record.document.get('batchnorm', DASH)}."
+        f"Found by [radin](https://arxiv.org/abs/2401.17790). {counted(record.n_ingredients, 'ingredient')} ran on "
+        f"{rows}{part}. The searcher `{made['searcher']}` (λ = {made['lam']:g}, seed {made['seed']}) proposed "
+        f"{counted(record.spent['candidates'], 'recipe')}, which were ranked by the {by} of their averaged logits. "
+        f"{best} built and evaluated for real{record.side_by_side}, and the {by} of real networks chose the winner. "
+        f"BatchNorm statistics of soups: {record.document.get('batchnorm', DASH)}."
     )
     used = ", ".join(f"{name} {version}" for name, version in record.about.get("versions", {}).items())
     gap = record.document.get("surrogate_gap") or ""
@@ -189,8 +196,9 @@ def limits(record: Record) -> list[str]:
 
 
 def _about_results(record: Record) -> list[str]:
-    said = ["Intervals have 95 % coverage for each model on its own; p is of a paired test, sample by sample."]
-    return [*said, *(f"Test: {one}." for one in dict.fromkeys(one.test for one in record.unseen))]
+    said = "Intervals have 95 % coverage for each model on its own"
+    tests = list(dict.fromkeys(one.test for one in record.unseen if one.p_value is not None))
+    return [f"{said}; p is of a paired test, sample by sample: {enumerated(tests)}." if tests else f"{said}."]
 
 
 def _interval(one: Interval) -> str:

@@ -20,7 +20,7 @@ from radin.scoring.kinds import Kind as OutputKind
 from radin.scoring.logit_bank import LogitBank
 from radin.scoring.metrics import Metric
 from radin.scoring.significance import paired_error
-from radin.searching.driver import Shortlist
+from radin.searching.shortlist import Shortlist
 
 #: An ingredient that lies further from the others than this times the usual distance is an outlier. In the sweeps of
 #: `benchmarks/zoos`, with learning rates that span a factor of up to 30, no sound one exceeds 3.3.

@@ -5,16 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from radin.common.files import written_aside
+from radin.common.wording import shortened
+from radin.report.saved_figure import save_figure
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
     from radin.report.diagnosis import Diagnosis
 
-BLUE, ORANGE, GREY = "#1f6fb4", "#d9741a", "#707070"
+BLUE, ORANGE, GREY = "#0a5a9c", "#a84c00", "#707070"
+
+#: Ingredients whose names fit beside the map, and characters of a name.
+NAMED, NAME = 40, 24
 
 
 def draw_diagnosis(found: Diagnosis, path: Path) -> None:
-    """Draws distances between ingredients, and the gaps of verified soups against their dispersion.
+    """Draws distances between ingredients and, where soups were verified, their gaps against their dispersion.
 
     Arguments:
         found: the diagnosis.
@@ -22,25 +29,43 @@ def draw_diagnosis(found: Diagnosis, path: Path) -> None:
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 4.5), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    shown = left.imshow(found.weights.distances, cmap="viridis")
-    figure.colorbar(shown, ax=left, shrink=0.8)
-    left.set_title("distance of weights", fontsize=10)
-    if len(found.names) <= 40:  # more would not be legible
-        names = [name.replace("$", r"\$") for name in found.names]  # else what is between two of them is a formula
-        left.set_xticks(range(len(names)), names, rotation=90, fontsize=6)
-        left.set_yticks(range(len(names)), names, fontsize=6)
+    panels = 2 if found.verified else 1
+    figure = Figure(figsize=(5 * panels + 1, 4.6), layout="constrained")
+    axes = figure.subplots(1, panels, squeeze=False)[0]
+    _draw_distances(figure, axes[0], found)
+    if found.verified:
+        _draw_gaps(axes[1], found)
+    save_figure(figure, path)
+
+
+def _draw_distances(figure: Figure, axes: Axes, found: Diagnosis) -> None:
+    shown = axes.imshow(found.weights.distances, cmap="viridis")
+    figure.colorbar(shown, ax=axes, shrink=0.9, label="distance, ‖θᵢ − θⱼ‖")
+    axes.set_title("distances between the ingredients' weights", fontsize=11)
+    axes.set_xticks([])  # the columns have the order of the rows
+    axes.set_yticks([])
+    if len(found.names) <= NAMED:
+        short = shortened(found.names, NAME)
+        # What stands between two dollars would be read as a formula.
+        names = [_end(short[name]).replace("$", r"\$") for name in found.names]
+        axes.set_yticks(range(len(names)), names, fontsize=9 if len(names) <= 20 else 6)
+
+
+def _end(name: str) -> str:
+    """A name by its end, where names of runs differ."""
+    return name if len(name) <= NAME else f"…{name[1 - NAME :]}"
+
+
+def _draw_gaps(axes: Axes, found: Diagnosis) -> None:
     sound = found.sound
-    for soups, colour, label in ((sound, BLUE, "soup"), (found.verified, ORANGE, "with a suspect")):
-        rest = [one for one in soups if soups is sound or one not in sound]
-        spread = [found.dispersion(one) for one in rest]
-        right.plot(spread, [one.gap for one in rest], "o", color=colour, label=label)
-    right.axhline(0, color=GREY, linestyle="--")
-    right.set_title("real soups minus their averaged logits", fontsize=10)
-    right.set_xlabel("weight dispersion, Σ wᵢ‖θᵢ − θ̄‖²")
-    right.set_ylabel(f"gap ({found.metric or 'no task'})")
-    right.legend(fontsize=8)
-    right.grid(alpha=0.3)
-    with written_aside(path) as file:
-        figure.savefig(file, format="png", dpi=120)
+    suspect = [one for one in found.verified if one not in sound]
+    for soups, colour, mark, label in ((sound, BLUE, "o", "soup"), (suspect, ORANGE, "^", "soup with a suspect")):
+        if soups:
+            spread = [found.dispersion(one) for one in soups]
+            axes.plot(spread, [one.gap for one in soups], mark, color=colour, label=label)
+    axes.axhline(0, color=GREY, linestyle="--")
+    axes.set_title("real soups minus their averaged logits", fontsize=11)
+    axes.set_xlabel("weight dispersion, Σ wᵢ‖θᵢ − θ̄‖²")
+    axes.set_ylabel(f"gap, {found.metric}")
+    axes.legend(fontsize=9)
+    axes.grid(alpha=0.3)

@@ -19,8 +19,9 @@ from radin.scoring.logit_bank import LogitBank
 from radin.scoring.metrics import Metric, get_metric
 from radin.scoring.surrogate import Surrogate
 from radin.searching.budget import Budget
-from radin.searching.driver import Shortlist, search
+from radin.searching.driver import search
 from radin.searching.plugins import Searcher, SearchFunction
+from radin.searching.shortlist import Shortlist
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from radin.common.files import written_aside
 from radin.common.wording import decimal, shortened
 from radin.report.entries import Interval, Network
 from radin.report.member_names import cut, member_names
 from radin.report.near import near_best
 from radin.report.record import Record
+from radin.report.saved_figure import save_figure
 from radin.scoring.significance import Z95
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ def draw_run(record: Record, path: Path) -> None:
     beyond = [_draw_selection(left, record, soups), _draw_unseen(right, record, rows)]
     figure.legend(handles=_key(any(beyond)), fontsize=8.5, frameon=False, ncols=6, loc="outside lower left")
     figure.suptitle(_plain(_title(record)), fontsize=12, x=0.01, ha="left", fontweight="bold")
-    with written_aside(path) as file:
-        figure.savefig(file, format="png", dpi=120)
+    save_figure(figure, path)
 
 
 def _title(record: Record) -> str:
@@ -161,7 +160,7 @@ def _rows(axes: Axes, names: list[str]) -> None:
     axes.locator_params(axis="x", nbins=5)
     axes.set_yticks(range(len(names)), [_plain(name) for name in names], fontsize=9)
     axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="y", length=0, pad=9)  # beside marks of what lies beyond
     axes.tick_params(axis="x", labelsize=9)
     axes.grid(axis="x", color="#dcdad3", linewidth=0.8)
     axes.set_axisbelow(True)

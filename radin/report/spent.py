@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from radin.evaluation.verifier import Verifier
-from radin.searching.budget import Kind
-from radin.searching.driver import Shortlist
+from radin.searching.ledger import Kind
+from radin.searching.shortlist import Shortlist
 
 #: Kinds of forward passes, which a kill may cut short.
 FORWARD: tuple[Kind, ...] = ("pass", "stage", "soup", "baseline", "held-back", "test", "control", "reference")

@@ -125,6 +125,8 @@ def test_a_write_that_the_system_cuts_short_leaves_the_old_file(tmp_path):
 KILLED = """
 import os, signal, sys
 from radin.common.files import written_aside
+if sys.argv[2] == "named":
+    vars(os).pop("O_TMPFILE", None)
 with written_aside(sys.argv[1]) as file:
     file.write(b"half of the new")
     file.flush()
@@ -132,14 +134,38 @@ with written_aside(sys.argv[1]) as file:
 """
 
 
-def test_a_killed_process_leaves_the_old_file(tmp_path):
+@pytest.mark.parametrize("while_written", ["named", "nameless"])
+def test_a_killed_process_leaves_the_old_file(tmp_path, while_written):
     path = tmp_path / "file.bin"
     path.write_bytes(b"old")
-    killed = subprocess.run([sys.executable, "-c", KILLED, path], check=False)
+    killed = subprocess.run([sys.executable, "-c", KILLED, path, while_written], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert path.read_bytes() == b"old"
+    left = [file.suffix for file in tmp_path.iterdir() if file != path]
+    assert left == ([".part"] if while_written == "named" or not has_nameless_files(tmp_path) else [])
     write_json(path, [1])  # what the killed process left beside it is in nobody's way
     assert json.loads(path.read_text()) == [1]
+
+
+def has_nameless_files(folder):
+    try:
+        os.close(os.open(folder, os.O_TMPFILE | os.O_WRONLY))
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
+def test_where_no_second_name_is_allowed_the_file_is_copied(tmp_path, monkeypatch):
+    def forbidden(*_, **__):
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr("radin.common.files.os.link", forbidden)
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"old")
+    with written_aside(path) as file:
+        file.write(b"all of the new")
+    assert path.read_bytes() == b"all of the new"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_json_is_readable_and_keeps_letters(tmp_path):

@@ -13,7 +13,7 @@ from radin.evaluation.gram import Gram
 from radin.recipe import Recipe
 from radin.scoring.metrics import get_metric
 from radin.scoring.significance import paired_error
-from radin.searching.driver import Candidate, Shortlist
+from radin.searching.shortlist import Candidate, Shortlist
 
 NAMES = tuple(f"run{i}" for i in range(7))
 

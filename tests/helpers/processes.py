@@ -17,9 +17,9 @@ def options(checkpoints: list[Path], run: Path, *more: str) -> list[str]:
 
 
 def while_writing(file: str, signal: str = "SIGKILL") -> Stop:
-    """A signal when a file of the run folder is begun under another name; `file` is a pattern."""
+    """A signal before a file of the run folder has any name, or as it is begun under another; `file` is a pattern."""
     folder, _, name = file.rpartition("/")
-    return Stop(signal, before=f"open for writing */{folder}/.{name}.*.part")
+    return Stop(signal, before=f"* */{folder}/.{name}.*.part")
 
 
 def when_written(file: str, signal: str = "SIGKILL") -> Stop:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from radin.report.card import MARK, model_card, write_card
+from radin.report.card import MARK, how_found, model_card, write_card
 from radin.report.record import Record
 from radin.weights.card_parts import CARD, HUB_ID
 
@@ -102,6 +102,16 @@ def test_what_is_noise_is_a_limit(document: dict[str, Any]) -> None:
     assert "a little too good" in card(document)
 
 
+@pytest.mark.parametrize("damaged", [b"", bytes(2000), b"\xff\x13\0"], ids=["emptied", "zeroed", "noise"])
+def test_a_damaged_card_is_written_again(finished: Path, tmp_path: Path, damaged: bytes) -> None:
+    whole = write_card(Record.read(finished), tmp_path)
+    assert whole is not None
+    text = whole.read_text()
+    whole.write_bytes(damaged)
+    assert write_card(Record.read(finished), tmp_path) == whole
+    assert whole.read_text() == text
+
+
 def test_a_readme_of_ones_own_is_left_alone(finished: Path, tmp_path: Path) -> None:
     record = Record.read(finished)
     assert write_card(record, tmp_path) == tmp_path / CARD
@@ -135,9 +145,18 @@ def test_a_soup_that_is_a_folder_has_the_full_card_inside(document: dict[str, An
     assert not (tmp_path / CARD).exists()
 
 
-def test_ingredients_that_ran_on_a_part_are_not_said_to_have_run_on_all(document: dict[str, Any]) -> None:
-    text = model_card(Record(document, Path("run")))
-    assert "5 ingredients were run on 300 selecting samples, recipes" in text
-    lost = {"name": "lost", "rows": 200, "value": 0.4, "behind": 0.2, "error": 0.1, "chosen": 0, "selections": 16}
-    raced = model_card(Record(document | {"dropped": [lost]}, Path("run")))
-    assert "6 ingredients were run on 300 selecting samples, 1 of them on a part, recipes" in raced
+def test_what_a_race_dropped_is_not_said_to_have_run_in_full(finished: Path) -> None:
+    record = Record.read(finished)
+    assert "5 ingredients ran on 300 selecting samples. The searcher" in how_found(record)
+    dropped = {"name": "lost", "rows": 50, "value": 0.5, "score": -1.0, "behind": 0.2, "error": 0.1, "why": "far"}
+    raced = Record(dict(record.document) | {"dropped": [dropped]}, record.folder)
+    assert "6 ingredients ran on 300 selecting samples, 1 of them on a part of these." in how_found(raced)
+
+
+def test_a_test_is_named_only_where_there_was_one(finished: Path) -> None:
+    record = Record.read(finished)
+    assert "a paired test, sample by sample: exact McNemar test." in model_card(record)
+    document = json.loads(json.dumps(record.document))
+    for one in document["tests"].values():
+        one["p_value"] = None
+    assert "paired test" not in model_card(Record(document, record.folder))

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from radin.checkpoints.dtypes import DTYPES
 from radin.errors import CheckpointError
 from radin.evaluation.verifier import Verifier
-from radin.searching.budget import Ledger
+from radin.searching.ledger import Ledger
 from radin.weights.nan_check import NotFinite, refuse_nan
 from radin.weights.pool import Pool
 from radin.weights.survey import survey
