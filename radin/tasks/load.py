@@ -149,7 +149,9 @@ def _import(name: str) -> Any:
     except RadinError:
         raise
     except Exception as error:
-        raise TaskError(f"{name} could not be imported: {type(error).__name__}: {error}") from error
+        beside = f"{name}.py"
+        meant = f"; to take the file that is here, write {beside}" if Path(beside).is_file() else ""
+        raise TaskError(f"{name} could not be imported: {type(error).__name__}: {error}{meant}") from error
 
 
 def _convert(function: Callable[..., Any], spec: str, given: Mapping[str, str]) -> dict[str, Any]:

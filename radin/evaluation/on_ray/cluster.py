@@ -60,7 +60,7 @@ def connected(workers: Workers) -> Iterator[Any]:
         settings |= {"num_cpus": cores, "include_dashboard": False}
     before = signal.getsignal(signal.SIGTERM)
     try:
-        ray.init(address=workers.address or "local", **settings)
+        _start(ray, workers.address, settings)
     except Exception as error:  # Ray raises plain ones, too
         told = _first_sentence(error)
         if workers.address is None:
@@ -76,6 +76,17 @@ def connected(workers: Workers) -> Iterator[Any]:
             yield ray
         finally:
             ray.shutdown()
+
+
+def _start(ray: Any, address: str | None, settings: dict[str, Any]) -> None:
+    """Connects Ray. A Ray of this machine is started once more if it takes over half a minute, for which Ray waits."""
+    try:
+        ray.init(address=address or "local", **settings)
+    except Exception as error:
+        if address is not None or "timed out during startup" not in str(error):
+            raise
+        ray.shutdown()
+        ray.init(address="local", **settings)
 
 
 @contextmanager

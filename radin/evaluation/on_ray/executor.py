@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from radin.common.progress import SILENT, Advance, Lines, Progress
-from radin.errors import InputError
+from radin.errors import InputError, TaskError
 from radin.evaluation.executor import Batches, Pass
 from radin.evaluation.on_ray.averages import remove_shared
 from radin.evaluation.on_ray.cluster import connected
@@ -48,7 +48,8 @@ class OnRay:
 
     Raises:
         InputError: Ray is missing, the cluster has no place for the workers, their device is another than this
-            process's, or one cannot read a file of the pool.
+            process's, one cannot read a file of the pool, or the task cannot be sent to them.
+        TaskError: a worker cannot be started, for a module that is missing on its node, say.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class OnRay:
             sent = task if task.torch_device.index is None else replace(task, device=task.torch_device.type)
             alive = sum(node["Alive"] for node in ray.nodes())
             shared = run if number > alive else ""  # else a node may well have one worker alone
-            self._kept = [ray.put(sent), ray.put(pool)]  # as long as workers may be started again
+            self._kept = [_sent(ray, sent), _sent(ray, pool)]  # as long as workers may be started again
             start = partial(actor.remote, *self._kept, batchnorm, in_place, workers.threads, shared)
             actors = [start() for _ in range(number)]
             undo.callback(lambda: [ray.kill(one) for one in actors])
@@ -142,7 +143,26 @@ def _started(ray: Any, actors: list[Any], advance: Advance) -> list[About]:
                 f"asked for {len(actors)} workers, but the cluster has started {len(actors) - len(late)} within "
                 f"{PATIENCE:.0f} seconds; ask for fewer, or add nodes"
             )
-    return list(ray.get(signs))
+    try:
+        return list(ray.get(signs))
+    except ray.exceptions.RayError as error:
+        told = str(error).strip().splitlines()[-1]
+        raise TaskError(
+            f"a worker could not be started: {told}; each node needs radin and all that the task imports, in the same "
+            "versions"
+        ) from error
+
+
+def _sent(ray: Any, thing: Task | Pool) -> Any:
+    """A reference to a task or a pool that workers can read."""
+    try:
+        return ray.put(thing)
+    except Exception as error:  # pickle raises what it likes, and Ray a page about it
+        told = str(error.__cause__ or error).strip().splitlines()[0]
+        raise InputError(
+            f"this {type(thing).__name__.lower()} cannot be sent to workers: {told}; make what cannot be pickled where "
+            "the network is built or the data are opened, or run without workers"
+        ) from error
 
 
 def _check(members: list[Member], task: Task) -> None:

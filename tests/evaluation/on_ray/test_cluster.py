@@ -57,6 +57,21 @@ def test_a_ray_that_does_not_start_is_an_error_with_a_remedy(monkeypatch: pytest
         pass
 
 
+def test_a_ray_that_takes_long_to_start_is_started_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    library, calls = pytest.importorskip("ray"), []
+
+    def slow(**settings: object) -> None:
+        calls.append("init")
+        if len(calls) == 1:
+            raise Exception("The current node timed out during startup. This could happen")
+
+    monkeypatch.setattr(library, "is_initialized", lambda: False)
+    monkeypatch.setattr(library, "init", slow)
+    monkeypatch.setattr(library, "shutdown", lambda: calls.append("shutdown"))
+    with connected(radin.Workers(count=2)):
+        assert calls == ["init", "shutdown", "init"]
+
+
 def test_sigterm_ends_a_run_as_ctrl_c_does():
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt), ended_in_order(signal.SIG_DFL):

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -55,4 +56,36 @@ def test_a_file_that_a_worker_cannot_read_is_named_with_its_node(ray, tmp_path: 
     pool, task = radin.Pool(paths), radin.Task(Network, clouds(60, 1), device="cpu")
     paths[1].unlink()
     with pytest.raises(radin.errors.InputError, match=rf"{socket.gethostname()} cannot read {paths[1]}"):
+        OnRay(radin.Workers(count=1), task, pool, batchnorm="average", in_place=True, lost=print)
+
+
+def test_a_task_that_cannot_be_sent_is_an_error_that_says_why(ray, tmp_path: Path) -> None:
+    pool, lock = radin.Pool(make_pool(tmp_path / "pool", 2)), threading.Lock()
+
+    def forward(network, x):
+        with lock:
+            return network(x)
+
+    task = radin.Task(Network, clouds(60, 1), forward=forward, device="cpu")
+    with pytest.raises(radin.errors.InputError, match=r"task cannot be sent to workers: cannot pickle '_thread.lock'"):
+        OnRay(radin.Workers(count=1), task, pool, batchnorm="average", in_place=True, lost=print)
+
+
+class OnlyHere:
+    """A thing that only this process can unpickle."""
+
+    def __reduce__(self):
+        return unpickled_by, (os.getpid(),)
+
+
+def unpickled_by(process):
+    if os.getpid() != process:
+        raise ModuleNotFoundError("No module named 'only_here'")
+    return OnlyHere()
+
+
+def test_a_worker_that_cannot_start_is_an_error_that_says_why(ray, tmp_path: Path) -> None:
+    pool, part = radin.Pool(make_pool(tmp_path / "pool", 2)), OnlyHere()
+    task = radin.Task(Network, clouds(60, 1), forward=lambda network, x: network(x) if part else x, device="cpu")
+    with pytest.raises(radin.errors.TaskError, match=r"could not be started: .*No module named 'only_here'; each node"):
         OnRay(radin.Workers(count=1), task, pool, batchnorm="average", in_place=True, lost=print)
