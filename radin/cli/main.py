@@ -122,6 +122,12 @@ def _run(given: list[str]) -> int:
 
         _complain(error_text(error, called(given)))
         return ERROR
+    except PermissionError as error:  # of a place that nobody foresaw
+        if error.filename is None:
+            raise
+        where, why = os.fsdecode(error.filename), error.strerror or error
+        _complain(f"{where}: {why}; see to its permissions, and to those of the folders above it")
+        return ERROR
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -149,8 +149,10 @@ def _import(name: str) -> Any:
     except RadinError:
         raise
     except (Exception, SystemExit) as error:
+        beside = f"{name}.py"
+        meant = f"; to take the file that is here, write {beside}" if Path(beside).is_file() else ""
         raise TaskError(
-            f"{name} could not be imported: {type(error).__name__}: {error}{place_of_error(error)}"
+            f"{name} could not be imported: {type(error).__name__}: {error}{place_of_error(error)}{meant}"
         ) from error
 
 

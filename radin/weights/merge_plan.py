@@ -68,16 +68,22 @@ def has_statistics(pool: Pool) -> bool:
 def as_recipe(pool: Pool, recipe: Recipe | RecipeLike) -> Recipe:
     """A recipe over the pool, from one or from what `Recipe.of` takes.
 
+    A recipe over a part of the pool, such as those that ran in full in a race, says the same by its members' names.
+
     Raises:
-        InputError: it is over other ingredients, or no recipe.
+        InputError: a member is not in the pool, or no recipe.
     """
     if not isinstance(recipe, Recipe):
         return Recipe.of(pool.names, recipe)
-    if recipe.names != pool.names:
-        strange = [name for name in recipe.names if name not in pool.names]
-        difference = f"{strange} are not in the pool" if strange else "ingredients are missing or in another order"
-        raise InputError(f"the recipe is over other ingredients than the pool's {list(pool.names)}: {difference}")
-    return recipe
+    if recipe.names == pool.names:
+        return recipe
+    if strange := [name for name in recipe.member_names if name not in pool.names]:
+        more = f", and {len(strange) - 3} more" if len(strange) > 3 else ""
+        raise InputError(
+            f"the recipe takes {', '.join(map(shown, strange[:3]))}{more}, and the pool has no such ingredient; give "
+            "the pool that the recipe is of"
+        )
+    return Recipe.of(pool.names, recipe.to_json())
 
 
 def plan_steps(

@@ -14,6 +14,11 @@ from helpers.command_line import refused, run
         (KeyboardInterrupt(), 130, "the same command goes on from there:\n  radin searchers"),
         (click.Abort(), 130, "the same command goes on"),
         (EOFError("Ran out of input"), 2, "(EOFError: Ran out of input)\n"),
+        (
+            PermissionError(13, "Permission denied", "locked/ledger.db"),
+            2,
+            "locked/ledger.db: Permission denied; see to its permissions, and to those of the folders above it\n",
+        ),
     ],
 )
 def test_how_a_command_ends(

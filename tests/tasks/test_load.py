@@ -1,5 +1,6 @@
 """Tasks by name, with arguments as text."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,11 @@ def test_a_metric_is_a_name_or_a_function_in_a_file(tmp_path: Path) -> None:
         load_metric(f"{tmp_path}/mine.py:err")
     with pytest.raises(MissingFileError, match="no such file"):
         load_metric(f"{tmp_path}/yours.py:error")
+
+
+def test_a_file_that_was_named_like_a_module_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my_own_task.py").write_text("def task(): ...")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if place])
+    with pytest.raises(TaskError, match=r"to take the file that is here, write my_own_task\.py$"):
+        load_task("my_own_task:task")
