@@ -44,6 +44,8 @@ def refuse_other_formats(path: Path, suffix: str) -> None:
     """
     with path.open("rb") as file:
         start = file.read(LOOKED_AT)
+    if suffix == ".safetensors" and start[8:9] == b"{":  # the bytes in front are a length, and may be any
+        return
     for beginning, what, remedy in BEGINNINGS:
         if start.lower().startswith(beginning.lower()):
             raise CheckpointError(f"{path} is {what}. {remedy}")

@@ -29,6 +29,14 @@ def test_another_format_is_named_with_its_remedy(tmp_path: Path, content: bytes,
         open_checkpoint(path)
 
 
+@pytest.mark.parametrize("length", [0x0280, 0x8B1F, 0x685A42], ids=["pickle", "gzip", "bzip2"])
+def test_the_length_of_a_safetensors_header_is_no_beginning_of_another_format(tmp_path: Path, length: int) -> None:
+    header = b'{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(length.to_bytes(8, "little") + header + b" " * (length - len(header)) + bytes(4))
+    assert list(open_checkpoint(path).tensors) == ["w"]
+
+
 def test_what_is_packed_says_how_to_unpack_it(tmp_path: Path) -> None:
     torch.save({"w": torch.ones(3)}, tmp_path / "run.pt")
     (tmp_path / "packed.pt").write_bytes(gzip.compress((tmp_path / "run.pt").read_bytes()))
