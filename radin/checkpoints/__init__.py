@@ -58,7 +58,10 @@ def open_checkpoint(path: Path, *, weights: str | None = None, prefix: str | Non
         raise CheckpointError(f"{path} is a folder, expected a file. Name its checkpoints: '{path}/*.safetensors'.")
     open_weights = partial(_open_weights, weights=weights)
     try:
-        return NetworkCheckpoint(ModelFolder(path, open_weights) if path.is_dir() else open_weights(path), prefix)
+        found = NetworkCheckpoint(ModelFolder(path, open_weights) if path.is_dir() else open_weights(path), prefix)
+        if not found.tensors:
+            raise CheckpointError(f"{path} holds no tensors, expected those of a network. Save it again.")
+        return found
     except (MissingFileError, CheckpointError):
         raise
     except OSError as error:

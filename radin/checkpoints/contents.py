@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from radin.checkpoints.allowance import STEP, Allowance
-from radin.checkpoints.bounded_json import parsed
 from radin.checkpoints.names import COUNTER, is_extra_state
+from radin.checkpoints.stated import stated_versions
 from radin.common.wording import counted, shown
 from radin.errors import CheckpointError, InputError
 
@@ -30,9 +30,6 @@ LIGHTNING_OWN = "current_model_state"
 
 #: What names a file as Lightning's.
 LIGHTNING_MARK = "pytorch-lightning_version"
-
-#: Where scripts put the classes' names, in the order of the head's outputs.
-CLASSES = ("class_to_idx", "class_names", "classes")
 
 #: The choice of all tensors in a file as one network.
 ALL = "all"
@@ -50,9 +47,6 @@ PACKED = "_packed_params"
 
 #: Characters of the longest key that is looked at so: the time for it grows with the square of the length.
 LONGEST_KEY = 60
-
-#: Characters of the longest class name that is believed.
-LONGEST_CLASS = 1_000
 
 #: Steps that a tensor by name is charged, for all that is done with it until the pool is made.
 NAMED_TENSOR = 16
@@ -325,45 +319,6 @@ def _listed(candidates: list[Path_], tree: _Tree) -> str:
     return ", ".join(held) + (f" and {len(candidates) - NAMED} more" if len(candidates) > NAMED else "")
 
 
-def stated_classes(content: Any) -> tuple[str, ...] | None:
-    """The classes in the order of the head's outputs, if a file's content or metadata say so.
-
-    Arguments:
-        content: a mapping that holds, under one of the keys in `CLASSES`, a list of names, a mapping from names to
-            indices, or either as JSON.
-    """
-    if not isinstance(content, Mapping):
-        return None
-    for key in CLASSES:
-        value = content.get(key)
-        if isinstance(value, str):
-            try:
-                value = parsed(value, 0)
-            except ValueError:
-                continue
-        if isinstance(value, Mapping):
-            by_index = {index: name for name, index in value.items() if type(index) is int}
-            value = [by_index[i] for i in range(len(value))] if by_index.keys() == set(range(len(value))) else None
-        if isinstance(value, list | tuple) and value and all(map(_is_class, value)):
-            try:
-                "".join(set(value)).encode()
-            except UnicodeEncodeError:  # halves of characters can be written nowhere
-                continue
-            return tuple(value)
-    return None
-
-
-def stated_versions(modules: Any) -> dict[str, dict[str, Any]]:
-    """The versions of modules that differ from the first, by the modules' names, of what a state dict keeps of them."""
-    if not isinstance(modules, Mapping):
-        return {}
-    return {
-        name: dict(held)
-        for name, held in modules.items()
-        if isinstance(name, str) and isinstance(held, Mapping) and held != {"version": 1} and _are_numbers(held)
-    }
-
-
 def _is_told(module: str, version: Mapping[str, Any], tensors: Container[str]) -> bool:
     """Whether a file's tensors say what a version says: BatchNorm has a counter since its second, and nothing else new.
 
@@ -371,14 +326,6 @@ def _is_told(module: str, version: Mapping[str, Any], tensors: Container[str]) -
     """
     counter = f"{module}.{COUNTER}" if module else COUNTER
     return version == {"version": 2} and counter in tensors
-
-
-def _are_numbers(held: Mapping[Any, Any]) -> bool:
-    return bool(held) and all(isinstance(key, str) and type(value) is int for key, value in held.items())
-
-
-def _is_class(name: object) -> bool:
-    return isinstance(name, str) and len(name) <= LONGEST_CLASS
 
 
 def _nothing(path: Path, content: Any) -> str:

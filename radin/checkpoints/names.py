@@ -28,19 +28,29 @@ ADAPTERS = {
     "GLoRA": r"glora[._]\w{1,12}",
     "DeLoRA": r"delora[._](a|b|lambda)",
 }
+#: Names that scripts of their own give to factors.
+_OTHER_LORA = re.compile(
+    r"(^|[._])lora(\d|[._]([uvw]|matrix|left|right|in|out|delta[._]w|[abe][._]?weight|alpha|scaling)([._][a-z]\d?)?)(\.|$)",
+    re.IGNORECASE,
+)
+
 _ADAPTERS = {kind: re.compile(rf"(^|[._])({parts})(\.|$)", re.IGNORECASE) for kind, parts in ADAPTERS.items()}
 
 
 def adapter_of(name: str) -> str | None:
     """The kind of adapter that a tensor is a part of, by its name; None for a tensor of a network."""
-    return next((kind for kind, parts in _ADAPTERS.items() if parts.search(name)), None)
+    kind = next((kind for kind, parts in _ADAPTERS.items() if parts.search(name)), None)
+    return kind or ("LoRA" if _OTHER_LORA.search(name) else None)
 
 
 #: Attributes under which a LightningModule usually keeps its network.
 LIGHTNING = ("model.", "net.", "network.")
 
-#: The counter of `torch.optim.swa_utils.AveragedModel`, beside the network under `module.`.
-AVERAGED = "n_averaged"
+#: The counters of `torch.optim.swa_utils.AveragedModel`, and of MMEngine's, beside the network under `module.`.
+AVERAGED = ("n_averaged", "steps")
+
+#: What wrappers put into names as a component of its own: torch.compile, FSDP and activation checkpointing.
+WRAPPERS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 
 
 #: BatchNorm's count of batches.
@@ -116,15 +126,17 @@ def normalise(names: Iterable[str], where: object) -> dict[str, str]:
         names: as they stand in a file or a network.
         where: what to name in the message.
 
-    `_orig_mod.` (torch.compile) goes wherever it stands as a component; `module.` (DataParallel and its kin) goes in
-    front, as often as every name has it. The counter `n_averaged` beside `module.` (AveragedModel) is left out.
+    `_orig_mod.` (torch.compile) and its kin go wherever they stand as a component; `module.` (DataParallel and its kin)
+    goes in front, as often as every name has it. The counters of `AVERAGED` beside `module.` are left out.
 
     Raises:
         CheckpointError: two names become one.
     """
-    short = {name: ".".join(part for part in name.split(".") if part != "_orig_mod") for name in names}
-    if len(short) > 1 and all(rest.startswith("module.") != (rest == AVERAGED) for rest in short.values()):
-        short = {name: rest for name, rest in short.items() if rest != AVERAGED}
+    short = {name: ".".join(part for part in name.split(".") if part not in WRAPPERS) for name in names}
+    if not all(rest in AVERAGED for rest in short.values()) and all(
+        rest.startswith("module.") != (rest in AVERAGED) for rest in short.values()
+    ):
+        short = {name: rest for name, rest in short.items() if rest not in AVERAGED}
     while short and all(name.startswith("module.") for name in short.values()):
         short = {name: rest.removeprefix("module.") for name, rest in short.items()}
     _refuse_clashes(short, where)

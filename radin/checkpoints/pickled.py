@@ -17,11 +17,12 @@ from jaxtyping import UInt8
 from radin.checkpoints.allowance import Damaged
 from radin.checkpoints.archive import Record, inflated
 from radin.checkpoints.base import Checkpoint, Reader, Signature
-from radin.checkpoints.contents import LIGHTNING_MARK, choose, stated_classes
+from radin.checkpoints.contents import LIGHTNING_MARK, choose
 from radin.checkpoints.dtypes import DTYPES
 from radin.checkpoints.names import check_names, ties
 from radin.checkpoints.positioned import PositionedReader
 from radin.checkpoints.rebuilding import NumpyArray
+from radin.checkpoints.stated import stated_classes
 from radin.checkpoints.stored import (
     ArrayTensor,
     Storage,

@@ -20,10 +20,10 @@ from jaxtyping import UInt8
 
 from radin.checkpoints.base import Checkpoint, Reader, Signature
 from radin.checkpoints.bounded_json import parsed
-from radin.checkpoints.contents import stated_classes, stated_versions
 from radin.checkpoints.dtypes import BY_CODE, TensorInfo
 from radin.checkpoints.names import METADATA, check_names, check_text, is_extra_state
 from radin.checkpoints.positioned import PositionedReader
+from radin.checkpoints.stated import stated_classes, stated_versions
 from radin.checkpoints.stored import fault_of_layout
 from radin.common.wording import shown
 from radin.errors import CheckpointError

@@ -12,8 +12,8 @@ from jaxtyping import UInt8
 
 from radin.checkpoints.base import Checkpoint, FileReader, Reader, Signature
 from radin.checkpoints.bounded_json import parsed
-from radin.checkpoints.contents import stated_classes
 from radin.checkpoints.dtypes import TensorInfo
+from radin.checkpoints.stated import stated_classes
 from radin.common.wording import shown
 from radin.errors import CheckpointError, MissingFileError
 

@@ -17,6 +17,7 @@ import click
 from radin.cli.commands import COMMANDS
 from radin.common.suggestions import nearest
 from radin.common.version import VERSION
+from radin.common.wording import printable
 from radin.errors import RadinError
 
 #: Exit codes: bad input, or another error that radin has a class for; an interruption; a reader of the output that has
@@ -149,7 +150,7 @@ def _interrupted(given: list[str]) -> int:
 
 def _complain(message: str) -> None:
     with suppress(OSError, ValueError):  # standard error may be closed, too
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True)
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {printable(message)}", err=True)
 
 
 def _prepare_streams() -> None:

@@ -6,8 +6,11 @@ import linecache
 import traceback
 from types import FrameType, GeneratorType
 
-#: Packages whose frames are skipped, since the mistake is not there. Under test jaxtyping wraps radin's functions.
-PASSED_THROUGH = frozenset({"radin", "torch", "jaxtyping"})
+#: Packages whose frames are skipped, since the mistake is not there, and the machinery of imports. Under test jaxtyping
+#: wraps radin's functions.
+PASSED_THROUGH = frozenset(
+    {"radin", "torch", "jaxtyping", "importlib", "_frozen_importlib", "_frozen_importlib_external"}
+)
 
 
 def place_of_error(error: BaseException) -> str:

@@ -163,6 +163,15 @@ def shown(name: str) -> str:
     return ascii(name) if any(0xD800 <= ord(letter) < 0xE000 for letter in name) else repr(name)
 
 
+#: Characters that control a terminal, but for the ends of lines and tabs.
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+
+
+def printable(text: str) -> str:
+    """A text whose characters that control a terminal are escaped; it may hold the name of any file."""
+    return text.translate(_CONTROLS)
+
+
 def shown_shape(shape: Sequence[int]) -> str:
     """A shape as a list, long ones and large numbers cut short."""
     sizes = [str(size) if abs(size) < 10**20 else "a huge number" for size in shape[:8]]

@@ -1,4 +1,7 @@
-"""Refusal of outputs that are not finite: names the sample, and tells broken inputs from a diverged network."""
+"""Refusal of outputs that are no logits: of numbers that are not finite, and of probabilities.
+
+For numbers that are not finite it names the sample, and tells broken inputs from a diverged network.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ import numpy as np
 import torch
 from jaxtyping import Int64
 
-from radin.errors import DataError, NonFiniteError
-from radin.scoring.kinds import Kind
-from radin.scoring.stored_outputs import check_finite
+from radin.errors import DataError, NonFiniteError, TaskError
+from radin.scoring.kinds import Classes, Kind, OneLogit, SeveralLabels
+from radin.scoring.stored_outputs import TELLING, are_probabilities, check_finite
 from radin.tasks.batches import map_tensors
 from radin.tasks.data import Rows
 
@@ -48,3 +51,31 @@ def _check_inputs(rows: Rows, place: int, cause: NonFiniteError) -> None:
             f"{rows.what}: the inputs of sample {place} hold NaN or infinities, so the outputs of every network are "
             "not finite either; mend the sample or leave it out"
         ) from cause
+
+
+def refuse_probabilities(kind: Kind, outputs: np.ndarray) -> None:
+    """Refuses outputs that look like probabilities where logits are averaged: their losses mean something else.
+
+    Arguments:
+        kind: of the outputs.
+        outputs: of the first batch, as the kind keeps them. A few samples tell nothing.
+
+    Raises:
+        TaskError: all rows are in [0, 1] and sum to 1; or all outputs that are compared with 0 are in [0, 1], so that
+            each of them would count as a yes.
+    """
+    if len(outputs) < TELLING or outputs.ndim != 2 or not np.isfinite(outputs).all():
+        return
+    function = ""
+    if isinstance(kind, OneLogit | SeveralLabels):
+        logits = outputs[:, 1:] if isinstance(kind, OneLogit) else outputs
+        function = "sigmoid" if logits.min(initial=np.inf) >= 0 and logits.max(initial=-np.inf) <= 1 else ""
+    elif isinstance(kind, Classes):
+        function = "softmax" if are_probabilities(outputs) else ""
+    if function:
+        inverse = "log()" if function == "softmax" else "logit()"
+        raise TaskError(
+            f"expected {kind.gives} from the network, got what look like probabilities, in [0, 1]"
+            f"{' and with sum 1' if function == 'softmax' else ''}: leave out its last layer, {function}, or take it "
+            f"back: forward=lambda network, inputs: network(inputs).clamp(1e-6, 1 - 1e-6).{inverse}"
+        )

@@ -21,6 +21,8 @@ from radin.adapters.pool import AdapterPool
 from radin.common.out_of_memory import is_out_of_memory
 from radin.errors import CheckpointError, IncompatibleError, TaskError
 from radin.evaluation.batchnorm import restore_statistics
+from radin.evaluation.finite_outputs import refuse_probabilities
+from radin.evaluation.same_outputs import difference, tolerance
 from radin.recipe import Recipe
 from radin.scoring.kinds import Choices
 from radin.tasks.data import Batch
@@ -30,11 +32,6 @@ from radin.weights.filler import Filler, soup_tensors
 from radin.weights.loader import check_fit, load_strictly, named_for, names_in
 from radin.weights.pool import Pool
 
-#: Largest difference, relative to the largest logit, at which two passes over one batch count as the same. Kernels of
-#: another batch size or library version differ by about 1e-5 in float32; other weights by far more. By the least
-#: precise dtype that the network computes in.
-SAME_LOGITS = {torch.float64: 1e-3, torch.float32: 1e-3, torch.float16: 1e-2, torch.bfloat16: 5e-2}
-
 #: Times the difference of two passes of one network at which another network counts as equal. Chosen by hand: of two
 #: differences of one distribution, one is seldom four times the other, and a wrong guess costs time alone.
 ALLOWANCE = 4.0
@@ -42,9 +39,19 @@ ALLOWANCE = 4.0
 #: The ledger's fact: `{task code: whether networks of it may be filled in place}`.
 FACT = "filled in place"
 
+#: The remark on outputs that the weights do not decide, as far as the first batch shows.
+UNMOVED = (
+    "two ingredients with different weights give exactly the same outputs on the first batch: perhaps the loading "
+    "passes over their tensors (strict=False, or names that the network does not have), or the network keeps what it "
+    "made of the first one's, in a cache that all networks share"
+)
+
 T = TypeVar("T")
 
 EMPTY: Mapping[str, np.ndarray] = MappingProxyType({})
+
+#: The ledger's fact: `{task code: whether two ingredients gave exactly the same outputs}`.
+SAME = "the same outputs"
 
 #: The remark on a run whose networks are loaded one by one.
 AFRESH = (
@@ -136,6 +143,7 @@ class Networks:
     def remarks(self) -> tuple[str, ...]:
         """Facts about loading that a reader of the results should know."""
         said = self.pool.notes if isinstance(self.pool, AdapterPool) else ()
+        said += (UNMOVED,) if self._facts.fact(SAME, {}).get(self.task.code) else ()
         return (*said, AFRESH) if self._proven is False and len(self.pool) > 1 else said
 
     def filled(self, recipe: Recipe, statistics: Mapping[str, np.ndarray] | None = None) -> nn.Module:
@@ -211,9 +219,10 @@ class Networks:
         """Whether an ingredient filled after another one was run gives the outputs that it gives when loaded."""
         inputs = self._first_batch()
         first, again = self._run(self.network, inputs), self._run(self.network, inputs)
-        noise = _difference(first, again)
+        noise = difference(first, again)
         self._refuse_noise(first, noise)
         self._check_labels(first.shape[1:])
+        refuse_probabilities(self.task.kind, first)
         if len(self.pool) == 1:
             return False
         other, filler, filled = self._single(1), self._as_filler(), None
@@ -228,7 +237,8 @@ class Networks:
         self._drop()
         self._network = self._loaded(other)
         loaded = self._run(self.network, inputs)
-        if filled is not None and _difference(filled, loaded) <= ALLOWANCE * noise:
+        self._facts.set_fact(SAME, self._facts.fact(SAME, {}) | {self.task.code: np.array_equal(first, loaded)})
+        if filled is not None and difference(filled, loaded) <= ALLOWANCE * noise:
             return True
         self._drop()
         self._network = self._loaded(other)
@@ -346,11 +356,11 @@ class Networks:
             )
 
     def _refuse_another_network(self, one: Float32[np.ndarray, "b ..."], other: Float32[np.ndarray, "d ..."]) -> None:
-        difference = _difference(one, other)
-        if difference > tolerance(self.network, self.task) * max(1.0, float(np.abs(one).max())):
+        apart = difference(one, other)
+        if apart > tolerance(self.network, self.task) * max(1.0, float(np.abs(one).max())):
             raise TaskError(
                 "build_model returns another network each time: two of them, loaded with the same weights, differ by "
-                f"{difference:.3g} on the first batch. Something that the files do not hold is random or changes "
+                f"{apart:.3g} on the first batch. Something that the files do not hold is random or changes "
                 "between networks: save it with the weights, or seed it in build_model"
             )
 
@@ -362,29 +372,7 @@ class Networks:
                 rows.kind.check_labels(rows.labels, shape, "the network")
 
 
-def tolerance(network: nn.Module, task: Task) -> float:
-    """Difference of logits, relative to the largest, at which two passes of one network on a task count as the same."""
-    dtypes = {tensor.dtype for tensor in network.parameters()}
-    if task.autocast:
-        dtypes.add(getattr(torch, task.autocast))
-    if task.torch_device.type != "cpu":
-        dtypes.add(torch.float16)  # convolutions may compute in TF32, which has as many bits
-    return max((SAME_LOGITS[dtype] for dtype in dtypes & SAME_LOGITS.keys()), default=SAME_LOGITS[torch.float32])
-
-
 def _with_holders(build: Callable[[], nn.Module]) -> tuple[nn.Module, int]:
     """A network, and how many references to it there are: more than to a new module where someone keeps it."""
     network = build()
     return network, sys.getrefcount(network)
-
-
-def _difference(one: Float32[np.ndarray, "b ..."], other: Float32[np.ndarray, "d ..."]) -> float:
-    """Largest difference of two outputs, in the rows that both have; 0 where they are equal, NaN included."""
-    if one.shape[1:] != other.shape[1:]:
-        return np.inf
-    rows = min(len(one), len(other))  # fewer where memory ran out in between
-    left, right = one[:rows].astype(np.float64), other[:rows].astype(np.float64)
-    with np.errstate(invalid="ignore"):
-        apart = np.nan_to_num(np.abs(left - right), nan=np.inf)
-    same = (left == right) | (np.isnan(left) & np.isnan(right))
-    return float(np.where(same, 0.0, apart).max(initial=0.0))

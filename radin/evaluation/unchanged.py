@@ -9,7 +9,7 @@ from jaxtyping import Float32
 from torch import nn
 
 from radin.errors import DataError
-from radin.evaluation.loading import tolerance
+from radin.evaluation.same_outputs import tolerance
 from radin.recipe import Recipe
 from radin.scoring.kinds import Choices
 from radin.scoring.kinds.choices import ABSENT, filled_up

@@ -80,6 +80,7 @@ class Verifier:
     ) -> None:
         self.task, self.progress = task, progress
         self.at_once = 1 if workers is None else workers.at_once
+        self._workers = workers
         settings = None if race == "recorded" else race_settings(race)
         self.folder = RunFolder(run_dir)
         self._made: Evaluator | None = None
@@ -125,6 +126,11 @@ class Verifier:
     def batchnorm(self) -> str:
         """Policy for BatchNorm statistics of soups; `average` where there are none."""
         return self._evaluator.batchnorm
+
+    @property
+    def threads(self) -> int:
+        """Threads of PyTorch in each process that runs networks; of another number, last bits of logits may differ."""
+        return torch.get_num_threads() if self._workers is None else self._workers.threads
 
     @property
     def recomputes(self) -> bool:

@@ -145,7 +145,7 @@ class ScoredTask:
 
         try:
             network = self.build_model().eval()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             said = f"build_model failed: {type(error).__name__}: {error}{place_of_error(error)}"
             raise TaskError(said) from error
         soup = Pool([checkpoint])
@@ -155,7 +155,7 @@ class ScoredTask:
                 given = self.evaluate(network)
         except RadinError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ScorerFailure(f"{type(error).__name__}: {error}{place_of_error(error)}") from error
         return number_of(given, "evaluate gave")
 

@@ -51,6 +51,7 @@ def about_run(verifier: Verifier, winner: Recipe, single: Recipe, shortlist: Sho
         "distances": keys.weight_gram,
         "base_model": verifier.pool.metadata.get("base_model"),
         "versions": versions(),
+        "threads": verifier.threads,
         "command": command_line(),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from radin.common.wording import counted, in_passes
-from radin.evaluation.settings import greedy_passes
+from radin.evaluation.greedy_bill import greedy_passes
 from radin.report.record import Record
 
 

@@ -22,6 +22,7 @@ from radin.report.findings import (
     Finding,
     falls_short,
     home_group,
+    same_findings,
     score_findings,
     search_findings,
     soup_findings,
@@ -301,7 +302,7 @@ def logit_findings(bank: LogitBank, metric: Metric, class_names: Sequence[str] |
     """
     order = reordering(bank)
     if order is None:
-        return score_findings(bank, metric)
+        return score_findings(bank, metric) + same_findings(bank)
     return [Finding("classes", None, described(order, class_names), {"classes": "FILE"})]
 
 

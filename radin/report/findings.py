@@ -42,6 +42,9 @@ AT_CHANCE = 2.0
 #: Chosen by hand: sweeps of learning rates end in ingredients a few points apart, or in failures.
 WORSE = 0.5
 
+#: Samples whose outputs are compared before all of them are.
+GLANCE = 64
+
 #: A search that found its best candidate within this last share of its evaluations may have found better ones later. An
 #: undirected search that is going nowhere does so in one run of ten.
 LATE = 0.1
@@ -53,6 +56,7 @@ Kind = Literal[
     "classes",
     "chance",
     "worse",
+    "same",
     "barrier",
     "gap",
     "statistics",
@@ -67,9 +71,9 @@ class Finding:
     """A piece of evidence against souping this pool, or against one of its ingredients.
 
     Attributes:
-        kind: `diverged`, `elsewhere`, `far`, `worse` and `barrier` are about one ingredient, `classes`, `gap`,
-            `statistics`, `search`, `extra-state` and `race` about the pool or the run; `chance` is about one, or about
-            all.
+        kind: `diverged`, `elsewhere`, `far`, `worse` and `barrier` are about one ingredient, `classes`, `same`,
+            `gap`, `statistics`, `search`, `extra-state` and `race` about the pool or the run; `chance` is about one, or
+            about all.
         ingredient: its name, or None.
         message: the whole sentence, without the parameters that would mend it.
         mend: parameters with the values that would mend it; empty where there are none.
@@ -197,6 +201,24 @@ def score_findings(bank: LogitBank, metric: Metric) -> list[Finding]:
     if any(one.ingredient is None for one in found):
         return found
     return found + _worse_findings(bank, metric, versus, {one.ingredient for one in found})
+
+
+def same_findings(bank: LogitBank) -> list[Finding]:
+    """Finds ingredients that give exactly the outputs of an earlier one: one model under two names, most likely."""
+    found, seen = [], dict[bytes, list[int]]()
+    for i, name in enumerate(bank.names):
+        alike = seen.setdefault(bank.read(i, 0, min(bank.n_samples, GLANCE)).tobytes(), [])
+        twin = next((j for j in alike if np.array_equal(bank.logits(i), bank.logits(j))), None)
+        if twin is None:
+            alike.append(i)
+            continue
+        known = counted(bank.n_samples, "sample")
+        text = (
+            f"{bank.names[twin]} and {name} give exactly the same outputs on {known}: one model under two names counts "
+            "double in every average. Leave one out."
+        )
+        found.append(Finding("same", None, text))
+    return found
 
 
 def chance_findings(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ SUFFIXES = (".npy", ".csv", ".json", ".txt")
 
 #: Names of the column, or of the entry of a JSON object, that holds the labels.
 NAMES = ("labels", "label", "targets", "target")
+
+#: How every array of numpy begins.
+BEGINNING = b"\x93NUMPY"
 
 
 def labels_beside(folder: Path) -> Path:
@@ -73,7 +77,17 @@ def load_array(file: Path) -> np.ndarray:
     try:
         return MappedArray.load(file)
     except (ValueError, EOFError, OSError) as error:
-        raise DataError(f"{file}: expected a numpy array (.npy), could not read it: {error}") from error
+        raise DataError(f"{file}: expected a numpy array (.npy), {_fault_of_array(file, error)}") from error
+
+
+def _fault_of_array(file: Path, error: Exception) -> str:
+    """Why a file holds no array of numbers, and the remedy: numpy takes every other file for a pickle."""
+    with suppress(OSError), file.open("rb") as opened:
+        if opened.read(len(BEGINNING)) != BEGINNING:
+            return "got a file of another kind; write it with numpy.save"
+    if "objects" in str(error):
+        return "got one of Python objects; save it as numbers: numpy.save(file, array.astype('float32'))"
+    return f"could not read it, as if it had been cut short: {error}"
 
 
 def _of_lines(text: str, file: Path) -> np.ndarray:

@@ -45,6 +45,7 @@ from radin.scoring.stored_outputs import (
     logarithms,
     native,
     numbers,
+    two_logit_arrays,
     with_absent,
 )
 
@@ -160,6 +161,8 @@ class LogitBank:
         kept = kind.keep(raw, "labels", np.arange(len(raw)))
         if isinstance(kind, Values):
             arrays = [one.reshape(-1, 1) if one.ndim == 1 else one for one in arrays]
+        elif isinstance(kind, OneLogit):
+            arrays = two_logit_arrays(arrays, chosen, probabilities)
         elif isinstance(kind, Choices):
             arrays = with_absent(arrays)
         elif isinstance(kind, Positions):

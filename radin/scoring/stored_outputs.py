@@ -9,7 +9,7 @@ import numpy as np
 
 from radin.common.mapped import MappedArray
 from radin.errors import DataError
-from radin.scoring.kinds import CLASSES, Kind, SeveralLabels, Tags, Values
+from radin.scoring.kinds import CLASSES, Kind, OneLogit, SeveralLabels, Tags, Values
 from radin.scoring.kinds.choices import ABSENT, filled_up
 
 #: Samples read at a time where a whole `[M, C]` array is checked or copied; chosen by hand.
@@ -62,6 +62,8 @@ def check_shapes(kind: Kind, kept: np.ndarray, arrays: Sequence[np.ndarray], nam
             )
         inner = arrays[0].shape[1:]
     wanted = [len(kept), *inner]
+    if kind is CLASSES and (arrays[0].ndim == 1 or arrays[0].shape[1:] == (1,)):
+        raise _one_number(kept, arrays[0], names[0])
     for array, name in zip(arrays, names, strict=True):
         if list(array.shape) != wanted:
             if kind is CLASSES:
@@ -73,6 +75,45 @@ def check_shapes(kind: Kind, kept: np.ndarray, arrays: Sequence[np.ndarray], nam
                 f"{list(array.shape)}; name another kind by outputs="
             )
     kind.check_labels(kept, wanted[1:], names[0])
+
+
+def _one_number(kept: np.ndarray, outputs: np.ndarray, name: str) -> DataError:
+    """The error of one number a sample, where a logit for each class is expected."""
+    said = f"{name}: expected logits [samples, classes], got {list(outputs.shape)}, one number a sample"
+    if np.isin(kept, (0, 1)).all():
+        return DataError(f"{said}; it may be the logit of class 1.").mended_by(outputs=OneLogit.name)
+    return DataError(f"{said}. One number can tell the classes 0 and 1 apart, and there is a label {kept.max()}")
+
+
+def two_logit_arrays(
+    arrays: Sequence[np.ndarray], names: Sequence[str], probabilities: OnProbabilities
+) -> list[np.ndarray]:
+    """Logits of two classes, 0 and that of class 1, where files hold the second alone, `[m]` or `[m, 1]`.
+
+    Arguments:
+        arrays: outputs of each ingredient; those of another shape stay as they are.
+        names: of the ingredients.
+        probabilities: what to do with an ingredient whose outputs are all in [0, 1].
+
+    Raises:
+        DataError: such an ingredient, where they are to be refused.
+    """
+    return [
+        _two_logits(native(one).reshape(-1), name, probabilities) if one.ndim == 1 or one.shape[1:] == (1,) else one
+        for one, name in zip(arrays, names, strict=True)
+    ]
+
+
+def _two_logits(column: np.ndarray, name: str, probabilities: OnProbabilities) -> np.ndarray:
+    column = column.astype(np.result_type(column.dtype, np.float32), copy=False)
+    if len(column) >= TELLING and column.min() >= 0 and column.max() <= 1:
+        if probabilities == "refuse":
+            raise DataError(
+                f"{name}: expected logits of class 1, got what look like its probabilities (all are in [0, 1]); give "
+                "the logits, log(p / (1 - p))."
+            ).mended_by(probabilities="log")
+        column = logarithms(column) - logarithms(1 - column)
+    return np.stack([np.zeros_like(column), column], axis=1)
 
 
 def with_absent(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from radin.common.code_location import place_of_error, place_of_yield
 from radin.common.progress import SILENT, Advance, Progress
-from radin.errors import AbilityError, InputError, PluginError
+from radin.errors import AbilityError, InputError, PluginError, StorageError
 from radin.recipe import Recipe, as_proposals
 from radin.scoring.objective import Objective, Unit
 from radin.searching.account import Account, SearchStopped
@@ -154,7 +154,7 @@ def _blames(searcher: Searcher, proposals: Proposals, account: Account, where: s
     except AbilityError as error:
         raise AbilityError(f"searcher {searcher.name!r} cannot be used here: {error}") from error
     except BaseException as error:  # `sys.exit` and the like in a plugin end the search, not the program
-        if error is account.failure:
+        if error is account.failure or isinstance(error, StorageError):  # radin's own disk, not the searcher's code
             raise
         place = place_of_error(error) or place_of_yield(proposals)
         raise PluginError(

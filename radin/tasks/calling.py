@@ -1,4 +1,4 @@
-"""Calls a network with the inputs of a batch."""
+"""Calls a network with the inputs of a batch, and describes these in messages."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
+
+from radin.tasks.batches import Column, map_tensors
+
+#: Tensors that a message describes.
+SHOWN = 8
 
 
 def call(network: nn.Module, inputs: Any) -> Any:
@@ -32,3 +37,20 @@ def takes(network: nn.Module, inputs: Mapping[Any, Any]) -> bool:
     named = {one.name for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)}
     takes_any = any(one.kind is one.VAR_KEYWORD for one in parameters)
     return bool(inputs) and (inputs.keys() <= named or (takes_any and bool(inputs.keys() & named)))
+
+
+def described(arguments: tuple[Any, ...]) -> str:
+    """Dtype and shape of the tensors that a function of the task was given; empty if there were none."""
+    found: list[str] = []
+    map_tensors(
+        lambda tensor: found.append(f"{str(tensor.dtype).removeprefix('torch.')} of shape {list(tensor.shape)}"),
+        arguments,
+    )
+    if not found:
+        return ""
+    listed = next((one for one in arguments if isinstance(one, Column)), None)
+    how = (
+        "" if listed is None else f" in a list of {len(listed)}, one entry a sample (torch.stack makes a tensor of it)"
+    )
+    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return f"; its inputs were {', '.join(found[:SHOWN])}{more}{how}"

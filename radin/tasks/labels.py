@@ -71,6 +71,8 @@ def raw_labels(labels: Any, what: str, first: int = 0) -> Shaped[np.ndarray, ...
         DataError: they are no numbers, or of several lengths; says what they seem to be, and the remedy.
     """
     array = _plain(labels, what)
+    if array.dtype == object and array.ndim == 1:  # as a table's column of mixed types keeps its numbers
+        array = np.asarray(array.tolist()) if all(isinstance(one, int | float | np.number) for one in array) else array
     if array.dtype.kind in "OSUV" or array.dtype.kind not in "biuf":
         example = repr(array.reshape(-1)[:1].tolist())[1:-1][:40] or "nothing"
         raise DataError(

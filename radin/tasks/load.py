@@ -103,7 +103,7 @@ def call_function(spec: str, arguments: Mapping[str, str] | None = None) -> Made
         return Made(function(**values), spec, given, module)
     except RadinError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise TaskError(f"{spec} raised {type(error).__name__}: {error}{place_of_error(error)}") from error
 
 
@@ -148,10 +148,12 @@ def _import(name: str) -> Any:
         return module
     except RadinError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         beside = f"{name}.py"
         meant = f"; to take the file that is here, write {beside}" if Path(beside).is_file() else ""
-        raise TaskError(f"{name} could not be imported: {type(error).__name__}: {error}{meant}") from error
+        raise TaskError(
+            f"{name} could not be imported: {type(error).__name__}: {error}{place_of_error(error)}{meant}"
+        ) from error
 
 
 def _convert(function: Callable[..., Any], spec: str, given: Mapping[str, str]) -> dict[str, Any]:

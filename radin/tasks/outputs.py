@@ -29,6 +29,12 @@ def as_outputs(output: Any, expected: int) -> torch.Tensor:
             f"expected a tensor of outputs for {expected} samples from the network, got {_described(found)}; "
             f"{_remedy_of_structure(found)}"
         )
+    if found.layout != torch.strided or found.is_nested:
+        kind, way = ("nested", "to_padded_tensor(0.0)") if found.is_nested else ("sparse", "to_dense()")
+        raise TaskError(
+            f"expected a dense tensor of outputs for {expected} samples from the network, got a {kind} one; make it "
+            f"dense: forward=lambda network, inputs: network(inputs).{way}"
+        )
     return found
 
 

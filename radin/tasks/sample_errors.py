@@ -48,10 +48,19 @@ class Watched(Iterator[Any]):
         if (rows := self._rows()) is None or self._loader.drop_last:
             return
         if rows:
+            last = next((row for row in rows if self._ends(row)), None)
+            which = f"sample {rows[0]} or one after it" if last is None else f"sample {last}"
             raise DataError(
-                f"{self._what}: sample {rows[0]} or one after it, of {_length(self._loader.sampler)}, raised "
-                "StopIteration, which ends the data there; mend the dataset's __getitem__, or its __len__"
+                f"{self._what}: {which}, of {_length(self._loader.sampler)}, raised StopIteration, which ends the data "
+                "there; mend the dataset's __getitem__, or its __len__"
             )
+
+    def _ends(self, row: int) -> bool:
+        try:
+            self._loader.dataset[row]
+        except StopIteration:
+            return True
+        return False
 
     def _rows(self) -> range | None:
         """Places of the samples in the batch that was asked for last; None where they cannot be told."""
@@ -87,7 +96,7 @@ class Watched(Iterator[Any]):
         if "exited unexpectedly" in str(error) or "is killed by signal" in str(error):
             remedy = "perhaps memory ran out in it, or shared memory (/dev/shm) is too small"
             return DataError(
-                f"{self._what}: a process that loads the data ended while it read {where}; {remedy}"
+                f"{self._what}: a process that loads the data ended before it gave {where}; {remedy}"
             ).mended_by(loaders=0)
         return DataError(f"{self._what}: reading {where} raised {_said(error)}{place_of_error(error)}")
 
@@ -161,6 +170,8 @@ def _part_fault(part: Any, usual: Any, name: str) -> str:
             )
         faults = (_part_fault(one, other, name) for one, other in zip(part, usual, strict=True))
         return next((fault for fault in faults if fault), "")
+    if isinstance(part, str | bytes) != isinstance(usual, str | bytes):
+        return f"its {name} is {part!r:.60}, that of sample <first> {usual!r:.60}: one is text, and the other is not"
     if isinstance(part, int | float | str | bytes | np.generic):
         return ""
     kind = type(part)

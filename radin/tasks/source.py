@@ -130,10 +130,21 @@ def _check(data: Any, what: str) -> None:
     if isinstance(data, IterableDataset | str | Mapping) or not _is_map_style(data):
         raise DataError(
             f"{what}: expected a map-style dataset of (input, label), a pair (inputs, labels) of tensors, or a "
-            f"DataLoader that does not shuffle; got {type(data).__name__}"
+            f"DataLoader that does not shuffle; got {type(data).__name__}{_way_to_read(data)}"
         )
     if not isinstance(data, Images) and _length(data, what) == 0:  # images are counted when it is known what is read
         raise DataError(f"{what}: expected at least one labelled sample, got an empty dataset")
+
+
+def _way_to_read(data: Any) -> str:
+    """The remedy for data that are nearly of a form that can be read."""
+    if isinstance(data, IterableDataset):
+        return ". An IterableDataset is read through a loader that repeats itself: DataLoader(dataset, batch_size=64)"
+    if isinstance(data, Iterator):
+        return ", which can be read only once. Make it a list"
+    return (
+        ", which has no __len__. Give it one" if hasattr(data, "__getitem__") and not hasattr(data, "__len__") else ""
+    )
 
 
 def _is_map_style(data: Any) -> bool:
@@ -143,7 +154,7 @@ def _is_map_style(data: Any) -> bool:
 def _length(data: Any, what: str) -> int:
     try:
         return len(data)
-    except Exception as error:  # a dataset's own code
+    except (Exception, SystemExit) as error:  # a dataset's own code
         raise DataError(
             f"{what}: the length of the dataset cannot be told: {type(error).__name__}: {error}{place_of_error(error)}"
         ) from error

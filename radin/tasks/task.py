@@ -21,7 +21,7 @@ from radin.scoring.kinds import Asked, Kind
 from radin.scoring.kinds.classes import IGNORED
 from radin.scoring.metrics import Metric, get_metric
 from radin.tasks.batches import cut, map_tensors, n_samples
-from radin.tasks.calling import call
+from radin.tasks.calling import call, described
 from radin.tasks.code import source_of
 from radin.tasks.data import Batch, Rows
 from radin.tasks.device import parse_device
@@ -372,22 +372,12 @@ class Task:
             return function(*arguments)
         except (RadinError, torch.OutOfMemoryError):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if is_out_of_memory(error):
                 raise
             raise TaskError(
-                f"the task's {what} raised {type(error).__name__}: {error}{place_of_error(error)}{_given(arguments)}"
+                f"the task's {what} raised {type(error).__name__}: {error}{place_of_error(error)}{described(arguments)}"
             ) from error
-
-
-def _given(arguments: tuple[Any, ...]) -> str:
-    """Dtype and shape of the tensors that a function of the task was given."""
-    found: list[str] = []
-    map_tensors(
-        lambda tensor: found.append(f"{str(tensor.dtype).removeprefix('torch.')} of shape {list(tensor.shape)}"),
-        arguments,
-    )
-    return f"; its inputs were {', '.join(found)}" if found else ""
 
 
 def _load(network: torch.nn.Module, tensors: dict[str, torch.Tensor]) -> None:

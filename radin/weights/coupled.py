@@ -83,12 +83,14 @@ Coupling = SpectralNorm | WeightNorm | Codebook
 
 
 def couplings(tensors: Mapping[str, TensorInfo]) -> Iterator[Coupling]:
-    """The tensors that belong together, by the names that PyTorch gives them."""
+    """The tensors that belong together, by the names that PyTorch gives them, and scripts before it (`weight_bar`)."""
     singular = _singular(tensors)
     for name in tensors:
         if name.endswith("_orig") and f"{name[:-5]}_u" in tensors:
             v = f"{name[:-5]}_v"
             yield SpectralNorm(name, f"{name[:-5]}_u", v if v in tensors else "")
+        elif name.endswith("_bar") and {f"{name[:-4]}_u", f"{name[:-4]}_v"} <= tensors.keys():
+            yield SpectralNorm(name, f"{name[:-4]}_u", f"{name[:-4]}_v")
         elif _ORIGINAL.match(name):
             for u in singular.get(name.removesuffix(".original"), ()):
                 yield SpectralNorm(name, u, f"{u[:-1]}v")
@@ -271,22 +273,30 @@ _MAKERS: dict[type, Callable[..., dict[str, np.ndarray]]] = {
 }
 
 
+#: The remedy for parts of reparametrizations.
+REMOVE = (
+    "Or remove the reparametrization before saving: torch.nn.utils.prune.remove, "
+    "torch.nn.utils.parametrize.remove_parametrizations."
+)
+
+
 def refuse_difference(pool: Pool, name: str, one: int, other: int, readers: Mapping[int, Reader]) -> None:
-    """Refuses to average tensors that differ between two members and are no weights.
+    """Refuses to average tensors that differ between two members and are no weights; integers only if they are masks.
 
     Raises:
         IncompatibleError: a mask, the base of an orthogonal parametrization, or a part of an unknown one.
     """
     info = pool.tensors[name]
-    if info.kind.family != "float":
+    if info.kind.family == "opaque" or (info.kind.family == "whole" and not _MASK.search(name)):
         return
-    reason = ""
+    reason, remedy = "", REMOVE
     held = _values(info, name, [readers[i] for i in (one, other)]) if _DISCRETE.search(name) else None
     if held is not None and _MASK.search(name) and held <= {0.0, 1.0}:
         reason = "the average of two masks of zeros and ones is none; prune all ingredients alike"
     elif held is not None and _SIGNS.search(name) and held <= {-1.0, 1.0}:
         reason = "the average of two signs is none; keep the ingredients' signs alike"
     elif held is not None and _PLACES.search(name):
+        remedy = "What nothing is computed from can be that of the heaviest member."
         reason = "it holds whole numbers that stand for places or codes, and the average of two places is another one"
     elif is_extra_state(name):
         reason = "it is a module's extra state, of which only the module knows what it means"
@@ -295,11 +305,11 @@ def refuse_difference(pool: Pool, name: str, one: int, other: int, readers: Mapp
     elif _SEVERAL.match(name) and not any(name in vars(known).values() for known in couplings(pool.tensors)):
         reason = "it is one of several tensors that a parametrization makes a weight of, which radin does not know"
     if reason:
-        raise IncompatibleError(
+        error = IncompatibleError(
             f"tensor {shown(name)} ({info}) differs between {pool.paths[one]} and {pool.paths[other]}, and cannot be "
-            f"averaged: {reason}. Or remove the reparametrization before saving: torch.nn.utils.prune.remove, "
-            "torch.nn.utils.parametrize.remove_parametrizations."
+            f"averaged: {reason}. {remedy}"
         )
+        raise error if remedy == REMOVE else error.mended_by(keep=(name,))
 
 
 #: Different values of a tensor that are looked at before it counts as one of numbers.
@@ -312,8 +322,9 @@ def _values(info: TensorInfo, name: str, readers: list[Reader]) -> set[float] | 
     for reader in readers:
         for start, stop in tiles(info.numel):
             raw = reader.read(name, start * kind.itemsize, stop * kind.itemsize, np.empty((stop - start) * 8, np.uint8))
-            values = widen(raw, kind, np.empty(stop - start, dtype=kind.accumulator))
+            whole = kind.family == "whole"
+            values = raw.view(kind.storage) if whole else widen(raw, kind, np.empty(stop - start, kind.accumulator))
             if not (np.isfinite(values) & (values == np.round(values))).all() or len(found) > MOST_VALUES:
                 return None
-            found |= set(np.unique(values).tolist())
+            found |= set(map(float, np.unique(values)))
     return found

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from radin.checkpoints import SUFFIXES, checkpoints_in, is_model_folder, is_sidecar, stem_of, suffix_of
+from radin.checkpoints.model_folder import CONFIG
 from radin.common.error_list import Complaints
 from radin.common.natural_order import natural
-from radin.common.wording import counted
+from radin.common.wording import counted, enumerated, printable
 from radin.errors import InputError, MissingFileError
 
 #: Folders of a run that `Trainer` saves, one for each time.
@@ -92,6 +93,7 @@ def _matches(given: Path, found: Found, *, only: bool) -> list[Path]:
     matches = glob.glob(pattern, recursive=True)  # noqa: PTH207 -- Path.glob takes no absolute pattern
     paths = sorted(map(Path, matches), key=natural)
     if any(map(is_model_folder, paths)):
+        _note_without_weights(paths, found)
         return _models_among(paths)
     files = [path for path in paths if path.is_file() and not is_sidecar(path)]
     if not files:  # folders of one run each, as trainers leave them
@@ -132,10 +134,19 @@ def _in_folder(given: Path, found: Found, *, only: bool) -> list[Path]:
             f"the pool is empty: the folder {given} holds no checkpoint ({', '.join(SUFFIXES)}), no folder of a model "
             "with its config.json, and no folder of a run with one of these"
         )
+    _note_without_weights([folder for folder in folders if folder not in dict(runs)], found)
     nested = [one for folder, one in runs if one != folder]
     if nested:
         found.notes.append(f"{given} holds {counted(len(runs), 'run')}, with one checkpoint each, such as {nested[0]}")
     return [one if one.is_dir() else found.alone(one, folder) for folder, one in runs]
+
+
+def _note_without_weights(paths: list[Path], found: Found) -> None:
+    """Notes the folders that are left out though their config says that a model belongs there."""
+    bare = [one for one in paths if one.is_dir() and (one / CONFIG).is_file() and not is_model_folder(one)]
+    if bare:
+        named = enumerated([str(one) for one in bare[:3]]) + (f" (and {len(bare) - 3} more)" if len(bare) > 3 else "")
+        found.notes.append(f"left out for having a {CONFIG} but no weights: {named}")
 
 
 def _files_in(folder: Path, found: Found) -> list[Path]:
@@ -243,3 +254,7 @@ def check_names(names: Sequence[str], paths: Sequence[Path]) -> None:
             raise InputError(
                 f"the name {name!a} cannot be written in UTF-8; rename the file, or choose names yourself"
             ) from error
+        if name != printable(name) or "\n" in name:
+            raise InputError(
+                f"the name {name!r} holds characters that control a terminal; rename the file, or choose names yourself"
+            )

@@ -168,14 +168,20 @@ def _step(pool: Pool, recipe: Recipe, batchnorm: str, name: str, other: int | No
 
 def _refuse_difference(name: str, info: TensorInfo, one: Path, other: Path) -> NoReturn:
     differs = f"tensor {shown(name)} ({info}) differs between {one} and {other}, and cannot be averaged: "
+    if info.dtype in ("uint8", "int8") and len(info.shape) > 1:
+        raise IncompatibleError(
+            f"{differs}a table of {info.dtype} looks like the packed weights of a quantised model, and the average of "
+            "packed numbers is none. Give the models from before, or save them dequantised."
+        )
     if info.kind.family == "whole":
         raise IncompatibleError(
             f"{differs}integers and booleans are never averaged, so they must be equal. A counter that nothing is "
             "computed from can be that of the heaviest member."
         ).mended_by(keep=(name,))
-    raise IncompatibleError(
-        f"{differs}radin does not average {info.dtype}; save the ingredients in float32, float16 or bfloat16."
-    )
+    way = "save the ingredients in float32, float16 or bfloat16"
+    if info.dtype.startswith("complex"):
+        way = "let the network keep the real and the imaginary part as one tensor of floats (torch.view_as_real)"
+    raise IncompatibleError(f"{differs}radin does not average {info.dtype}; {way}.")
 
 
 def _first_difference(name: str, info: TensorInfo, members: list[tuple[int, Reader]]) -> int | None:

@@ -103,21 +103,6 @@ def test_settings_of_scripts_are_passed_over(tmp_path: Path, zipped: bool) -> No
     assert open_checkpoint(tmp_path / "x.pt").tensors.keys() == STATE.keys()
 
 
-@pytest.mark.parametrize(
-    "key, value",
-    [("class_to_idx", {"dog": 1, "cat": 0}), ("classes", ["cat", "dog"]), ("class_names", ("cat", "dog"))],
-)
-def test_stated_classes_are_read(tmp_path: Path, key: str, value: object) -> None:
-    torch.save({"state_dict": STATE, key: value}, tmp_path / "x.pt")
-    assert open_checkpoint(tmp_path / "x.pt").class_names == ("cat", "dog")
-
-
-@pytest.mark.parametrize("value", [{"cat": 0, "dog": 2}, {"cat": [0]}, 3, [], [1, 2], "cat"])
-def test_what_is_no_list_of_classes_is_none(tmp_path: Path, value: object) -> None:
-    torch.save({"state_dict": STATE, "classes": value}, tmp_path / "x.pt")
-    assert open_checkpoint(tmp_path / "x.pt").class_names is None
-
-
 W = {"w": torch.arange(4.0), "b": torch.ones(2)}
 #: Contents, what is taken of them, and what is left out.
 TAKEN: dict[str, tuple[dict[str, object], set[str], set[str]]] = {

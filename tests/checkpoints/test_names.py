@@ -15,6 +15,7 @@ from radin.errors import CheckpointError
         (["_orig_mod.a", "b._orig_mod.c"], ["a", "b.c"]),
         (["module._orig_mod.a", "module._orig_mod.b"], ["a", "b"]),
         (["_orig_mod.module.a"], ["a"]),
+        (["_fsdp_wrapped_module.a.w", "_fsdp_wrapped_module.b._checkpoint_wrapped_module.w"], ["a.w", "b.w"]),
         (["_orig_mod.module._orig_mod.module.x.weight"], ["x.weight"]),
         (["modules.a", "my_module.b"], ["modules.a", "my_module.b"]),
         ([], []),
@@ -48,6 +49,12 @@ def test_ties_keep_the_first_name_when_sorted() -> None:
         ("unet.attn1.to_q.lora.up.weight", "LoRA"),
         ("unet.to_q_lora.down.weight", "LoRA"),
         ("q.lora_linear_layer.up.weight", "LoRA"),
+        ("blk.lora_U.weight", "LoRA"),
+        ("blk.lora_matrix_B", "LoRA"),
+        ("adapter.lora1.weight", "LoRA"),
+        ("q_proj.lora_a_weight", "LoRA"),
+        ("loralib.weight", None),
+        ("explora_head.weight", None),
         ("base_model.model.q.hada_w1_a", "LoHa"),
         ("lora_unet_x.hada_t2", "LoHa"),
         ("q.lokr_w1", "LoKr"),
@@ -77,6 +84,8 @@ def test_the_counter_of_an_averaged_model_is_left_out() -> None:
     assert normalise(["n_averaged", "module.a", "module.b"], "file") == {"module.a": "a", "module.b": "b"}
     assert set(normalise(["n_averaged", "a"], "file")) == {"n_averaged", "a"}
     assert set(normalise(["n_averaged"], "file")) == {"n_averaged"}
+    assert normalise(["module.a", "steps"], "file") == {"module.a": "a"}
+    assert set(normalise(["a", "steps"], "file")) == {"a", "steps"}
 
 
 @pytest.mark.parametrize(

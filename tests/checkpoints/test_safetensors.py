@@ -192,3 +192,8 @@ def test_an_unknown_dtype_is_no_damage(tmp_path: Path) -> None:
         CheckpointError, match=r"'w' has dtype 'F4', which radin does not know; save it in one of: BF16"
     ):
         open_checkpoint(path)
+
+
+def test_a_file_without_tensors_is_no_network(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"x\.safetensors holds no tensors"):
+        open_checkpoint(write(tmp_path / "x.safetensors", {"__metadata__": {"format": "pt"}}))

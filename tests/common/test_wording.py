@@ -4,6 +4,7 @@ from radin.common.wording import (
     enumerated,
     in_passes,
     installing,
+    printable,
     said_once,
     shortened,
     signed,
@@ -96,3 +97,7 @@ def test_shortened_names_stay_different() -> None:
         short = shortened(names, 1)
         assert len({*short.values()}) == len(names)
         assert all(one.strip("…") for one in short.values()) or "run-" in names
+
+
+def test_what_controls_a_terminal_is_escaped() -> None:
+    assert printable("a\x1b[31m\r\x9b\n\tb \u00e9") == "a\\x1b[31m\\x0d\\x9b\n\tb \u00e9"

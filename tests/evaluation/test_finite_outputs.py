@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import radin
-from radin.errors import DataError, NonFiniteError
-from radin.evaluation.finite_outputs import check_outputs
-from radin.scoring.kinds import CLASSES
+from radin.errors import DataError, NonFiniteError, TaskError
+from radin.evaluation.finite_outputs import check_outputs, refuse_probabilities
+from radin.scoring.kinds import CLASSES, OneLogit, SeveralLabels, Values
 from radin.tasks.data import Rows
 from tests.helpers.small import Network, clouds, make_pool
 
@@ -54,3 +54,29 @@ def test_a_run_says_which_sample_is_broken_although_a_part_is_held_back(tmp_path
     task = radin.Task(Network, (x, y), device="cpu")
     with pytest.raises(DataError, match="the inputs of sample 101 hold NaN"):
         radin.make_soup(radin.Pool(make_pool(tmp_path / "pool", 3)), task, run_dir=tmp_path / "run")
+
+
+ROWS = np.random.default_rng(0).normal(size=(12, 3)).astype(np.float32)
+
+
+def test_probabilities_where_logits_are_averaged_are_refused() -> None:
+    shares = np.exp(ROWS) / np.exp(ROWS).sum(axis=1, keepdims=True)
+    for made in (shares, shares.astype(np.float16).astype(np.float32)):
+        with pytest.raises(TaskError, match=r"probabilities.*sum 1.*last layer, softmax.*\.log\(\)"):
+            refuse_probabilities(CLASSES, made)
+    yes = 1 / (1 + np.exp(-ROWS))
+    with pytest.raises(TaskError, match=r"last layer, sigmoid.*\.logit\(\)"):
+        refuse_probabilities(SeveralLabels(), yes)
+    with pytest.raises(TaskError, match="last layer, sigmoid"):
+        refuse_probabilities(OneLogit(), np.stack([np.zeros(12, np.float32), yes[:, 0]], axis=1))
+
+
+def test_logits_and_a_few_samples_are_no_probabilities() -> None:
+    shares = np.exp(ROWS) / np.exp(ROWS).sum(axis=1, keepdims=True)
+    refuse_probabilities(CLASSES, ROWS)
+    refuse_probabilities(CLASSES, np.log(shares))
+    refuse_probabilities(CLASSES, shares[:4])
+    refuse_probabilities(CLASSES, np.full_like(ROWS, np.nan))
+    refuse_probabilities(SeveralLabels(), ROWS)
+    refuse_probabilities(Values(), 1 / (1 + np.exp(-ROWS)))
+    refuse_probabilities(OneLogit(), np.stack([np.zeros(12, np.float32), ROWS[:, 0]], axis=1))

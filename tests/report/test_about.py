@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from helpers.small import Network, clouds, task
 
 import radin
@@ -25,6 +26,7 @@ def test_a_run_names_its_ingredients_data_and_versions(finished: Path, checkpoin
     assert (finished / "grams" / f"{about['distances']}.npy").exists()
     assert about["versions"] == versions()
     assert about["versions"]["radin"] == radin.__version__
+    assert about["threads"] == torch.get_num_threads()
 
 
 def test_classes_are_counted_as_a_plain_loop_counts_them(

@@ -3,7 +3,7 @@
 import numpy as np
 
 import radin
-from radin.report.findings import Finding, score_findings
+from radin.report.findings import Finding, same_findings, score_findings
 from radin.scoring.metrics import get_metric
 
 M, C = 900, 3
@@ -56,3 +56,14 @@ def test_the_remedy_of_a_finding_stands_apart() -> None:
     assert found.text == "Soups fall short. Try batchnorm='recompute'."
     assert found.to_json()["mend"] == {"batchnorm": "recompute"}
     assert Finding("gap", None, "Soups fall short.").text == "Soups fall short."
+
+
+def test_one_model_under_two_names_is_found_by_its_outputs() -> None:
+    known = bank(MIXED, 0.9, 0.8, 0.7)
+    twice = radin.LogitBank.from_arrays([known.logits(i) for i in (0, 1, 2, 1)], MIXED, ["a", "b", "c", "d"])
+    assert same_findings(known) == []
+    (found,) = same_findings(twice)
+    assert (found.kind, found.ingredient) == ("same", None) and found.text.startswith("b and d give exactly the same")
+    nearly = known.logits(1).copy()
+    nearly[-1, 0] += 1e-3
+    assert same_findings(radin.LogitBank.from_arrays([known.logits(1), nearly], MIXED)) == []

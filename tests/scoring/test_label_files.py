@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from radin.errors import DataError, MissingFileError
-from radin.scoring.label_files import labels_beside, read_labels
+from radin.scoring.label_files import labels_beside, load_array, read_labels
 
 
 @pytest.mark.parametrize(
@@ -75,3 +75,19 @@ def test_of_several_files_the_array_comes_first(tmp_path):
         labels_beside(tmp_path)
     np.save(tmp_path / "labels.npy", np.zeros(1, dtype=np.int64))
     assert labels_beside(tmp_path).name == "labels.npy"
+
+
+def test_what_is_no_array_of_numbers_says_what_it_is(tmp_path):
+    (tmp_path / "text.npy").write_text("0 1 2")
+    np.save(tmp_path / "objects.npy", np.array([{"a": 1}, None], dtype=object), allow_pickle=True)
+    np.save(tmp_path / "cut.npy", np.arange(100.0))
+    (tmp_path / "cut.npy").write_bytes((tmp_path / "cut.npy").read_bytes()[:-9])
+    said = {
+        "text": "another kind; write it with numpy.save",
+        "objects": "Python objects; save it as",
+        "cut": "cut short",
+    }
+    for name, words in said.items():
+        with pytest.raises(DataError, match=f"{name}\\.npy: .*{words}") as caught:
+            load_array(tmp_path / f"{name}.npy")
+        assert "pickle" not in str(caught.value)

@@ -7,6 +7,7 @@ from radin.errors import DataError
 from radin.scoring import stored_outputs
 from radin.scoring.kinds import CLASSES, KINDS
 from radin.scoring.kinds.choices import ABSENT
+from radin.scoring.stored_outputs import check_shapes, two_logit_arrays
 
 
 def test_every_block_is_checked(monkeypatch):
@@ -41,3 +42,32 @@ def test_numbers_are_native_and_bfloat16_is_widened():
     assert stored_outputs.native(np.array([0x3FC0], dtype=np.uint16)).tolist() == [1.5]
     swapped = stored_outputs.native(np.array([1.5, 2.5], dtype=">f8"))
     assert swapped.dtype.isnative and swapped.tolist() == [1.5, 2.5]
+
+
+def test_one_logit_a_sample_stands_for_two_classes():
+    z = np.linspace(-3, 3, 12, dtype=np.float32)
+    for one in (z, z[:, None], z.astype(np.float16)):
+        (made,) = two_logit_arrays([one], ["a"], "refuse")
+        np.testing.assert_allclose(made, np.stack([np.zeros(12), z], axis=1), atol=1e-3)
+    pair = np.zeros((12, 2), np.float32)
+    assert two_logit_arrays([pair], ["a"], "refuse")[0] is pair
+
+
+def test_probabilities_of_one_class_are_refused_or_become_logits():
+    z = np.linspace(-3, 3, 12, dtype=np.float32)
+    with pytest.raises(DataError, match=r"^b: expected logits of class 1, .* \[0, 1\]") as caught:
+        two_logit_arrays([z, 1 / (1 + np.exp(-z))], ["a", "b"], "refuse")
+    assert caught.value.mend == {"probabilities": "log"}
+    np.testing.assert_allclose(two_logit_arrays([1 / (1 + np.exp(-z))], ["b"], "log")[0][:, 1], z, atol=1e-5)
+    assert np.isfinite(two_logit_arrays([np.repeat([0.0, 1.0], 6)], ["b"], "log")[0]).all()
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 1)])
+def test_one_number_a_sample_is_no_row_of_logits(shape):
+    with pytest.raises(
+        DataError, match=r"^a: expected logits \[samples, classes\], got \[4.*the logit of class 1"
+    ) as caught:
+        check_shapes(CLASSES, np.array([0, 1, 1, 0]), [np.zeros(shape, np.float32)], ["a"])
+    assert caught.value.mend == {"outputs": "one-logit"}
+    with pytest.raises(DataError, match="there is a label 2"):
+        check_shapes(CLASSES, np.array([0, 1, 2, 0]), [np.zeros(shape, np.float32)], ["a"])

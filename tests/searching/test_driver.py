@@ -1,5 +1,6 @@
 """The driver: what is charged, where it stops, what comes out."""
 
+import errno
 import itertools
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from helpers.objectives import Additive, Capable, listed, propose, run, subsets
 
 import radin
-from radin.errors import InputError, PluginError
+from radin.errors import InputError, PluginError, StorageError
 
 UNITS = ("candidate", "soup")
 WORTH = (0.5, 0.9, 0.1, 0.7)
@@ -276,6 +277,15 @@ def test_a_failing_objective_is_not_blamed_on_the_searcher():
 
     with pytest.raises(InputError, match="1 NaN"):
         run(propose(subsets(4, (0, 1))), NotANumber(WORTH))
+
+
+def test_a_disk_that_is_full_is_not_blamed_on_the_searcher():
+    def saves(problem):
+        raise StorageError(errno.ENOSPC, "grams/index.json: no space left")
+        yield
+
+    with pytest.raises(StorageError, match=r"grams/index\.json"):
+        run(saves, Additive(WORTH), 2)
 
 
 def test_a_failing_objective_ends_a_search_whose_searcher_goes_on():

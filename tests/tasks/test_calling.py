@@ -3,7 +3,8 @@
 import torch
 from torch import nn
 
-from radin.tasks.calling import call, takes
+from radin.tasks.batches import Column
+from radin.tasks.calling import call, described, takes
 
 X = torch.ones(2)
 
@@ -42,3 +43,12 @@ def test_other_dicts_are_given_as_they_are():
 
 def test_tensors_are_given_as_they_are():
     assert call(nn.Identity(), X) is X
+
+
+def test_inputs_are_described_and_many_of_them_counted():
+    assert described((None,)) == ""
+    assert described((torch.zeros(2, 3), {"mask": torch.zeros(2, dtype=torch.bool)})) == (
+        "; its inputs were float32 of shape [2, 3], bool of shape [2]"
+    )
+    said = described((Column(torch.zeros(i) for i in range(40)),))
+    assert "float32 of shape [7] and 32 more in a list of 40, one entry a sample" in said and len(said) < 400

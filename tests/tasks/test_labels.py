@@ -23,7 +23,15 @@ def test_what_is_no_number_is_refused(labels: object, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "labels", [[2, 0, 1], (2, 0, 1), np.array([2, 0, 1], np.uint8), torch.tensor([2, 0, 1]), [torch.tensor(2), 0, 1]]
+    "labels",
+    [
+        [2, 0, 1],
+        (2, 0, 1),
+        np.array([2, 0, 1], np.uint8),
+        torch.tensor([2, 0, 1]),
+        [torch.tensor(2), 0, 1],
+        np.array([2, 0, 1], object),
+    ],
 )
 def test_integers_are_taken_wherever_they_stand(labels: object) -> None:
     assert raw_labels(labels, "data").tolist() == [2, 0, 1]

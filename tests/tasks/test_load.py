@@ -87,6 +87,15 @@ def test_a_file_with_an_error_is_named(tmp_path: Path) -> None:
         load_task(f"{tmp_path}/broken_task.py:task")
 
 
+def test_a_file_or_a_function_that_ends_the_process_is_an_error_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "parsing_task.py").write_text("import argparse\nargparse.ArgumentParser().parse_args(['--lr'])\n")
+    with pytest.raises(TaskError, match=r"could not be imported: SystemExit: 2 .*parsing_task\.py, line 2"):
+        load_task(f"{tmp_path}/parsing_task.py:task")
+    (tmp_path / "exiting_task.py").write_text("import sys\ndef task():\n    sys.exit(0)\n")
+    with pytest.raises(TaskError, match=r"raised SystemExit: 0 .*line 3"):
+        load_task(f"{tmp_path}/exiting_task.py:task")
+
+
 def test_a_metric_is_a_name_or_a_function_in_a_file(tmp_path: Path) -> None:
     assert load_metric("macro-f1") == "macro-f1"
     (tmp_path / "mine.py").write_text("def error(logits, labels):\n    return logits.argmax(1) != labels\n")

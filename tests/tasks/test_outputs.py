@@ -49,6 +49,7 @@ def test_a_network_that_works_in_place_leaves_the_data_alone(device: str) -> Non
     [
         ((torch.zeros(6, 3), None), r"a tuple of 2: Tensor, NoneType; pick them: .*\[0\]"),
         ({"scores": torch.zeros(6, 3)}, r"a dict with 'scores'; pick them: .*\['scores'\]"),
+        (torch.zeros(6, 3).to_sparse(), r"a sparse one.*to_dense\(\)"),
         (np.zeros((6, 3)), "ndarray"),
         (None, "NoneType"),
     ],

@@ -55,6 +55,26 @@ def test_unusable_data_are_refused(data: object, message: str) -> None:
         _ = Rows(data, batch_size=5, what="validation data").labels
 
 
+class Unmeasured:
+    """Has samples, and says not how many."""
+
+    def __getitem__(self, i: int) -> object:
+        return X[i], 0
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (Endless(), r"got Endless.*DataLoader\(dataset"),
+        (iter([(X[0], 0)]), "can be read only once. Make it a list"),
+        (Unmeasured(), "got Unmeasured, which has no __len__. Give it one"),
+    ],
+)
+def test_data_that_nearly_can_be_read_say_what_is_lacking(data: object, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        Rows(data, batch_size=5)
+
+
 def test_the_error_names_the_data() -> None:
     with pytest.raises(DataError, match=r"^validation data: "):
         Rows([], batch_size=5, what="validation data")

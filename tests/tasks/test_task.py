@@ -1,5 +1,6 @@
 """A task runs networks on rows: one primitive, right at every batch size and on every device."""
 
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -39,6 +40,14 @@ def test_a_scripted_network_is_run_and_one_without_memory_refused() -> None:
     assert not any(p.requires_grad for p in scripted.parameters())
     with pytest.raises(TaskError, match=r"'weight'.*device 'meta'.*assign=True"):
         one.ready(torch.nn.Linear(3, 2, device="meta"))
+
+
+def test_a_network_that_ends_the_process_is_an_error_of_the_task() -> None:
+    one = task(forward=lambda network, x: sys.exit(0))
+    with pytest.raises(TaskError, match=r"forward pass raised SystemExit: 0 .*test_task\.py"):
+        all_logits(one, one.network())
+    with pytest.raises(TaskError, match=r"build_model raised SystemExit"):
+        replace(one, build_model=lambda: sys.exit(1)).network()
 
 
 def test_inference_mode_does_not_leak_into_the_consumer() -> None:

@@ -158,11 +158,19 @@ def test_the_error_of_narrow_floats_is_one_rounding(tmp_path: Path, dtype: torch
 def test_integers_are_copied_or_refused(tmp_path: Path) -> None:
     state = {"ids": torch.arange(5), "mask": torch.tensor([True, False])}
     assert torch.equal(soup_of(tmp_path, [state, state], [0.5, 0.5])["ids"], state["ids"])
-    for name in state:
+    for name, reason in {"ids": "must be equal", "mask": "two masks"}.items():
         other = state | {name: ~state[name] if name == "mask" else state[name] + 1}
-        with pytest.raises(IncompatibleError, match=rf"'{name}'.*000\.safetensors.*001\.safetensors.*must be equal"):
+        with pytest.raises(IncompatibleError, match=rf"'{name}'.*000\.safetensors.*001\.safetensors.*{reason}"):
             soup_of(tmp_path, [state, other], [0.5, 0.5])
         assert torch.equal(soup_of(tmp_path, [state, other], [0.0, 1.0])[name], other[name])
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8])
+def test_packed_weights_are_no_counter_that_could_be_kept(tmp_path: Path, dtype: torch.dtype) -> None:
+    states = [{"w": torch.full((8, 1), i, dtype=dtype)} for i in range(2)]
+    with pytest.raises(IncompatibleError, match=r"'w'.*packed weights of a quantised model.*dequantised") as caught:
+        soup_of(tmp_path, states, [0.5, 0.5])
+    assert not caught.value.mend
 
 
 @pytest.mark.parametrize("dtype, family", [(torch.complex64, "complex64"), (torch.float8_e4m3fn, "float8")])

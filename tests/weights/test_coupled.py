@@ -95,6 +95,31 @@ def test_masks_that_differ_are_refused(tmp_path: Path) -> None:
     assert torch.equal(soup["weight_mask"], states[0]["weight_mask"])
 
 
+def test_masks_of_another_dtype_are_masks_and_pointers_may_be_kept(tmp_path: Path) -> None:
+    masks = [{"w": torch.randn(2), "w_mask": torch.tensor([True, bool(i)])} for i in range(2)]
+    with pytest.raises(IncompatibleError, match=r"w_mask.*two masks.*prune") as caught:
+        soup_of(masks, tmp_path, [0.5, 0.5])
+    assert not caught.value.mend
+    pointers = [{"w": torch.randn(2), "queue_ptr": torch.tensor([float(i)])} for i in range(2)]
+    with pytest.raises(IncompatibleError, match=r"queue_ptr.*two places") as caught:
+        soup_of(pointers, tmp_path, [0.5, 0.5])
+    assert caught.value.mend == {"keep": ("queue_ptr",)} and "prune" not in str(caught.value)
+    kept = average(Pool(str(tmp_path / "*.pt"), keep=("queue_ptr",)), [0.4, 0.6], tmp_path / "kept.safetensors")
+    assert load_file(kept)["queue_ptr"].tolist() == [1.0]
+
+
+def test_spectral_norm_as_scripts_wrote_it_before_pytorch_did_is_renewed(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    states = []
+    for _ in range(2):
+        weight = torch.randn(5, 7)
+        u, _, v = torch.linalg.svd(weight)
+        states.append({"l.weight_bar": weight, "l.weight_u": u[:, 0].clone(), "l.weight_v": v[0].clone()})
+    soup = soup_of(states, tmp_path, [0.5, 0.5])
+    largest = torch.linalg.matrix_norm(soup["l.weight_bar"], 2).item()
+    assert (soup["l.weight_u"] @ soup["l.weight_bar"] @ soup["l.weight_v"]).abs().item() == pytest.approx(largest, 1e-4)
+
+
 def test_a_learned_tensor_called_mask_is_averaged(tmp_path: Path) -> None:
     soup = soup_of(
         [{"mask_token": torch.tensor([0.0, 0.5])}, {"mask_token": torch.tensor([1.0, 0.0])}], tmp_path, [0.5, 0.5]

@@ -71,3 +71,24 @@ def test_a_folder_with_nothing_to_average_says_what_was_looked_for(tmp_path: Pat
     (tmp_path / "empty" / "deep").mkdir(parents=True)
     with pytest.raises(MissingFileError, match=r"config\.json"):
         Pool(tmp_path / "empty")
+
+
+@pytest.mark.parametrize("name", ["run\x1b[31m", "run\n0", "run\x9b"])
+def test_names_that_control_a_terminal_are_refused_until_others_are_chosen(tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"{name}.pt"
+    torch.save({"w": torch.ones(2)}, path)
+    with pytest.raises(InputError, match="control a terminal; rename the file, or choose names yourself"):
+        Pool([path])
+    assert Pool([path], names=["run"]).names == ("run",)
+
+
+@pytest.mark.parametrize("glob", ["", "run*"])
+def test_a_model_without_weights_that_is_left_out_is_said(tmp_path: Path, glob: str) -> None:
+    for i in range(3):
+        model_folders.save(tmp_path / f"run{i}", i)
+    assert Pool(str(tmp_path / glob)).notes == ()
+    (tmp_path / "run1" / "model.safetensors").unlink()
+    pool = Pool(str(tmp_path / glob))
+    assert pool.names == ("run0", "run2")
+    (note,) = pool.notes
+    assert note == f"left out for having a config.json but no weights: {tmp_path / 'run1'}"

@@ -59,14 +59,15 @@ def comparison(records: Sequence[Record]) -> str:
         said = ", ".join(f"{folder} by {metric}" for metric, folder in metrics.items())
         raise InputError(f"these runs were scored by different metrics, so their values say nothing together: {said}")
     names = run_names(records)
+    short = [*shortened(names, SHORT_NAME).values()]  # plots have less room than the verdicts, which name runs in full
     return render(
         "comparison.html.j2",
         metric=records[0].metric,
         lines=[_line(name, record) for name, record in zip(names, records, strict=True)],
-        unseen=[_unseen(on, names, records) for on in _sets(records)],
-        names=names,
+        unseen=[_unseen(on, short, records) for on in _sets(records)],
+        names=short,
         recipes=_recipes(records),
-        bill=_bills(names, records),
+        bill=_bills(short, records),
     )
 
 

@@ -37,7 +37,8 @@ class Classes(Kind):
     def keep(self, raw: Raw, what: str, places: Int64[np.ndarray, " m"]) -> Kept:
         """The classes, `int64[m]`."""
         if raw.ndim != 1 or raw.dtype.kind not in "iu":
-            raise DataError(f"{what}: expected labels of {self.name}, {self.labels}, got {_described(raw)}")
+            remedy = "; make them integers: labels.long()" if raw.ndim == 1 else ""
+            raise DataError(f"{what}: expected labels of {self.name}, {self.labels}, got {_described(raw)}{remedy}")
         bad = raw < 0 if raw.dtype.kind == "i" else np.zeros(len(raw), dtype=bool)
         if bad.any():
             row = int(bad.argmax())

@@ -48,7 +48,9 @@ class Values(Kind):
         """The predictions, `[m, d]`."""
         d = raw.shape[1] if raw.ndim == 2 else 1
         if list(given.shape) not in ([len(raw), d], *([[len(raw)]] if d == 1 else [])):
-            raise self.refused(given.shape, len(raw), f"The labels have shape {list(raw.shape)}.")
+            whole = d == 1 and bool((raw >= 0).all() and (raw == np.round(raw)).all())
+            classes = " They are whole numbers: if they are classes, give integers, labels.long()." if whole else ""
+            raise self.refused(given.shape, len(raw), f"The labels have shape {list(raw.shape)}.{classes}")
         self.check_floating(given)
         return given.reshape(len(raw), d)
 

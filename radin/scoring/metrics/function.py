@@ -101,7 +101,7 @@ class FunctionMetric(Metric):
             given = self.function(outputs, labels)
         except RadinError:
             raise
-        except Exception as error:  # a user's own code
+        except (Exception, SystemExit) as error:  # a user's own code
             said = f"{type(error).__name__}: {error}{place_of_error(error)}"
             raise InputError(f"metric {self.name!r} raised {said}; its outputs were {list(outputs.shape)}") from error
         try:

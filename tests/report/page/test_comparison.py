@@ -35,3 +35,12 @@ def test_one_run_and_two_metrics_are_refused(record: Record) -> None:
     other = Record(dict(record.document) | {"metric": "nll"}, Path("other"))
     with pytest.raises(InputError, match="scored by different metrics"):
         comparison([record, other])
+
+
+def test_long_names_of_runs_are_told_apart_by_their_ends(record: Record) -> None:
+    """A verdict has the whole name; a plot has room for the part that differs."""
+    folders = [f"clip-vit-base-patch32-sweep-of-learning-rates-{i}" for i in range(3)]
+    html = comparison([dataclasses.replace(record, folder=Path("/runs") / folder) for folder in folders])
+    for i, folder in enumerate(folders):
+        assert html.count(f"<dt>{folder}</dt>") == html.count(folder) == 1
+        assert html.count(f'<span class="name" title="…{i}">…{i}</span>') == 2, "unseen data and cost"
