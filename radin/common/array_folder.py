@@ -18,7 +18,7 @@ from jaxtyping import Float
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from radin.common.files import fingerprint_of, write_json, written_aside
+from radin.common.files import fingerprint_of, written_aside
 from radin.common.mapped import MappedArray, with_more_files
 from radin.errors import StorageError
 
@@ -60,6 +60,7 @@ class ArrayFolder:
         self._written: set[str] = set()
         self._held = 0
         self._index = self._read_index()
+        self._lines: dict[str, tuple[dict[str, Any], str]] = {}  # of the index as text, each with its entry
 
     def keys(self) -> set[str]:
         """Keys of all entries whose files are there."""
@@ -123,7 +124,7 @@ class ArrayFolder:
     def remove(self, name: str) -> None:
         """Removes an entry, if it is there."""
         if self._forget(name):
-            write_json(self.folder / INDEX, self._index)
+            self._write_index()
             for file in self._files(name):
                 file.unlink(missing_ok=True)
 
@@ -145,7 +146,7 @@ class ArrayFolder:
                 self._index[name] = _sealed(name, {**entry, "sha256": checksum})
                 found += 1
         if found:
-            write_json(self.folder / INDEX, self._index)
+            self._write_index()
         return found
 
     def _open(self, name: str, key: str, suffix: str, read: Callable[[Path, str | None], Any]) -> Any:
@@ -188,12 +189,13 @@ class ArrayFolder:
         self._report(f"{file} {fault}")
         self._forget(name)
         if not self._read_only:
-            write_json(self.folder / INDEX, self._index)
+            self._write_index()
             with suppress(OSError):
                 file.unlink(missing_ok=True)
 
     def _forget(self, name: str) -> bool:
         self._opened.pop(name, None)
+        self._lines.pop(name, None)
         self._written.discard(name)
         return self._index.pop(name, None) is not None
 
@@ -211,10 +213,20 @@ class ArrayFolder:
             yield write
             # A kill between the two renames must not leave the new file under the old key.
             if self._forget(name):
-                write_json(self.folder / INDEX, self._index)
+                self._write_index()
         self._index[name] = _sealed(name, {"key": key, **about, "sha256": checksum.hexdigest()})
         self._written.add(name)
-        write_json(self.folder / INDEX, self._index)
+        self._write_index()
+
+    def _write_index(self) -> None:
+        """Writes the index, an entry a line. The lines are kept, so that a large pool's are not made for each array."""
+        for name, entry in self._index.items():
+            if self._lines.get(name, (None, ""))[0] is not entry:
+                line = f"{json.dumps(name, ensure_ascii=False)}: {json.dumps(entry, ensure_ascii=False)}"
+                self._lines[name] = entry, line
+        lines = ",\n".join(f" {self._lines[name][1]}" for name in self._index)
+        with written_aside(self.folder / INDEX) as file:
+            file.write(f"{{\n{lines}\n}}\n".encode())
 
     def _read_index(self) -> dict[str, dict[str, Any]]:
         file = self.folder / INDEX

@@ -14,9 +14,10 @@ from radin.evaluation.batchnorm import statistics_rows
 from radin.evaluation.ended import ended_run
 from radin.evaluation.evaluator import Evaluator
 from radin.evaluation.gram import MOST
+from radin.evaluation.greedy_bill import greedy_passes
 from radin.evaluation.race_settings import RaceSettings
 from radin.evaluation.run_folder import RunFolder
-from radin.evaluation.settings import Settings, check_baselines, check_settings, greedy_passes
+from radin.evaluation.settings import Settings, check_baselines, check_settings
 from radin.evaluation.stages import against_race, course_of, race_settings
 from radin.evaluation.timing import Timed, Work, peak_memory, side_by_side, timed_as_worker, timed_batch
 from radin.evaluation.workers import Workers

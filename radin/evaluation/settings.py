@@ -85,11 +85,6 @@ class Settings:
         return made | asdict(self.budget)
 
 
-def greedy_passes(n: int) -> int:
-    """Passes of the greedy soup (Wortsman et al. 2022): all `n` ingredients, and a soup with each but the first."""
-    return 2 * n - 1
-
-
 def check_settings(
     searcher: str | Searcher | SearchFunction,
     options: Mapping[str, Any] | None,

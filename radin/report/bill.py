@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from radin.common.wording import counted, in_passes
-from radin.evaluation.settings import greedy_passes
+from radin.evaluation.greedy_bill import greedy_passes
 from radin.report.record import Record
 
 
@@ -66,8 +66,8 @@ class Bill:
     @property
     def _in_full(self) -> str:
         """A remark on how many ran in full, where that is not what the number of ingredients says."""
-        if self.in_full > self.ingredients:
-            return f" ({self.in_full} ran in this folder, some of them in an earlier pool)"
+        if max(self.in_full, self.passes) > self.ingredients:
+            return " (and for others, of an earlier pool)"
         if self.in_full == self.ingredients:
             return " (all of them in full, in an earlier run)" if self.raced < self.ingredients else ""
         return f" ({self.in_full} of them in full)"

@@ -25,7 +25,7 @@ def soup(checkpoints: list[Path], tmp_path: Path) -> list[object]:
 def test_soup_prints_a_leaderboard_and_a_verdict(capsys: pytest.CaptureFixture, soup: list, tmp_path: Path) -> None:
     code, out, _ = run(capsys, *soup, "--soups", 2, "-o", tmp_path / "mine.safetensors")
     assert code == 0
-    for text in ("leaderboard", "on the selection data", "held-back data, 60 samples", "5 ingredient passes"):
+    for text in ("leaderboard", "on the selection data", "held-back data, 60 samples", "5 passes of ingredients"):
         assert text in out
     assert load_file(tmp_path / "mine.safetensors").keys() == load_file(tmp_path / "run/soup.safetensors").keys()
 

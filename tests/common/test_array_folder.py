@@ -97,7 +97,7 @@ def kill(*_):
 
 folder, moment = ArrayFolder(sys.argv[1]), sys.argv[2]
 if moment == "before the index":
-    radin.common.array_folder.write_json = kill
+    ArrayFolder._write_index = kill
 with folder.writing("a", "new", 11, {}) as append:
     append(np.ones((4, 4), dtype=np.float32))
     if moment == "in a batch":

@@ -36,7 +36,9 @@ def test_a_race_after_a_run_in_full_saves_nothing(finished: Path) -> None:
 
 def test_ingredients_of_an_earlier_pool_are_not_taken_for_those_of_this_one(finished: Path) -> None:
     later = dataclasses.replace(Bill.of(Record.read(finished)), ingredients=3, raced=3)
-    assert "5 for 3 ingredients (5 ran in this folder, some of them in an earlier pool) and 4 for real" in later.text
+    assert "5 for 3 ingredients (and for others, of an earlier pool) and 4 for real soups" in later.text
+    begun = dataclasses.replace(later, in_full=3, passes=3.25)
+    assert "3.25 for 3 ingredients (and for others, of an earlier pool) and 4 for real soups" in begun.text
 
 
 @pytest.mark.usefixtures("wide")

@@ -36,6 +36,8 @@ def import_ray() -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere unless the user says so
     os.environ.setdefault("RAY_worker_niceness", "0")  # they do this process's work; Ray lets all others go first
     os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # of a machine that is busy; Ray waits 30 seconds
+    # The crew counts deaths and shows them; Ray prints a page about each to standard output, where results go.
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", "A worker died or was killed")
     try:
         import ray
     except ImportError as error:
