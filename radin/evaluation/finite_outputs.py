@@ -62,9 +62,9 @@ def refuse_probabilities(kind: Kind, outputs: np.ndarray) -> None:
 
     Raises:
         TaskError: all rows are in [0, 1] and sum to 1; or all outputs that are compared with 0 are in [0, 1], so that
-            each of them would count as a yes.
+            each of them would count as a yes. All 0 are the logits of a head that was never trained.
     """
-    if len(outputs) < TELLING or outputs.ndim != 2 or not np.isfinite(outputs).all():
+    if len(outputs) < TELLING or outputs.ndim != 2 or not np.isfinite(outputs).all() or not outputs.any():
         return
     function = ""
     if isinstance(kind, OneLogit | SeveralLabels):

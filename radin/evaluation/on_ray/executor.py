@@ -146,7 +146,7 @@ def _started(ray: Any, actors: list[Any], advance: Advance) -> list[About]:
     try:
         return list(ray.get(signs))
     except ray.exceptions.RayError as error:
-        told = _lines(error)[-1]
+        told = str(error).strip().splitlines()[-1]
         raise TaskError(
             f"a worker could not be started: {told}; each node needs radin and all that the task imports, in the same "
             "versions"
@@ -158,16 +158,12 @@ def _sent(ray: Any, thing: Task | Pool) -> Any:
     try:
         return ray.put(thing)
     except Exception as error:  # pickle raises what it likes, and Ray a page about it
-        told = _lines(error.__cause__ or error)[0]
+        reason = error.__cause__ or error
+        told = next(iter(str(reason).strip().splitlines()), type(reason).__name__)
         raise InputError(
             f"this {type(thing).__name__.lower()} cannot be sent to workers: {told}; make what cannot be pickled where "
             "the network is built or the data are opened, or run without workers"
         ) from error
-
-
-def _lines(error: BaseException) -> list[str]:
-    """The lines of an error's message; its kind where it has none, as a bare `NotImplementedError`."""
-    return str(error).strip().splitlines() or [type(error).__name__]
 
 
 def _check(members: list[Member], task: Task) -> None:
