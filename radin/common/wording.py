@@ -46,11 +46,16 @@ DASH = "–"
 #: Magnitude below which a number is the rounding of a computation, and shown as zero.
 ROUNDING = 1e-9
 
+#: Magnitude from which a number is shown by its power of ten: a model that has diverged may have a perplexity of 1e+80.
+HUGE = 1e9
+
 
 def signed(value: float | None, digits: int = 4) -> str:
     """`+0.0127`, and `-1.2e-05` of what these digits cannot show; a dash for None. Zero is `0.0000`, without a sign."""
     if value is None:
         return DASH
+    if abs(value) >= HUGE:
+        return f"{value:+.{digits}e}"
     text = f"{value:+.{digits}f}"
     return (_tiny(value, "+") or text[1:]) if float(text) == 0 else text
 
@@ -59,6 +64,8 @@ def decimal(value: float | None, digits: int = 4) -> str:
     """`0.9563`, and `1.2e-05` of what these digits cannot show; a dash for None, and no negative zero."""
     if value is None:
         return DASH
+    if abs(value) >= HUGE:
+        return f"{value:.{digits}e}"
     text = f"{value:.{digits}f}"
     return (_tiny(value) or text.removeprefix("-")) if float(text) == 0 else text
 

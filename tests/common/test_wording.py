@@ -49,6 +49,16 @@ def test_what_digits_cannot_show_is_no_zero() -> None:
     assert [signed(value) for value in (0.00002, -0.0000317)] == ["+2e-05", "-3.2e-05"]
 
 
+def test_huge_numbers_are_shown_by_their_power_of_ten() -> None:
+    assert [decimal(value) for value in (8.2299e39, -2e9, 999_999_999.5)] == [
+        "8.2299e+39",
+        "-2.0000e+09",
+        "999999999.5000",
+    ]
+    assert [signed(value) for value in (7.7e38, -7.7e38, float("inf"))] == ["+7.7000e+38", "-7.7000e+38", "+inf"]
+    assert told_apart(1.000011e12, 1.000012e12) == ["1.000011e+12", "1.000012e+12"]
+
+
 def test_different_numbers_of_a_sentence_look_different() -> None:
     assert told_apart(0.95571, 0.95574) == ["0.95571", "0.95574"]
     assert told_apart(0.5, 0.25) == ["0.5000", "0.2500"]

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from radin.common.wording import HUGE
+
 #: Share of the width that is left free at either end, so that no mark is cut off.
 MARGIN = 0.02
 
@@ -54,4 +56,5 @@ class Axis:
         step = next(unit for unit in (power / 10 * m for m in (1, 2, 2.5, 5, 10, 20, 25, 50)) if span / unit <= 5.5)
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
         digits = next((n for n in range(9) if abs(round(step, n) - step) < step * 1e-6), 9)
-        return [(i * step, f"{i * step + 0.0:.{digits}f}") for i in range(first, last + 1)]
+        form = f".{digits}f" if max(abs(self.low), abs(self.high)) < HUGE else ".3g"
+        return [(i * step, f"{i * step + 0.0:{form}}") for i in range(first, last + 1)]

@@ -129,7 +129,7 @@ class Perplexity(NegativeLogLikelihood):
 
     def value_of(self, statistics: Any, labels: Labels) -> float:
         """The exponential of the mean loss."""
-        return float(np.exp(np.mean(statistics, dtype=np.float64)))
+        return float(self.of_losses(np.mean(statistics, dtype=np.float64)))
 
     def numbers(self, statistics: Any, labels: Labels) -> None:
         """None: the value is no mean."""
@@ -143,7 +143,13 @@ class Perplexity(NegativeLogLikelihood):
 
     def of_sums(self, sums: Float64[np.ndarray, "*k s"]) -> Float64[np.ndarray, " *k"]:
         """Perplexities, from sums over all groups."""
-        return np.asarray(np.exp(super().of_sums(sums)))
+        return np.asarray(self.of_losses(super().of_sums(sums)))
+
+    @staticmethod
+    def of_losses(losses: Any) -> Any:
+        """Perplexities, from mean losses in nats; infinite above 709 nats, as of a model that has diverged."""
+        with np.errstate(over="ignore"):
+            return np.exp(losses)
 
 
 class Brier(MeanMetric):

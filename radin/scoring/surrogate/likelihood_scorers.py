@@ -78,23 +78,24 @@ class PerplexityScorer(Scorer[Perplexity]):
         b of a loss changes no perplexity by more than `(eᵇ − 1)` times that of this ingredient.
         """
         worst = -singles(len(self.kernels.bank)).scored(self._likelihoods.exact_scores).min()
-        return float(np.expm1(self._likelihoods.bound) * np.exp(worst))
+        share = float(np.expm1(self._likelihoods.bound))
+        return share * float(self.metric.of_losses(worst)) if share else 0.0  # and not 0 · ∞, of a model that diverged
 
     def scores(self, proposals: Proposal) -> Float64[np.ndarray, " k"]:
         """Scores of masks or mixing weights."""
-        return -np.exp(-self._likelihoods.scores(proposals))
+        return -self.metric.of_losses(-self._likelihoods.scores(proposals))
 
     def exact_scores(self, proposals: Proposal) -> Float64[np.ndarray, " k"]:
         """Scores with the smallest available error."""
-        return -np.exp(-self._likelihoods.exact_scores(proposals))
+        return -self.metric.of_losses(-self._likelihoods.exact_scores(proposals))
 
     def neighbours(self, mask: Bool[np.ndarray, " n"], moves: Moves) -> Float64[np.ndarray, " k"]:
         """Scores of all one-ingredient moves, from the sums of the subset that is moved from."""
-        return -np.exp(-self._likelihoods.neighbours(mask, moves))
+        return -self.metric.of_losses(-self._likelihoods.neighbours(mask, moves))
 
     def swaps(self, mask: Bool[np.ndarray, " n"], moves: Moves) -> Float64[np.ndarray, " k"]:
         """Scores of all exchanges, from the sums of the subset that is moved from."""
-        return -np.exp(-self._likelihoods.swaps(mask, moves))
+        return -self.metric.of_losses(-self._likelihoods.swaps(mask, moves))
 
 
 class ProbabilityScorer(Scorer[OfProbabilities]):

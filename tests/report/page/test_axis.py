@@ -39,6 +39,10 @@ def test_values_that_are_not_finite_do_not_count() -> None:
     assert Axis.over([]) == Axis.over([0.0, 1.0])
 
 
+def test_ticks_of_huge_values_are_short() -> None:
+    assert [text for _, text in Axis.over([3.4, 8e15]).ticks] == ["0", "2e+15", "4e+15", "6e+15", "8e+15"]
+
+
 def test_bars_begin_at_zero() -> None:
     axis = Axis.over([3.0, 5.0], zero=True)
     assert axis.low == 0

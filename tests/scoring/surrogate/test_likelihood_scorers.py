@@ -42,3 +42,15 @@ def test_likelihoods_of_probabilities_are_those_of_averaged_probabilities():
     scorer = scorer_of(get_metric("nll", PROBABILITIES), Kernels(given))
     assert isinstance(scorer, ProbabilityScorer)
     np.testing.assert_allclose(scorer.scores(weights), scores(scorer.metric, given, weights), rtol=1e-9)
+
+
+def test_a_model_that_has_diverged_has_an_infinite_perplexity_and_others_keep_theirs():
+    given = bank()
+    logits = np.stack([given.logits(i) for i in range(N)])
+    logits[0] *= 1e4
+    scorer = scorer_of(get_metric("perplexity"), Kernels(LogitBank.from_arrays(logits, given.labels)))
+    usual = scorer_of(get_metric("perplexity"), Kernels(given))
+    solo = scorer.scores(np.eye(N, dtype=bool))
+    assert solo[0] == -np.inf and scorer.metric.score(logits[0], given.labels) == -np.inf
+    np.testing.assert_allclose(solo[1:], usual.scores(np.eye(N, dtype=bool))[1:], rtol=1e-12)
+    assert scorer.bound >= 0, "and no NaN"
