@@ -21,7 +21,7 @@ from radin.adapters.pool import AdapterPool
 from radin.common.out_of_memory import is_out_of_memory
 from radin.errors import CheckpointError, IncompatibleError, TaskError
 from radin.evaluation.batchnorm import restore_statistics
-from radin.evaluation.finite_outputs import refuse_probabilities
+from radin.evaluation.finite_outputs import may_be_probabilities, refuse_probabilities
 from radin.evaluation.same_outputs import difference, tolerance
 from radin.recipe import Recipe
 from radin.scoring.kinds import Choices
@@ -46,12 +46,21 @@ UNMOVED = (
     "made of the first one's, in a cache that all networks share"
 )
 
+#: The ledger's fact: `{task code: whether two ingredients gave exactly the same outputs}`.
+SAME = "the same outputs"
+
+#: The remark on outputs that are perhaps no logits.
+SQUASHED = (
+    "all outputs of the first batch are in [0, 1], so each counts as a yes: if they are probabilities, leave out the "
+    "network's last layer, sigmoid"
+)
+
+#: The ledger's fact: `{task code: whether the outputs may be probabilities}`.
+PROBABILITIES = "perhaps probabilities"
+
 T = TypeVar("T")
 
 EMPTY: Mapping[str, np.ndarray] = MappingProxyType({})
-
-#: The ledger's fact: `{task code: whether two ingredients gave exactly the same outputs}`.
-SAME = "the same outputs"
 
 #: The remark on a run whose networks are loaded one by one.
 AFRESH = (
@@ -143,7 +152,8 @@ class Networks:
     def remarks(self) -> tuple[str, ...]:
         """Facts about loading that a reader of the results should know."""
         said = self.pool.notes if isinstance(self.pool, AdapterPool) else ()
-        said += (UNMOVED,) if self._facts.fact(SAME, {}).get(self.task.code) else ()
+        said += (UNMOVED,) if self._noted(SAME) else ()
+        said += (SQUASHED,) if self._noted(PROBABILITIES) else ()
         return (*said, AFRESH) if self._proven is False and len(self.pool) > 1 else said
 
     def filled(self, recipe: Recipe, statistics: Mapping[str, np.ndarray] | None = None) -> nn.Module:
@@ -223,6 +233,7 @@ class Networks:
         self._refuse_noise(first, noise)
         self._check_labels(first.shape[1:])
         refuse_probabilities(self.task.kind, first)
+        self._note(PROBABILITIES, may_be_probabilities(self.task.kind, first))
         if len(self.pool) == 1:
             return False
         other, filler, filled = self._single(1), self._as_filler(), None
@@ -237,13 +248,20 @@ class Networks:
         self._drop()
         self._network = self._loaded(other)
         loaded = self._run(self.network, inputs)
-        self._facts.set_fact(SAME, self._facts.fact(SAME, {}) | {self.task.code: np.array_equal(first, loaded)})
+        self._note(SAME, np.array_equal(first, loaded))
         if filled is not None and difference(filled, loaded) <= ALLOWANCE * noise:
             return True
         self._drop()
         self._network = self._loaded(other)
         self._refuse_another_network(loaded, self._run(self.network, inputs))
         return False
+
+    def _noted(self, fact: str) -> bool:
+        """What is known of the task's code."""
+        return bool(self._facts.fact(fact, {}).get(self.task.code))
+
+    def _note(self, fact: str, holds: bool) -> None:
+        self._facts.set_fact(fact, self._facts.fact(fact, {}) | {self.task.code: holds})
 
     def _as_filler(self) -> Filler | AdapterFiller | None:
         try:

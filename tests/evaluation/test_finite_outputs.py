@@ -8,7 +8,7 @@ import torch
 
 import radin
 from radin.errors import DataError, NonFiniteError, TaskError
-from radin.evaluation.finite_outputs import check_outputs, refuse_probabilities
+from radin.evaluation.finite_outputs import check_outputs, may_be_probabilities, refuse_probabilities
 from radin.scoring.kinds import CLASSES, OneLogit, SeveralLabels, Values
 from radin.tasks.data import Rows
 from tests.helpers.small import Network, clouds, make_pool
@@ -64,11 +64,20 @@ def test_probabilities_where_logits_are_averaged_are_refused() -> None:
     for made in (shares, shares.astype(np.float16).astype(np.float32)):
         with pytest.raises(TaskError, match=r"probabilities.*sum 1.*last layer, softmax.*\.log\(\)"):
             refuse_probabilities(CLASSES, made)
-    yes = 1 / (1 + np.exp(-ROWS))
+    yes = 1 / (1 + np.exp(-3 * ROWS))
     with pytest.raises(TaskError, match=r"last layer, sigmoid.*\.logit\(\)"):
         refuse_probabilities(SeveralLabels(), yes)
     with pytest.raises(TaskError, match="last layer, sigmoid"):
         refuse_probabilities(OneLogit(), np.stack([np.zeros(12, np.float32), yes[:, 0]], axis=1))
+
+
+def test_small_positive_numbers_may_be_logits() -> None:
+    shares = 1 / (1 + np.exp(-ROWS / 2))
+    for kind, made in ((SeveralLabels(), shares), (OneLogit(), np.stack([0 * ROWS[:, 0], shares[:, 0]], axis=1))):
+        refuse_probabilities(kind, made)
+        assert may_be_probabilities(kind, made)
+    assert not may_be_probabilities(SeveralLabels(), ROWS)
+    assert not may_be_probabilities(Values(), shares)
 
 
 def test_logits_and_a_few_samples_are_no_probabilities() -> None:
