@@ -39,7 +39,7 @@ _STORED, _DEFLATED = 0, 8
 METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "XZ", 98: "PPMd"}
 _ENCRYPTED_OR_PATCHED = 0x2061
 _IN_ZIP64 = 0xFFFFFFFF
-_FOLDER = 0x10  # of a record's outer attributes; PyTorch reads no bytes of such a one
+_FOLDER = 0x10  # of a record's outer attributes; PyTorch reads no bytes of such a one, and zip programs write none
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,8 @@ class Archive:
             if mark == b"PK\x01\x02" and method in METHODS:
                 self._refuse_method(name, METHODS[method])
             bad = mark != b"PK\x01\x02" or at > length or disk or flags & _ENCRYPTED_OR_PATCHED or name in found
-            bad = bad or method not in (_STORED, _DEFLATED) or (method == _STORED and stored != size) or kind & _FOLDER
+            bad = bad or method not in (_STORED, _DEFLATED) or (method == _STORED and stored != size)
+            bad = bad or (bool(size) and (bool(kind & _FOLDER) or name.endswith("/")))
             if bad or header + _LOCAL.size + stored > start:
                 self._refuse(f"its directory is damaged at the record {shown(name)}")
             found[name] = Record(header, stored, size, method == _DEFLATED, crc)

@@ -69,4 +69,5 @@ def _key(evaluator: Evaluator, settings: Settings) -> str:
     """Fingerprint of all that decides which soups are evaluated, but for their number."""
     made = settings.to_json({name: str(value) for name, value in (settings.options or {}).items()}, settings.criterion)
     made["soups"] = "several" if settings.soups > 1 else "one"  # where there is one, nothing is learnt from it
-    return fingerprint_of(evaluator.archive.keys.scope, made, settings.batchnorm)
+    metric = evaluator.task.scored_by.name
+    return fingerprint_of(evaluator.archive.keys.scope, made, settings.batchnorm, metric)

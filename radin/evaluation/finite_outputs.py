@@ -86,8 +86,11 @@ def may_be_probabilities(kind: Kind, outputs: np.ndarray) -> bool:
 
 
 def _squashed_by(kind: Kind, outputs: np.ndarray) -> str:
-    """The function that a network's last layer may be; empty where the outputs are not in its range, or are few."""
-    if len(outputs) < TELLING or outputs.ndim != 2 or not np.isfinite(outputs).all():
+    """The function that a network's last layer may be; empty where the outputs are not in its range, or are few.
+
+    All 0 are the logits of a head that was never trained.
+    """
+    if len(outputs) < TELLING or outputs.ndim != 2 or not np.isfinite(outputs).all() or not outputs.any():
         return ""
     if isinstance(kind, OneLogit | SeveralLabels):
         logits = _compared_with_zero(kind, outputs)

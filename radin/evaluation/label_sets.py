@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Float32, Shaped
 
 from radin.errors import DataError, InputError
 from radin.scoring.kinds import Kind
@@ -21,12 +21,15 @@ SHARES, SEEDS = (0.3, 0.4, 0.5), range(20)
 #: Numbers of outputs beyond which a function of one's own is not tried: drawing them would take seconds.
 MOST = 20_000_000
 
+#: Logits by which right outputs are told from those drawn at random.
+SURE = np.float32(8)
+
 
 def check_label_sets(task: Task) -> None:
     """Refuses labels that leave the metric undefined: of the samples that select, of those held back, of a test set.
 
-    A function of one's own is tried on outputs drawn at random: one that has a value on the labels of all data, and
-    none on a part, or on a test set, has none because of these labels.
+    A function of one's own is tried on outputs drawn at random, and on right ones: one that has a value on the labels
+    of all data, and none on a part, or on a test set, has none because of these labels.
 
     Raises:
         DataError: says which samples have no value of the metric, why, and what to do.
@@ -90,7 +93,7 @@ def _row_labels(kind: Kind, labels: Shaped[np.ndarray, "m ..."]) -> Shaped[np.nd
 
 
 def _tried(metric: FunctionMetric, labels: Shaped[np.ndarray, "r ..."], known: Shaped[np.ndarray, "s ..."]) -> str:
-    """What a function says of outputs drawn at random with some labels, if it has a value with the known ones."""
+    """What a function says of any outputs with some labels, if it has a value with the known ones."""
     if labels.ndim != known.ndim or labels.ndim > 2:
         return ""
     columns = labels.shape[1] if labels.ndim == 2 else 1 + int(max(labels.max(initial=1), known.max(initial=1)))
@@ -103,9 +106,25 @@ def _tried(metric: FunctionMetric, labels: Shaped[np.ndarray, "r ..."], known: S
 
 
 def _fault(metric: FunctionMetric, labels: Shaped[np.ndarray, "r ..."], columns: int) -> str:
-    outputs = np.random.default_rng(0).standard_normal((len(labels), columns), dtype=np.float32)
-    try:
-        metric.value(outputs, labels)
-    except InputError as error:
-        return str(error)
-    return ""
+    """What a function says of outputs drawn at random, if it has no value on right ones either."""
+    said = ""
+    for outputs in _possible(labels, columns):
+        try:
+            metric.value(outputs, labels)
+        except InputError as error:
+            said = said or str(error)
+        else:
+            return ""
+    return said
+
+
+def _possible(labels: Shaped[np.ndarray, "r ..."], columns: int) -> Iterator[Float32[np.ndarray, "r c"]]:
+    """Outputs drawn at random, and such as agree with the labels."""
+    drawn = np.random.default_rng(0).standard_normal((len(labels), columns), dtype=np.float32)
+    yield drawn
+    if labels.ndim == 1:
+        yield drawn + SURE * (np.arange(columns) == labels[:, None])
+    elif labels.dtype.kind == "f":
+        yield drawn / SURE + labels.astype(np.float32)
+    else:
+        yield drawn + SURE * np.where(labels == 1, np.float32(1), np.float32(-1))

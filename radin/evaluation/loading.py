@@ -30,6 +30,7 @@ from radin.tasks.outputs import Fetch
 from radin.tasks.task import Task
 from radin.weights.filler import Filler, soup_tensors
 from radin.weights.loader import check_fit, load_strictly, named_for, names_in
+from radin.weights.merge_plan import same_weights
 from radin.weights.pool import Pool
 
 #: Times the difference of two passes of one network at which another network counts as equal. Chosen by hand: of two
@@ -46,7 +47,7 @@ UNMOVED = (
     "made of the first one's, in a cache that all networks share"
 )
 
-#: The ledger's fact: `{task code: whether two ingredients gave exactly the same outputs}`.
+#: The ledger's fact: `{task code: whether two ingredients of different weights gave exactly the same outputs}`.
 SAME = "the same outputs"
 
 #: The remark on outputs that are perhaps no logits.
@@ -248,7 +249,7 @@ class Networks:
         self._drop()
         self._network = self._loaded(other)
         loaded = self._run(self.network, inputs)
-        self._note(SAME, np.array_equal(first, loaded))
+        self._note(SAME, np.array_equal(first, loaded) and not same_weights(self.pool, 0, 1))
         if filled is not None and difference(filled, loaded) <= ALLOWANCE * noise:
             return True
         self._drop()

@@ -60,6 +60,8 @@ class Watched(Iterator[Any]):
             self._loader.dataset[row]
         except StopIteration:
             return True
+        except (Exception, SystemExit):  # another error than the first time, which is not the one to report
+            return False
         return False
 
     def _rows(self) -> range | None:

@@ -134,7 +134,8 @@ def _in_folder(given: Path, found: Found, *, only: bool) -> list[Path]:
             f"the pool is empty: the folder {given} holds no checkpoint ({', '.join(SUFFIXES)}), no folder of a model "
             "with its config.json, and no folder of a run with one of these"
         )
-    _note_without_weights([folder for folder in folders if folder not in dict(runs)], found)
+    with_run = {folder for folder, _ in runs}
+    _note_without_weights([folder for folder in folders if folder not in with_run], found)
     nested = [one for folder, one in runs if one != folder]
     if nested:
         found.notes.append(f"{given} holds {counted(len(runs), 'run')}, with one checkpoint each, such as {nested[0]}")

@@ -184,6 +184,21 @@ def _refuse_difference(name: str, info: TensorInfo, one: Path, other: Path) -> N
     raise IncompatibleError(f"{differs}radin does not average {info.dtype}; {way}.")
 
 
+def same_weights(pool: Pool, one: int, other: int) -> bool:
+    """Whether two ingredients hold the same tensors, to the byte.
+
+    Arguments:
+        pool: of both.
+        one, other: their indices.
+    """
+    tensors = pool.tensors_of(one)
+    if dict(pool.tensors_of(other)) != dict(tensors):
+        return False
+    with pool.reader(one) as first, pool.reader(other) as second:
+        readers = [(one, first), (other, second)]
+        return all(_first_difference(name, info, readers) is None for name, info in tensors.items())
+
+
 def _first_difference(name: str, info: TensorInfo, members: list[tuple[int, Reader]]) -> int | None:
     """The first member whose bytes differ from the first member's; None if all are equal."""
     (_, first), *others = members

@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -86,3 +87,16 @@ def test_a_way_of_compressing_that_torch_does_not_read_is_named(tmp_path: Path, 
     repack(path, method, {})
     with pytest.raises(CheckpointError, match=rf"compressed its record '.*' by {name}.*zip -0"):
         open_checkpoint(path)
+
+
+def test_an_archive_that_a_zip_program_packed_with_its_folders_is_read(tmp_path: Path) -> None:
+    path, packed = tmp_path / "x.pt", tmp_path / "packed.pt"
+    torch.save({"a": torch.arange(3.0)}, path)
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(packed, "w") as target:
+        for folder in ("x/", "x/data/"):
+            target.mkdir(folder)
+        for name in source.namelist():
+            target.writestr(name, source.read(name))
+    assert torch.equal(torch.load(packed)["a"], torch.arange(3.0))
+    with open_checkpoint(packed).open() as reader:
+        assert reader.read("a", 0, 12, np.empty(12, np.uint8)).view(np.float32).tolist() == [0, 1, 2]

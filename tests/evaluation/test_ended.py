@@ -27,6 +27,7 @@ def test_what_is_left_of_a_run(pool: radin.Pool, checkpoints: list[Path], tmp_pa
     for other in ({"seed": 1}, {"criterion": "metric"}, {"searcher": "greedy"}, {"lam": 1.0}, {"baselines": ()}):
         planned = radin.plan(pool, task(), budget=BUDGET, run_dir=run, **other)
         assert (planned.is_done, planned.soups) == (False, 2), other
+    assert not radin.plan(pool, task(metric="macro-f1"), budget=BUDGET, run_dir=run).is_done, "another metric chooses"
     assert not radin.plan(radin.Pool(checkpoints[:4]), task(), budget=BUDGET, run_dir=run).is_done
     assert not radin.plan(pool, task(test=clouds(9, 3)), budget=BUDGET, run_dir=run).is_done, "another split selects"
     for file in (run / "soups").glob("*.npy"):

@@ -89,3 +89,8 @@ def test_logits_and_a_few_samples_are_no_probabilities() -> None:
     refuse_probabilities(SeveralLabels(), ROWS)
     refuse_probabilities(Values(), 1 / (1 + np.exp(-ROWS)))
     refuse_probabilities(OneLogit(), np.stack([np.zeros(12, np.float32), ROWS[:, 0]], axis=1))
+
+
+def test_a_head_that_was_never_trained_gives_logits() -> None:
+    for kind, columns in ((OneLogit(), 2), (SeveralLabels(), 3), (CLASSES, 3)):
+        refuse_probabilities(kind, np.zeros((12, columns), np.float32))

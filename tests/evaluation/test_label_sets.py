@@ -83,3 +83,31 @@ def test_whatever_has_a_value_goes_on() -> None:
         raise ValueError("no outputs that are drawn at random")
 
     check_label_sets(task(test=ones, metric=particular))
+
+
+def test_a_function_that_needs_sure_or_right_outputs_goes_on() -> None:
+    x, y = clouds(600, 3)
+    ones = x[y == 1][:10], y[y == 1][:10]
+
+    def precision(outputs: np.ndarray, labels: np.ndarray) -> float:
+        margins = outputs[:, 1] - outputs[:, [0, 2]].max(axis=1)
+        (sure,) = np.nonzero(margins > 2.5)
+        if not len(sure):
+            raise ZeroDivisionError("no sample is surely of class 1")
+        return float((labels[sure] == 1).mean())
+
+    check_label_sets(task(test=ones, metric=precision))
+
+
+@pytest.mark.parametrize("labels", [torch.rand(40, 2), (torch.rand(40, 3) > 0.5).long()], ids=["values", "several"])
+def test_right_outputs_agree_with_values_and_with_several_labels(labels: torch.Tensor) -> None:
+    x, _ = clouds(40, 1)
+
+    def agreement(outputs: np.ndarray, labels: np.ndarray) -> float:
+        right = np.abs(outputs - labels) < 1 if labels.dtype.kind == "f" else (outputs > 0) == (labels == 1)
+        if len(labels) < 20 and right.mean() < 0.9:
+            raise ValueError("too little agrees")
+        return float(right.mean())
+
+    outputs = None if labels.is_floating_point() else "several-labels"
+    check_label_sets(radin.Task(Network, (x, labels), test=(x[:9], labels[:9]), metric=agreement, outputs=outputs))

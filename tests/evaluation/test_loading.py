@@ -250,6 +250,14 @@ def test_outputs_that_no_weights_move_are_said(tmp_path: Path, loads: bool) -> N
         one.folder.close()
 
 
+def test_the_same_weights_in_two_files_are_no_sign_of_weights_that_are_passed_over(tmp_path: Path) -> None:
+    first, second, _ = states(lambda: plain().state_dict(), tmp_path)
+    torch.save({"state_dict": torch.load(first)}, second)
+    one = evaluator([first, second], tmp_path / "run", plain)
+    one.networks.prove()
+    assert UNMOVED not in one.networks.remarks
+
+
 def test_recomputed_statistics_reach_a_network_that_is_loaded_anew(tmp_path: Path) -> None:
     class Hooked(Copies):
         def __init__(self) -> None:

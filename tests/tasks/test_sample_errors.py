@@ -89,3 +89,18 @@ def test_a_collate_function_that_raises_is_named_with_its_samples() -> None:
     data = DataLoader(Data(lambda i: (torch.zeros(8), 0)), batch_size=7, collate_fn=collate)
     with pytest.raises(DataError, match=r"samples 0 to 6 raised ValueError: no padding .*line \d+"):
         _ = Rows(data, batch_size=16).labels
+
+
+def test_an_early_end_that_does_not_come_again_is_explained_all_the_same() -> None:
+    ended: list[int] = []
+
+    def once(i: int) -> Any:
+        if i == 27 and not ended:
+            ended.append(i)
+            raise StopIteration
+        if ended:
+            raise OSError("the file is closed")
+        return torch.zeros(8), i % 3
+
+    with pytest.raises(DataError, match=r"sample 21 or one after it, of .*, raised StopIteration"):
+        _ = Rows(DataLoader(Data(once), batch_size=7), batch_size=16).labels

@@ -158,7 +158,8 @@ def _sent(ray: Any, thing: Task | Pool) -> Any:
     try:
         return ray.put(thing)
     except Exception as error:  # pickle raises what it likes, and Ray a page about it
-        told = str(error.__cause__ or error).strip().splitlines()[0]
+        reason = error.__cause__ or error
+        told = next(iter(str(reason).strip().splitlines()), type(reason).__name__)
         raise InputError(
             f"this {type(thing).__name__.lower()} cannot be sent to workers: {told}; make what cannot be pickled where "
             "the network is built or the data are opened, or run without workers"

@@ -71,6 +71,20 @@ def test_a_task_that_cannot_be_sent_is_an_error_that_says_why(ray, tmp_path: Pat
         OnRay(radin.Workers(count=1), task, pool, batchnorm="average", in_place=True, lost=print)
 
 
+class Silent:
+    """A thing that refuses to be pickled without a word."""
+
+    def __reduce__(self):
+        raise NotImplementedError
+
+
+def test_an_error_without_words_is_called_by_its_class(ray, tmp_path: Path) -> None:
+    pool, part = radin.Pool(make_pool(tmp_path / "pool", 2)), Silent()
+    task = radin.Task(Network, clouds(60, 1), forward=lambda network, x: network(x) if part else x, device="cpu")
+    with pytest.raises(radin.errors.InputError, match="task cannot be sent to workers: NotImplementedError"):
+        OnRay(radin.Workers(count=1), task, pool, batchnorm="average", in_place=True, lost=print)
+
+
 class OnlyHere:
     """A thing that only this process can unpickle."""
 
