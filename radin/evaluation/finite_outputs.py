@@ -53,29 +53,44 @@ def _check_inputs(rows: Rows, place: int, cause: NonFiniteError) -> None:
         ) from cause
 
 
-def refuse_probabilities(kind: Kind, outputs: np.ndarray) -> None:
+def last_layer_of(kind: Kind, outputs: np.ndarray) -> str:
+    """The last layer that outputs look as if they came from, `softmax` or `sigmoid`, where logits are averaged.
+
+    Arguments:
+        kind: of the outputs.
+        outputs: of some samples, as the kind keeps them.
+
+    Returns:
+        empty unless all rows are in [0, 1] and sum to 1, or all outputs that are compared with 0 are in [0, 1], so that
+        each of them would count as a yes. A few samples tell nothing, and all 0 are the logits of a head that was
+        never trained.
+    """
+    if len(outputs) < TELLING or outputs.ndim != 2 or not np.isfinite(outputs).all() or not outputs.any():
+        return ""
+    if isinstance(kind, OneLogit | SeveralLabels):
+        logits = outputs[:, 1:] if isinstance(kind, OneLogit) else outputs
+        return "sigmoid" if logits.min(initial=np.inf) >= 0 and logits.max(initial=-np.inf) <= 1 else ""
+    return "softmax" if isinstance(kind, Classes) and are_probabilities(outputs) else ""
+
+
+def refuse_probabilities(kind: Kind, outputs: np.ndarray, *, spread: bool = False) -> None:
     """Refuses outputs that look like probabilities where logits are averaged: their losses mean something else.
 
     Arguments:
         kind: of the outputs.
-        outputs: of the first batch, as the kind keeps them. A few samples tell nothing.
+        outputs: of some samples, as the kind keeps them.
+        spread: whether the samples come from all over the data. Then some probability of yes is a half or more, and
+            smaller numbers are the logits of a network that was hardly trained.
 
     Raises:
-        TaskError: all rows are in [0, 1] and sum to 1; or all outputs that are compared with 0 are in [0, 1], so that
-            each of them would count as a yes. All 0 are the logits of a head that was never trained.
+        TaskError: they do, see `last_layer_of`.
     """
-    if len(outputs) < TELLING or outputs.ndim != 2 or not np.isfinite(outputs).all() or not outputs.any():
+    function = last_layer_of(kind, outputs)
+    if not function or (spread and function == "sigmoid" and outputs.max() < 0.5):
         return
-    function = ""
-    if isinstance(kind, OneLogit | SeveralLabels):
-        logits = outputs[:, 1:] if isinstance(kind, OneLogit) else outputs
-        function = "sigmoid" if logits.min(initial=np.inf) >= 0 and logits.max(initial=-np.inf) <= 1 else ""
-    elif isinstance(kind, Classes):
-        function = "softmax" if are_probabilities(outputs) else ""
-    if function:
-        inverse = "log()" if function == "softmax" else "logit()"
-        raise TaskError(
-            f"expected {kind.gives} from the network, got what look like probabilities, in [0, 1]"
-            f"{' and with sum 1' if function == 'softmax' else ''}: leave out its last layer, {function}, or take it "
-            f"back: forward=lambda network, inputs: network(inputs).clamp(1e-6, 1 - 1e-6).{inverse}"
-        )
+    inverse = "log()" if function == "softmax" else "logit()"
+    raise TaskError(
+        f"expected {kind.gives} from the network, got what look like probabilities, in [0, 1]"
+        f"{' and with sum 1' if function == 'softmax' else ''}: leave out its last layer, {function}, or take it "
+        f"back: forward=lambda network, inputs: network(inputs).clamp(1e-6, 1 - 1e-6).{inverse}"
+    )

@@ -85,3 +85,34 @@ def test_logits_and_a_few_samples_are_no_probabilities() -> None:
 def test_a_head_that_was_never_trained_gives_logits() -> None:
     for kind, columns in ((OneLogit(), 2), (SeveralLabels(), 3), (CLASSES, 3)):
         refuse_probabilities(kind, np.zeros((12, columns), np.float32))
+
+
+def test_small_outputs_on_samples_from_all_over_the_data_are_logits() -> None:
+    yes = np.linspace(0.01, 0.4, 12, dtype=np.float32)[:, None]
+    for kind, made in ((OneLogit(), np.hstack([np.zeros_like(yes), yes])), (SeveralLabels(), np.hstack([yes, yes]))):
+        refuse_probabilities(kind, made, spread=True)
+        with pytest.raises(TaskError, match="sigmoid"):
+            refuse_probabilities(kind, made)
+        with pytest.raises(TaskError, match="sigmoid"):
+            refuse_probabilities(kind, made / made.max(), spread=True)
+
+
+@pytest.mark.parametrize("last", [torch.nn.Identity(), torch.nn.Sigmoid()], ids=["logits", "probabilities"])
+def test_a_first_batch_of_one_class_does_not_decide_what_outputs_are(tmp_path: Path, last: torch.nn.Module) -> None:
+    x = torch.linspace(0.9, -3, 200)[:, None]  # the samples of class 1 first, as folders of classes have them
+    paths = [tmp_path / f"run{i}.pt" for i in range(3)]
+    for i, path in enumerate(paths):
+        torch.save({"0.weight": torch.full((1, 1), 1 - 0.1 * i), "0.bias": torch.zeros(1)}, path)
+    task = radin.Task(
+        lambda: torch.nn.Sequential(torch.nn.Linear(1, 1), last),
+        (x, (x[:, 0] > 0).long()),
+        batch_size=16,
+        device="cpu",
+        outputs="one-logit",
+    )
+    how = {"budget": radin.Budget(soups=1), "run_dir": tmp_path / "run", "progress": False}
+    if isinstance(last, torch.nn.Sigmoid):
+        with pytest.raises(TaskError, match="leave out its last layer, sigmoid"):
+            radin.make_soup(radin.Pool(paths), task, **how)
+    else:
+        assert radin.make_soup(radin.Pool(paths), task, **how).best.score > 0.9
