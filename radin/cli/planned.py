@@ -74,7 +74,7 @@ def _with_workers(planned: Plan) -> list[list[str]]:
     if planned.seconds_workers is None:
         return []
     saved = planned.seconds - planned.seconds_workers
-    said = f"saves about {duration(saved)}" if saved > 0 else "saves nothing"
+    said = f"saves about {duration(saved)}" if saved >= 0.05 else "saves nothing"
     time = f"{_about(planned.seconds_workers)}, which {said}; they take some seconds to start"
     return [[f"time with {counted(planned.workers, 'worker')}", time]]
 
@@ -84,9 +84,8 @@ def _after_the_choice(planned: Plan) -> list[list[str]]:
     networks = f"on each of {planned.tested} networks"
     rows = [["held-back samples", f"{planned.held_back:,}, {networks}"]] if planned.held_back else []
     if sets := planned.test_passes // planned.tested:
-        test = counted(planned.test_samples, "sample")
         within = f" in {sets} test sets" if sets > 1 else ""
-        rows.append(["test samples", f"{test.removesuffix(' samples').removesuffix(' sample')}{within}, {networks}"])
+        rows.append(["test samples", f"{planned.test_samples:,}{within}, {networks}"])
     return rows
 
 

@@ -168,7 +168,7 @@ def how_found(record: Record) -> str:
     rows = f"{data['selecting']:,} selecting samples" if "selecting" in data else "the selection data"
     part = f", {len(record.dropped)} of them on a part of these" if record.dropped else ""
     by, soups = record.criterion or record.metric, record.spent["soups"]
-    best = "The best one was" if soups == 1 else f"The best {soups:,} were"
+    best = {0: "None was", 1: "The best one was"}.get(soups, f"The best {soups:,} were")
     search = (
         f"Found by [radin](https://arxiv.org/abs/2401.17790). {counted(record.n_ingredients, 'ingredient')} ran on "
         f"{rows}{part}. The searcher `{made['searcher']}` (λ = {made['lam']:g}, seed {made['seed']}) proposed "

@@ -22,7 +22,8 @@ def member_names(one: Network, short: Mapping[str, str], room: int) -> str:
     whole = PLUS.join(names)
     if len(whole) <= room:
         return whole
-    for shown in range(len(names) - 1, 0, -1):
+    most = min(len(names) - 1, room // len(PLUS))  # a soup may have thousands
+    for shown in range(most, 0, -1):
         line = PLUS.join([*names[:shown], f"{len(names) - shown} more"])
         if len(line) <= room:
             return line

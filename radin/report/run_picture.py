@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,7 +95,7 @@ def _draw_selection(axes: Axes, record: Record, soups: Sequence[Network]) -> boo
         else:
             beyond = _point_beyond(axes, record.higher_is_better, place - 0.14, BLUE)
     for place, one in enumerate(soups):
-        if one.ahead_error:
+        if one.ahead_error and math.isfinite(one.ahead_error):
             axes.barh(place, 2 * Z95 * one.ahead_error, 1.0, best - Z95 * one.ahead_error, color=PALE, zorder=0)
     axes.axvline(best, color="black", linewidth=1, linestyle=(0, (3, 3)), zorder=1)
     names = [_titled(record.title_of(one), one.value) or member_names(one, short, NAME) for one in soups]
@@ -120,7 +121,8 @@ def _range(record: Record, soups: Sequence[Network], own: Sequence[float]) -> tu
     near = near_best([*own, *baselines], own, higher_is_better=record.higher_is_better)
     asked = [one.value for one in soups if not record.title_of(one) or one == record.winner]
     reach = [best + sign * Z95 * one.ahead_error for one in soups if one.ahead_error for sign in (-1, 1)]
-    low, high = min([*near, *asked, *reach]), max([*near, *asked, *reach])
+    shown = [value for value in (*near, *asked, *reach) if math.isfinite(value)] or [0.0, 1.0]
+    low, high = min(shown), max(shown)
     room = 0.05 * ((high - low) or abs(high) or 1.0)  # equal networks
     return low - room, high + room
 

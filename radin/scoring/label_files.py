@@ -13,7 +13,7 @@ import numpy as np
 
 from radin.common.mapped import MappedArray
 from radin.common.wording import enumerated, shown
-from radin.errors import DataError, MissingFileError
+from radin.errors import DataError, MissingFileError, StorageError
 
 #: Suffixes of files of labels, the most exact first.
 SUFFIXES = (".npy", ".csv", ".json", ".txt")
@@ -76,6 +76,8 @@ def load_array(file: Path) -> np.ndarray:
     """The array in a `.npy` file, memory-mapped."""
     try:
         return MappedArray.load(file)
+    except StorageError:  # too many files are open; it says what to do
+        raise
     except (ValueError, EOFError, OSError) as error:
         raise DataError(f"{file}: expected a numpy array (.npy), {_fault_of_array(file, error)}") from error
 
@@ -87,6 +89,8 @@ def _fault_of_array(file: Path, error: Exception) -> str:
             return "got a file of another kind; write it with numpy.save"
     if "objects" in str(error):
         return "got one of Python objects; save it as numbers: numpy.save(file, array.astype('float32'))"
+    if isinstance(error, OSError):
+        return f"could not read it: {error.strerror or error}"
     return f"could not read it, as if it had been cut short: {error}"
 
 

@@ -153,6 +153,12 @@ def test_what_a_race_dropped_is_not_said_to_have_run_in_full(finished: Path) -> 
     assert "6 ingredients ran on 300 selecting samples, 1 of them on a part of these." in how_found(raced)
 
 
+def test_a_run_that_built_no_soup_says_so(finished: Path) -> None:
+    record = Record.read(finished)
+    alone = Record({**record.document, "spent": {**record.spent, "soups": 0}}, record.folder)
+    assert "None was built and evaluated for real" in how_found(alone)
+
+
 def test_a_test_is_named_only_where_there_was_one(finished: Path) -> None:
     record = Record.read(finished)
     assert "a paired test, sample by sample: exact McNemar test." in model_card(record)

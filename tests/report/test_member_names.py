@@ -15,6 +15,11 @@ def test_the_heaviest_members_stand_first_and_the_others_are_counted() -> None:
     assert member_names(one, {"bb": "B"}, 11) == "B + ccc + a"
 
 
+def test_a_soup_of_thousands_is_named_at_once() -> None:
+    many = soup(**{f"run-{i}": 1e-5 for i in range(100_000)})
+    assert member_names(many, {}, 30) == "run-0 + run-1 + 99998 more"
+
+
 def test_one_member_is_shown_however_long_it_is() -> None:
     assert member_names(soup(**{"x" * 30: 0.6, "y": 0.4}), {}, 20) == f"{'x' * 10}… + 1 more"
     assert member_names(soup(**{"x" * 30: 1.0}), {}, 20) == f"{'x' * 10}…"

@@ -41,11 +41,15 @@ def test_runs_of_every_kind_are_drawn(document: dict[str, Any], tmp_path: Path) 
     names = json.loads(json.dumps(document).replace('"run0"', r'"$\\frac$_{"'))
     singles = [one for one in document["leaderboard"] if one["size"] == 1]
     far = singles[0] | {"recipe": {"far": 1.0}, "value": -1000.0}
+    diverged = singles[0] | {"recipe": {"diverged": 1.0}, "value": float("inf")}  # a perplexity
     several = {f"set {i}": document["report"] | {"test_set": f"set {i}"} for i in range(5)}
     cases = [
         names,
         document | {"leaderboard": singles, "verified": []},
         document | {"leaderboard": [*document["leaderboard"], far]},
+        document | {"metric": "perplexity", "higher_is_better": False, "leaderboard": [singles[0], diverged]},
+        document
+        | {"metric": "perplexity", "higher_is_better": False, "leaderboard": [singles[0], singles[1], diverged]},
         document | {"tests": several},
         with_baseline(document),
     ]

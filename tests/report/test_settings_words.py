@@ -19,6 +19,12 @@ def test_settings_have_the_names_and_values_of_options(finished: Path) -> None:
     assert not {"lam", "smallest_pool", "race smallest_pool"} & set(said)
 
 
+def test_a_seed_stands_as_it_is_given(finished: Path) -> None:
+    record = Record.read(finished)
+    changed = {**record.document, "settings": {**record.settings, "seed": 20240}}
+    assert dict(settings_in_words(dataclasses.replace(record, document=changed)))["seed"] == "20240"
+
+
 def test_only_what_a_race_has_beside_its_defaults_is_named(finished: Path) -> None:
     def race(rule: RaceSettings) -> str:
         record = Record.read(finished)

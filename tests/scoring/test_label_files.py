@@ -1,9 +1,11 @@
 """Labels in files of every form, and what is refused, with the line."""
 
+import errno
+
 import numpy as np
 import pytest
 
-from radin.errors import DataError, MissingFileError
+from radin.errors import DataError, MissingFileError, StorageError
 from radin.scoring.label_files import labels_beside, load_array, read_labels
 
 
@@ -91,3 +93,18 @@ def test_what_is_no_array_of_numbers_says_what_it_is(tmp_path):
         with pytest.raises(DataError, match=f"{name}\\.npy: .*{words}") as caught:
             load_array(tmp_path / f"{name}.npy")
         assert "pickle" not in str(caught.value)
+
+
+def test_an_array_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch):
+    np.save(tmp_path / "a.npy", np.arange(3))
+    raised: OSError = PermissionError(errno.EACCES, "Permission denied", "a.npy")
+
+    def refuse(path):
+        raise raised
+
+    monkeypatch.setattr("radin.common.mapped.MappedArray.load", refuse)
+    with pytest.raises(DataError, match=r"could not read it: Permission denied$"):
+        load_array(tmp_path / "a.npy")
+    raised = StorageError(errno.EMFILE, "raise its limit")
+    with pytest.raises(StorageError, match="raise its limit"):
+        load_array(tmp_path / "a.npy")
