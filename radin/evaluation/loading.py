@@ -21,7 +21,7 @@ from radin.adapters.pool import AdapterPool
 from radin.common.out_of_memory import is_out_of_memory
 from radin.errors import CheckpointError, IncompatibleError, TaskError
 from radin.evaluation.batchnorm import restore_statistics
-from radin.evaluation.finite_outputs import may_be_probabilities, refuse_probabilities
+from radin.evaluation.finite_outputs import last_layer_of, refuse_probabilities
 from radin.evaluation.same_outputs import difference, tolerance
 from radin.recipe import Recipe
 from radin.scoring.kinds import Choices
@@ -36,6 +36,9 @@ from radin.weights.pool import Pool
 #: Times the difference of two passes of one network at which another network counts as equal. Chosen by hand: of two
 #: differences of one distribution, one is seldom four times the other, and a wrong guess costs time alone.
 ALLOWANCE = 4.0
+
+#: Samples from all over the data that are run where the outputs of the first batch look like probabilities.
+SPREAD = 256
 
 #: The ledger's fact: `{task code: whether networks of it may be filled in place}`.
 FACT = "filled in place"
@@ -52,7 +55,7 @@ SAME = "the same outputs"
 
 #: The remark on outputs that are perhaps no logits.
 SQUASHED = (
-    "all outputs of the first batch are in [0, 1], so each counts as a yes: if they are probabilities, leave out the "
+    "all outputs that were looked at are in [0, 1], so each counts as a yes: if they are probabilities, leave out the "
     "network's last layer, sigmoid"
 )
 
@@ -233,8 +236,7 @@ class Networks:
         noise = difference(first, again)
         self._refuse_noise(first, noise)
         self._check_labels(first.shape[1:])
-        refuse_probabilities(self.task.kind, first)
-        self._note(PROBABILITIES, may_be_probabilities(self.task.kind, first))
+        self._refuse_probabilities(first)
         if len(self.pool) == 1:
             return False
         other, filler, filled = self._single(1), self._as_filler(), None
@@ -373,6 +375,22 @@ class Networks:
                 "would be chance. Switch off what is random or changes from call to call: functional dropout, noise, "
                 "running averages"
             )
+
+    def _refuse_probabilities(self, first: Float32[np.ndarray, "b ..."]) -> None:
+        """Refuses outputs that must be probabilities, and notes that they may be.
+
+        The first batch may be of one class, so others are run where it looks like probabilities.
+        """
+        rows, outputs = self.task.rows, first
+        if last_layer_of(rows.kind, first) and rows.can_choose:
+            places = np.unique(np.linspace(0, len(rows) - 1, SPREAD, dtype=np.int64))
+
+            def run(size: int) -> Float32[np.ndarray, "b ..."]:
+                return rows.kind.join(list(self.task.logits(self.network, rows, size, places)))
+
+            outputs = self._batch.halving("samples of the data", run)
+        refuse_probabilities(rows.kind, outputs)
+        self._note(PROBABILITIES, bool(last_layer_of(rows.kind, outputs)))
 
     def _refuse_another_network(self, one: Float32[np.ndarray, "b ..."], other: Float32[np.ndarray, "d ..."]) -> None:
         apart = difference(one, other)
