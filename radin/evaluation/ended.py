@@ -28,19 +28,20 @@ class Ended:
 
 
 def note_end(evaluator: Evaluator, settings: Settings, soups: Sequence[Evaluation]) -> None:
-    """Notes in the run folder that a run has ended.
+    """Notes in the run folder that a run has ended, unless one of as many soups and on the same tests had before.
 
     Arguments:
         evaluator: of the run.
         settings: of the run.
         soups: that it evaluated, for itself and for baselines.
     """
+    before, tests = ended_run(evaluator, settings), sorted(evaluator.task.tests)
+    if before is not None and before.soups >= settings.soups and set(tests) <= set(before.tests):
+        return
     keys = sorted(evaluator.archive.stored_key(one) for one in soups)
-    tests = sorted(evaluator.task.tests)
     about = {"soups": settings.soups, "tests": tests, "keys": keys, "missing": missing_rows(evaluator)}
-    folder, key = evaluator.folder, _key(evaluator, settings)
-    if folder.ended.get(key) != about:
-        folder.ended = {**folder.ended, key: about}
+    folder = evaluator.folder
+    folder.ended = {**folder.ended, _key(evaluator, settings): about}
 
 
 def ended_run(evaluator: Evaluator, settings: Settings) -> Ended | None:

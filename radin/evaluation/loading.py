@@ -21,7 +21,7 @@ from radin.adapters.pool import AdapterPool
 from radin.common.out_of_memory import is_out_of_memory
 from radin.errors import CheckpointError, IncompatibleError, TaskError
 from radin.evaluation.batchnorm import restore_statistics
-from radin.evaluation.finite_outputs import refuse_probabilities
+from radin.evaluation.finite_outputs import last_layer_of, refuse_probabilities
 from radin.evaluation.same_outputs import difference, tolerance
 from radin.recipe import Recipe
 from radin.scoring.kinds import Choices
@@ -37,6 +37,9 @@ from radin.weights.pool import Pool
 #: differences of one distribution, one is seldom four times the other, and a wrong guess costs time alone.
 ALLOWANCE = 4.0
 
+#: Samples from all over the data that are run where the outputs of the first batch look like probabilities.
+SPREAD = 256
+
 #: The ledger's fact: `{task code: whether networks of it may be filled in place}`.
 FACT = "filled in place"
 
@@ -47,12 +50,21 @@ UNMOVED = (
     "made of the first one's, in a cache that all networks share"
 )
 
+#: The ledger's fact: `{task code: whether two ingredients of different weights gave exactly the same outputs}`.
+SAME = "the same outputs"
+
+#: The remark on outputs that are perhaps no logits.
+SQUASHED = (
+    "all outputs that were looked at are in [0, 1], so each counts as a yes: if they are probabilities, leave out the "
+    "network's last layer, sigmoid"
+)
+
+#: The ledger's fact: `{task code: whether the outputs may be probabilities}`.
+PROBABILITIES = "perhaps probabilities"
+
 T = TypeVar("T")
 
 EMPTY: Mapping[str, np.ndarray] = MappingProxyType({})
-
-#: The ledger's fact: `{task code: whether two ingredients of different weights gave exactly the same outputs}`.
-SAME = "the same outputs"
 
 #: The remark on a run whose networks are loaded one by one.
 AFRESH = (
@@ -144,7 +156,8 @@ class Networks:
     def remarks(self) -> tuple[str, ...]:
         """Facts about loading that a reader of the results should know."""
         said = self.pool.notes if isinstance(self.pool, AdapterPool) else ()
-        said += (UNMOVED,) if self._facts.fact(SAME, {}).get(self.task.code) else ()
+        said += (UNMOVED,) if self._noted(SAME) else ()
+        said += (SQUASHED,) if self._noted(PROBABILITIES) else ()
         return (*said, AFRESH) if self._proven is False and len(self.pool) > 1 else said
 
     def filled(self, recipe: Recipe, statistics: Mapping[str, np.ndarray] | None = None) -> nn.Module:
@@ -223,7 +236,7 @@ class Networks:
         noise = difference(first, again)
         self._refuse_noise(first, noise)
         self._check_labels(first.shape[1:])
-        refuse_probabilities(self.task.kind, first)
+        self._refuse_probabilities(first)
         if len(self.pool) == 1:
             return False
         other, filler, filled = self._single(1), self._as_filler(), None
@@ -238,14 +251,20 @@ class Networks:
         self._drop()
         self._network = self._loaded(other)
         loaded = self._run(self.network, inputs)
-        unmoved = np.array_equal(first, loaded) and not same_weights(self.pool, 0, 1)
-        self._facts.set_fact(SAME, self._facts.fact(SAME, {}) | {self.task.code: unmoved})
+        self._note(SAME, np.array_equal(first, loaded) and not same_weights(self.pool, 0, 1))
         if filled is not None and difference(filled, loaded) <= ALLOWANCE * noise:
             return True
         self._drop()
         self._network = self._loaded(other)
         self._refuse_another_network(loaded, self._run(self.network, inputs))
         return False
+
+    def _noted(self, fact: str) -> bool:
+        """What is known of the task's code."""
+        return bool(self._facts.fact(fact, {}).get(self.task.code))
+
+    def _note(self, fact: str, holds: bool) -> None:
+        self._facts.set_fact(fact, self._facts.fact(fact, {}) | {self.task.code: holds})
 
     def _as_filler(self) -> Filler | AdapterFiller | None:
         try:
@@ -356,6 +375,22 @@ class Networks:
                 "would be chance. Switch off what is random or changes from call to call: functional dropout, noise, "
                 "running averages"
             )
+
+    def _refuse_probabilities(self, first: Float32[np.ndarray, "b ..."]) -> None:
+        """Refuses outputs that must be probabilities, and notes that they may be.
+
+        The first batch may be of one class, so others are run where it looks like probabilities.
+        """
+        rows, outputs = self.task.rows, first
+        if last_layer_of(rows.kind, first) and rows.can_choose:
+            places = np.unique(np.linspace(0, len(rows) - 1, SPREAD, dtype=np.int64))
+
+            def run(size: int) -> Float32[np.ndarray, "b ..."]:
+                return rows.kind.join(list(self.task.logits(self.network, rows, size, places)))
+
+            outputs = self._batch.halving("samples of the data", run)
+        refuse_probabilities(rows.kind, outputs)
+        self._note(PROBABILITIES, bool(last_layer_of(rows.kind, outputs)))
 
     def _refuse_another_network(self, one: Float32[np.ndarray, "b ..."], other: Float32[np.ndarray, "d ..."]) -> None:
         apart = difference(one, other)

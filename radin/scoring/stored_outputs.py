@@ -62,7 +62,7 @@ def check_shapes(kind: Kind, kept: np.ndarray, arrays: Sequence[np.ndarray], nam
             )
         inner = arrays[0].shape[1:]
     wanted = [len(kept), *inner]
-    if kind is CLASSES and (arrays[0].ndim == 1 or arrays[0].shape[1:] == (1,)):
+    if kind is CLASSES and (arrays[0].ndim == 1 or (arrays[0].shape[1:] == (1,) and kept.any())):
         raise _one_number(kept, arrays[0], names[0])
     for array, name in zip(arrays, names, strict=True):
         if list(array.shape) != wanted:

@@ -101,7 +101,7 @@ def test_several_sets_and_images_left_out(capsys: pytest.CaptureFixture, tmp_pat
     assert all(name in out for name in ("near", "far", "mean"))
     assert "Note: data: 1 of 8 images cannot be read and are left out, such as" in out
     code, out, _ = soup(
-        capsys, tmp_path / "run", task_file, files, *arguments, "--task-arg", "corrupt=skip", "--plan", "--json"
+        capsys, tmp_path / "x", task_file, files, *arguments, "--task-arg", "corrupt=skip", "--plan", "--json"
     )
     planned = json.loads(out)
     assert (planned["classes"], planned["class_names"]) == (2, ["cat", "dog"])

@@ -43,6 +43,12 @@ def test_runs_with_other_settings_do_not_forget_each_other(pool: radin.Pool, tmp
         assert radin.plan(pool, task(), budget=BUDGET, seed=seed, run_dir=tmp_path / "run").is_done
 
 
+def test_a_run_of_fewer_soups_does_not_forget_one_of_more(pool: radin.Pool, tmp_path: Path) -> None:
+    for soups in (3, 2):
+        radin.make_soup(pool, task(), budget=radin.Budget(soups=soups), run_dir=tmp_path / "run", progress=False)
+    assert radin.plan(pool, task(), budget=radin.Budget(soups=3), run_dir=tmp_path / "run").is_done
+
+
 def test_an_ingredient_that_is_gone_has_to_run_again(pool: radin.Pool, tmp_path: Path) -> None:
     radin.make_soup(pool, task(), budget=BUDGET, run_dir=tmp_path / "run", progress=False)
     next(file for file in (tmp_path / "run" / "logits").glob("run*.npy")).unlink()

@@ -8,7 +8,7 @@ import torch
 
 import radin
 from radin.errors import DataError, NonFiniteError, TaskError
-from radin.evaluation.finite_outputs import check_outputs, refuse_probabilities
+from radin.evaluation.finite_outputs import check_outputs, last_layer_of, refuse_probabilities
 from radin.scoring.kinds import CLASSES, OneLogit, SeveralLabels, Values
 from radin.tasks.data import Rows
 from tests.helpers.small import Network, clouds, make_pool
@@ -64,7 +64,7 @@ def test_probabilities_where_logits_are_averaged_are_refused() -> None:
     for made in (shares, shares.astype(np.float16).astype(np.float32)):
         with pytest.raises(TaskError, match=r"probabilities.*sum 1.*last layer, softmax.*\.log\(\)"):
             refuse_probabilities(CLASSES, made)
-    yes = 1 / (1 + np.exp(-ROWS))
+    yes = 1 / (1 + np.exp(-3 * ROWS))
     with pytest.raises(TaskError, match=r"last layer, sigmoid.*\.logit\(\)"):
         refuse_probabilities(SeveralLabels(), yes)
     with pytest.raises(TaskError, match="last layer, sigmoid"):
@@ -85,3 +85,43 @@ def test_logits_and_a_few_samples_are_no_probabilities() -> None:
 def test_a_head_that_was_never_trained_gives_logits() -> None:
     for kind, columns in ((OneLogit(), 2), (SeveralLabels(), 3), (CLASSES, 3)):
         refuse_probabilities(kind, np.zeros((12, columns), np.float32))
+
+
+def test_outputs_far_from_both_ends_may_be_logits_of_a_network_that_has_learnt_little() -> None:
+    yes = np.linspace(0.2, 0.7, 12, dtype=np.float32)[:, None]
+    for kind, made in ((OneLogit(), np.hstack([np.zeros_like(yes), yes])), (SeveralLabels(), np.hstack([yes, yes]))):
+        refuse_probabilities(kind, made)
+        assert last_layer_of(kind, made) == "sigmoid"
+    assert last_layer_of(SeveralLabels(), ROWS) == last_layer_of(Values(), yes) == ""
+
+
+@pytest.mark.parametrize(
+    ("last", "steep"),
+    [(torch.nn.Identity(), 1.0), (torch.nn.Sigmoid(), 4.0), (torch.nn.Sigmoid(), 1.0)],
+    ids=["logits", "probabilities", "probabilities far from both ends"],
+)
+def test_a_first_batch_of_one_class_does_not_decide_what_outputs_are(
+    tmp_path: Path, last: torch.nn.Module, steep: float
+) -> None:
+    x = torch.linspace(0.9, -3, 200)[:, None]  # the samples of class 1 first, as folders of classes have them
+    paths = [tmp_path / f"run{i}.pt" for i in range(3)]
+    for i, path in enumerate(paths):
+        torch.save({"0.weight": torch.full((1, 1), steep * (1 - 0.1 * i)), "0.bias": torch.zeros(1)}, path)
+    task = radin.Task(
+        lambda: torch.nn.Sequential(torch.nn.Linear(1, 1), last),
+        (x, (x[:, 0] > 0).long()),
+        batch_size=16,
+        device="cpu",
+        outputs="one-logit",
+    )
+    how = {"budget": radin.Budget(soups=1), "run_dir": tmp_path / "run", "progress": False}
+    if steep == 4.0:
+        with pytest.raises(TaskError, match="leave out its last layer, sigmoid"):
+            radin.make_soup(radin.Pool(paths), task, **how)
+        return
+    found = radin.make_soup(radin.Pool(paths), task, **how)
+    doubts = [remark for remark in found.report.remarks if "leave out the network's last layer, sigmoid" in remark]
+    if isinstance(last, torch.nn.Sigmoid):
+        assert len(doubts) == 1
+    else:
+        assert not doubts and found.best.score > 0.9
