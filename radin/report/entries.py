@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,16 @@ def known(given: object) -> float | None:
         TypeError: it is something else; says what.
     """
     return None if given is None else number(given)
+
+
+def finite(given: object) -> float | None:
+    """A number of a document, or None where it has none, or one that is not finite.
+
+    Raises:
+        TypeError: it is something else; says what.
+    """
+    value = known(given)
+    return value if value is not None and math.isfinite(value) else None
 
 
 @dataclass(frozen=True)
@@ -85,7 +96,8 @@ class Network:
         value: on the selection data.
         promised: value of the averaged logits; that of an ingredient is its own. None where the logits of some members
             are not complete.
-        gap_error: standard error of the paired difference of the two; None where it was not recorded.
+        gap_error: standard error of the paired difference of the two; None where it was not recorded, or is no number,
+            as of a model that has diverged to an infinite perplexity.
         ahead: how much better it is than the best ingredient; None where it was not recorded.
         ahead_error: standard error of that paired difference; likewise.
         promise: the score that a soup was chosen for beside the real one; None where it was not recorded.
@@ -106,9 +118,9 @@ class Network:
             recipe={name: number(weight) for name, weight in given["recipe"].items()},
             value=number(given.get("value", given["score"])),
             promised=known(given.get("ensemble_value", given["ensemble"])),
-            gap_error=known(given.get("gap_error")),
+            gap_error=finite(given.get("gap_error")),
             ahead=known(given.get("ahead")),
-            ahead_error=known(given.get("ahead_error")),
+            ahead_error=finite(given.get("ahead_error")),
             promise=Promise.of(given.get("promise")),
         )
 

@@ -95,7 +95,7 @@ def _draw_selection(axes: Axes, record: Record, soups: Sequence[Network]) -> boo
         else:
             beyond = _point_beyond(axes, record.higher_is_better, place - 0.14, BLUE)
     for place, one in enumerate(soups):
-        if one.ahead_error and math.isfinite(one.ahead_error):
+        if one.ahead_error:
             axes.barh(place, 2 * Z95 * one.ahead_error, 1.0, best - Z95 * one.ahead_error, color=PALE, zorder=0)
     axes.axvline(best, color="black", linewidth=1, linestyle=(0, (3, 3)), zorder=1)
     names = [_titled(record.title_of(one), one.value) or member_names(one, short, NAME) for one in soups]

@@ -62,3 +62,13 @@ def test_the_bill_stands_beside_other_ways(record: Record) -> None:
     bill = Bill.of(record)
     assert [row.value for row in bill_plot(bill).rows] == ["9", "9"]
     assert [row.name for row in bill_plot(dataclasses.replace(bill, in_full=3)).rows][1] == "RADIN without a race"
+
+
+def test_a_soup_of_infinite_perplexity_has_no_band_of_noise(record: Record) -> None:
+    soup = dict(next(one for one in record.document["leaderboard"] if one["size"] > 1))
+    soup |= {"value": float("inf"), "ahead": float("-inf"), "ahead_error": float("nan"), "gap_error": float("nan")}
+    ingredients = [one for one in record.document["leaderboard"] if one["size"] == 1]
+    document = dict(record.document) | {"leaderboard": [*ingredients, soup], "higher_is_better": False}
+    (drawn, _) = selection_plot(Record(document, record.folder), {}).rows
+    assert 'class="band"' not in drawn.marks and "nan" not in drawn.marks
+    assert drawn.value == "inf"
