@@ -32,7 +32,9 @@ FEWEST, MOST_INGREDIENTS = 1024, 64
 
 _ENTRIES = 2048  # of the tables, per live row; more if groups of four ingredients need more
 _VALUES = 1 << 19  # entries of the tables of one tile: 2 MiB
-_ROWS = 1024  # of one tile at most: its margins stay in a core's first cache, which counts where few ingredients add few
+_ROWS = (
+    1024  # of one tile at most: its margins stay in a core's first cache, which counts where few ingredients add few
+)
 _AGAIN = 1 << 10  # subsets whose margins on a tile are summed again together
 _DOUBTS = 1 << 12  # samples in doubt that are decided at once
 _LANES = 16  # samples of a tile are a multiple of this, as vector instructions need
