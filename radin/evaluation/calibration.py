@@ -99,8 +99,9 @@ def calibrated(
             if scaled is None:
                 scaled = scale(features(np.array([one.weights for one in recipes])))
             expected = expected_gaps(scaled, np.array(seen), np.array(gaps), np.array(errors))
-            best = np.argsort(-np.where(left, plain + expected, -np.inf), kind="stable")  # equals as listed
-            leaders = best[: min(at_once, int(left.sum()))]
+            untried = np.flatnonzero(left)
+            best = np.argsort(-(plain + expected)[untried], kind="stable")  # equals as listed
+            leaders = untried[best[:at_once]]
 
     return calibrated_verification
 
@@ -227,10 +228,14 @@ def expected_gaps(
     Arguments:
         features: of all candidates, scaled.
         seen: indices of the verified ones.
-        gaps: theirs.
+        gaps: theirs. One that is not finite, as where a perplexity is infinite, teaches nothing.
         errors: standard errors of these, ≥ 0.
         grid: values of σ, τ and ω, in units of the root mean square of the errors.
     """
+    measured = np.isfinite(gaps) & np.isfinite(errors)
+    if not measured.any():
+        return np.zeros(len(features))
+    seen, gaps, errors = seen[measured], gaps[measured], errors[measured]
     x, unit = features[seen], float(np.sqrt(np.square(errors).mean()))
     if unit == 0.0:  # a metric without noise: the gaps themselves are the scale
         unit = float(np.sqrt(np.square(gaps).mean())) or 1.0

@@ -1,5 +1,6 @@
 """The calibrated surrogate: what it learns, what it leaves alone, and that it takes the same course again."""
 
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -119,6 +120,29 @@ def test_every_recipe_is_proposed_once() -> None:
     found = radin.search(pool.searcher(), pool, radin.Budget(soups=None), top=1000)
     assert found.stopped == "finished"
     assert found.charged == found.proposed == len(pool.shortlist) == len(found)
+
+
+@pytest.mark.parametrize("promised", [0.0, -np.inf], ids=["a gap", "a score"])
+def test_what_is_infinite_teaches_nothing_and_stops_nothing(promised: float) -> None:
+    pool = Synthetic(slope=-0.002)
+    first = pool.shortlist[0]
+    low = [replace(one, score=promised or one.score) for one in pool.shortlist[100:]]
+    pool.shortlist = replace(pool.shortlist, candidates=(*pool.shortlist[:100], *low))
+
+    def observe(recipe: Recipe) -> tuple[float, float]:
+        return (-np.inf, np.nan) if recipe == first.recipe else (pool.gap(np.asarray(recipe.weights) > 0), pool.noise)
+
+    searcher = calibrated(pool.shortlist, lambda rows: pool.gram.dispersion(rows)[:, None], observe)
+    found = radin.search(searcher, pool, radin.Budget(soups=None), top=1000)
+    assert found.stopped == "finished"
+    assert found.charged == found.proposed == len(pool.shortlist)
+    unlearnt, *learnt = (gap for _, gap in sorted((number, found.reported[name]) for number, name in numbered(found)))
+    assert unlearnt == 0 and np.isfinite(learnt).all() and np.any(learnt)
+
+
+def numbered(found: Shortlist) -> list[tuple[int, str]]:
+    """Numbers of soups, and the names of the gaps that were expected of them."""
+    return [(int(name.rsplit(" ", 1)[1]), name) for name in found.reported]
 
 
 def test_expected_gaps_is_the_posterior_mean() -> None:
