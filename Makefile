@@ -34,8 +34,9 @@ format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# As many processes as cores, so one thread in each.
 test: setup
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 demo: setup
 	$(BIN)/radin demo
