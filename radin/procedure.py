@@ -16,8 +16,7 @@ from radin.errors import InputError
 from radin.evaluation.baselines import foreseen
 from radin.evaluation.calibration import foretold
 from radin.evaluation.race_settings import RaceSettings
-from radin.evaluation.settings import Settings, check_baselines, check_settings
-from radin.evaluation.stages import race_settings
+from radin.evaluation.settings import Settings
 from radin.evaluation.verification import trimmed, verify_best, without
 from radin.evaluation.verifier import Verifier
 from radin.evaluation.workers import Workers
@@ -132,25 +131,22 @@ def make_soup(
         StorageError: the disk is full; what was completed is kept.
     """
     check_inputs(pool, task)
-    budget, crew, rule = budget or Budget(), Workers.of(workers), race_settings(race, len(pool))
-    chosen, soups = check_settings(searcher, options, budget, lam, seed, criterion)
-    settings = Settings(
-        searcher=chosen,
+    settings = Settings.of(
+        len(pool),
+        searcher=searcher,
         options=options,
         budget=budget,
-        soups=soups,
-        lam=float(lam),  # numpy's numbers are none that JSON can hold
-        seed=int(seed),
+        lam=lam,
+        seed=seed,
         criterion=criterion,
         calibrate=calibrate,
         batchnorm=batchnorm,
-        race=rule,
-        baselines=check_baselines(baselines, len(pool)),
-        workers=crew,
-        race_asked=bool(race),
+        race=race,
+        baselines=baselines,
+        workers=workers,
     )
     check_soup(Path(run_dir) / soup_place(pool), pool.files, is_folder=pool.is_folders)
-    how: dict[str, Any] = {"batchnorm": batchnorm, "race": rule or False, "workers": crew}
+    how: dict[str, Any] = {"batchnorm": batchnorm, "race": settings.race or False, "workers": settings.workers}
     with watched(progress) as watch, Verifier(pool, task, run_dir, **how, progress=watch) as verifier:
         return find_soup(verifier, settings, watch)
 

@@ -24,8 +24,14 @@ class PositionedReader(FileReader):
         super().__init__(signature)
         self._path = signature.path
         # os.preadv reads at an offset without moving a shared position, so threads share one descriptor.
-        self._descriptor = os.open(self._path, os.O_RDONLY) if keep and hasattr(os, "preadv") else None
+        self._descriptor = self._opened() if keep and hasattr(os, "preadv") else None
         self._closing = None if self._descriptor is None else weakref.finalize(self, os.close, self._descriptor)
+
+    def _opened(self) -> int:
+        try:
+            return os.open(self._path, os.O_RDONLY)
+        except OSError as error:
+            raise CheckpointError(f"{self._path} can no longer be read: {error.strerror}") from error
 
     def _fill(self, target: UInt8[np.ndarray, " bytes"], offset: int) -> UInt8[np.ndarray, " bytes"]:
         """Fills `target` with the file's bytes from `offset` on."""

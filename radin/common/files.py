@@ -13,10 +13,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from radin.errors import MissingFileError, StorageError
+from radin.errors import MissingFileError, RadinError, StorageError
 
-#: Error numbers of a full disk. All others are about the place of the file.
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+#: Error numbers of a full disk, and of a limit on open files. All others are about the place of the file.
+FULL, TOO_MANY = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG), (errno.EMFILE, errno.ENFILE)
+
+#: Files that a process on Windows may have open, by the C library's default.
+WINDOWS_OPEN_FILES = 512
 
 
 @contextmanager
@@ -48,10 +51,13 @@ def written_aside(path: str | os.PathLike[str], *, durable: bool = True) -> Iter
                 _give_name(file, aside)
         aside.replace(target)
     except OSError as error:
-        if isinstance(error, StorageError):
+        if isinstance(error, RadinError):  # of what is read to be written
             raise
-        said = f"{target}: could not be written ({error.strerror}); free some space, or write elsewhere"
-        if error.errno not in FULL:
+        if error.errno in FULL:
+            said = f"{target}: could not be written ({error.strerror}); free some space, or write elsewhere"
+        elif error.errno in TOO_MANY:
+            said = f"{target}: could not be written ({error.strerror}); let a process open more (ulimit -n)"
+        else:
             why = fault_of_place(target) or error.strerror or error
             said = f"{target}: could not be written: {why}; write elsewhere"
         raise StorageError(error.errno, said) from error
@@ -166,6 +172,16 @@ def remove_leftovers(folder: Path) -> None:
     for part in folder.glob(".*.part"):
         if part.suffixes[-2:-1] and part.suffixes[-2][1:].isdigit():  # .NAME.PID.part
             shutil.rmtree(part) if part.is_dir() else part.unlink()
+
+
+def most_open_files() -> int:
+    """The number of files that the system lets this process have open."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return WINDOWS_OPEN_FILES
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if limit == resource.RLIM_INFINITY else limit
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:

@@ -22,6 +22,7 @@ from radin.common.out_of_memory import is_out_of_memory
 from radin.errors import CheckpointError, IncompatibleError, TaskError
 from radin.evaluation.batchnorm import restore_statistics
 from radin.evaluation.finite_outputs import last_layer_of, refuse_probabilities
+from radin.evaluation.loading_facts import AFRESH, IN_PLACE, PROBABILITIES, SAME, Facts, LoadingFacts
 from radin.evaluation.same_outputs import difference, tolerance
 from radin.recipe import Recipe
 from radin.scoring.kinds import Choices
@@ -40,48 +41,9 @@ ALLOWANCE = 4.0
 #: Samples from all over the data that are run where the outputs of the first batch look like probabilities.
 SPREAD = 256
 
-#: The ledger's fact: `{task code: whether networks of it may be filled in place}`.
-FACT = "filled in place"
-
-#: The remark on outputs that the weights do not decide, as far as the first batch shows.
-UNMOVED = (
-    "two ingredients with different weights give exactly the same outputs on the first batch: perhaps the loading "
-    "passes over their tensors (strict=False, or names that the network does not have), or the network keeps what it "
-    "made of the first one's, in a cache that all networks share"
-)
-
-#: The ledger's fact: `{task code: whether two ingredients of different weights gave exactly the same outputs}`.
-SAME = "the same outputs"
-
-#: The remark on outputs that are perhaps no logits.
-SQUASHED = (
-    "all outputs that were looked at are in [0, 1], so each counts as a yes: if they are probabilities, leave out the "
-    "network's last layer, sigmoid"
-)
-
-#: The ledger's fact: `{task code: whether the outputs may be probabilities}`.
-PROBABILITIES = "perhaps probabilities"
-
 T = TypeVar("T")
 
 EMPTY: Mapping[str, np.ndarray] = MappingProxyType({})
-
-#: The remark on a run whose networks are loaded one by one.
-AFRESH = (
-    "this network gives other outputs when its weights are replaced in place than when it is built and loaded anew, so "
-    "each model is built and loaded anew, which takes longer"
-)
-
-
-@runtime_checkable
-class Facts(Protocol):
-    """Single values that outlive a process, by name."""
-
-    def fact(self, name: str, default: Any = None) -> Any:
-        """A recorded value, or the default."""
-
-    def set_fact(self, name: str, value: Any) -> None:
-        """Records a value."""
 
 
 @runtime_checkable
@@ -120,7 +82,7 @@ class Networks:
         averages: Callable[[Recipe], tuple[Pool, Recipe]] | None = None,
     ) -> None:
         self.task, self.pool, self.batchnorm = task, pool, batchnorm
-        self._batch, self._facts, self._averages = batch, facts, averages
+        self._batch, self._averages, self._facts = batch, averages, LoadingFacts(facts, task)
         self._network: nn.Module | None = None
         self._handed_out: nn.Module | None = None
         self._built = False
@@ -156,8 +118,7 @@ class Networks:
     def remarks(self) -> tuple[str, ...]:
         """Facts about loading that a reader of the results should know."""
         said = self.pool.notes if isinstance(self.pool, AdapterPool) else ()
-        said += (UNMOVED,) if self._noted(SAME) else ()
-        said += (SQUASHED,) if self._noted(PROBABILITIES) else ()
+        said += self._facts.remarks
         return (*said, AFRESH) if self._proven is False and len(self.pool) > 1 else said
 
     def filled(self, recipe: Recipe, statistics: Mapping[str, np.ndarray] | None = None) -> nn.Module:
@@ -218,13 +179,12 @@ class Networks:
         """
         if self._proven is not None:
             return
-        known = self._facts.fact(FACT, {})
-        proven = known.get(self.task.code)
+        proven = self._facts.known(IN_PLACE)
         if len(self.pool) == 1:
             proven = self._tried()
         elif proven is None:
             proven = self._tried()
-            self._facts.set_fact(FACT, known | {self.task.code: proven})
+            self._facts.note(IN_PLACE, proven)
         if proven:
             self._filler = self._as_filler()
         self._proven = self._filler is not None
@@ -251,20 +211,13 @@ class Networks:
         self._drop()
         self._network = self._loaded(other)
         loaded = self._run(self.network, inputs)
-        self._note(SAME, np.array_equal(first, loaded) and not same_weights(self.pool, 0, 1))
+        self._facts.note(SAME, np.array_equal(first, loaded) and not same_weights(self.pool, 0, 1))
         if filled is not None and difference(filled, loaded) <= ALLOWANCE * noise:
             return True
         self._drop()
         self._network = self._loaded(other)
         self._refuse_another_network(loaded, self._run(self.network, inputs))
         return False
-
-    def _noted(self, fact: str) -> bool:
-        """What is known of the task's code."""
-        return bool(self._facts.fact(fact, {}).get(self.task.code))
-
-    def _note(self, fact: str, holds: bool) -> None:
-        self._facts.set_fact(fact, self._facts.fact(fact, {}) | {self.task.code: holds})
 
     def _as_filler(self) -> Filler | AdapterFiller | None:
         try:
@@ -390,7 +343,7 @@ class Networks:
 
             outputs = self._batch.halving("samples of the data", run)
         refuse_probabilities(rows.kind, outputs)
-        self._note(PROBABILITIES, bool(last_layer_of(rows.kind, outputs)))
+        self._facts.note(PROBABILITIES, bool(last_layer_of(rows.kind, outputs)))
 
     def _refuse_another_network(self, one: Float32[np.ndarray, "b ..."], other: Float32[np.ndarray, "d ..."]) -> None:
         apart = difference(one, other)

@@ -17,8 +17,8 @@ from radin.evaluation.gram import MOST
 from radin.evaluation.greedy_bill import greedy_passes
 from radin.evaluation.race_settings import RaceSettings
 from radin.evaluation.run_folder import RunFolder
-from radin.evaluation.settings import Settings, check_baselines, check_settings
-from radin.evaluation.stages import against_race, course_of, race_settings
+from radin.evaluation.settings import Settings
+from radin.evaluation.stages import against_race, course_of
 from radin.evaluation.timing import Timed, Work, peak_memory, side_by_side, timed_as_worker, timed_batch
 from radin.evaluation.workers import Workers
 from radin.scoring.criterion_default import CRITERION
@@ -157,22 +157,21 @@ def plan(
         RunDirError, IncompatibleError, DataError, TaskError: what `make_soup` would raise when it starts.
         InputError, PluginError: the same, or a number of workers that only a cluster could tell.
     """
-    budget, crew = budget or Budget(), Workers.of(workers)
-    chosen, soups = check_settings(searcher, options, budget, lam, seed, criterion)
-    settings = Settings(
-        searcher=chosen,
+    settings = Settings.of(
+        len(pool),
+        searcher=searcher,
         options=options,
         budget=budget,
-        soups=soups,
-        lam=float(lam),
-        seed=int(seed),
+        lam=lam,
+        seed=seed,
         criterion=criterion,
         calibrate=calibrate,
         batchnorm=batchnorm,
-        race=race_settings(race, len(pool)),
-        baselines=check_baselines(baselines, len(pool)),
-        workers=crew,
+        race=race,
+        baselines=baselines,
+        workers=workers,
     )
+    crew = settings.workers
     number = 0 if crew is None else crew.foreseen(task.torch_device.type == "cuda")
     with RunFolder.preview(run_dir) as folder:
         evaluator = Evaluator(pool, task, folder, batchnorm=batchnorm, workers=crew, progress=progress)

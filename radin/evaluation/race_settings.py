@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from radin.errors import InputError
+from radin.evaluation.race_default import RACES_FROM
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,26 @@ class RaceSettings:
                 f"smallest_pool of at least 1, got {self.halves}, {self.first_rows}, {self.first_groups}, "
                 f"{self.rows_per_half} and {self.smallest_pool}"
             )
+
+    @classmethod
+    def of(cls, race: object, n: int = 0) -> RaceSettings | None:
+        """The settings of the race that is asked for; None for no race.
+
+        Arguments:
+            race: settings; True takes the default ones, False is no race, and None races from `RACES_FROM` ingredients
+                on.
+            n: ingredients.
+
+        Raises:
+            InputError: something else.
+        """
+        if isinstance(race, cls):
+            return race
+        if race is None:
+            return cls() if n >= RACES_FROM else None
+        if not isinstance(race, bool | np.bool_):
+            raise InputError(f"expected race as True, False, None or a radin.RaceSettings, got {race!r}")
+        return cls() if race else None
 
     def ends(self, n: int, samples: int, groups: Int64[np.ndarray, " m"] | None = None) -> tuple[int, ...]:
         """Numbers of samples after which each stage ends, ascending; the last is all of them.

@@ -6,11 +6,12 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from radin.common.files import fault_of_place
 from radin.common.suggestions import did_you_mean
 from radin.errors import InputError, RunDirError
+from radin.evaluation.race_settings import RaceSettings
 from radin.evaluation.workers import Workers
 from radin.scoring.criterion import check_criterion
 from radin.scoring.criterion_default import CRITERION
@@ -18,9 +19,6 @@ from radin.scoring.prior import validate_strength
 from radin.searching.budget import Budget
 from radin.searching.driver import as_searcher, check_whole
 from radin.searching.plugins import Searcher, SearchFunction
-
-if TYPE_CHECKING:
-    from radin.evaluation.race_settings import RaceSettings
 
 #: Candidates that can be verified out of their turn. More changed nothing that was measured; they cost a second or so.
 SHORTLIST = 256
@@ -58,6 +56,47 @@ class Settings:
     baselines: tuple[str, ...]
     workers: Workers | None
     race_asked: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        n: int,
+        *,
+        searcher: str | Searcher | SearchFunction,
+        options: Mapping[str, Any] | None,
+        budget: Budget | None,
+        lam: float,
+        seed: int,
+        criterion: str,
+        calibrate: bool,
+        batchnorm: str,
+        race: bool | RaceSettings | None,
+        baselines: Sequence[str],
+        workers: int | str | Workers | None,
+    ) -> Settings:
+        """The validated settings of a run on a pool of `n`, from the arguments of `radin.make_soup`.
+
+        Raises:
+            InputError: an argument out of range.
+            PluginError: no such searcher or option.
+        """
+        budget, crew, rule = budget or Budget(), Workers.of(workers), RaceSettings.of(race, n)
+        chosen, soups = check_settings(searcher, options, budget, lam, seed, criterion)
+        return cls(
+            searcher=chosen,
+            options=options,
+            budget=budget,
+            soups=soups,
+            lam=float(lam),  # numpy's numbers are none that JSON can hold
+            seed=int(seed),
+            criterion=criterion,
+            calibrate=calibrate,
+            batchnorm=batchnorm,
+            race=rule,
+            race_asked=bool(race),
+            baselines=check_baselines(baselines, n),
+            workers=crew,
+        )
 
     @property
     def learns(self) -> bool:

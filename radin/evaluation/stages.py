@@ -12,9 +12,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from radin.common.wording import counted
-from radin.errors import InputError
 from radin.evaluation.judging import Standing, judged_by
-from radin.evaluation.race_default import RACES_FROM
 from radin.evaluation.race_rows import Given, SeenRows
 from radin.evaluation.race_settings import RaceSettings
 from radin.evaluation.racing import race, race_course
@@ -86,25 +84,6 @@ class Collection:
     dropped: tuple[Dropped, ...] = ()
     common: Int64[np.ndarray, " k"] | None = None
     no_race: str = ""
-
-
-def race_settings(race: object, n: int = 0) -> RaceSettings | None:
-    """The settings of the race that is asked for; None for no race.
-
-    Arguments:
-        race: settings; True takes the default ones, False is no race, and None races from `RACES_FROM` ingredients on.
-        n: ingredients.
-
-    Raises:
-        InputError: something else.
-    """
-    if isinstance(race, RaceSettings):
-        return race
-    if race is None:
-        return RaceSettings() if n >= RACES_FROM else None
-    if not isinstance(race, bool | np.bool_):
-        raise InputError(f"expected race as True, False, None or a radin.RaceSettings, got {race!r}")
-    return RaceSettings() if race else None
 
 
 def recorded_race(folder: RunFolder) -> RaceSettings | None:

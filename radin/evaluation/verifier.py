@@ -19,7 +19,7 @@ from radin.evaluation.evaluator import Evaluator
 from radin.evaluation.keys import Keys
 from radin.evaluation.race_settings import RaceSettings
 from radin.evaluation.run_folder import RunFolder
-from radin.evaluation.stages import collect, common_bank, race_settings, recorded_race
+from radin.evaluation.stages import collect, common_bank, recorded_race
 from radin.evaluation.workers import Workers
 from radin.recipe import Recipe, as_proposals
 from radin.scoring.kinds import Kind
@@ -81,7 +81,7 @@ class Verifier:
         self.task, self.progress = task, progress
         self.at_once = 1 if workers is None else workers.at_once
         self._workers = workers
-        settings = None if race == "recorded" else race_settings(race)
+        settings = None if race == "recorded" else RaceSettings.of(race)
         self.folder = RunFolder(run_dir)
         self._made: Evaluator | None = None
         try:

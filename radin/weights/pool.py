@@ -15,7 +15,7 @@ from radin.checkpoints import ModelFolder, Reader, TensorInfo, open_checkpoint
 from radin.checkpoints.counters import CounterReader
 from radin.checkpoints.names import ties
 from radin.common.error_list import Complaints
-from radin.common.files import file_fingerprint, fingerprint_of
+from radin.common.files import file_fingerprint, fingerprint_of, most_open_files
 from radin.common.html import table
 from radin.common.wording import counted
 from radin.errors import InputError
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 else:
     Tensor = Any  # a pool needs no torch until tensors are asked for
 
-#: Above this many files in all, each is opened for each read, so that the system's limit on open files (often 1024) is
-#: never met.
+#: Above this many files in all, or above a quarter of those that the system lets a process open (often 1024), each is
+#: opened for each read.
 KEEP_OPEN = 256
 
 
@@ -202,7 +202,7 @@ class Pool(metaclass=_Kinds):
     def reader(self, i: int) -> Reader:
         """Ingredient `i`, open for reading bytes of its tensors; to be closed, or used in a `with` statement."""
         checkpoint = self._checkpoints[i]
-        reader = checkpoint.open(keep=len(self._files) <= KEEP_OPEN)
+        reader = checkpoint.open(keep=len(self._files) <= min(KEEP_OPEN, most_open_files() // 4))
         recast = {
             name: (checkpoint.info(name), info)
             for name, info in self.tensors.items()

@@ -16,6 +16,7 @@ from radin.common.files import (
     check_place,
     file_fingerprint,
     fingerprint_of,
+    most_open_files,
     remove_parts_of_the_dead,
     write_json,
     written_aside,
@@ -231,3 +232,21 @@ def test_parts_of_killed_processes_are_removed_and_those_of_living_ones_are_not(
     assert not dead.exists()
     assert alive.exists()
     assert other.exists()
+
+
+def test_a_limit_on_open_files_is_known_and_named(tmp_path, monkeypatch):
+    limit, _ = pytest.importorskip("resource").getrlimit(pytest.importorskip("resource").RLIMIT_NOFILE)
+    assert most_open_files() == limit
+
+    def too_many(*_):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr("radin.common.files.os.fsync", too_many)
+    with pytest.raises(StorageError, match=r"file\.json: could not be written \(Too many open files\).*ulimit -n"):
+        write_json(tmp_path / "file.json", 1)
+
+
+def test_an_error_of_what_is_read_is_not_laid_at_the_written_file_s_door(tmp_path):
+    with pytest.raises(MissingFileError, match=r"^\[?.*gone\.bin is not there any more"), written_aside(tmp_path / "x"):
+        file_fingerprint(tmp_path / "gone.bin")
+    assert not list(tmp_path.iterdir())

@@ -14,7 +14,7 @@ from torch import nn
 import radin
 from radin.errors import DataError, IncompatibleError, TaskError
 from radin.evaluation.evaluator import Evaluator
-from radin.evaluation.loading import AFRESH, UNMOVED
+from radin.evaluation.loading_facts import AFRESH
 from radin.evaluation.run_folder import RunFolder
 from radin.weights.averaging import average
 
@@ -231,31 +231,6 @@ def test_the_task_s_own_way_of_loading_counts(tmp_path: Path) -> None:
     with torch.inference_mode():
         np.testing.assert_array_equal(one.collect().read(1, 0, 60), network(X).numpy())
     assert one.task.code != evaluator(paths, tmp_path / "other", plain).task.code
-
-
-@pytest.mark.parametrize("loads", [True, False])
-def test_outputs_that_no_weights_move_are_said(tmp_path: Path, loads: bool) -> None:
-    def build() -> nn.Module:
-        torch.manual_seed(0)
-        return plain()
-
-    def load(network: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
-        network.load_state_dict({f"{'' if loads else 'module.'}{k}": v for k, v in tensors.items()}, strict=False)
-
-    paths = states(lambda: plain().state_dict(), tmp_path)
-    for _ in range(2):  # a later process says it as well
-        one = evaluator(paths, tmp_path / "run", build, load=load, source="1")
-        one.networks.prove()
-        assert (UNMOVED in one.networks.remarks) is not loads
-        one.folder.close()
-
-
-def test_the_same_weights_in_two_files_are_no_sign_of_weights_that_are_passed_over(tmp_path: Path) -> None:
-    first, second, _ = states(lambda: plain().state_dict(), tmp_path)
-    torch.save({"state_dict": torch.load(first)}, second)
-    one = evaluator([first, second], tmp_path / "run", plain)
-    one.networks.prove()
-    assert UNMOVED not in one.networks.remarks
 
 
 def test_recomputed_statistics_reach_a_network_that_is_loaded_anew(tmp_path: Path) -> None:

@@ -46,3 +46,13 @@ def test_stages_end_between_groups_and_the_first_has_several() -> None:
 def test_settings_out_of_range_are_refused(wrong):
     with pytest.raises(InputError, match="expected"):
         RaceSettings(**wrong)
+
+
+def test_a_race_is_a_bool_or_its_settings() -> None:
+    rule = RaceSettings(first_rows=50)
+    assert RaceSettings.of(False) is None
+    assert RaceSettings.of(True) == RaceSettings()
+    assert RaceSettings.of(rule) is rule
+    assert [RaceSettings.of(None, n) is None for n in (8, 9)] == [True, False]
+    with pytest.raises(InputError, match="RaceSettings"):
+        RaceSettings.of("yes")

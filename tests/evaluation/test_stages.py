@@ -16,8 +16,8 @@ from torch.utils.data import DataLoader, TensorDataset, default_collate
 
 import radin
 from benchmarks.faults.nursery import Nursery
-from radin.errors import InputError, TaskError
-from radin.evaluation.stages import against_race, race_settings
+from radin.errors import TaskError
+from radin.evaluation.stages import against_race
 
 RULE = radin.RaceSettings(stages=(0.1, 0.3), first_rows=60, z=3.0)
 SELECTING = SAMPLES * 4 // 5
@@ -184,14 +184,6 @@ def test_a_plan_says_where_whole_groups_are_cut(paths: list[Path], tmp_path: Pat
     (x, y), few = clouds(FEW, seed=1), np.arange(FEW) % 15
     large = radin.Task(Network, (x, y), groups=few)
     assert "of 12 groups are too few for a race" in against_race(large, 6, RULE)
-
-
-def test_a_race_is_a_bool_or_its_settings() -> None:
-    assert race_settings(False) is None
-    assert race_settings(True) == radin.RaceSettings()
-    assert race_settings(RULE) is RULE
-    with pytest.raises(InputError, match="RaceSettings"):
-        race_settings("yes")
 
 
 def test_a_network_that_changed_unseen_is_noticed_after_the_first_stage(paths: list[Path], tmp_path: Path) -> None:

@@ -269,3 +269,18 @@ def test_a_part_of_a_pool_has_its_ingredients_alone(tmp_path: Path) -> None:
     assert part.files == (pool.files[1], pool.files[3])
     assert part.state_dict(1)["a"].tolist() == [3.0, 3.0]
     assert part.fingerprint(0) == pool.fingerprint(1)
+
+
+FEW_FILES = """
+import os, resource, sys
+from radin import Pool, average
+resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 5, 4096))
+average(Pool(sys.argv[2:]), [1 / 12] * 12, sys.argv[1])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_low_limit_on_open_files_is_kept_within(tmp_path: Path) -> None:
+    files = [save(tmp_path / f"run{i}.safetensors", {"a": torch.full((3,), float(i))}) for i in range(12)]
+    subprocess.run([sys.executable, "-c", FEW_FILES, tmp_path / "soup.safetensors", *files], check=True)
+    np.testing.assert_array_equal(Pool([tmp_path / "soup.safetensors"]).state_dict(0)["a"], [5.5] * 3)

@@ -19,7 +19,8 @@ from radin.common.out_of_memory import is_out_of_memory, release_cached_memory
 from radin.errors import RadinError, TaskError
 from radin.evaluation.batchnorm import recompute_statistics, statistics_of
 from radin.evaluation.executor import Pass
-from radin.evaluation.loading import FACT, Networks
+from radin.evaluation.loading import Networks
+from radin.evaluation.loading_facts import IN_PLACE
 from radin.evaluation.on_ray.averages import Averages
 from radin.tasks.task import Task
 from radin.weights.pool import Pool
@@ -86,7 +87,7 @@ class Worker:
         torch.set_num_threads(threads)
         self._task, self._pool, self._filled = task, pool, ""
         self._batch = _AsTold(task.batch_size)
-        facts: Any = _Facts({FACT: {task.code: in_place}})
+        facts: Any = _Facts({IN_PLACE: {task.code: in_place}})
         self._averages = Averages(pool, batchnorm, shared) if shared and not _is_light(pool) else None
         averages = None if self._averages is None else self._averages.of
         self._networks = Networks(task, pool, batchnorm=batchnorm, batch=self._batch, facts=facts, averages=averages)
