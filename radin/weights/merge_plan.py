@@ -171,9 +171,8 @@ def _refuse_difference(name: str, info: TensorInfo, one: Path, other: Path) -> N
     if info.dtype in ("uint8", "int8") and len(info.shape) > 1:
         raise IncompatibleError(
             f"{differs}a table of {info.dtype} looks like the packed weights of a quantised model, and the average of "
-            "packed numbers is none. Give the models from before, or save them dequantised. A table that nothing is "
-            "computed from can be that of the heaviest member."
-        ).mended_by(keep=(name,))
+            "packed numbers is none. Give the models from before, or save them dequantised."
+        )
     if info.kind.family == "whole":
         raise IncompatibleError(
             f"{differs}integers and booleans are never averaged, so they must be equal. A counter that nothing is "
