@@ -49,6 +49,9 @@ class ArrayFolder:
         folder: the folder of the files; made when something is written.
         report: called with a sentence about each damaged entry.
         read_only: damaged entries are skipped and nothing is removed; entries without a checksum are read.
+
+    Attributes:
+        is_damaged: whether the index that was found had lost entries.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class ArrayFolder:
         self._opened: dict[str, Any] = {}
         self._written: set[str] = set()
         self._held = 0
+        self.is_damaged = False
         self._index = self._read_index()
         self._lines: dict[str, tuple[dict[str, Any], str]] = {}  # of the index as text, each with its entry
 
@@ -238,10 +242,12 @@ class ArrayFolder:
             index = None
         if not isinstance(index, dict):
             self._report(f"{file} is damaged")
+            self.is_damaged = True
             return {}
         whole = {name: entry for name, entry in index.items() if _is_whole(name, entry)}
         if len(whole) < len(index):
             self._report(f"{file} is damaged in {len(index) - len(whole)} of {len(index)} entries")
+            self.is_damaged = True
         return whole
 
     def _files(self, name: str) -> tuple[Path, ...]:

@@ -84,6 +84,13 @@ class Archive:
         key = self.key(evaluation)
         return self._folder.place_of(evaluation).get(evaluation.stored_as(key), self.stored_key(evaluation))
 
+    def has_statistics(self, evaluation: Evaluation) -> bool:
+        """Whether the folder has held the recomputed statistics of an evaluation's network, damaged since or not."""
+        statistics = self._folder.statistics
+        return (
+            statistics.is_damaged or statistics.about(self.keys.statistics(evaluation, self._batch.value)) is not None
+        )
+
     def rows_of(self, evaluation: Evaluation) -> Rows:
         """The data that an evaluation is on."""
         return self._task.rows if evaluation.test is None else self._task.tests[evaluation.test]

@@ -202,6 +202,7 @@ class Evaluator:
         """
         key, stored = self.archive.key(evaluation), self.archive.read(evaluation)
         if stored is not None:
+            self._check_statistics(evaluation)
             return stored
         if self.archive.is_stored(evaluation):  # in parts
             self.runner.write(evaluation, key, None, lambda done: None)
@@ -212,6 +213,11 @@ class Evaluator:
         stored = self.archive.read(evaluation)
         assert stored is not None  # written just now
         return stored
+
+    def _check_statistics(self, evaluation: Evaluation) -> None:
+        """Computes statistics that belong to stored logits again if their file is damaged."""
+        if evaluation.statistics == "recomputed" and self.archive.has_statistics(evaluation):
+            self.runner.statistics_of(evaluation)
 
     def run(self, evaluations: Sequence[Evaluation]) -> None:
         """Runs evaluations that are not on disk, side by side where several may be under way; then `logits` reads them.

@@ -243,6 +243,21 @@ def test_statistics_are_recomputed_once_for_verification_tests_and_file_and_kept
     assert again.leaderboard == result.leaderboard
 
 
+def test_damaged_statistics_are_computed_again_though_every_logit_is_known(tmp_path: Path) -> None:
+    paths = make_pool(tmp_path / "pool", 3, batchnorm=True)
+    settings = {"run_dir": tmp_path / "run", "budget": radin.Budget(soups=2), "batchnorm": "recompute"}
+    radin.make_soup(radin.Pool(paths), task(batchnorm=True), **settings)
+    folder = tmp_path / "run" / "statistics"
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    for file in sorted(folder.iterdir()):
+        file.write_bytes(before[file.name][:-9])
+        again = radin.make_soup(radin.Pool(paths), task(batchnorm=True), **settings)
+        assert any(file.name in note for note in again.spent.notes)
+        assert {file.name for file in folder.iterdir()} == set(before)
+        assert all((folder / name).read_bytes() == content for name, content in before.items() if name != "index.json")
+        assert radin.make_soup(radin.Pool(paths), task(batchnorm=True), **settings).spent.notes == ()
+
+
 def test_a_network_without_batchnorm_has_no_statistics_to_charge(checkpoints: list[Path], tmp_path: Path) -> None:
     pool = radin.Pool(checkpoints)
     with radin.Verifier(pool, task(), tmp_path / "run", batchnorm="recompute") as verifier:
