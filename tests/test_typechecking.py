@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -25,6 +26,15 @@ def block(size: int) -> Iterator[int]:
     yield size
 
 
+@checked(typechecker=beartype)
+@dataclass(frozen=True)
+class Columns:
+    """A dataclass, whose fields share a size."""
+
+    logits: Shaped[np.ndarray, "m c"]
+    labels: Int[np.ndarray, " m"]
+
+
 def test_wrong_types_are_caught_with_and_without_shapes() -> None:
     with pytest.raises(Exception, match="violates type hint"):
         counted("three", "soup")  # type: ignore[arg-type]
@@ -39,6 +49,8 @@ def test_a_size_that_two_arguments_share_is_one() -> None:
     assert rows(logits, np.zeros(5, dtype=int)) == 5
     with pytest.raises(Exception, match="Type-check error"):
         rows(logits, np.zeros(4, dtype=int))
+    with pytest.raises(Exception, match="Type-check error"):
+        Columns(logits, np.zeros(4, dtype=int))
     assert rows(np.zeros((7, 3)), np.zeros(7, dtype=int)) == 7  # sizes of another call
 
 

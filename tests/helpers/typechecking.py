@@ -13,6 +13,7 @@ from __future__ import annotations
 import inspect
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import is_dataclass
 from functools import partial, update_wrapper, wraps
 from itertools import count
 from types import CodeType, FunctionType
@@ -41,6 +42,8 @@ def checked(function: Any = None, **options: Any) -> Any:
     """Decorates a function or class as `jaxtyping.jaxtyped` does, by the cheaper way where no shapes are involved."""
     if function is None:
         return partial(checked, **options)
+    if isinstance(function, type):
+        return _with_checked_fields(function, **options)
     if not isinstance(function, FunctionType):
         return _with_shapes(function, **options)
     _made[function.__code__] += 1
@@ -50,6 +53,13 @@ def checked(function: Any = None, **options: Any) -> Any:
     if any(map(_has_shape, hints.values())) or inspect.isgeneratorfunction(function):
         return _in_first_calls(function, _with_shapes(function, **options))
     return _without_shapes(function, hints) if hints else function
+
+
+def _with_checked_fields(kind: type, **options: Any) -> type:
+    """The class; if it is a dataclass, with its fields checked as they are given."""
+    if is_dataclass(kind) and "__init__" in vars(kind):
+        kind.__init__ = checked(kind.__init__, **options)  # type: ignore[misc]
+    return kind
 
 
 def _in_first_calls(plain: FunctionType, checked: Callable[..., Any]) -> Callable[..., Any]:
