@@ -56,12 +56,13 @@ def _in_first_calls(plain: FunctionType, checked: Callable[..., Any]) -> Callabl
     """The function, checked in its first calls and in some of those that follow."""
     calls = count()
 
-    @wraps(plain)
     def call(*arguments: Any, **named: Any) -> Any:
         i = next(calls)
         return (checked if i < CALLS or i % CALLS == 0 else plain)(*arguments, **named)
 
-    return call
+    # Its frame counts as one of jaxtyping's, which radin skips where it names the line of an error.
+    as_jaxtyping = FunctionType(call.__code__, globals() | {"__name__": "jaxtyping"}, closure=call.__closure__)
+    return wraps(plain)(as_jaxtyping)
 
 
 def _has_shape(hint: Any) -> bool:
