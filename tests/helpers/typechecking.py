@@ -60,9 +60,9 @@ def _in_first_calls(plain: FunctionType, checked: Callable[..., Any]) -> Callabl
         i = next(calls)
         return (checked if i < CALLS or i % CALLS == 0 else plain)(*arguments, **named)
 
-    # Its frame counts as one of jaxtyping's, which radin skips where it names the line of an error.
-    as_jaxtyping = FunctionType(call.__code__, globals() | {"__name__": "jaxtyping"}, closure=call.__closure__)
-    return wraps(plain)(as_jaxtyping)
+    # Errors are looked for in a user's code, for which jaxtyping's frames are not taken.
+    its = {**globals(), "__name__": jaxtyping.__name__}
+    return wraps(plain)(FunctionType(call.__code__, its, call.__name__, None, call.__closure__))
 
 
 def _has_shape(hint: Any) -> bool:
