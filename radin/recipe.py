@@ -78,10 +78,17 @@ class Recipe:
 
     @classmethod
     def subset(cls, names: Sequence[str], members: ArrayLike) -> Recipe:
-        """The uniform recipe over `members`: a mask `bool[n]`, or the members' indices."""
+        """The uniform recipe over `members`: a mask `bool[n]`, or the members' indices.
+
+        Raises:
+            InputError: no members, a mask of another length, or an index that no ingredient has.
+        """
         chosen = np.asarray(members)
         mask = np.zeros(len(names), dtype=bool)
-        mask[chosen if chosen.size else []] = True
+        try:
+            mask[chosen if chosen.size else []] = True
+        except IndexError as error:
+            raise InputError(f"expected a mask bool[{len(names)}] or indices below {len(names)}: {error}") from error
         return cls.of(names, mask)
 
     @classmethod

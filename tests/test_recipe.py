@@ -117,6 +117,9 @@ def test_names_and_weights_must_match_in_number():
         Recipe(("a", "b", "c"), (0.5, 0.5))
     with pytest.raises(InputError, match="empty subset"):
         Recipe.subset(NAMES, [])
+    for members in ([4], [True, False], [0.5]):
+        with pytest.raises(InputError, match=r"expected a mask bool\[4\] or indices below 4: "):
+            Recipe.subset(NAMES, members)
 
 
 def test_a_refused_row_is_named():

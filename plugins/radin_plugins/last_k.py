@@ -14,7 +14,8 @@ def last_k(problem: radin.Problem) -> radin.Proposals:
     of the pool, as for `windows`. It takes n evaluations, on a verifier n − 1 real soups.
     """
     places = np.arange(problem.n)
-    yield places >= places[::-1, None]
+    for numbers in problem.in_parts(problem.n):
+        yield places >= problem.n - 1 - numbers[:, None]
 
 
 @radin.hookimpl

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import Annotated
 
 import numpy as np
@@ -25,21 +26,24 @@ def local_search(
     in or taken out improves, and no exchange of a member for a non-member either. A step costs n evaluations, an
     exchange up to n²/4.
     """
-    for number, start in enumerate(_starts(problem), start=1):
-        scores = yield start
-        best = int(np.where(start.sum(axis=1) >= 2, scores, -np.inf).argmax())
-        _climb(problem, start[best], float(scores[best]), exchange)
+    for number, sets in enumerate(_starts(problem), start=1):
+        found: list[tuple[float, Bool[np.ndarray, " n"]]] = []
+        for subsets in sets:
+            scores = np.where(subsets.sum(axis=1) >= 2, (yield subsets), -np.inf)
+            found.append((float(scores.max()), subsets[scores.argmax()]))
+        score, start = max(found, key=itemgetter(0))
+        _climb(problem, start, score, exchange)
         if number == starts:
             return
 
 
-def _starts(problem: radin.Problem) -> Iterator[Bool[np.ndarray, "k n"]]:
-    """Sets of subsets, the best of which is a start."""
+def _starts(problem: radin.Problem) -> Iterator[Iterable[Bool[np.ndarray, "k n"]]]:
+    """Sets of subsets, in parts; the best soup of a set is a start."""
     rank = np.argsort(np.argsort(-problem.solo, kind="stable"))
-    yield rank[None] == 0
-    yield rank < np.arange(1, problem.n + 1)[:, None]
+    yield [rank[None] == 0]
+    yield (rank < 1 + sizes[:, None] for sizes in problem.in_parts(problem.n))
     while True:
-        yield problem.random_subsets(1, problem.rng.random())
+        yield [problem.random_subsets(1, problem.rng.random())]
 
 
 def _climb(problem: radin.Problem, mask: Bool[np.ndarray, " n"], score: float, exchange: bool) -> None:

@@ -16,7 +16,8 @@ def windows(problem: radin.Problem) -> radin.Proposals:
     """
     places = np.arange(problem.n)
     for stop in range(problem.n, 0, -1):
-        yield (places < stop) & (places >= places[:stop, None][::-1])
+        for numbers in problem.in_parts(stop):
+            yield (places < stop) & (places >= stop - 1 - numbers[:, None])
 
 
 @radin.hookimpl

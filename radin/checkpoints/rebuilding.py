@@ -159,6 +159,7 @@ def _view(dtype: str, storage: object, offset: object, size: object, strides: ob
     _expect(all(name in ("conj", "neg") and value is True for name, value in marks.items()), "a tensor with odd marks")
     if dtype not in DTYPES:
         return UnusableTensor(f"dtype {dtype}")
+    _expect(storage.dtype in DTYPES, f"a tensor of {dtype} in a storage of {storage.dtype}")
     info = TensorInfo(dtype, tuple(size))
     _expect(not marks.get("conj") or dtype.startswith("complex"), f"conjugates of {dtype}")
     _expect(not marks.get("neg") or info.kind.family == "float" or "complex" in dtype, f"negatives of {dtype}")

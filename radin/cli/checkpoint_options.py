@@ -9,6 +9,7 @@ import click
 
 from radin.cli.gathered import gathered
 from radin.cli.screen import say
+from radin.common.alike import said_together
 from radin.errors import InputError
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ checkpoint_options = gathered(
 
 def show_notes(pool: Pool) -> None:
     """Prints, beside the results, what was found where it was not named, and which models are left out."""
-    for note in pool.notes:
+    for note in said_together(pool.notes):
         say(f"Note: {note}.", err=True)
 
 

@@ -13,6 +13,7 @@ from radin.cli.console import json_option, print_json
 from radin.cli.network_options import TaskOptions, WorkerOptions, task_options, worker_options
 from radin.cli.screen import SHORT_NAME, print_table, say
 from radin.cli.summary import weights_text
+from radin.common.alike import said_together
 from radin.common.bars import Bars
 from radin.common.wording import DASH, decimal, said_once, shortened, signed
 
@@ -117,7 +118,7 @@ def show(found: Diagnosis, drawn: str | None) -> None:
     say(found.verdict, short)
     for reason in said_once((one.ingredient, one.text) for one in found.findings) or found.reasons:
         say(f"- {reason}", short)
-    for note in found.notes:
+    for note in said_together(found.notes):
         say(f"Note: {note}.", short)
     if found.soups:
         say(f"Real soups evaluated for this: {found.soups}.")

@@ -10,6 +10,7 @@ import click
 from radin.cli.console import duration
 from radin.cli.mending import with_flags
 from radin.cli.screen import SHORT_NAME, print_table, say
+from radin.common.alike import said_together
 from radin.common.wording import DASH, counted, decimal, in_passes, said_once, shortened, signed
 from radin.report.bill import Bill
 from radin.report.drops import Drops, behind
@@ -41,7 +42,7 @@ def show_record(record: Record, command: click.Command, target: str | None = Non
         say(gap)
     for said in said_once((one["ingredient"], _finding(one, command)) for one in record.findings):
         say(f"Warning: {said}", short, fg="yellow")
-    for remark in record.remarks:
+    for remark in said_together(record.remarks):
         say(f"Note: {remark}.")
     bill = Bill.of(record)
     say(bill.text)

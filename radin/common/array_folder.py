@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,7 +17,8 @@ from jaxtyping import Float
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from radin.common.files import fingerprint_of, written_aside
+from radin.common.array_index import ArrayIndex, Entry, Report
+from radin.common.files import written_aside
 from radin.common.mapped import MappedArray, with_more_files
 from radin.errors import StorageError
 
@@ -32,26 +32,19 @@ LONGEST = 220
 #: Bytes of a folder's arrays that are held in memory; those beyond are memory-mapped. Chosen by hand.
 HELD = 1 << 26
 
-INDEX = "index.json"
-
-Report = Callable[[str], None]
-
 
 class ArrayFolder:
     """Arrays on disk, each entry under a name and valid for one key only.
 
     An entry is one array in a `.npy` file, or several by name in a `.safetensors` file. It counts from the moment that
-    `index.json` names it, with its key and the SHA-256 of its file. Both files are written aside and renamed, so a
-    killed process leaves complete entries only. The checksum is compared when an entry is first opened in a process.
+    index names it, with its key and the SHA-256 of its file. Files are written aside and renamed, so a killed process
+    leaves complete entries only. The checksum is compared when an entry is first opened in a process.
     An entry that is damaged is removed, and reported in a sentence.
 
     Arguments:
         folder: the folder of the files; made when something is written.
         report: called with a sentence about each damaged entry.
         read_only: damaged entries are skipped and nothing is removed; entries without a checksum are read.
-
-    Attributes:
-        is_damaged: whether the index that was found had lost entries.
     """
 
     def __init__(
@@ -62,21 +55,24 @@ class ArrayFolder:
         self._opened: dict[str, Any] = {}
         self._written: set[str] = set()
         self._held = 0
-        self.is_damaged = False
-        self._index = self._read_index()
-        self._lines: dict[str, tuple[dict[str, Any], str]] = {}  # of the index as text, each with its entry
+        self._index = ArrayIndex(self.folder, report=report, read_only=read_only)
 
     def keys(self) -> set[str]:
         """Keys of all entries whose files are there."""
         return {entry["key"] for entry in self.entries().values()}
 
-    def entries(self) -> dict[str, dict[str, Any]]:
+    def entries(self) -> dict[str, Entry]:
         """The index of all entries whose files are there, by name, oldest first."""
-        return {name: entry for name, entry in self._index.items() if any(file.exists() for file in self._files(name))}
+        return {name: entry for name, entry in self._index.items() if self._there(name)}
 
-    def about(self, name: str) -> dict[str, Any] | None:
+    def about(self, name: str) -> Entry | None:
         """The index of the entry of this name; None if there is none."""
         return self._index.get(name)
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether the index that was found had lost entries."""
+        return self._index.is_damaged
 
     def get(self, name: str, key: str) -> np.ndarray | None:
         """The array stored under a name, read-only; None unless it was stored for this key and is complete."""
@@ -128,7 +124,6 @@ class ArrayFolder:
     def remove(self, name: str) -> None:
         """Removes an entry, if it is there."""
         if self._forget(name):
-            self._write_index()
             for file in self._files(name):
                 file.unlink(missing_ok=True)
 
@@ -138,20 +133,17 @@ class ArrayFolder:
         Arguments:
             by_name: whether files without an entry in the index are entries whose key is their name.
         """
-        found = 0
+        entries = dict(self._index.items())
         if by_name and self.folder.is_dir():
-            for file in sorted(self.folder.glob("*.npy")):
-                self._index.setdefault(file.stem, {"key": file.stem})
-        for name, entry in list(self._index.items()):
-            there = [file for file in self._files(name) if file.exists()]
-            if "sha256" not in entry and there:
+            entries = {file.stem: {"key": file.stem} for file in sorted(self.folder.glob("*.npy"))} | entries
+        found: dict[str, Entry | None] = {}
+        for name, entry in entries.items():
+            if "sha256" not in entry and (there := self._there(name)):
                 with there[0].open("rb") as opened:
-                    checksum = hashlib.file_digest(opened, "sha256").hexdigest()
-                self._index[name] = _sealed(name, {**entry, "sha256": checksum})
-                found += 1
+                    found[name] = {**entry, "sha256": hashlib.file_digest(opened, "sha256").hexdigest()}
         if found:
-            self._write_index()
-        return found
+            self._index.change(found)
+        return len(found)
 
     def _open(self, name: str, key: str, suffix: str, read: Callable[[Path, str | None], Any]) -> Any:
         entry, file = self._index.get(name), self._file(name, suffix)
@@ -193,15 +185,17 @@ class ArrayFolder:
         self._report(f"{file} {fault}")
         self._forget(name)
         if not self._read_only:
-            self._write_index()
             with suppress(OSError):
                 file.unlink(missing_ok=True)
 
     def _forget(self, name: str) -> bool:
+        """Removes an entry from the index; whether it was there."""
         self._opened.pop(name, None)
-        self._lines.pop(name, None)
         self._written.discard(name)
-        return self._index.pop(name, None) is not None
+        known = name in self._index
+        if known:
+            self._index.change({name: None})
+        return known
 
     @contextmanager
     def _replacing(
@@ -216,42 +210,15 @@ class ArrayFolder:
 
             yield write
             # A kill between the two renames must not leave the new file under the old key.
-            if self._forget(name):
-                self._write_index()
-        self._index[name] = _sealed(name, {"key": key, **about, "sha256": checksum.hexdigest()})
+            self._forget(name)
+        self._index.change({name: {"key": key, **about, "sha256": checksum.hexdigest()}})
         self._written.add(name)
-        self._write_index()
-
-    def _write_index(self) -> None:
-        """Writes the index, an entry a line. The lines are kept, so that a large pool's are not made for each array."""
-        for name, entry in self._index.items():
-            if self._lines.get(name, (None, ""))[0] is not entry:
-                line = f"{json.dumps(name, ensure_ascii=False)}: {json.dumps(entry, ensure_ascii=False)}"
-                self._lines[name] = entry, line
-        lines = ",\n".join(f" {self._lines[name][1]}" for name in self._index)
-        with written_aside(self.folder / INDEX) as file:
-            file.write(f"{{\n{lines}\n}}\n".encode())
-
-    def _read_index(self) -> dict[str, dict[str, Any]]:
-        file = self.folder / INDEX
-        try:
-            index = json.loads(file.read_bytes())
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError):
-            index = None
-        if not isinstance(index, dict):
-            self._report(f"{file} is damaged")
-            self.is_damaged = True
-            return {}
-        whole = {name: entry for name, entry in index.items() if _is_whole(name, entry)}
-        if len(whole) < len(index):
-            self._report(f"{file} is damaged in {len(index) - len(whole)} of {len(index)} entries")
-            self.is_damaged = True
-        return whole
 
     def _files(self, name: str) -> tuple[Path, ...]:
         return tuple(self._file(name, suffix) for suffix in (".npy", ".safetensors"))
+
+    def _there(self, name: str) -> list[Path]:
+        return [file for file in self._files(name) if file.exists()]
 
     def _file(self, name: str, suffix: str) -> Path:
         """The file of an entry. Names map to file names one to one: `a/b` is `a%2Fb.npy`. None is `labels.npy`."""
@@ -288,21 +255,3 @@ def _check(file: Path, checksum: str | None) -> None:
 def _compare(found: Any, checksum: str | None) -> None:
     if checksum is not None and found.hexdigest() != checksum:
         raise ValueError("another checksum")
-
-
-def _sealed(name: str, entry: dict[str, Any]) -> dict[str, Any]:
-    """The entry with a fingerprint of its own, which detects a changed key or recipe."""
-    return {**entry, "seal": _seal(name, entry)}
-
-
-def _seal(name: str, entry: Mapping[str, Any]) -> str:
-    return fingerprint_of(name, {one: value for one, value in entry.items() if one != "seal"})[:16]
-
-
-def _is_whole(name: str, entry: Any) -> bool:
-    """Whether an entry is unchanged since it was written. Entries of version 0.1 have no seal and no checksum."""
-    if not isinstance(entry, dict) or not isinstance(entry.get("key"), str):
-        return False
-    if "seal" not in entry:
-        return "sha256" not in entry
-    return bool(entry["seal"] == _seal(name, entry))

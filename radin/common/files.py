@@ -40,16 +40,47 @@ def written_aside(path: str | os.PathLike[str], *, durable: bool = True) -> Iter
     target = Path(path)
     aside = _aside(target)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with _nameless(target.parent) or aside.open("wb") as file:
-            _lock(file)
-            yield file
-            file.flush()
-            if durable:
-                os.fsync(file.fileno())
-            if isinstance(file.name, int):
-                _give_name(file, aside)
-        aside.replace(target)
+        with _faults_named(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with _nameless(target.parent) or aside.open("wb") as file:
+                _lock(file)
+                yield file
+                file.flush()
+                if durable:
+                    os.fsync(file.fileno())
+                if isinstance(file.name, int):
+                    _give_name(file, aside)
+            aside.replace(target)
+    finally:
+        with suppress(OSError):  # the error that matters is the first
+            aside.unlink(missing_ok=True)
+
+
+def append(path: str | os.PathLike[str], content: bytes, *, at: int) -> None:
+    """Appends to a file, and waits until it is on the disk; makes the file if there is none.
+
+    Arguments:
+        path: the file.
+        content: the new end.
+        at: bytes of the file that stay; what a killed process left behind them is cut off.
+
+    Raises:
+        StorageError: the disk is full, or no file can be written at this place.
+    """
+    target = Path(path)
+    with _faults_named(target), os.fdopen(os.open(target, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:
+        file.truncate(at)
+        file.seek(at)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _faults_named(target: Path) -> Iterator[None]:
+    """Raises faults of the system in writing a file as errors that name it, and say what to do."""
+    try:
+        yield
     except OSError as error:
         if isinstance(error, RadinError):  # of what is read to be written
             raise
@@ -61,9 +92,6 @@ def written_aside(path: str | os.PathLike[str], *, durable: bool = True) -> Iter
             why = fault_of_place(target) or error.strerror or error
             said = f"{target}: could not be written: {why}; write elsewhere"
         raise StorageError(error.errno, said) from error
-    finally:
-        with suppress(OSError):  # the error that matters is the first
-            aside.unlink(missing_ok=True)
 
 
 def _nameless(folder: Path) -> IO[bytes] | None:

@@ -50,6 +50,11 @@ ROUNDING = 1e-9
 HUGE = 1e9
 
 
+def first_sentence(error: Exception) -> str:
+    """What another library's error says in its first sentence, or its kind if it says nothing; without a stop."""
+    return (str(error).strip() or type(error).__name__).split(". ")[0].splitlines()[0].strip().rstrip(".")
+
+
 def signed(value: float | None, digits: int = 4) -> str:
     """`+0.0127`, and `-1.2e-05` of what these digits cannot show; a dash for None. Zero is `0.0000`, without a sign."""
     if value is None:

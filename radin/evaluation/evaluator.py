@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from functools import cached_property, partial
 
 import numpy as np
@@ -21,6 +21,7 @@ from radin.evaluation.inputs import Inputs, task_inputs
 from radin.evaluation.keys import Keys
 from radin.evaluation.label_sets import check_label_sets
 from radin.evaluation.loading import Networks
+from radin.evaluation.metric_trial import try_metric
 from radin.evaluation.references import References
 from radin.evaluation.run_folder import RunFolder
 from radin.evaluation.runner import Runner
@@ -127,9 +128,28 @@ class Evaluator:
         if missing:
             self.runner.prepare()
         with self.progress.stage("ingredients", missing, "sample") as advance:
-            todo = [single for single in singles if not self.archive.is_stored(single)]
-            self.runner.run_all([partial(self.runner.begin, single, advance=advance) for single in todo])
+            begin = partial(self.runner.begin, advance=advance)
+            self._run_singles(singles, self.task.split[0], begin)
             return [self.logits(single, advance=advance) for single in singles]
+
+    def _run_singles(
+        self,
+        singles: Sequence[Evaluation],
+        rows: Int64[np.ndarray, " k"],
+        begin: Callable[[Evaluation, ExitStack], Callable[[], None]],
+    ) -> None:
+        """Runs the ingredients that have not run on some rows; a metric of one's own is tried on the first outputs."""
+        todo, stored = list[Evaluation](), list[Evaluation]()
+        for single in singles:
+            (todo if len(self.archive.known(single).missing(rows)) else stored).append(single)
+
+        def trial(single: Evaluation) -> None:
+            try_metric(self.task, self.archive.known(single).read(rows), rows, str(single.recipe))
+
+        if todo and stored:
+            trial(stored[0])
+        runs = [partial(begin, single) for single in todo]
+        self.runner.run_all(runs, None if stored or not todo else partial(trial, todo[0]))
 
     def open(self) -> list[Evaluation]:
         """Ties the folder to the inputs and checks what it holds; returns the ingredients' evaluations on the data.
@@ -267,9 +287,7 @@ class Evaluator:
         self, singles: Sequence[Evaluation], rows: Int64[np.ndarray, " k"], advance: Advance
     ) -> list[Float32[np.ndarray, "k ..."]]:
         """Logits of several ingredients on some rows, as a stage of a race needs them."""
-        todo = [single for single in singles if len(self.archive.known(single).missing(rows))]
-        begin = partial(self.runner.begin_part, rows=rows, kind="stage", advance=advance)
-        self.runner.run_all([partial(begin, single) for single in todo])
+        self._run_singles(singles, rows, partial(self.runner.begin_part, rows=rows, kind="stage", advance=advance))
         return [self.part(single, rows, "stage", advance=advance) for single in singles]
 
     def fill(self, evaluation: Evaluation) -> torch.nn.Module:

@@ -65,7 +65,7 @@ def race_measures(metric: Metric, outputs: Outputs, labels: Labels, kind: Kind =
     sees more in few rows than right or wrong, and by their own values per row where they have any: macro-F1 has none.
     Any other metric races by its values per row alone, since its relation to that loss is not known; one without them
     does not race. Nor does a metric on rows on which it is undefined, as an area under the ROC curve is without
-    positives: whoever is dropped has a value on the rows seen.
+    positives, or on which a function of one's own raises: whoever is dropped has a value on the rows seen.
 
     Arguments:
         metric: of the run.
@@ -89,10 +89,10 @@ def race_measures(metric: Metric, outputs: Outputs, labels: Labels, kind: Kind =
     smooth = log_likelihoods if kind.metrics == CLASSES.metrics else likelihoods
     if isinstance(metric, NegativeLogLikelihood):
         return (smooth,)
+    if not _is_defined(metric, outputs, labels):
+        return ()
     own: tuple[Measure, ...] = () if metric.per_sample(outputs, labels) is None else (own_values,)
-    if not metric.follows_loss:
-        return own
-    return (smooth, *own) if _is_defined(metric, outputs, labels) else ()
+    return (smooth, *own) if metric.follows_loss else own
 
 
 def judged_by(metric: Metric, kind: Kind = CLASSES) -> str:

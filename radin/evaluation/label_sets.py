@@ -101,12 +101,18 @@ def _tried(metric: FunctionMetric, labels: Shaped[np.ndarray, "r ..."], known: S
         return ""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        said = _fault(metric, labels, columns)
-        return said if said and not _fault(metric, known, columns) else ""
+        said = fault_of_function(metric, labels, columns)
+        return said if said and not fault_of_function(metric, known, columns) else ""
 
 
-def _fault(metric: FunctionMetric, labels: Shaped[np.ndarray, "r ..."], columns: int) -> str:
-    """What a function says of outputs drawn at random, if it has no value on right ones either."""
+def fault_of_function(metric: FunctionMetric, labels: Shaped[np.ndarray, "r ..."], columns: int) -> str:
+    """The words of a function on outputs drawn at random, if it has no value on right ones either; empty if it has.
+
+    Arguments:
+        metric: the function.
+        labels: of the rows.
+        columns: numbers in a row of outputs.
+    """
     said = ""
     for outputs in _possible(labels, columns):
         try:

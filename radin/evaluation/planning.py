@@ -18,7 +18,7 @@ from radin.evaluation.greedy_bill import greedy_passes
 from radin.evaluation.race_settings import RaceSettings
 from radin.evaluation.run_folder import RunFolder
 from radin.evaluation.settings import Settings
-from radin.evaluation.stages import against_race, course_of
+from radin.evaluation.stages import against_race, course_of, foregone
 from radin.evaluation.timing import Timed, Work, peak_memory, side_by_side, timed_as_worker, timed_batch
 from radin.evaluation.workers import Workers
 from radin.scoring.criterion_default import CRITERION
@@ -51,9 +51,10 @@ class Plan:
     Attributes:
         ingredients: size of the pool.
         passes: ingredients whose logits are not in the run folder yet, one forward pass over the data each; fewer run
-            in full where they race.
+            in full where they race. Those that a race drops by what is stored are not counted in.
         least_passes, most_passes: the selecting rows that ingredients will be run on, over those of the data. The least
-            is the first stage of the race for all and the best ingredient in full. Equal without a race.
+            is the first stage of the race for all and the best ingredient in full. Equal without a race, and where
+            the outputs that are stored, as of an earlier run, decide it.
         race: whether the ingredients race, in words, and why not where a race was asked for; empty where none was.
         soups: real soups that may be built and evaluated, one pass each; those that a run with the same settings has
             evaluated in this folder are not counted in.
@@ -260,16 +261,15 @@ class _Look:
 
 def _look(evaluator: Evaluator, settings: Settings) -> _Look:
     """Reads the run folder, and times the network."""
-    missing = sum(len(evaluator.archive.missing(single)) > 0 for single in evaluator.singles())
     timed, crew = timed_batch(evaluator), settings.workers
     recomputes, batch_size = evaluator.recomputes, evaluator.batch_size
-    passes, references = _passes(evaluator, settings.race), _references(evaluator)
+    (missing, least, most, stages), references = _passes(evaluator, settings.race), _references(evaluator)
     tests, n = evaluator.task.tests, len(evaluator.pool)
     soups, beside = settings.soups, sum(1 if name == "uniform" else n - 1 for name in settings.baselines)
     if ended := ended_run(evaluator, settings):
         soups, beside = max(soups - ended.soups, 0), 0
         tests = {name: rows for name, rows in tests.items() if name not in ended.tests}
-        missing, passes = 0, (0.0, 0.0, 1)
+        missing, least, most, stages = 0, 0.0, 0.0, 1
     return _Look(
         missing,
         soups,
@@ -280,7 +280,9 @@ def _look(evaluator: Evaluator, settings: Settings) -> _Look:
         timed if crew is None else timed_as_worker(evaluator, crew, timed),
         recomputes,
         batch_size,
-        *passes,
+        least,
+        most,
+        stages,
         *references,
     )
 
@@ -290,18 +292,23 @@ def _gram_bytes(n: int) -> int:
     return min(n, MOST) ** 2 * GRAM_BYTES
 
 
-def _passes(evaluator: Evaluator, settings: RaceSettings | None) -> tuple[float, float, int]:
-    """Least and most passes over the selecting rows, and how often each ingredient is read at most."""
+def _passes(evaluator: Evaluator, settings: RaceSettings | None) -> tuple[int, float, float, int]:
+    """Ingredients that have to run, their least and most passes, and how often each is read at most."""
     task, known = evaluator.task, [evaluator.archive.known(single) for single in evaluator.singles()]
     selecting = task.split[0]
     whole = np.array([len(one.missing(selecting)) for one in known])
+    races = settings is not None and not against_race(task, len(known), settings)
+    decided = foregone(evaluator, settings) if settings is not None and races else None
+    if decided is not None:
+        whole = whole[decided.survivors]
     most = float(whole.sum()) / len(selecting)
-    if settings is None or against_race(task, len(known), settings):
-        return most, most, 1
+    missing = int((whole > 0).sum())
+    if settings is None or not races or decided is not None:
+        return missing, most, most, 1
     order, ends = course_of(task, len(known), settings)
     beginning = selecting[order[: ends[0]]]
     first = np.array([len(one.missing(beginning)) for one in known])
-    return float(first.sum() + (whole - first).min()) / len(selecting), most, len(ends)
+    return missing, float(first.sum() + (whole - first).min()) / len(selecting), most, len(ends)
 
 
 def _references(evaluator: Evaluator) -> tuple[int, int, int]:

@@ -13,7 +13,8 @@ from typing import Any, Generic, TypeVar, cast, overload
 import numpy as np
 from jaxtyping import Int64
 
-from radin.common.array_folder import INDEX, ArrayFolder
+from radin.common.array_folder import ArrayFolder
+from radin.common.array_index import INDEX
 from radin.common.files import remove_leftovers
 from radin.common.wording import counted
 from radin.errors import RunDirError

@@ -106,20 +106,28 @@ class Runner:
         kind: Kind = "statistics" if job.what == "statistics" else job.work.kind
         self._folder.ledger.record_loss(kind, job.work.key, job.work.label, job.rows)
 
-    def run_all(self, evaluations: Sequence[Callable[[ExitStack], Callable[[], None]]]) -> None:
+    def run_all(
+        self,
+        evaluations: Sequence[Callable[[ExitStack], Callable[[], None]]],
+        after_first: Callable[[], None] | None = None,
+    ) -> None:
         """Runs evaluations in order, as many at once as the executor takes.
 
         Arguments:
             evaluations: each begins one: charges it until the stack is closed, starts its jobs, and returns what waits
                 for them and stores the result.
+            after_first: called when the first one is stored and charged; if it raises, no more are begun.
         """
         with ExitStack() as undo:
             waiting: deque[tuple[ExitStack, Callable[[], None]]] = deque()
+            calls = iter([] if after_first is None else [after_first])
 
             def end() -> None:
                 stack, finish = waiting.popleft()
                 with stack:
                     finish()
+                for call in calls:
+                    call()
 
             for begin in evaluations:
                 stack = undo.enter_context(ExitStack())

@@ -15,7 +15,7 @@ from radin.common.wording import counted
 from radin.evaluation.judging import Standing, judged_by
 from radin.evaluation.race_rows import Given, SeenRows
 from radin.evaluation.race_settings import RaceSettings
-from radin.evaluation.racing import race, race_course
+from radin.evaluation.racing import RaceResult, Run, race, race_course
 from radin.scoring.logit_bank import LogitBank
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def collect(evaluator: Evaluator, settings: RaceSettings | None) -> Collection:
             or stored logits that no longer match what the network gives. All that was completed so far is kept.
     """
     singles, task = evaluator.open(), evaluator.task
-    selecting, labels, strata = task.split[0], task.rows.labels, task.rows.strata
+    selecting = task.split[0]
     reason = "" if settings is None else against_race(task, len(singles), settings)
     if settings is None or reason:
         _remember(evaluator.folder, None)
@@ -149,8 +149,7 @@ def collect(evaluator: Evaluator, settings: RaceSettings | None) -> Collection:
             return ()  # nothing is judged any more; the survivors are completed below
         return _beginnings(evaluator, [singles[i] for i in ingredients], selecting[rows], len(selecting))
 
-    how: dict[str, Any] = {"kind": task.kind, "strata": strata[selecting], "groups": _selecting_groups(task)}
-    found = race(len(singles), labels[selecting], task.scored_by, run, settings, task.split_seed, **how)
+    found = _raced(task, len(singles), run, settings)
     members = tuple(int(i) for i in found.survivors)
     dropped = tuple(_dropped(evaluator, one, singles, selecting[found.order[: one.rows]]) for one in found.dropped)
     lacking = [one for one in found.dropped if not evaluator.archive.is_in_bank(singles[one.ingredient])]
@@ -159,6 +158,42 @@ def collect(evaluator: Evaluator, settings: RaceSettings | None) -> Collection:
     bank = evaluator.bank(evaluator.in_full([singles[i] for i in members]), members)
     unjudged = f"it cannot be judged by {task.scored_by.name} on a part of the samples"
     return Collection(members, bank, dropped, common, "" if found.stages else unjudged)
+
+
+def _raced(task: Task, n: int, run: Run, settings: RaceSettings) -> RaceResult:
+    """The race of `n` ingredients on a task's selecting samples."""
+    rows, selecting = task.rows, task.split[0]
+    how: dict[str, Any] = {"kind": task.kind, "strata": rows.strata[selecting], "groups": _selecting_groups(task)}
+    return race(n, rows.labels[selecting], task.scored_by, run, settings, task.split_seed, **how)
+
+
+def foregone(evaluator: Evaluator, settings: RaceSettings) -> RaceResult | None:
+    """The race that stored outputs decide, as they do where one by these settings was held; None where some are not.
+
+    Nothing is run. What survivors lack of the selecting samples does not matter here.
+
+    Arguments:
+        evaluator: knows what is stored.
+        settings: of a race that is held, see `against_race`.
+    """
+    selecting = evaluator.task.split[0]
+    known = [evaluator.archive.known(single) for single in evaluator.singles()]
+
+    def run(ingredients: Int64[np.ndarray, " k"], rows: Int64[np.ndarray, " m"]) -> Sequence[Given]:
+        if len(rows) == len(selecting):
+            return ()
+        if any(len(known[i].missing(selecting[rows])) for i in ingredients):
+            raise _NotStoredError
+        return [known[i].read(selecting[rows]) for i in ingredients]
+
+    try:
+        return _raced(evaluator.task, len(known), run, settings)
+    except _NotStoredError:
+        return None
+
+
+class _NotStoredError(Exception):
+    """Outputs that a race would be judged by are not stored."""
 
 
 def common_bank(evaluator: Evaluator, collection: Collection) -> LogitBank:

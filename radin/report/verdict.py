@@ -184,13 +184,14 @@ def _no_soup_by(criterion: str, leaderboard: Sequence[VerifiedSoup], findings: S
     soups = [entry for entry in leaderboard if entry.recipe.size > 1]
     which = "the one verified soup" if len(soups) == 1 else f"the best of {len(soups)} verified soups"
     name, below = best.recipe.member_names[0], _below(best, single, metric)
-    ours, theirs = told_apart(best.value, soups[0].value)
-    if soups[0].behind:
+    if soups[0].behind:  # as all soups are, so what they are behind is the best ingredient
+        limit, theirs = told_apart(single.value, soups[0].value)
         return (
             f"{below}No soup won: {which} has {metric} {theirs} on the selection data, more than one "
-            f"standard error worse than {ours} of the ingredient {name}. "
+            f"standard error worse than {limit} of the ingredient {single.recipe.member_names[0]}. "
             f"{_why_not(soups, single, findings, metric)}"
         )
+    ours, theirs = told_apart(best.value, soups[0].value)
     leads, follows = told_apart(best.deciding, soups[0].deciding)
     found = (
         f"{below}No soup won: by {criterion} the ingredient {name} leads, {leads} against {follows} of {which}; "

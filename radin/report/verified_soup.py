@@ -21,7 +21,7 @@ from radin.scoring.criterion_default import limited_by_metric
 from radin.scoring.logit_bank import LogitBank
 from radin.scoring.metrics import Metric
 from radin.scoring.scored import Scored
-from radin.scoring.significance import paired_error
+from radin.scoring.significance import Paired, paired_error
 
 if TYPE_CHECKING:
     from radin.evaluation.verifier import Verifier
@@ -229,7 +229,7 @@ class _Assessor:
         averages = averaged(recipe, self.bank)
         seen = observe(recipe, self.surrogate, logits, self.metric, averages)
         parts, parts_error = self._parts(recipe, seen.statistics)
-        best, of_best = self._leader
+        best, with_best = self._leader
         return VerifiedSoup(
             recipe,
             seen.score,
@@ -241,7 +241,7 @@ class _Assessor:
             parts=parts,
             parts_error=parts_error,
             ahead=seen.score - best,
-            ahead_error=paired_error(self.metric, seen.statistics, of_best, self.labels, groups=self.bank.groups),
+            ahead_error=with_best.error(seen.statistics),
             criterion=self._deciding(logits),
             excess=loss_excess(self.bank, recipe),
             promise=self._promise(
@@ -277,8 +277,8 @@ class _Assessor:
         if recipe.size != 2 or not recipe.is_subset:
             return None, 0.0
         parts = [self.metric.measure(self._read(i), self.labels) for i in recipe.members]
-        groups = self.bank.groups
-        errors = [paired_error(self.metric, measured, part, self.labels, groups=groups) for part in parts]
+        of_soup = Paired(self.metric, measured, self.labels, groups=self.bank.groups)
+        errors = [of_soup.error(part) for part in parts]
         return float(np.mean([self.metric.score_of(part, self.labels) for part in parts])), max(errors)
 
     @cached_property
@@ -286,9 +286,11 @@ class _Assessor:
         return self.verifier.solo
 
     @cached_property
-    def _leader(self) -> tuple[float, Any]:
+    def _leader(self) -> tuple[float, Paired]:
+        """The best ingredient's score, and its errors beside others."""
         leader = int(self._solo.argmax())
-        return float(self._solo[leader]), self.metric.measure(self._read(leader), self.labels)
+        measured = self.metric.measure(self._read(leader), self.labels)
+        return float(self._solo[leader]), Paired(self.metric, measured, self.labels, groups=self.bank.groups)
 
     @cached_property
     def _chance(self) -> float:

@@ -29,7 +29,7 @@ from radin.scoring.metrics import (
     RightSamplesMetric,
     TemperedLikelihood,
 )
-from radin.scoring.significance import Groups, paired_error
+from radin.scoring.significance import Groups, Paired
 
 
 def check_criterion(name: object) -> str:
@@ -107,15 +107,15 @@ def behind(
         groups: the number of each row's group, or None.
 
     Returns:
-        True where the best score is more than one paired standard error higher, see `paired_error`. The first of
+        True where the best score is more than one paired standard error higher, see `Paired`. The first of
         equally good ones is the best.
     """
     best = int(np.argmax(scores))
-    of_best, beaten = statistics(best), np.zeros(len(scores), dtype=bool)
+    with_best = Paired(metric, statistics(best), labels, groups=groups)
+    beaten = np.zeros(len(scores), dtype=bool)
     for i, score in enumerate(scores):
         if score < scores[best]:
-            error = paired_error(metric, of_best, statistics(i), labels, groups=groups)
-            beaten[i] = scores[best] - score > error
+            beaten[i] = scores[best] - score > with_best.error(statistics(i))
     return beaten
 
 

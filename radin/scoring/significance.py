@@ -6,6 +6,7 @@ All functions here take a metric's per-sample statistics (`Metric.measure`), so 
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -97,32 +98,60 @@ def paired_p_value(
     return (as_large + 1) / (RESAMPLES + 1)
 
 
+class Paired:
+    """Standard errors of the differences between one network's value and those of others, on the same samples.
+
+    For proportions `√(b + c + 1) / m`, with `b + c` the samples that just one of the two has right; one more, so that
+    it is never 0. Means of per-sample numbers have `std / √m` of the differences; all other metrics have a paired
+    bootstrap, for which the one network is resampled once, however many others there are.
+
+    Arguments:
+        metric: the metric.
+        ours: per-sample statistics of the one network, `[m, ...]`.
+        labels: of the rows.
+        seed: draws the resamples.
+        groups: the number of each row's group; all metrics have a paired bootstrap over whole groups then.
+    """
+
+    def __init__(self, metric: Metric, ours: Any, labels: Labels, seed: int = 0, *, groups: Groups = None) -> None:
+        self._metric, self._ours, self._labels, self._seed, self._groups = metric, ours, labels, seed, groups
+
+    def error(self, theirs: Any) -> float:
+        """The standard error of the difference from another network, of which these are the per-sample statistics."""
+        m = len(self._labels)
+        if self._metric.is_proportion and self._groups is None:
+            return math.sqrt(int(np.sum(self._ours != theirs)) + 1) / m
+        numbers = self._numbers
+        others = None if numbers is None else self._metric.numbers(theirs, self._labels)
+        if numbers is not None and others is not None:
+            return float((numbers - others).std(ddof=1) / math.sqrt(m)) if m > 1 else 0.0
+        mine, other = self._values, self._resampled(theirs)
+        if len(mine) != len(other):  # undefined on some resamples of one of them, so the rest are no pairs any more
+            return float(np.hypot(np.std(mine, ddof=1), np.std(other, ddof=1)))
+        return float(np.std(mine - other, ddof=1))
+
+    @cached_property
+    def _numbers(self) -> Float64[np.ndarray, " m"] | None:
+        return None if self._groups is not None else self._metric.numbers(self._ours, self._labels)
+
+    @cached_property
+    def _values(self) -> Float64[np.ndarray, " r"]:
+        return self._resampled(self._ours)
+
+    def _resampled(self, statistics: Any) -> Float64[np.ndarray, " r"]:
+        return _resampled(self._metric, statistics, self._labels, BOOTSTRAP_RESAMPLES, self._seed, self._groups)
+
+
 def paired_error(
     metric: Metric, ours: Any, theirs: Any, labels: Labels, seed: int = 0, *, groups: Groups = None
 ) -> float:
     """Standard error of the difference of two networks' values, from their statistics on the same samples.
 
-    For proportions `√(b + c + 1) / m`, with `b + c` the samples that just one of the two has right; one more, so that
-    it is never 0. Means of per-sample numbers have `std / √m` of the differences; all other metrics have a paired
-    bootstrap.
-
     Arguments:
-        metric: the metric.
-        ours, theirs: per-sample statistics of the two networks, `[m, ...]`.
-        labels: of the rows.
-        seed: draws the resamples.
-        groups: the number of each row's group; all metrics have a paired bootstrap over whole groups then.
+        metric, ours, labels, seed, groups: see `Paired`.
+        theirs: per-sample statistics of the other network.
     """
-    m = len(labels)
-    if metric.is_proportion and groups is None:
-        return math.sqrt(int(np.sum(ours != theirs)) + 1) / m
-    differences = None if groups is not None else _differences(metric, ours, theirs, labels)
-    if differences is not None:
-        return float(differences.std(ddof=1) / math.sqrt(m)) if m > 1 else 0.0
-    mine, other = (_resampled(metric, one, labels, BOOTSTRAP_RESAMPLES, seed, groups) for one in (ours, theirs))
-    if len(mine) != len(other):  # undefined on some resamples of one of them, so the rest are no pairs any more
-        return float(np.hypot(np.std(mine, ddof=1), np.std(other, ddof=1)))
-    return float(np.std(mine - other, ddof=1))
+    return Paired(metric, ours, labels, seed, groups=groups).error(theirs)
 
 
 def standard_error(metric: Metric, statistics: Any, labels: Labels, groups: Groups = None) -> float:

@@ -71,6 +71,7 @@ class Account:
         self._begun = time.perf_counter() - spent
         self._idle_batches = self._idle_proposals = 0
         self._gradients: dict[bytes, tuple[float, Float64[np.ndarray, " n"]]] = {}
+        self._scored_before: list[int] = []  # of each gradient: recipes that had been scored
 
     @property
     def n(self) -> int:
@@ -187,6 +188,7 @@ class Account:
                 self._stop("budget")
             loss, gradient = self._ask(lambda: fast(row[0]))
             self._gradients[key] = float(loss), np.array(gradient, dtype=np.float64)
+            self._scored_before.append(self.board.scored)
             self._charge(1)
         loss, gradient = self._gradients[key]
         return loss, gradient.copy()
@@ -208,6 +210,7 @@ class Account:
         """Evaluations charged and the best score so far of two ingredients or more, at each improvement."""
         scores, sizes = self.board.scores, self.board.sizes
         charged = np.cumsum(sizes >= 2) if self._free_singles else np.arange(1, len(scores) + 1)
+        charged = charged + np.searchsorted(self._scored_before, np.arange(len(scores)), side="right")  # gradients
         best = np.maximum.accumulate(np.where(sizes >= 2, scores, -np.inf))
         rises = best > np.concatenate([[-np.inf], best[:-1]])
         return charged[rises], best[rises]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from functools import cached_property
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float64, Int64
 
 from radin.errors import InputError
 from radin.recipe import numbered_subsets
+from radin.scoring.moves import rows_at_once
 
 #: The type of a running searcher: it yields proposals, `bool[k, n]` masks or `float[k, n]` mixing weights, and receives
 #: their scores, `float64[k]`.
@@ -83,6 +84,19 @@ class Problem:
     def has_gradient(self) -> bool:
         """Whether `loss_and_gradient` is available: a surrogate has a gradient, a verifier has none."""
         return self._scorer.has_gradient
+
+    def in_parts(self, count: int) -> Iterator[Int64[np.ndarray, " k"]]:
+        """The numbers from 0 to `count`, as many at once as subsets should be proposed at once.
+
+        A proposal of n subsets takes n² bytes. Over pools of up to 4 096 ingredients a part has 4 096 numbers or more;
+        over larger ones it has as many as keep a proposal within 16 MB.
+
+        Arguments:
+            count: how many subsets there are, which the searcher makes from their numbers.
+        """
+        step = rows_at_once(self.n)
+        for start in range(0, count, step):
+            yield np.arange(start, min(start + step, count))
 
     def random_subsets(self, k: int, p: float = 0.5) -> Bool[np.ndarray, "k n"]:
         """Independent random subsets, none of them empty.

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from radin.checkpoints import TensorInfo, open_checkpoint
+from radin.errors import CheckpointError
 from tests.helpers.archives import contents, repack
 
 VIEWS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -95,3 +96,15 @@ def test_whatever_torch_saves_reads_as_torch_loads_it(
         expected = torch.empty(tensor.shape, dtype=tensor.dtype).copy_(tensor)
         assert checkpoint.info(name) == TensorInfo(str(tensor.dtype)[6:], tuple(tensor.shape))
         assert contents(path, name) == expected.reshape(-1).view(torch.uint8).numpy().tobytes()
+
+
+def test_a_storage_of_quantised_numbers_gives_no_other_tensor(tmp_path: Path) -> None:
+    path = tmp_path / "x.pt"
+    torch.save({"w": torch.zeros(4, dtype=torch.uint16)}, path)
+    with zipfile.ZipFile(path) as archive:
+        pickled = archive.read("x/data.pkl")
+    forged = pickled.replace(b"torch.storage\nUntypedStorage\n", b"torch\nQUInt8Storage\n")
+    assert forged != pickled
+    repack(path, zipfile.ZIP_STORED, {"data.pkl": forged, "byteorder": b"big"})
+    with pytest.raises(CheckpointError, match="a tensor of uint16 in a storage of quint8"):
+        open_checkpoint(path)

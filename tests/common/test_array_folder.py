@@ -89,15 +89,24 @@ def test_an_entry_whose_file_was_deleted_is_gone(tmp_path):
 KILLED = """
 import os, signal, sys
 import numpy as np
-import radin.common.array_folder
 from radin.common.array_folder import ArrayFolder
+from radin.common.array_index import ArrayIndex
 
 def kill(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 folder, moment = ArrayFolder(sys.argv[1]), sys.argv[2]
-if moment == "before the index":
-    ArrayFolder._write_index = kill
+change, left = ArrayIndex.change, {"before the file": 0, "after the file": 1}.get(moment)
+
+def stop(index, changes):
+    global left
+    if not left:
+        kill()
+    left -= 1
+    change(index, changes)
+
+if left is not None:
+    ArrayIndex.change = stop
 with folder.writing("a", "new", 11, {}) as append:
     append(np.ones((4, 4), dtype=np.float32))
     if moment == "in a batch":
@@ -106,7 +115,7 @@ with folder.writing("a", "new", 11, {}) as append:
 """
 
 
-@pytest.mark.parametrize("moment", ["in a batch", "before the index"])
+@pytest.mark.parametrize("moment", ["in a batch", "before the file", "after the file"])
 def test_logits_of_a_killed_process_are_never_taken_for_others(tmp_path, moment):
     store(ArrayFolder(tmp_path), "a", "old", LOGITS[0])
     store(ArrayFolder(tmp_path), "b", "other", LOGITS[1])

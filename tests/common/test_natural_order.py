@@ -14,6 +14,8 @@ from radin.common.natural_order import natural
         ["epoch9/step5", "epoch9/step40", "epoch10/step1"],
         ["run1a", "run1b", "run02", "run3"],
         ["2", "10", "a", "a1", "b"],
+        ["rate-0", "rate-0.001.pt", "rate-0.01.pt", "rate-0.05.pt", "rate-0.1.pt", "rate-0.25.pt", "rate-1.pt"],
+        ["v0.9", "v0.10", "v0.10.1", "v10.0.9", "v10.0.10"],
         ["last", "v1.9", "v1.10", "v2.0"],
         [f"step{10**30}", f"step{10**30 + 1}"],
     ],

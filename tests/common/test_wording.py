@@ -2,6 +2,7 @@ from radin.common.wording import (
     counted,
     decimal,
     enumerated,
+    first_sentence,
     in_passes,
     installing,
     printable,
@@ -111,3 +112,13 @@ def test_shortened_names_stay_different() -> None:
 
 def test_what_controls_a_terminal_is_escaped() -> None:
     assert printable("a\x1b[31m\r\x9b\n\tb \u00e9") == "a\\x1b[31m\\x0d\\x9b\n\tb \u00e9"
+
+
+def test_the_first_sentence_of_an_error_is_told_without_its_stop() -> None:
+    said = {
+        "No room. Buy more.": "No room",
+        "no room\nat all": "no room",
+        "v1.2 is old.": "v1.2 is old",
+        " ": "ValueError",
+    }
+    assert {one: first_sentence(ValueError(one)) for one in said} == said

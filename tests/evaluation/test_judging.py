@@ -52,6 +52,18 @@ def test_rows_on_which_the_metric_is_undefined_judge_nobody(metric: str, kind: s
     assert len(race_measures(by, outputs, labels, seen_by)) >= 1
 
 
+def test_rows_on_which_a_function_raises_judge_nobody() -> None:
+    def of_two_classes(outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        if labels.min() == labels.max():
+            raise ValueError("one class alone")
+        return outputs.argmax(axis=1) == labels
+
+    labels, outputs = np.zeros(50, dtype=np.int64), np.zeros((50, 2))
+    assert race_measures(get_metric(of_two_classes), outputs, labels) == ()
+    labels[7] = 1
+    assert len(race_measures(get_metric(of_two_classes), outputs, labels)) == 1
+
+
 def test_choices_of_several_widths_are_judged_together() -> None:
     rng = np.random.default_rng(0)
     labels, seen_by = rng.integers(2, size=200), KINDS["choices"]

@@ -66,12 +66,13 @@ def _in_first_calls(plain: FunctionType, checked: Callable[..., Any]) -> Callabl
     """The function or generator, checked in its first calls and in some of those that follow."""
     calls = count()
 
-    @wraps(plain)
     def call(*arguments: Any, **named: Any) -> Any:
         i = next(calls)
         return (checked if i < CALLS or i % CALLS == 0 else plain)(*arguments, **named)
 
-    return call
+    # Errors are looked for in a user's code, for which jaxtyping's frames are not taken.
+    its = {**globals(), "__name__": jaxtyping.__name__}
+    return wraps(plain)(FunctionType(call.__code__, its, call.__name__, None, call.__closure__))
 
 
 def _has_shape(hint: Any) -> bool:

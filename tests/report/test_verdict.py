@@ -235,8 +235,13 @@ def test_the_verdict_says_by_what_the_winner_was_chosen(entries: list[tuple], st
             "No soup won: the one verified soup has accuracy 0.9000 on the selection data, more than one standard ",
             "error worse than 0.9500 of the ingredient b.",
         ),
+        (
+            [([0], 0.94, -0.2), ([1], 0.95, -0.3), ([0, 1], 0.90, -0.1, True)],
+            "The winner's accuracy on the selection data, 0.9400, is worse than that of the best ingredient, b, 0.9500",
+            "0.9000 on the selection data, more than one standard error worse than 0.9500 of the ingredient b.",
+        ),
     ],
-    ids=["soup", "soup by both", "ingredient"],
+    ids=["soup", "soup by both", "ingredient", "likelier ingredient"],
 )
 def test_the_verdict_claims_no_lead_in_likelihood_over_those_that_are_behind(
     entries: list[tuple], start: str, part: str

@@ -10,7 +10,15 @@ from scipy import stats
 
 from radin.errors import InputError
 from radin.scoring.metrics import get_metric
-from radin.scoring.significance import RESAMPLES, exact_mcnemar, interval, paired_p_value, paired_test_name
+from radin.scoring.significance import (
+    RESAMPLES,
+    Paired,
+    exact_mcnemar,
+    interval,
+    paired_error,
+    paired_p_value,
+    paired_test_name,
+)
 
 ACCURACY, NLL, MACRO_F1 = get_metric("accuracy"), get_metric("nll"), get_metric("macro-f1")
 #: Four standard errors of a p-value or quantile near 0.5 that is estimated from so many resamples.
@@ -141,6 +149,21 @@ def test_a_metric_that_is_undefined_on_some_resamples_has_an_interval_all_the_sa
     assert metric.standard_error(logits, labels) > 0
     with pytest.raises(InputError, match="undefined on most resamples"):
         metric.resampled(logits[:20], np.array([1, *[0] * 19]) * 0, 10, 0)
+
+
+def test_one_network_beside_many_is_resampled_once():
+    seen = []
+
+    def share(outputs, labels):
+        seen.append(bool((outputs[:, 0] == 7).all()))
+        return float((outputs[:, 1] > 0).mean())
+
+    metric, rng, zeros = get_metric(share), np.random.default_rng(0), labels(50)
+    ours, *others = (np.stack([np.full(50, 7.0 + i), rng.normal(size=50)], axis=1) for i in range(4))
+    beside = Paired(metric, ours, zeros)
+    errors = [beside.error(one) for one in others]
+    assert sum(seen) <= 205 and len(seen) >= 4 * 200
+    assert errors == [paired_error(metric, ours, one, zeros) for one in others]
 
 
 def test_an_interval_contains_its_value_also_where_all_resamples_lie_on_one_side():

@@ -149,6 +149,19 @@ def test_trace_is_best_score_against_charges():
     assert charged.tolist() == [1, 2, 4]
 
 
+def test_gradients_are_charged_in_the_trace_too():
+    def climbs(problem):
+        for weights in (np.full(4, 0.25), np.array([0.5, 0.5, 0, 0])):
+            problem.loss_and_gradient(weights)
+        yield subsets(4, (1,), (0, 2))
+        problem.loss_and_gradient(np.array([0, 0.5, 0.5, 0]))
+        yield subsets(4, (0, 3), (2, 3), (1, 3))
+
+    result = run(climbs, Capable(WORTH))
+    assert result.trace[0].tolist() == [2 + 2, 2 + 2 + 1 + 1, 2 + 2 + 1 + 3]
+    assert result.charged == 8
+
+
 def test_a_searcher_that_proposes_nothing_new_is_stopped():
     def stuck(problem):
         while True:

@@ -1,11 +1,18 @@
 """What a searcher is handed."""
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 from helpers.objectives import Additive
 from hypothesis import given
 from hypothesis import strategies as st
+from radin_plugins.last_k import last_k
+from radin_plugins.local_search import local_search
+from radin_plugins.windows import windows
 
+import radin
+import radin.scoring.moves
 from radin.errors import InputError
 from radin.searching.account import Account
 from radin.searching.problem import Problem
@@ -68,3 +75,32 @@ def test_solo_cannot_be_changed():
     with pytest.raises(ValueError, match="read-only"):
         problem.solo[0] = 9
     assert problem.n == 3 and problem.names == ("m0", "m1", "m2")
+
+
+@pytest.mark.parametrize("searcher", [last_k, windows, local_search])
+def test_searchers_propose_in_parts_what_they_propose_at_once(searcher, monkeypatch):
+    """All masks of a large pool at once take the square of its size."""
+    rows = []
+
+    def watched(problem):
+        proposals, scores = searcher(problem), None
+        with suppress(StopIteration):
+            while True:
+                batch = proposals.send(scores)
+                rows.append(len(batch))
+                scores = yield batch
+
+    def found():
+        rows.clear()
+        return radin.search(watched, Additive(np.arange(12) % 5, bonus=0.3), radin.Budget(candidates=150), top=200)
+
+    at_once, most = found(), max(rows)
+    monkeypatch.setattr(radin.scoring.moves, "ENTRIES", 12 * 4)
+    assert list(found()) == list(at_once)
+    assert (most, max(rows)) == (12, 4)
+
+
+def test_parts_are_all_numbers_in_order():
+    problem = problem_of(3)
+    assert [part.tolist() for part in problem.in_parts(5)] == [[0, 1, 2, 3, 4]]
+    assert list(problem.in_parts(0)) == []

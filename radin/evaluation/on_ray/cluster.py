@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from radin.common.wording import installing
+from radin.common.wording import first_sentence, installing
 from radin.errors import InputError
 from radin.evaluation.workers import Workers
 
@@ -64,7 +64,7 @@ def connected(workers: Workers) -> Iterator[Any]:
     try:
         _start(ray, workers.address, settings)
     except Exception as error:  # Ray raises plain ones, too
-        told = _first_sentence(error)
+        told = first_sentence(error)  # without the remedies, which are those of Ray's own commands
         if workers.address is None:
             raise InputError(
                 f"Ray could not be started on this machine: {told}; run without workers, or where there is more room"
@@ -108,11 +108,6 @@ def ended_in_order(before: Any) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _first_sentence(error: Exception) -> str:
-    """What Ray says went wrong, without the remedies that it knows, which are those of its own commands."""
-    return (str(error) or type(error).__name__).split(". ")[0].strip().rstrip(".")
 
 
 def _like_here() -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from radin.common.wording import first_sentence
 from radin.errors import InputError
 from radin.report.bill import Bill
 from radin.report.record import LEADERBOARD, Record
@@ -25,7 +26,7 @@ def log_run(record: Record, uri: str, experiment: str = "radin") -> str:
         the identifier of the run there.
 
     Raises:
-        InputError: MLflow is not installed.
+        InputError: MLflow is not installed, or cannot record the run there.
     """
     try:
         import mlflow
@@ -33,7 +34,17 @@ def log_run(record: Record, uri: str, experiment: str = "radin") -> str:
         raise InputError(
             "a run is exported to MLflow where MLflow is installed, and here it is not: pip install mlflow-skinny"
         ) from error
-    client: Any = mlflow.MlflowClient(tracking_uri=uri)
+    try:
+        return _logged(mlflow.MlflowClient(tracking_uri=uri), record, experiment)
+    except Exception as error:  # of any library between here and the store
+        raise InputError(
+            f"MLflow could not record the run at {uri} ({type(error).__name__}: {first_sentence(error)}); give a "
+            "tracking server that runs, or a database, such as http://localhost:5000 or sqlite:///mlflow.db"
+        ) from error
+
+
+def _logged(client: Any, record: Record, experiment: str) -> str:
+    """Records the run with a client of MLflow; returns the identifier of the run."""
     found = client.get_experiment_by_name(experiment)
     number = found.experiment_id if found is not None else client.create_experiment(experiment)
     made = client.create_run(number, run_name=record.folder.resolve().name, tags=tags(record))

@@ -11,9 +11,10 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from radin.common.alike import said_together
 from radin.common.files import written_aside
 from radin.common.version import VERSION
-from radin.common.wording import DASH, counted, decimal, in_passes, said_once, shortened, signed
+from radin.common.wording import DASH, counted, decimal, in_passes, shortened, signed
 from radin.report.bill import Bill
 from radin.report.drops import Drops, behind
 from radin.report.loading_code import loading_code
@@ -176,7 +177,7 @@ def remarks(record: Record) -> list[str]:
     def subject(text: str) -> str | None:
         return next((name for name in names if text.startswith(f"{name} ")), None)
 
-    said = said_once([(subject(text), text) for text in record.remarks])
+    said = said_together(record.remarks)
     return [text if subject(text) else text[:1].upper() + text[1:] for text in said]
 
 

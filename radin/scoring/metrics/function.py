@@ -103,7 +103,8 @@ class FunctionMetric(Metric):
             raise
         except (Exception, SystemExit) as error:  # a user's own code
             said = f"{type(error).__name__}: {error}{place_of_error(error)}"
-            raise InputError(f"metric {self.name!r} raised {said}; its outputs were {list(outputs.shape)}") from error
+            given_to = f"outputs {outputs.dtype}{list(outputs.shape)} and labels {labels.dtype}{list(labels.shape)}"
+            raise InputError(f"metric {self.name!r} raised {said}; it was given {given_to}") from error
         try:
             result = np.asarray(given, dtype=np.float64)
         except (TypeError, ValueError) as error:

@@ -101,7 +101,8 @@ def test_a_function_that_raises_is_named_with_its_line():
         return logits[:, 99].mean()
 
     logits, labels = sample()
-    with pytest.raises(InputError, match=r"metric 'broken' raised IndexError.*test_function.*outputs were \[60, 7\]"):
+    given = r"it was given outputs float64\[60, 7\] and labels int64\[60\]"
+    with pytest.raises(InputError, match=rf"metric 'broken' raised IndexError.*test_function.*; {given}"):
         get_metric(broken).value(logits, labels)
     with pytest.raises(InputError, match="metric 'broken' returned dict; expected one number"):
         FunctionMetric(lambda logits, labels: {}, "broken").value(logits, labels)
