@@ -106,9 +106,9 @@ class ClassCountsMetric(CountsMetric, PredictionMetric):
             block = np.empty(len(rows))
             for c in np.unique(sizes):  # each has the classes up to its own last, as its value alone has
                 these = np.flatnonzero(sizes == c)
-                parts = (one[these].reshape(-1) for one in (predicted, occurring))
+                ours, true = predicted[these].reshape(-1), occurring[these].reshape(-1)
                 groups = np.arange(len(these)).repeat(m)
-                block[these] = self.of_sums(self._sums(*parts, groups, len(these), int(c)))
+                block[these] = self.of_sums(self._sums(ours, true, groups, len(these), int(c)))
             values.append(block)
         return defined_values(np.concatenate(values), self.name, counted(m, "sample"))
 
