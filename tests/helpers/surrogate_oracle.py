@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import numpy as np
 
 from radin.recipe import as_proposals
@@ -22,17 +20,20 @@ def several_labels(n=6, m=70, labels=4):
 
 def winners(logits, labels, coefficients, top=1):
     """bool[k, m]: whether fewer than `top` classes come before the label in Σ cᵢ Lᵢ; equal ones of lower index do."""
-    _, m, c = logits.shape
-    stored = [[[Fraction(float(v)) for v in row] for row in one] for one in logits]
-    out = np.zeros((len(coefficients), m), dtype=bool)
-    for k, row in enumerate(np.asarray(coefficients, dtype=np.float64)):
-        weights = [(i, Fraction(float(w))) for i, w in enumerate(row) if w != 0]
-        for s in range(m):
-            sums = [sum((w * stored[i][s][j] for i, w in weights), Fraction(0)) for j in range(c)]
-            label = int(labels[s])
-            ahead = sum(v > sums[label] or (v == sums[label] and j < label) for j, v in enumerate(sums))
-            out[k, s] = ahead < top
-    return out
+    n, m, c = logits.shape
+    sums = (whole(coefficients) @ whole(logits).reshape(n, m * c)).reshape(-1, m, c)
+    own = np.take_along_axis(sums, np.asarray(labels)[None, :, None], axis=2)
+    lower = np.arange(c) < np.asarray(labels)[:, None]
+    return ((sums > own) | ((sums == own) & lower)).sum(axis=2) < top
+
+
+def whole(numbers):
+    """Integers in the ratios of floating-point numbers: these over their smallest common denominator, a power of 2."""
+    ratios = [float(one).as_integer_ratio() for one in np.asarray(numbers).ravel()]
+    common = max((below for _, below in ratios), default=1)
+    integers = np.empty(len(ratios), dtype=object)
+    integers[:] = [above * (common // below) for above, below in ratios]
+    return integers.reshape(np.shape(numbers))
 
 
 def predictions(logits, coefficients):
