@@ -40,18 +40,19 @@ def found(result: radin.Result) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("damaged", "lost"),
+    ("damaged", "lost", "how"),
     [
-        ("logits/run1.npy", 1),
-        ("logits/index.json", 3),
-        ("soups/*.npy", 1),
-        ("grams/logits-*.npy", 0),
-        ("grams/index.json", 0),
-        ("logits/split.json", 0),
-        ("logits/labels.npy", 0),
+        ("logits/run1.npy", 1, "changed"),
+        ("logits/run1.npy", 1, "emptied"),
+        ("logits/index.json", 3, "changed"),
+        ("logits/index.json", 3, "emptied"),
+        ("soups/*.npy", 1, "changed"),
+        ("grams/logits-*.npy", 0, "changed"),
+        ("grams/index.json", 0, "emptied"),
+        ("logits/split.json", 0, "emptied"),
+        ("logits/labels.npy", 0, "changed"),
     ],
 )
-@pytest.mark.parametrize("how", ["changed", "emptied"])
 def test_damaged_results_are_computed_again_and_counted_as_lost(
     pool: radin.Pool, calm: radin.Result, run: Path, damaged: str, lost: int, how: str
 ) -> None:

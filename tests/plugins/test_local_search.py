@@ -28,8 +28,8 @@ def test_local_search_ends_where_no_move_improves(unit, exchange):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_local_search_finds_the_optimum_of_a_small_pool(seed):
-    objective = ToyObjective(14, seed=seed)
+    objective = ToyObjective(12, seed=seed)
     optimum = radin.search("exhaustive", objective, top=1)
-    found = radin.search("local-search", objective, radin.Budget(candidates=4000), seed=seed, top=1)
+    found = radin.search("local-search", objective, radin.Budget(candidates=1500), seed=seed, top=1)
     assert found[0].score == pytest.approx(optimum[0].score, abs=1e-12)
-    assert found.charged == 4000
+    assert found.charged == 1500
