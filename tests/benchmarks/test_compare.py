@@ -67,7 +67,20 @@ def test_a_smaller_budget_is_the_beginning_of_a_larger_one(run, tmp_path: Path) 
 def test_a_run_is_charged_and_scored_as_make_soup_on_the_same_ingredients(
     run, zoo, tmp_path: Path, criterion: str
 ) -> None:
-    searched = ("--searcher", "local-search", "--candidates", "9", "--lam", "0.5", "--replicates", "1", "--first", "1", "--soups", "4")
+    searched = (
+        "--searcher",
+        "local-search",
+        "--candidates",
+        "9",
+        "--lam",
+        "0.5",
+        "--replicates",
+        "1",
+        "--first",
+        "1",
+        "--soups",
+        "4",
+    )
     _, rows = run(*searched, "--criterion", criterion)
     with Store(zoo) as store:
         replicate = Replicate(1)

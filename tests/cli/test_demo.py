@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from helpers.command_line import run
+from helpers.tiny_zoo import tiny_digits
 
 from radin.cli.demo import said
 from radin.demo import digits
@@ -15,6 +16,7 @@ def test_baselines_and_soups_are_printed_and_the_command_to_repeat(
     capsys: pytest.CaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train = digits.train_pool
+    monkeypatch.setattr(digits, "SWEEP", tiny_digits(digits.SWEEP))
     monkeypatch.setattr(digits, "train_pool", lambda folder, **settings: train(folder, 2, **settings))
     code, out, _ = run(capsys, "demo", "--dir", tmp_path / "demo", "--json")
     assert code == 0

@@ -85,7 +85,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
             made.pools[library] = []
             torch.manual_seed(0)
             start = build(library)
-            train(start, x, y, steps=8, rate=0.02, seed=9)
+            train(start, x, y, steps=6, rate=0.02, seed=9)
             for seed in range(3):
                 network = build(library)
                 network.load_state_dict(start.state_dict())
@@ -103,7 +103,7 @@ def train(network: nn.Module, x: torch.Tensor, y: torch.Tensor, *, steps: int, r
             layer.momentum = 0.5  # so few steps would leave the statistics near where they began
     network.train()
     for _ in range(steps):
-        rows = torch.randint(len(y), (48,), generator=generator)
+        rows = torch.randint(len(y), (24,), generator=generator)
         optimiser.zero_grad()
         nn.functional.cross_entropy(network(x[rows]), y[rows]).backward()
         optimiser.step()
