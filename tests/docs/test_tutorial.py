@@ -24,6 +24,7 @@ def execute(code: str) -> str:
     return printed.getvalue()
 
 
+@pytest.mark.pictured
 def test_every_step_does_what_the_page_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
