@@ -5,13 +5,16 @@ from helpers import typechecking
 typechecking.install()
 
 import gc  # noqa: E402 -- the hook has to come first
+
+gc.disable()  # until all is imported and collected: hardly any of that is garbage
+
 import os  # noqa: E402 -- the hook has to come first
 from collections.abc import Iterator  # noqa: E402 -- the hook has to come first
 from pathlib import Path  # noqa: E402 -- the hook has to come first
 
 import pytest  # noqa: E402 -- the hook has to come first
 import torch  # noqa: E402 -- the hook has to come first
-from helpers import drawing  # noqa: E402 -- the hook has to come first
+from helpers import disk, drawing  # noqa: E402 -- the hook has to come first
 from hypothesis import settings  # noqa: E402 -- the hook has to come first
 
 from benchmarks.faults.nursery import Nursery  # noqa: E402 -- the hook has to come first
@@ -29,14 +32,16 @@ DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Draws pictures and pages of runs in tests that may look at them."""
-    drawing.choose(item.path.relative_to(Path(__file__).parent).parts[0])
+    folder = item.path.relative_to(Path(__file__).parent).parts[0]
+    drawing.choose(folder, pictured=item.get_closest_marker("pictured") is not None)
 
 
 def pytest_collection_finish() -> None:
     """Spares every collection of garbage the million objects that stay: what was imported, and the tests."""
     drawing.install()
-    gc.collect()
+    disk.install()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_unconfigure() -> None:

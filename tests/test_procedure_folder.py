@@ -38,6 +38,7 @@ def test_a_larger_b_goes_on_from_a_smaller_one(pool: radin.Pool, tmp_path: Path)
         assert ledger.count("soup") == 3
 
 
+@pytest.mark.pictured
 def test_the_run_folder_holds_what_it_should(pool: radin.Pool, tmp_path: Path) -> None:
     result = radin.make_soup(pool, task(), run_dir=tmp_path)
     names = {path.name for path in tmp_path.iterdir()}

@@ -28,6 +28,19 @@ def resample_counts(groups: int, resamples: int, seed: int) -> Iterator[Float64[
         yield times.astype(np.float64)
 
 
+def resample_rows(rows: int, resamples: int, seed: int) -> Iterator[Int64[np.ndarray, "k m"]]:
+    """The rows of each bootstrap resample, some resamples at a time, drawn as one after the other would be.
+
+    Arguments:
+        rows: how many there are, and are drawn for each resample.
+        resamples: how many in all.
+        seed: draws them.
+    """
+    rng = np.random.default_rng(seed)
+    for count in _blocks(resamples, 8 * rows):  # what is counted of the rows takes some times their room
+        yield rng.integers(rows, size=(count, rows))
+
+
 def exchange_masks(groups: int, exchanges: int, seed: int) -> Iterator[Int64[np.ndarray, "k g"]]:
     """For each exchange of two networks 1 for the groups that change sides, and 0 for the others.
 

@@ -22,6 +22,7 @@ def soup(checkpoints: list[Path], tmp_path: Path) -> list[object]:
     return ["soup", *checkpoints, "--task", f"{SMALL}:task", "--run-dir", tmp_path / "run"]
 
 
+@pytest.mark.pictured
 def test_soup_prints_a_leaderboard_and_a_verdict(capsys: pytest.CaptureFixture, soup: list, tmp_path: Path) -> None:
     code, out, _ = run(capsys, *soup, "--soups", 2, "-o", tmp_path / "mine.safetensors")
     assert code == 0

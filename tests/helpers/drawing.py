@@ -10,35 +10,34 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-#: Folders whose tests are about other things than what a run shows.
-UNDRAWN = ("adapters", "benchmarks", "evaluation", "tasks", "weights")
+#: Folders whose tests are about other things than the page of a run.
+PAGELESS = ("adapters", "benchmarks", "evaluation", "tasks", "weights")
 
-_drawn = True
+_wanted = {"page": True, "picture": True}
 
 
 def install() -> None:
-    """Asks `choose` from now on whether a run draws."""
+    """Asks `choose` from now on what a run draws."""
     from radin.report import run_picture
     from radin.report.page import document
 
-    run_picture.draw_run = partial(_if_drawn, run_picture.draw_run)
-    document.write_page = partial(_if_drawn, document.write_page)
+    run_picture.draw_run = partial(_if_wanted, "picture", run_picture.draw_run)
+    document.write_page = partial(_if_wanted, "page", document.write_page)
 
 
-def _if_drawn(function: Any, *arguments: Any, **named: Any) -> Any:
-    return function(*arguments, **named) if _drawn else None
+def _if_wanted(what: str, function: Any, *arguments: Any, **named: Any) -> Any:
+    return function(*arguments, **named) if _wanted[what] else None
 
 
-def choose(folder: str) -> None:
-    """Chooses for the tests of a folder of `tests/`."""
-    global _drawn
-    _drawn = folder not in UNDRAWN
+def choose(folder: str, pictured: bool) -> None:
+    """Chooses for a test by its folder of `tests/`, and by whether it is marked as one that has to be `pictured`."""
+    _wanted.update(page=folder not in PAGELESS, picture=pictured)
 
 
 @contextmanager
 def always() -> Iterator[None]:
     """Draws whatever test asks first: for runs that tests of several folders share."""
-    global _drawn
-    before, _drawn = _drawn, True
+    before = dict(_wanted)
+    _wanted.update(page=True, picture=True)
     yield
-    _drawn = before
+    _wanted.update(before)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import inspect
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import is_dataclass
 from functools import partial, update_wrapper, wraps
 from itertools import count
 from types import CodeType, FunctionType
@@ -33,27 +34,36 @@ _made: Counter[CodeType] = Counter()
 
 def install() -> None:
     """Checks all of radin and its plugins from now on; neither may be imported yet."""
-    jaxtyping.jaxtyped = _checked  # type: ignore[assignment]
+    jaxtyping.jaxtyped = checked  # type: ignore[assignment]
     jaxtyping.install_import_hook(["radin", "radin_plugins"], "beartype.beartype")
 
 
-def _checked(function: Any = None, **options: Any) -> Any:
+def checked(function: Any = None, **options: Any) -> Any:
     """Decorates a function or class as `jaxtyping.jaxtyped` does, by the cheaper way where no shapes are involved."""
     if function is None:
-        return partial(_checked, **options)
-    if not isinstance(function, FunctionType) or inspect.isgeneratorfunction(function):
+        return partial(checked, **options)
+    if isinstance(function, type):
+        return _with_checked_fields(function, **options)
+    if not isinstance(function, FunctionType):
         return _with_shapes(function, **options)
     _made[function.__code__] += 1
     if "<locals>" in function.__qualname__ and _made[function.__code__] > MADE:
         return function
     hints = {name: _resolved(one, function) for name, one in function.__annotations__.items()}
-    if any(map(_has_shape, hints.values())):
+    if any(map(_has_shape, hints.values())) or inspect.isgeneratorfunction(function):
         return _in_first_calls(function, _with_shapes(function, **options))
     return _without_shapes(function, hints) if hints else function
 
 
+def _with_checked_fields(kind: type, **options: Any) -> type:
+    """The class; if it is a dataclass, with its fields checked as they are given."""
+    if is_dataclass(kind) and "__init__" in vars(kind):
+        kind.__init__ = checked(kind.__init__, **options)  # type: ignore[misc]
+    return kind
+
+
 def _in_first_calls(plain: FunctionType, checked: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, checked in its first calls and in some of those that follow."""
+    """The function or generator, checked in its first calls and in some of those that follow."""
     calls = count()
 
     def call(*arguments: Any, **named: Any) -> Any:

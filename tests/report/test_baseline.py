@@ -75,6 +75,7 @@ def test_after_a_race_the_uniform_soup_of_all_competes_and_has_no_ensemble(tmp_p
     assert result.best.recipe.size < 6
 
 
+@pytest.mark.pictured
 def test_all_of_them_with_test_sets_and_statistics_of_their_own(tmp_path: Path) -> None:
     pool = radin.Pool(make_pool(tmp_path / "pool", 3, batchnorm=True))
     one = task(batchnorm=True, test={"near": clouds(60, 4), "far": clouds(50, 5)})

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from radin.errors import InputError
-from radin.scoring.draws import defined_values, exchange_masks, resample_counts
+from radin.scoring.draws import defined_values, exchange_masks, resample_counts, resample_rows
 
 
 def test_a_resample_has_as_many_groups_as_there_are():
@@ -15,7 +15,14 @@ def test_a_resample_has_as_many_groups_as_there_are():
     np.testing.assert_array_equal(counts[4], np.bincount(drawn[4], minlength=7))
 
 
+def test_rows_are_drawn_as_one_resample_after_the_other():
+    rng = np.random.default_rng(3)
+    one_by_one = [rng.integers(7, size=7) for _ in range(50)]
+    np.testing.assert_array_equal(np.concatenate(list(resample_rows(7, 50, 3))), one_by_one)
+
+
 def test_draws_come_some_at_a_time():
+    assert [len(block) for block in resample_rows(1 << 18, 5, 0)] == [2, 2, 1]
     blocks = [len(block) for block in exchange_masks(1 << 21, 5, 0)]
     assert blocks == [2, 2, 1]
 

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from radin.common.wording import counted
 from radin.errors import InputError
+from radin.scoring.draws import defined_values, resample_rows
 from radin.scoring.metrics.base import Labels, Logits, MeanMetric, Metric, PredictionMetric
 
 
@@ -90,6 +92,25 @@ class ClassCountsMetric(CountsMetric, PredictionMetric):
         """Counts of two networks, of the classes that either predicts or that occur."""
         c = int(max(one.max(initial=0) for one in (ours, theirs, labels))) + 1
         return self._sums(ours, labels, groups, n, c), self._sums(theirs, labels, groups, n, c)
+
+    def resampled(self, statistics: Any, labels: Labels, resamples: int, seed: int) -> Float64[np.ndarray, " r"]:
+        """Values on bootstrap resamples of the samples; many resamples are counted at once.
+
+        Raises:
+            InputError: it is undefined on more than half of them.
+        """
+        m, values = len(labels), []
+        for rows in resample_rows(m, resamples, seed):
+            predicted, occurring = statistics[rows], labels[rows]
+            sizes = np.maximum(predicted.max(axis=1), occurring.max(axis=1)) + 1
+            block = np.empty(len(rows))
+            for c in np.unique(sizes):  # each has the classes up to its own last, as its value alone has
+                these = np.flatnonzero(sizes == c)
+                ours, true = predicted[these].reshape(-1), occurring[these].reshape(-1)
+                groups = np.arange(len(these)).repeat(m)
+                block[these] = self.of_sums(self._sums(ours, true, groups, len(these), int(c)))
+            values.append(block)
+        return defined_values(np.concatenate(values), self.name, counted(m, "sample"))
 
     def _sums(
         self, statistics: Any, labels: Labels, groups: Int64[np.ndarray, " m"], n: int, c: int

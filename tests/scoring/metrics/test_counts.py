@@ -9,7 +9,8 @@ from sklearn import metrics as sk
 from radin.errors import InputError
 from radin.scoring.kinds import KINDS
 from radin.scoring.metrics import get_metric
-from radin.scoring.metrics.counts import Counts
+from radin.scoring.metrics.base import Metric
+from radin.scoring.metrics.counts import BinaryF1, ClassCountsMetric, Counts, MacroF1, Matthews, MeanIoU
 
 SEVERAL, POSITIONS = KINDS["several-labels"], KINDS["positions"]
 
@@ -96,3 +97,14 @@ def test_two_networks_have_counts_of_the_same_classes():
     labels = np.array([0, 1, 0])
     ours, theirs = get_metric("macro-f1").paired_sums(np.array([0, 1, 0]), np.array([0, 1, 4]), labels, np.arange(3), 3)
     assert ours.shape == theirs.shape == (3, 3 * 5 + 1)
+
+
+@pytest.mark.parametrize(("metric", "classes"), [(BinaryF1(), 2), (MacroF1(), 17), (Matthews(), 9), (MeanIoU(), 5)])
+def test_many_resamples_at_once_have_the_values_of_one_after_the_other(metric: ClassCountsMetric, classes: int) -> None:
+    rng = np.random.default_rng(classes)
+    labels = rng.integers(classes, size=40)  # so few that the last class is in some resamples alone
+    predicted = np.where(rng.random(40) < 0.6, labels, rng.integers(classes, size=40))
+    assert (
+        metric.resampled(predicted, labels, 60, 3).tolist()
+        == Metric.resampled(metric, predicted, labels, 60, 3).tolist()
+    )
