@@ -42,7 +42,6 @@ EXEMPT = {
     "radin/weights/merge_plan.py": "tested in test_averaging",
     "radin/weights/mixer.py": "tested in test_averaging",
     "radin/weights/overrides.py": "tested in test_averaging",
-    "radin/weights/soup_files.py": "tested in test_averaging and test_folder_output",
     "benchmarks/comparison/pictures.py": "drawn by test_compare, which runs the whole command",
     "benchmarks/comparison/runs.py": "run by test_compare, killed after a row and resumed",
     "benchmarks/faults/clusters.py": "faults of clusters, a minute each; crews are tested in test_crew",

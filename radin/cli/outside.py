@@ -18,7 +18,7 @@ from radin.cli.screen import SHORT_NAME, print_table, say
 from radin.cli.summary import SHOWN, weights_text
 from radin.common.bars import Bars
 from radin.common.wording import counted, shortened
-from radin.errors import InputError
+from radin.errors import InputError, RadinError
 from radin.report.record import Record
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def soup_outside(
         as_json: print a document instead of tables.
     """
     from radin.outside.procedure import soup_by_score
-    from radin.weights.averaging import average
+    from radin.report.soup_place import copy_soup
 
     context = click.get_current_context()
     if context.get_parameter_source("batchnorm") is ParameterSource.DEFAULT:
@@ -147,13 +147,15 @@ def soup_outside(
     by, report = scorers
     with _ended_like_interrupted(), Bars() as bars:
         result = soup_by_score(pool, by, report=report, batchnorm=batchnorm, progress=bars, **how)
+    unsaved: RadinError | None = None
     if target:
-        about = {"radin.metric": result.metric, "radin.score": repr(result.best.value)}
-        average(pool, result.best.recipe, target, batchnorm=batchnorm, metadata=about)
-    if as_json:
-        print_json(result.to_json())
-    else:
-        show_outside(Record(result.to_json(), result.run_dir), target)
+        try:
+            copy_soup(result.soup, target, is_folder=pool.is_folders)
+        except RadinError as error:
+            unsaved, target = error, None
+    print_json(result.to_json()) if as_json else show_outside(Record(result.to_json(), result.run_dir), target)
+    if unsaved:
+        raise unsaved
 
 
 @contextmanager

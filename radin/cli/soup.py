@@ -124,46 +124,39 @@ def command(
     most promising soups are built and evaluated. With --scorer the searcher works on real soups alone. The best soup,
     or the best checkpoint, is written to the run folder. After an interruption the same command continues.
     """
-    from radin.evaluation.settings import check_baselines, check_run_dir, check_settings
+    from radin.evaluation.settings import check_run_dir, check_settings
     from radin.outside.scorer import ScoredTask
     from radin.searching.budget import Budget
     from radin.tasks.adapters import parse_task
 
     check_way(click.get_current_context(), spec, outside.scorer)
     _check_purpose(soups, logits_only=logits_only, only_plan=only_plan, target=target)
-    budget = Budget(candidates=search.candidates, soups=soups, seconds=seconds)
+    budget, shown = Budget(candidates=search.candidates, soups=soups, seconds=seconds), _shown(baselines)
     check_settings(search.searcher, search.options, budget, search.lam, search.seed)
-    shown = check_baselines([] if baselines == "none" else [name.strip() for name in baselines.split(",")])
     if spec is not None:
         parse_task(spec)
     if not only_plan:
         check_run_dir(run_dir)
-    pool = given.pool()
-    if not logits_only:
-        check_several(pool)
-    if target:
-        _check_target(target, pool)
-    how = {"searcher": search.searcher, "options": search.options, "budget": budget, "seed": search.seed}
+    pool = _pool(given, target, logits_only=logits_only)
+    how: dict[str, Any] = {"searcher": search.searcher, "options": search.options, "budget": budget}
+    how |= {"seed": search.seed, "run_dir": run_dir}
     written: dict[str, Any] = {"batchnorm": batchnorm, "target": target, "as_json": as_json}
     if spec is None:
-        soup_outside(pool, outside.scorers(), how | {"run_dir": run_dir, "workers": crew.workers}, **written)
+        soup_outside(pool, outside.scorers(), how | {"workers": crew.workers}, **written)
         return
-
     # These bring torch along, which takes seconds: what is wrong above is said at once.
     made = wanted.made(spec, pool)
     if isinstance(made.value, ScoredTask):
         check_scored(click.get_current_context())
-        soup_outside(pool, (made.value, None), how | {"run_dir": run_dir}, **written)
+        soup_outside(pool, (made.value, None), how, **written)
         return
     workers, task = crew.prepare(at_once), wanted.replaced(made)
-    how |= {"lam": search.lam, "criterion": criterion, "calibrate": calibrate, "race": race, "baselines": shown}
-    how |= {"batchnorm": batchnorm, "workers": workers, "run_dir": run_dir}
-    if only_plan:
-        _plan(pool, task, as_json, **how)
-    elif logits_only:
+    if logits_only:
         _collect(pool, task, as_json, workers=workers, run_dir=run_dir)
-    else:
-        _run(pool, task, target, as_json, **how)
+        return
+    how |= {"lam": search.lam, "criterion": criterion, "calibrate": calibrate, "race": race, "baselines": shown}
+    how |= {"batchnorm": batchnorm, "workers": workers}
+    _plan(pool, task, as_json, **how) if only_plan else _run(pool, task, target, as_json, **how)
 
 
 def _check_purpose(soups: int, *, logits_only: bool, only_plan: bool, target: str | None) -> None:
@@ -172,6 +165,23 @@ def _check_purpose(soups: int, *, logits_only: bool, only_plan: bool, target: st
         raise InputError("--logits-only builds no soup, so --plan and --output do not go with it; leave them out")
     if soups < 1:
         raise InputError(f"--soups must be at least 1, got {soups}; to build none, give --logits-only instead")
+
+
+def _shown(baselines: str) -> tuple[str, ...]:
+    """The names of the baselines that are asked for, with commas between."""
+    from radin.evaluation.settings import check_baselines
+
+    return check_baselines([] if baselines == "none" else [name.strip() for name in baselines.split(",")])
+
+
+def _pool(given: Checkpoints, target: str | None, *, logits_only: bool) -> Pool:
+    """The pool, of which there can be soups, and which can be written where they are wanted."""
+    pool = given.pool()
+    if not logits_only:
+        check_several(pool)
+    if target:
+        _check_target(target, pool)
+    return pool
 
 
 def _check_target(target: str, pool: Pool) -> None:

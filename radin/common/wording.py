@@ -184,6 +184,11 @@ def printable(text: str) -> str:
     return text.translate(_CONTROLS)
 
 
+def in_one_line(text: str) -> str:
+    """The same with ends of lines and tabs escaped, too, as a name is shown."""
+    return printable(text).replace("\n", "\\x0a").replace("\t", "\\x09")
+
+
 def shown_shape(shape: Sequence[int]) -> str:
     """A shape as a list, long ones and large numbers cut short."""
     sizes = [str(size) if abs(size) < 10**20 else "a huge number" for size in shape[:8]]

@@ -48,6 +48,13 @@ class Evaluation:
             return f"control-{key[:16]}"
         return self.recipe.member_names[0] if self.recipe.size == 1 else f"soup-{key[:16]}"
 
+    @property
+    def network(self) -> str:
+        """Its network in a message: the name of an ingredient, or the recipe of a soup."""
+        if self.recipe.size > 1:
+            return f"the soup {self.recipe}"
+        return f"{self.recipe}" if self.statistics == "own" else f"{self.recipe} with recomputed BatchNorm statistics"
+
     def __str__(self) -> str:
         on = "" if self.test in (None, "test") else f" {self.test}"
         return f"{self.kind}{on}, {self.recipe.size} averaged"

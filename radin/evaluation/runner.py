@@ -200,7 +200,7 @@ class Runner:
             fresh = self._batch.halving(
                 name,
                 lambda size: self._task.kind.join(
-                    list(self._checked(started.batches(size), name, self._task.rows, only, told))
+                    list(self._checked(started.batches(size), evaluation, self._task.rows, only, told))
                 ),
             )
             fresh = fresh if only is not None else fresh[missing]
@@ -283,7 +283,7 @@ class Runner:
                 self._archive.kept.write(place, name, key, recipe.to_json(), selected)
                 return
             with place.writing(name, key, len(rows), {"recipe": recipe.to_json()}) as append:
-                for batch in rows.kind.batches(self._checked(batches, name, rows, None, advance)):
+                for batch in rows.kind.batches(self._checked(batches, evaluation, rows, None, advance)):
                     append(batch)
 
         self._batch.halving(name, write)
@@ -299,7 +299,9 @@ class Runner:
             yield known.read(self._archive.kept.selecting)
         elif rows.can_choose:
             only = None if len(missing) == len(rows) else missing
-            yield from known.completed(self._checked(batches, name, rows, only, advance), self._archive.kept.selecting)
+            yield from known.completed(
+                self._checked(batches, evaluation, rows, only, advance), self._archive.kept.selecting
+            )
         else:
             others, parts = self._task.split[1], self._archive.kept.parts
             kind: Kind = "control" if evaluation.kind == "control" else "held-back"
@@ -309,18 +311,31 @@ class Runner:
                     with self._charging.charge(kind, parts.key(key, others), str(evaluation.recipe), len(others)):
                         parts.store(name, key, Part(others, self._task.kind.join(batches)))
 
-            yield from self._archive.kept.divided(self._checked(batches, name, rows, None, advance), keep)
+            yield from self._archive.kept.divided(self._checked(batches, evaluation, rows, None, advance), keep)
 
     def _checked(
-        self, batches: Batches, name: str, rows: Rows, only: Int64[np.ndarray, " s"] | None, advance: Advance
+        self,
+        batches: Batches,
+        evaluation: Evaluation,
+        rows: Rows,
+        only: Int64[np.ndarray, " s"] | None,
+        advance: Advance,
     ) -> Iterator[Float32[np.ndarray, "b ..."]]:
         """Batches of logits, each checked and counted."""
 
         def check(batch: np.ndarray, places: Int64[np.ndarray, " b"]) -> None:
             if rows.columns is None:
-                rows.kind.check_labels(rows.labels[places], batch.shape[1:], name)
+                rows.kind.check_labels(rows.labels[places], batch.shape[1:], evaluation.network)
             self._task.scored_by.check_classes(batch.shape[-1])
-            check_outputs(rows.kind, batch, rows, places, name)
+            try:
+                check_outputs(rows.kind, batch, rows, places, evaluation.network)
+            except NonFiniteError as error:
+                if evaluation.recipe.size == 1:
+                    raise
+                raise NonFiniteError(
+                    f"{error}. A soup cannot be left out of a run: leave out the ingredient that its weights do not "
+                    "average with, which a diagnosis of the pool may tell"
+                ) from error
 
         return _counted(batches, np.arange(len(rows)) if only is None else only, check, advance)
 

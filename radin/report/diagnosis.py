@@ -224,29 +224,42 @@ def diagnose(
     if task is None or not gram.finite.all():
         return Diagnosis(pool.names, gram, tuple(findings))
     from radin.evaluation.verifier import Verifier
-    from radin.scoring.surrogate import Surrogate
 
     how: dict[str, Any] = {"batchnorm": batchnorm, "workers": Workers.of(workers), "progress": progress}
     with Verifier(pool, task, run_dir, race="recorded", **how) as verifier:
-        surrogate = Surrogate(verifier.bank, task.metric)
-        findings += _logit_findings(verifier, verifier.common)
-        recipes, before = verifier.evaluated(), verifier.ledger.count("soup")
-        planned = [one for one in probes(gram, _suspects(findings), verifier.names) if one not in recipes]
-        verified = assess([*recipes, *planned[:soups]], verifier, surrogate)
-        findings += _soup_findings(verifier, verified, findings)
-        findings += search_findings(verifier.folder.last_search)
-        dropped = verifier.dropped
-        return Diagnosis(
-            names=pool.names,
-            weights=gram,
-            findings=tuple(findings),
-            logits=logit_gram(verifier.common) if dropped else stored_logit_gram(verifier),
-            values=_values(verifier.common, task.scored_by),
-            metric=task.scored_by.name,
-            verified=tuple(verified),
-            soups=verifier.ledger.count("soup") - before,
-            notes=(*verifier.folder.notes, *_about_race(verifier)),
-        )
+        return _with_outputs(verifier, gram, findings, soups)
+
+
+def _with_outputs(verifier: Verifier, gram: Gram, findings: list[Finding], soups: int) -> Diagnosis:
+    """The diagnosis by weights and outputs.
+
+    Arguments:
+        verifier: has run the ingredients.
+        gram: of the weights of the whole pool.
+        findings: by the weights.
+        soups: real soups that may be evaluated.
+    """
+    from radin.scoring.surrogate import Surrogate
+
+    task, common = verifier.task, verifier.common
+    surrogate = Surrogate(verifier.bank, task.metric)
+    findings = [*findings, *_logit_findings(verifier, common)]
+    recipes, before = verifier.evaluated(), verifier.ledger.count("soup")
+    planned = [one for one in probes(gram, _suspects(findings), verifier.names) if one not in recipes]
+    verified = assess([*recipes, *planned[:soups]], verifier, surrogate)
+    findings += _soup_findings(verifier, verified, findings)
+    findings += search_findings(verifier.folder.last_search)
+    return Diagnosis(
+        names=verifier.whole.names,
+        weights=gram,
+        findings=tuple(findings),
+        logits=logit_gram(common) if verifier.dropped else stored_logit_gram(verifier),
+        values=_values(common, task.scored_by),
+        metric=task.scored_by.name,
+        verified=tuple(verified),
+        soups=verifier.ledger.count("soup") - before,
+        notes=(*verifier.folder.notes, *_about_race(verifier)),
+    )
 
 
 def _values(bank: LogitBank, metric: Metric) -> Float64[np.ndarray, " n"]:

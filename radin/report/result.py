@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from radin.checkpoints import open_checkpoint
-from radin.common.files import written_aside
-from radin.common.folders import folder_aside
 from radin.common.frames import frame
 from radin.common.html import table
 from radin.common.wording import signed
@@ -25,7 +22,7 @@ from radin.report.ranked_comparison import excess_text
 from radin.report.record import SOUP as SOUP
 from radin.report.record import SOUP_FOLDER as SOUP_FOLDER
 from radin.report.record import VERSION as VERSION
-from radin.report.soup_place import check_soup
+from radin.report.soup_place import check_soup, copy_soup
 from radin.report.spent import Spent as Spent
 from radin.report.verdict import best_ingredient, verdict_of
 from radin.report.verified_soup import VerifiedSoup
@@ -142,13 +139,7 @@ class Result:
                 f"{soup} is another soup by now, {held.get('radin.recipe')}, since a later run in this folder replaced "
                 "it; run with this result's settings again, which evaluates nothing anew, and save then"
             )
-        if self.is_folder:
-            with folder_aside(Path(path)) as copy:
-                shutil.copytree(soup, copy, dirs_exist_ok=True)
-            return Path(path)
-        with soup.open("rb") as source, written_aside(path, durable=False) as target:
-            shutil.copyfileobj(source, target)
-        return Path(path)
+        return copy_soup(soup, path, is_folder=self.is_folder)
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from radin.common.files import check_place
+from radin.common.files import check_place, written_aside
+from radin.common.folders import folder_aside
 from radin.errors import InputError
 from radin.report.record import SOUP, SOUP_FOLDER
 from radin.weights.averaging import refuse_ingredients
@@ -51,3 +53,23 @@ def check_soup(path: str | os.PathLike[str], ingredients: Sequence[Path], *, is_
         raise InputError(f"{path}: the soup of models' folders is such a folder; give a name without .safetensors")
     else:
         check_target(Path(path), ingredients)
+
+
+def copy_soup(soup: Path, path: str | os.PathLike[str], *, is_folder: bool) -> Path:
+    """Writes a soup to another place, where it replaces what is there once it is complete.
+
+    Arguments:
+        soup: a file, or a folder where the ingredients are models' folders.
+        path: a place that `check_soup` found good; folders on the way are made.
+        is_folder: whether the soup is a folder.
+
+    Raises:
+        StorageError: the disk is full, or the folder cannot be written to.
+    """
+    if is_folder:
+        with folder_aside(Path(path)) as copy:
+            shutil.copytree(soup, copy, dirs_exist_ok=True)
+        return Path(path)
+    with soup.open("rb") as source, written_aside(path, durable=False) as target:
+        shutil.copyfileobj(source, target)
+    return Path(path)

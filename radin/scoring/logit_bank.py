@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote
@@ -18,19 +17,7 @@ from radin.common.natural_order import natural
 from radin.common.threads import Threads
 from radin.common.wording import counted
 from radin.errors import DataError, MissingFileError
-from radin.scoring.kinds import (
-    CLASSES,
-    PROBABILITIES,
-    Asked,
-    Choices,
-    Classes,
-    Kind,
-    OneLogit,
-    Positions,
-    Tags,
-    Tokens,
-    Values,
-)
+from radin.scoring.kinds import CLASSES, PROBABILITIES, Asked, Classes, Kind, OneLogit, Tokens
 from radin.scoring.label_files import labels_beside, load_array, read_labels
 from radin.scoring.logit_folder import SPLIT, check_whole, kind_and_groups, selecting_rows
 from radin.scoring.stored_outputs import (
@@ -38,6 +25,7 @@ from radin.scoring.stored_outputs import (
     OnProbabilities,
     are_probabilities,
     as_float_array,
+    as_kept,
     chances,
     check_count,
     check_finite,
@@ -45,8 +33,6 @@ from radin.scoring.stored_outputs import (
     logarithms,
     native,
     numbers,
-    two_logit_arrays,
-    with_absent,
 )
 
 
@@ -158,36 +144,29 @@ class LogitBank:
         raw = np.asarray(labels.detach().cpu() if hasattr(labels, "detach") else labels)
         check_count(raw, arrays, "labels")
         kind = Asked(outputs).kind([numbers(raw)], "labels")
-        kept = kind.keep(raw, "labels", np.arange(len(raw)))
-        if isinstance(kind, Values):
-            arrays = [one.reshape(-1, 1) if one.ndim == 1 else one for one in arrays]
-        elif isinstance(kind, OneLogit):
-            arrays = two_logit_arrays(arrays, chosen, probabilities)
-        elif isinstance(kind, Choices):
-            arrays = with_absent(arrays)
-        elif isinstance(kind, Positions):
-            kept, kind = raw.astype(np.int64), replace(kind, width=raw[0].size)
-            if isinstance(kind, Tags):
-                kept = kept.reshape(len(kept), -1)
-                arrays = [np.asarray(one).reshape(len(one), -1) for one in arrays]
+        kind, kept, arrays = as_kept(kind, raw, arrays, chosen, probabilities)
         check_shapes(kind, kept, arrays, chosen)
         groups = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)
         bank = cls.of_samples(chosen, arrays, kept, kind, groups)
         with Threads() as pool:  # the first failure in the order of the ingredients is the one that is raised
             list(pool.map(lambda array, name: check_finite(kind, array, name), arrays, chosen))
             known = list(pool.map(are_probabilities, bank._arrays)) if kind.softmax else [False] * len(arrays)
+        return bank._of_logits(known, probabilities)
+
+    def _of_logits(self, known: Sequence[bool], probabilities: OnProbabilities) -> LogitBank:
+        """This bank, with what is to be done where outputs are `known` to look like probabilities."""
         if probabilities == "average":
-            return cls._of_chances(chosen, bank)
+            return self._of_chances(self.names, self)
         if probabilities == "log":
-            found = [logarithms(array) if one else array for array, one in zip(bank._arrays, known, strict=True)]
-            bank._arrays = tuple(found)
-        elif any(known) and bank.n_samples >= TELLING:
+            found = [logarithms(array) if one else array for array, one in zip(self._arrays, known, strict=True)]
+            self._arrays = tuple(found)
+        elif any(known) and self.n_samples >= TELLING:
             raise DataError(
-                f"{chosen[known.index(True)]}: expected logits, got what look like probabilities (all rows are in "
+                f"{self.names[known.index(True)]}: expected logits, got what look like probabilities (all rows are in "
                 "[0, 1] and sum to 1), whose averages and losses mean something else; give the logits, or the "
                 "logarithms of the probabilities."
             ).mended_by(probabilities="log")
-        return bank
+        return self
 
     @classmethod
     def _of_chances(cls, names: Sequence[str], bank: LogitBank) -> LogitBank:

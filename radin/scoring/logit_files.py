@@ -85,13 +85,18 @@ def open_bank(
             f"{path}: alternatives={alternatives} are for files with logits of a whole vocabulary (outputs='tokens'); "
             "here it is fixed what is kept"
         )
-    if path.is_dir():
-        files = _one_for_each(path, labels)
-        if not files:
-            return LogitBank.from_folder(path, labels, samples=samples, **how)
-        arrays = {file.stem: _only(file) for file in files}
-        truth = read_labels(Path(labels) if labels is not None else labels_beside(path))
-        return LogitBank.from_arrays(list(arrays.values()), truth, list(arrays), **how)
+    if not path.is_dir():
+        return _of_file(path, labels, **how)
+    files = _one_for_each(path, labels)
+    if not files:
+        return LogitBank.from_folder(path, labels, samples=samples, **how)
+    arrays = {file.stem: _only(file) for file in files}
+    truth = read_labels(Path(labels) if labels is not None else labels_beside(path))
+    return LogitBank.from_arrays(list(arrays.values()), truth, list(arrays), **how)
+
+
+def _of_file(path: Path, labels: str | os.PathLike[str] | None, **how: Any) -> LogitBank:
+    """The bank of one file with the outputs of all ingredients, and perhaps with labels."""
     arrays = _arrays_in(path)
     named = [name for name in NAMES if name in arrays]
     inside = arrays.pop(named[0]) if named else None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 
 from radin.common.mapped import MappedArray
 from radin.errors import DataError
-from radin.scoring.kinds import CLASSES, Kind, OneLogit, SeveralLabels, Tags, Values
+from radin.scoring.kinds import CLASSES, Choices, Kind, OneLogit, Positions, SeveralLabels, Tags, Values
 from radin.scoring.kinds.choices import ABSENT, filled_up
 
 #: Samples read at a time where a whole `[M, C]` array is checked or copied; chosen by hand.
@@ -83,6 +84,33 @@ def _one_number(kept: np.ndarray, outputs: np.ndarray, name: str) -> DataError:
     if np.isin(kept, (0, 1)).all():
         return DataError(f"{said}; it may be the logit of class 1.").mended_by(outputs=OneLogit.name)
     return DataError(f"{said}. One number can tell the classes 0 and 1 apart, and there is a label {kept.max()}")
+
+
+def as_kept(
+    kind: Kind, raw: np.ndarray, arrays: list[np.ndarray], names: Sequence[str], probabilities: OnProbabilities
+) -> tuple[Kind, np.ndarray, list[np.ndarray]]:
+    """Kind, labels and outputs as a bank keeps them.
+
+    Arguments:
+        kind: that the labels are of.
+        raw: labels as they were given.
+        arrays: outputs of each ingredient as they were given.
+        names: the ingredients' names.
+        probabilities: what to do with probabilities.
+    """
+    kept = kind.keep(raw, "labels", np.arange(len(raw)))
+    if isinstance(kind, Values):
+        arrays = [one.reshape(-1, 1) if one.ndim == 1 else one for one in arrays]
+    elif isinstance(kind, OneLogit):
+        arrays = two_logit_arrays(arrays, names, probabilities)
+    elif isinstance(kind, Choices):
+        arrays = with_absent(arrays)
+    elif isinstance(kind, Positions):
+        kept, kind = raw.astype(np.int64), replace(kind, width=raw[0].size)
+        if isinstance(kind, Tags):
+            kept = kept.reshape(len(kept), -1)
+            arrays = [np.asarray(one).reshape(len(one), -1) for one in arrays]
+    return kind, kept, arrays
 
 
 def two_logit_arrays(

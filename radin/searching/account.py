@@ -10,8 +10,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from radin.errors import AbilityError, InputError
-from radin.recipe import as_proposals, numbered_subsets
+from radin.errors import InputError
 from radin.scoring import moves
 from radin.scoring.moves import Moves
 from radin.scoring.objective import Objective, Proposal
@@ -40,7 +39,7 @@ class SearchStopped(GeneratorExit):
 
 
 class Account:
-    """The record of one search: proposals, scores and charges. It is the `Scorer` of the search's problem.
+    """The record of one search: proposals, scores and charges.
 
     Arguments:
         objective: scores recipes.
@@ -70,8 +69,7 @@ class Account:
         self._report = report
         self._begun = time.perf_counter() - spent
         self._idle_batches = self._idle_proposals = 0
-        self._gradients: dict[bytes, tuple[float, Float64[np.ndarray, " n"]]] = {}
-        self._scored_before: list[int] = []  # of each gradient: recipes that had been scored
+        self._scored_before: list[int] = []  # of each charge without a score: recipes that had been scored
 
     @property
     def n(self) -> int:
@@ -81,17 +79,12 @@ class Account:
     @cached_property
     def solo(self) -> Float64[np.ndarray, " n"]:
         """Each ingredient's own score. It is asked for when it is needed first: outside scores cost a call each."""
-        return self._ask(lambda: np.array(self._objective.solo, dtype=np.float64))
+        return self.ask(lambda: np.array(self._objective.solo, dtype=np.float64))
 
     @property
     def seconds(self) -> float:
         """Wall-clock time spent on this search, restarts included."""
         return time.perf_counter() - self._begun
-
-    @property
-    def has_gradient(self) -> bool:
-        """Whether the objective has a gradient in the mixing weights."""
-        return self._fast("loss_and_gradient") is not None
 
     def score(
         self, batch: Proposal, together: Callable[[], Float64[np.ndarray, " k"]] | None = None
@@ -105,15 +98,15 @@ class Account:
         Raises:
             SearchStopped: the cap does not allow the whole batch, or the searcher has stopped proposing new recipes.
         """
-        return self._score(moves.listed(batch), together, whole=batch.dtype == np.bool_)
+        return self.score_moves(moves.listed(batch), together, whole=batch.dtype == np.bool_)
 
-    def _score(
+    def score_moves(
         self, recipes: Moves, together: Callable[[], Float64[np.ndarray, " k"]] | None, *, whole: bool = True
     ) -> Float64[np.ndarray, " k"]:
         """Scores recipes, see `score`; whether all of them are subsets is `whole`."""
         numbers, new = self._admitted(recipes)
         any_new = bool(new.any())
-        self._count(len(recipes), any_new)
+        self.count(len(recipes), any_new)
         if any_new:
             self._evaluate(recipes, numbers, new, together)
         elif whole and self._nothing_left:
@@ -140,77 +133,26 @@ class Account:
         """Which recipes are not charged: single ingredients, where an evaluation is a soup."""
         return np.full(len(numbers), self._free_singles) & (self.board.sizes_of(numbers) == 1)
 
-    def neighbours(
-        self, mask: Bool[np.ndarray, " n"], among: Bool[np.ndarray, " n"] | None = None
-    ) -> Float64[np.ndarray, " n"]:
-        """See `Problem.neighbours`."""
-        subset, fast = self._subset(mask), self._fast("neighbours")
-        allowed = moves.flips_to_recipes(subset)
-        wanted = np.isin(np.arange(self.n), allowed) & (True if among is None else self._among(among))
-        answers = np.full(self.n, -np.inf)
-        if not wanted.any():
-            return answers
-        scored = np.flatnonzero(wanted) if fast is None else allowed
-        together = None if fast is None else lambda: np.asarray(fast(subset))[allowed]
-        answers[scored] = self._score(moves.flips(subset).those(scored), together)
-        return np.where(wanted, answers, -np.inf)
+    def buy(self, question: Callable[[], T]) -> T:
+        """Charges an answer of the objective that is no score, such as a gradient.
 
-    def swaps(self, mask: Bool[np.ndarray, " n"]) -> tuple[Bool[np.ndarray, "k n"], Float64[np.ndarray, " k"]]:
-        """See `Problem.swaps`."""
-        subset, fast = self._subset(mask), self._fast("swaps")
-        swapped = moves.swaps(subset)
-        if not len(swapped):
-            return swapped.all(), np.empty(0)
-
-        def together() -> Float64[np.ndarray, " k"]:
-            assert fast is not None
-            masks, scores = fast(subset)
-            if not np.array_equal(masks, swapped.all()):
-                raise InputError("the objective's swaps must come by member, then by non-member, both in pool order")
-            return scores
-
-        scores = self._score(swapped, together if fast else None)
-        return swapped.all(), scores
-
-    def loss_and_gradient(self, weights: Float64[np.ndarray, " n"]) -> tuple[float, Float64[np.ndarray, " n"]]:
-        """See `Problem.loss_and_gradient`."""
-        fast = self._fast("loss_and_gradient")
-        if fast is None:
-            raise AbilityError(
-                f"{type(self._objective).__name__} has no gradient (no method `loss_and_gradient`); search another "
-                "objective, such as a radin.Surrogate, or let the searcher look at `problem.has_gradient` first"
-            )
-        row = as_proposals(np.asarray(weights, dtype=np.float64)[None], self.n)
-        key = row.tobytes()
-        self._count(1, key not in self._gradients)
-        if key not in self._gradients:
-            if self._cap is not None and self.charged >= self._cap:
-                self._stop("budget")
-            loss, gradient = self._ask(lambda: fast(row[0]))
-            self._gradients[key] = float(loss), np.array(gradient, dtype=np.float64)
-            self._scored_before.append(self.board.scored)
-            self._charge(1)
-        loss, gradient = self._gradients[key]
-        return loss, gradient.copy()
-
-    def additions(self, counts: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
-        """See `Problem.additions`."""
-        taken, fast = np.asarray(counts), self._fast("additions")
-        if taken.shape != (self.n,) or not np.issubdtype(taken.dtype, np.integer) or (taken < 0).any():
-            raise InputError(f"expected {self.n} counts, whole numbers of at least 0, got {counts!r}")
-        taken = taken.astype(np.int64)
-        return self._score(moves.additions(taken), None if fast is None else partial(fast, taken), whole=False)
-
-    def subset_range(self, start: int, stop: int) -> Float64[np.ndarray, " k"]:
-        """See `Problem.subset_range`."""
-        fast = self._fast("subset_range")
-        return self.score(numbered_subsets(start, stop, self.n), None if fast is None else partial(fast, start, stop))
+        Raises:
+            SearchStopped: the cap does not allow it.
+        """
+        if self._cap is not None and self.charged >= self._cap:
+            self._stop("budget")
+        answer = self.ask(question)
+        self._scored_before.append(self.board.scored)
+        self._charge(1)
+        return answer
 
     def trace(self) -> tuple[Int64[np.ndarray, " t"], Float64[np.ndarray, " t"]]:
         """Evaluations charged and the best score so far of two ingredients or more, at each improvement."""
         scores, sizes = self.board.scores, self.board.sizes
         charged = np.cumsum(sizes >= 2) if self._free_singles else np.arange(1, len(scores) + 1)
-        charged = charged + np.searchsorted(self._scored_before, np.arange(len(scores)), side="right")  # gradients
+        charged = charged + np.searchsorted(
+            self._scored_before, np.arange(len(scores)), side="right"
+        )  # what was bought
         best = np.maximum.accumulate(np.where(sizes >= 2, scores, -np.inf))
         rises = best > np.concatenate([[-np.inf], best[:-1]])
         return charged[rises], best[rises]
@@ -229,7 +171,7 @@ class Account:
         if self._cap is not None and self.charged + len(fresh) > self._cap:
             payable = int(np.searchsorted(self.charged + np.cumsum(~free), self._cap, side="right"))
         if together is not None and payable == len(fresh):
-            scores = self._checked(self._ask(together), len(recipes))[new]
+            scores = self._checked(self.ask(together), len(recipes))[new]
             if free.any():
                 scores[free] = self._own(fresh.make(np.flatnonzero(free)).argmax(axis=1))
             self.board.record(scores)
@@ -249,18 +191,18 @@ class Account:
                 scores[~paid] = self._own(chunk[~paid].argmax(axis=1))
             if paid.any():
                 rows = chunk[paid]
-                scores[paid] = self._checked(self._ask(partial(self._objective, rows)), len(rows))
+                scores[paid] = self._checked(self.ask(partial(self._objective, rows)), len(rows))
             self.board.record(scores)
             self._charge(int(paid.sum()))
 
     def _own(self, members: Int64[np.ndarray, " k"]) -> Float64[np.ndarray, " k"]:
         """Own scores of some ingredients."""
-        fast = self._fast("own_scores")
-        return self.solo[members] if fast is None else self._checked(self._ask(partial(fast, members)), len(members))
+        fast = fast_way(self._objective, "own_scores")
+        return self.solo[members] if fast is None else self._checked(self.ask(partial(fast, members)), len(members))
 
     def _charge(self, evaluations: int) -> None:
         self.charged += evaluations
-        self._ask(lambda: self._report(self))
+        self.ask(lambda: self._report(self))
         # Checked after the work, never before, so that even a restart with little time left scores something.
         if self._limit is not None and self.seconds >= self._limit:
             self._stop("seconds")
@@ -270,7 +212,7 @@ class Account:
         """Whether all subsets were proposed, and no mixtures. There are always more mixtures to propose."""
         return not self.board.mixtures and self.n < 63 and self.board.subsets == 2**self.n - 1
 
-    def _count(self, proposals: int, any_new: bool) -> None:
+    def count(self, proposals: int, any_new: bool) -> None:
         """Counts proposals. Ends a search that was stopped before, has failed, or proposes nothing new."""
         if self.failure is not None:  # some recipes have numbers but no scores
             raise self.failure
@@ -286,7 +228,7 @@ class Account:
         self.stopped = reason
         raise SearchStopped(reason)
 
-    def _ask(self, question: Callable[[], T]) -> T:
+    def ask(self, question: Callable[[], T]) -> T:
         """Calls the objective, or the report. Keeps its exception, to tell it from those of the searcher."""
         try:
             return question()
@@ -304,19 +246,8 @@ class Account:
             raise self.failure
         return array
 
-    def _fast(self, name: str) -> Callable[..., Any] | None:
-        """The objective's own method of this name, if it has one."""
-        method = getattr(self._objective, name, None)
-        return method if callable(method) else None
 
-    def _among(self, among: Any) -> Bool[np.ndarray, " n"]:
-        chosen = np.asarray(among)
-        if chosen.shape != (self.n,) or chosen.dtype != np.bool_:
-            raise InputError(f"expected `among` as bool[{self.n}], got {chosen.dtype} of shape {list(chosen.shape)}")
-        return chosen
-
-    def _subset(self, mask: Any) -> Bool[np.ndarray, " n"]:
-        subset = as_proposals(np.asarray(mask)[None], self.n)[0]
-        if subset.dtype != np.bool_:
-            raise InputError(f"expected a mask of dtype bool, got {subset.dtype}")
-        return subset
+def fast_way(objective: Objective, name: str) -> Callable[..., Any] | None:
+    """The objective's own method of a name, if it has one."""
+    method = getattr(objective, name, None)
+    return method if callable(method) else None

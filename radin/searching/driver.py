@@ -17,9 +17,10 @@ from radin.common.progress import SILENT, Advance, Progress
 from radin.errors import AbilityError, InputError, PluginError, StorageError
 from radin.recipe import Recipe, as_proposals
 from radin.scoring.objective import Objective, Unit
+from radin.searching.abilities import Abilities
 from radin.searching.account import Account, SearchStopped
 from radin.searching.budget import Budget
-from radin.searching.ledger import Ledger
+from radin.searching.ledger import Ledger, PastSearch
 from radin.searching.plugins import Searcher, SearchFunction, get_searcher
 from radin.searching.problem import Problem, Proposals
 from radin.searching.shortlist import Candidate, Shortlist, Stopped
@@ -77,16 +78,15 @@ def search(
     _check(objective, seed, top)
     seed, top = int(seed), int(top)
     key = _key(chosen.name, settings, seed, objective, budget, scope)
-    cap, limit, past = budget.cap(objective.unit), budget.seconds, None
+    past = None
     if ledger is not None:
         past = ledger.begin_search(key, searcher=chosen.name, options=settings, seed=seed, unit=objective.unit)
-        if past.stopped is not None:
-            ledger, limit = None, None
-            cap = past.charged if past.stopped == "seconds" else cap
+    cap, limit, spent = _caps(budget, objective.unit, past)
     with progress.stage(f"search: {chosen.name}", cap, objective.unit) as advance:
-        report = _Report(advance, ledger, key)
-        account = Account(objective, cap, limit, past.seconds if past and not past.stopped else 0.0, report)
-        problem = Problem(account.names, lambda: account.solo, np.random.default_rng(seed), account)
+        report = _Report(advance, None if past is not None and past.stopped else ledger, key)
+        account = Account(objective, cap, limit, spent, report)
+        abilities = Abilities(objective, account)
+        problem = Problem(account.names, lambda: account.solo, np.random.default_rng(seed), abilities)
         stopped: Stopped | None = None
         try:
             stopped = _drive(chosen, problem, settings, account)
@@ -94,18 +94,30 @@ def search(
             seconds = report.write(account, stopped)
     if past is not None and past.stopped is not None:  # a replay: time and reason are those of the search itself
         seconds, stopped = past.seconds, "seconds" if past.stopped == "seconds" else stopped
+    about: dict[str, Any] = {"searcher": chosen.name, "options": settings, "seed": seed, "reported": problem.reported}
+    return _listed(account, objective, top, seconds=seconds, stopped=stopped, **about)
+
+
+def _caps(budget: Budget, unit: Unit, past: PastSearch | None) -> tuple[int | None, float | None, float]:
+    """The cap on evaluations, that on seconds, and the seconds that earlier processes spent.
+
+    A search that has ended is replayed, without a limit on time, as far as it went.
+    """
+    cap = budget.cap(unit)
+    if past is None or past.stopped is None:
+        return cap, budget.seconds, 0.0 if past is None else past.seconds
+    return (past.charged if past.stopped == "seconds" else cap), None, 0.0
+
+
+def _listed(account: Account, objective: Objective, top: int, **about: Any) -> Shortlist:
+    """The shortlist of a search that has ended, with what else is known of it."""
     return Shortlist(
         candidates=_best(account, objective, top),
-        searcher=chosen.name,
-        options=settings,
-        seed=seed,
         unit=objective.unit,
         charged=account.charged,
         proposed=account.proposed,
-        seconds=seconds,
-        stopped=stopped,
         trace=account.trace(),
-        reported=problem.reported,
+        **about,
     )
 
 

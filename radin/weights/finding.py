@@ -13,7 +13,7 @@ from radin.checkpoints import SUFFIXES, checkpoints_in, is_model_folder, is_side
 from radin.checkpoints.model_folder import CONFIG
 from radin.common.error_list import Complaints
 from radin.common.natural_order import natural
-from radin.common.wording import counted, enumerated, printable
+from radin.common.wording import counted, enumerated, in_one_line
 from radin.errors import InputError, MissingFileError
 
 #: Folders of a run that `Trainer` saves, one for each time.
@@ -201,15 +201,17 @@ def _instead(pattern: Path) -> str:
 def names_of(paths: Sequence[Path], homes: Mapping[Path, Path]) -> tuple[str, ...]:
     """Names of the ingredients: of files their stems, of folders what tells them apart.
 
+    Characters that control a terminal are escaped, so that names can be shown anywhere.
+
     Arguments:
         paths: files and folders of models.
         homes: `{file: the folder that it is named after}`.
     """
     folders = [homes.get(path, path) for path in paths]
     if all(path.is_dir() for path in folders):
-        return _names_of_folders([path.absolute().parts for path in folders])
+        return _names_of_folders([_parts(path) for path in folders])
     full = [
-        folder.absolute().parts if folder.is_dir() else (*path.absolute().parent.parts, stem_of(path))
+        _parts(folder) if folder.is_dir() else (*_parts(path.parent), in_one_line(stem_of(path)))
         for path, folder in zip(paths, folders, strict=True)
     ]
     depth = [1] * len(paths)
@@ -222,6 +224,10 @@ def names_of(paths: Sequence[Path], homes: Mapping[Path, Path]) -> tuple[str, ..
             return names_of([path.with_name(path.name + ".x") for path in paths], {})
         for i in clashing:
             depth[i] += 1
+
+
+def _parts(path: Path) -> tuple[str, ...]:
+    return tuple(map(in_one_line, path.absolute().parts))
 
 
 def _names_of_folders(full: list[tuple[str, ...]]) -> tuple[str, ...]:
@@ -255,7 +261,5 @@ def check_names(names: Sequence[str], paths: Sequence[Path]) -> None:
             raise InputError(
                 f"the name {name!a} cannot be written in UTF-8; rename the file, or choose names yourself"
             ) from error
-        if name != printable(name) or "\n" in name:
-            raise InputError(
-                f"the name {name!r} holds characters that control a terminal; rename the file, or choose names yourself"
-            )
+        if name != in_one_line(name):
+            raise InputError(f"the name {name!r} holds characters that control a terminal; choose another")

@@ -30,12 +30,17 @@ def soup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 
 def test_soup_prints_verdict_leaderboard_and_cost(capsys: pytest.CaptureFixture, soup: list, tmp_path: Path) -> None:
-    code, out, _ = run(capsys, *soup, "--soups", 3, "-o", "mine.safetensors")
+    code, out, _ = run(capsys, *soup, "--soups", 3, "-o", "new/mine.safetensors")
     assert code == 0
-    for text in ("by the score that chose the winner", "1 call for single checkpoints", "3 real soups", "Soup: mine"):
+    for text in (
+        "by the score that chose the winner",
+        "1 call for single checkpoints",
+        "3 real soups",
+        "Soup: new/mine",
+    ):
         assert text in out
     assert "95 %" not in out
-    assert (tmp_path / "mine.safetensors").exists()
+    assert (tmp_path / "new" / "mine.safetensors").read_bytes() == (tmp_path / "run" / "soup.safetensors").read_bytes()
     code, again, _ = run(capsys, "show", "run")
     assert (code, again.split("Soup:")[0]) == (0, out.split("Soup:")[0])
     assert "no page is made" in refused(capsys, "report", "run")

@@ -85,7 +85,8 @@ def test_a_soup_that_is_not_finite_is_remembered_and_charged_once(tmp_path: Path
         network = verifier.network(radin.Recipe.uniform(pool.names))
         averages.add(float(network.layers[0].bias.detach().mean()))
         found = run_baseline("uniform", verifier)
-        assert "not finite" in found.failure
+        assert found.failure.startswith("the soup run0 + run1 + run2: its logits for sample")
+        assert "leave out the ingredient that its weights do not average with" in found.failure
         assert verifier.ledger.count("baseline") == 1
         assert verifier.ledger.count("baseline", "lost") == 0
     before = len(calls)

@@ -29,3 +29,8 @@ KEY = "0123456789abcdef0123"
 )
 def test_kind_and_place_of_each_evaluation(evaluation: Evaluation, kind: str, stored: str, said: str) -> None:
     assert (evaluation.kind, evaluation.stored_as(KEY), str(evaluation)) == (kind, stored, said)
+
+
+def test_messages_name_ingredients_and_the_members_of_soups() -> None:
+    assert (Evaluation(SINGLE).network, Evaluation(SOUP, "recomputed", "sketch").network) == ("b", "the soup a + c")
+    assert Evaluation(SINGLE, "recomputed").network == "b with recomputed BatchNorm statistics"

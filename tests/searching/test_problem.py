@@ -14,13 +14,15 @@ from radin_plugins.windows import windows
 import radin
 import radin.scoring.moves
 from radin.errors import InputError
+from radin.searching.abilities import Abilities
 from radin.searching.account import Account
 from radin.searching.problem import Problem
 
 
 def problem_of(n, seed=0):
-    account = Account(Additive(np.arange(n)), None, None, 0.0, lambda account: None)
-    return Problem(account.names, account.solo, np.random.default_rng(seed), account)
+    objective = Additive(np.arange(n))
+    account = Account(objective, None, None, 0.0, lambda account: None)
+    return Problem(account.names, account.solo, np.random.default_rng(seed), Abilities(objective, account))
 
 
 @given(n=st.integers(1, 130), k=st.integers(0, 20), p=st.floats(0, 1), seed=st.integers(0, 9))

@@ -73,13 +73,18 @@ def test_a_folder_with_nothing_to_average_says_what_was_looked_for(tmp_path: Pat
         Pool(tmp_path / "empty")
 
 
-@pytest.mark.parametrize("name", ["run\x1b[31m", "run\n0", "run\x9b"])
-def test_names_that_control_a_terminal_are_refused_until_others_are_chosen(tmp_path: Path, name: str) -> None:
-    path = tmp_path / f"{name}.pt"
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [("run\x1b[31m", r"run\x1b[31m"), ("a\nb", r"a\x0ab"), ("a\tb", r"a\x09b"), ("run\x9b", r"run\x9b")],
+)
+def test_characters_that_control_a_terminal_are_escaped_in_names(tmp_path: Path, stem: str, name: str) -> None:
+    path = tmp_path / f"{stem}.pt"
     torch.save({"w": torch.ones(2)}, path)
-    with pytest.raises(InputError, match="control a terminal; rename the file, or choose names yourself"):
-        Pool([path])
-    assert Pool([path], names=["run"]).names == ("run",)
+    assert Pool([path]).names == (name,)
+    with pytest.raises(InputError, match="control a terminal; choose another"):
+        Pool([path], names=[stem])
+    model_folders.save(tmp_path / stem, 0)
+    assert Pool([tmp_path / stem]).names == (name,)
 
 
 @pytest.mark.parametrize("glob", ["", "run*"])

@@ -97,14 +97,18 @@ class RootMeanSquaredError(MeanSquaredError):
         return
 
 
-class ExplainedShare(MomentsMetric):
-    """The share of variance that is explained, R²; the mean over the values of a sample."""
-
-    name = "r2"
+class SpreadMetric(Metric):
+    """A metric that is undefined where all labels of a value are the same."""
 
     def undefined_on(self, labels: Labels) -> str:
         """That all labels are the same."""
         return constant_values(labels)
+
+
+class ExplainedShare(SpreadMetric, MomentsMetric):
+    """The share of variance that is explained, R²; the mean over the values of a sample."""
+
+    name = "r2"
 
     def of_moments(self, moments: Float64[np.ndarray, "*k d 6"]) -> Float64[np.ndarray, " *k"]:
         """`1 − Σe² / Σ(t − t̄)²`."""
@@ -118,14 +122,10 @@ class ExplainedShare(MomentsMetric):
         return np.broadcast_to(labels.mean(axis=0), labels.shape)
 
 
-class Pearson(MomentsMetric):
+class Pearson(SpreadMetric, MomentsMetric):
     """Pearson's correlation of predicted and true values, the mean over the values of a sample; 0 of a constant."""
 
     name = "pearson"
-
-    def undefined_on(self, labels: Labels) -> str:
-        """That all labels are the same."""
-        return constant_values(labels)
 
     def of_moments(self, moments: Float64[np.ndarray, "*k d 6"]) -> Float64[np.ndarray, " *k"]:
         """The correlation; with `y = e + t`, variances and covariances of e and t give those of y."""
@@ -160,7 +160,7 @@ class MeanAbsoluteError(ErrorMetric):
         return np.broadcast_to(np.median(labels, axis=0), labels.shape)
 
 
-class Spearman(Metric):
+class Spearman(SpreadMetric):
     """Spearman's rank correlation of predicted and true values, the mean over the values of a sample.
 
     Intervals and tests take the ranks among all rows as they are, and resample or exchange them.
@@ -169,10 +169,6 @@ class Spearman(Metric):
     name = "spearman"
     follows_loss = True
     by_sums = True
-
-    def undefined_on(self, labels: Labels) -> str:
-        """That all labels are the same."""
-        return constant_values(labels)
 
     def measure(self, logits: Logits, labels: Labels) -> Float64[np.ndarray, "m d"]:
         """Ranks of the predictions minus those of the labels; equal ones have their mean rank."""
