@@ -31,8 +31,18 @@ def place_of_yield(waiting: object) -> str:
     return _shown(frame.f_code.co_filename, frame.f_lineno) if frame is not None and _own(frame) else ""
 
 
+def is_raised_in_radin(error: BaseException) -> bool:
+    """Whether an error comes from a line of radin's own, and of no code that it called."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return bool(frames) and _package(frames[-1]) == "radin"
+
+
 def _own(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__")).partition(".")[0] not in PASSED_THROUGH
+    return _package(frame) not in PASSED_THROUGH
+
+
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__")).partition(".")[0]
 
 
 def _shown(file: str, line: int) -> str:

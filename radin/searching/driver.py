@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from radin.common.code_location import place_of_error, place_of_yield
+from radin.common.code_location import is_raised_in_radin, place_of_error, place_of_yield
 from radin.common.progress import SILENT, Advance, Progress
 from radin.errors import AbilityError, InputError, PluginError, StorageError
 from radin.recipe import Recipe, as_proposals
@@ -166,8 +166,8 @@ def _blames(searcher: Searcher, proposals: Proposals, account: Account, where: s
     except AbilityError as error:
         raise AbilityError(f"searcher {searcher.name!r} cannot be used here: {error}") from error
     except BaseException as error:  # `sys.exit` and the like in a plugin end the search, not the program
-        if error is account.failure or isinstance(error, StorageError):  # radin's own disk, not the searcher's code
-            raise
+        if error is account.failure or (isinstance(error, StorageError) and is_raised_in_radin(error)):
+            raise  # of the objective, or of radin's own disk
         place = place_of_error(error) or place_of_yield(proposals)
         raise PluginError(
             f"searcher {searcher.name!r} of {searcher.owner} {where}: {_described(error)}{place}"

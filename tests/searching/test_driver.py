@@ -8,6 +8,7 @@ import pytest
 from helpers.objectives import Additive, Capable, listed, propose, run, subsets
 
 import radin
+from radin.common.files import written_aside
 from radin.errors import InputError, PluginError, StorageError
 
 UNITS = ("candidate", "soup")
@@ -292,13 +293,20 @@ def test_a_failing_objective_is_not_blamed_on_the_searcher():
         run(propose(subsets(4, (0, 1))), NotANumber(WORTH))
 
 
-def test_a_disk_that_is_full_is_not_blamed_on_the_searcher():
+def test_a_disk_that_takes_nothing_is_blamed_on_the_searcher_where_its_own_code_says_so(tmp_path):
     def saves(problem):
+        with written_aside(tmp_path):
+            pass
+        yield
+
+    def refuses(problem):
         raise StorageError(errno.ENOSPC, "grams/index.json: no space left")
         yield
 
-    with pytest.raises(StorageError, match=r"grams/index\.json"):
+    with pytest.raises(StorageError, match="it is a folder"):
         run(saves, Additive(WORTH), 2)
+    with pytest.raises(PluginError, match=r"'refuses' .*StorageError: .*grams/index\.json.*test_driver\.py, line"):
+        run(refuses, Additive(WORTH), 2)
 
 
 def test_a_failing_objective_ends_a_search_whose_searcher_goes_on():
