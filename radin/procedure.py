@@ -9,10 +9,11 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from radin.common.arguments import check_arguments
 from radin.common.bars import watched
 from radin.common.files import write_json
 from radin.common.progress import Progress
-from radin.errors import InputError
+from radin.evaluation.arguments import check_inputs
 from radin.evaluation.baselines import foreseen
 from radin.evaluation.calibration import foretold
 from radin.evaluation.race_settings import RaceSettings
@@ -131,6 +132,7 @@ def make_soup(
         StorageError: the disk is full; what was completed is kept.
     """
     check_inputs(pool, task)
+    check_arguments(run_dir=run_dir)
     settings = Settings.of(
         len(pool),
         searcher=searcher,
@@ -200,19 +202,6 @@ def find_soup(verifier: Verifier, settings: Settings, progress: Progress) -> Res
     record(result, winner, verifier, shortlist)
     verifier.note_end(settings, [one.recipe for one in leaderboard])
     return result
-
-
-def check_inputs(pool: Any, task: Any) -> None:
-    """Refuses what is no pool and no task.
-
-    Raises:
-        InputError: says what came, and where a scorer goes.
-    """
-    if not isinstance(pool, Pool) or not isinstance(task, Task):
-        raise InputError(
-            f"expected a radin.Pool and a radin.Task, got {type(pool).__name__} and {type(task).__name__}; "
-            "a pool of files is radin.Pool(files), and a scorer from outside goes to radin.soup_by_score"
-        )
 
 
 def list_best(
