@@ -18,19 +18,19 @@ from radin.evaluation.baselines import foreseen
 from radin.evaluation.calibration import foretold
 from radin.evaluation.race_settings import RaceSettings
 from radin.evaluation.settings import Settings
-from radin.evaluation.verification import trimmed, verify_best, without
+from radin.evaluation.verification import elsewhere, trimmed, verify_best, without
 from radin.evaluation.verifier import Verifier
 from radin.evaluation.workers import Workers
 from radin.recipe import Recipe
 from radin.report.about import about_run
-from radin.report.baseline import Baseline, assess_baseline, tested
+from radin.report.baseline import Baseline, assess_baseline, assess_beside, tested
 from radin.report.card import write_card
 from radin.report.comparison import Comparison, compare, control_value
 from radin.report.diagnosis import findings_of
 from radin.report.findings import Finding, race_findings, search_facts, shortage_findings
 from radin.report.record import Record
 from radin.report.result import Result
-from radin.report.soup_place import check_soup, soup_place
+from radin.report.soup_place import check_run_folder, soup_place
 from radin.report.spent import account
 from radin.report.verdict import best_ingredient
 from radin.report.verified_soup import VerifiedSoup, assess, marked, ranked
@@ -147,7 +147,7 @@ def make_soup(
         baselines=baselines,
         workers=workers,
     )
-    check_soup(Path(run_dir) / soup_place(pool), pool.files, is_folder=pool.is_folders)
+    check_run_folder(run_dir, pool)
     how: dict[str, Any] = {"batchnorm": batchnorm, "race": settings.race or False, "workers": settings.workers}
     with watched(progress) as watch, Verifier(pool, task, run_dir, **how, progress=watch) as verifier:
         return find_soup(verifier, settings, watch)
@@ -169,7 +169,8 @@ def find_soup(verifier: Verifier, settings: Settings, progress: Progress) -> Res
     shortlist = list_best(surrogate, verifier, settings, taken, progress)
     found = verify(shortlist, surrogate, verifier, settings, taken, progress)
     beside = [assess_baseline(name, verifier, surrogate) for name in settings.baselines]
-    verified, leaderboard = rank(found, beside, verifier, surrogate, chosen_by)
+    others = assess_beside(elsewhere(trimmed(shortlist), taken, settings.soups), verifier, surrogate)
+    verified, leaderboard = rank(found, [*soups_of(beside), *others], verifier, surrogate, chosen_by)
     tests, control = compare_on_all(leaderboard, verifier)
     beside = [replace(one, tests=tested(one, verifier)) for one in beside]
     no_race = verifier.collection.no_race
@@ -235,14 +236,14 @@ def verify(
 
 
 def rank(
-    found: Shortlist, beside: Sequence[Baseline], verifier: Verifier, surrogate: Surrogate, chosen_by: str
+    found: Shortlist, beside: Sequence[VerifiedSoup], verifier: Verifier, surrogate: Surrogate, chosen_by: str
 ) -> tuple[list[VerifiedSoup], list[VerifiedSoup]]:
-    """The verified soups in the order of verification, and the leaderboard of these, baselines and ingredients."""
+    """The verified soups in the order of verification; the leaderboard of these, of baselines and of ingredients."""
     in_turn = [one.recipe for one in sorted(found, key=attrgetter("number"))]
     tried = assess(in_turn, verifier, surrogate, foretold(found))
     names = verifier.names
     singles = assess([Recipe.subset(names, [i]) for i in range(len(names))], verifier, surrogate)
-    entries = list({one.recipe: one for one in (*soups_of(beside), *singles, *tried)}.values())
+    entries = list({one.recipe: one for one in (*beside, *singles, *tried)}.values())
     return tried, ranked(marked(entries, verifier, chosen_by))
 
 

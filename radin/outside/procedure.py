@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from radin.common.arguments import check_arguments, expect
@@ -19,7 +18,7 @@ from radin.outside.scorer import Scorer
 from radin.outside.side_by_side import places_of
 from radin.report.about import command_line, versions
 from radin.report.record import LEADERBOARD
-from radin.report.soup_place import check_soup, soup_place
+from radin.report.soup_place import check_run_folder
 from radin.searching.budget import Budget
 from radin.searching.driver import search
 from radin.searching.plugins import Searcher, SearchFunction
@@ -85,7 +84,7 @@ def soup_by_score(
     places = places_of(workers, scorer)
     budget = Budget.of(budget)
     chosen, soups = check_settings(searcher, options, budget, 0.0, seed)
-    check_soup(Path(run_dir) / soup_place(pool), pool.files, is_folder=pool.is_folders)
+    check_run_folder(run_dir, pool)
     with OutsideObjective(pool, scorer, run_dir, batchnorm=batchnorm, workers=places, progress=progress) as objective:
         how: dict[str, Any] = {"ledger": objective.folder.ledger, "scope": objective.scope, "progress": progress}
         found = search(chosen, objective, budget, seed=seed, top=soups, options=options, **how)
