@@ -101,6 +101,22 @@ def in_passes(passes: int | float) -> str:
     return f"{passes:,.2f}".removesuffix(".00")
 
 
+def size(nbytes: int | float) -> str:
+    """Bytes as a person reads them."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if nbytes < 1000:
+            return f"{nbytes:.0f} {unit}" if unit == "B" else f"{nbytes:.1f} {unit}"
+        nbytes /= 1000
+    return f"{nbytes:.1f} TB"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person reads them."""
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
 #: Characters of a name beyond which its middle is left out in a table. Chosen by hand.
 LONG = 41
 
