@@ -9,27 +9,28 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from radin.common.arguments import check_arguments
 from radin.common.bars import watched
 from radin.common.files import write_json
 from radin.common.progress import Progress
-from radin.errors import InputError
+from radin.evaluation.arguments import check_inputs
 from radin.evaluation.baselines import foreseen
 from radin.evaluation.calibration import foretold
 from radin.evaluation.race_settings import RaceSettings
 from radin.evaluation.settings import Settings
-from radin.evaluation.verification import trimmed, verify_best, without
+from radin.evaluation.verification import elsewhere, trimmed, verify_best, without
 from radin.evaluation.verifier import Verifier
 from radin.evaluation.workers import Workers
 from radin.recipe import Recipe
 from radin.report.about import about_run
-from radin.report.baseline import Baseline, assess_baseline, tested
+from radin.report.baseline import Baseline, assess_baseline, assess_beside, tested
 from radin.report.card import write_card
 from radin.report.comparison import Comparison, compare, control_value
 from radin.report.diagnosis import findings_of
 from radin.report.findings import Finding, race_findings, search_facts, shortage_findings
 from radin.report.record import Record
 from radin.report.result import Result
-from radin.report.soup_place import check_soup, soup_place
+from radin.report.soup_place import check_run_folder, soup_place
 from radin.report.spent import account
 from radin.report.unseen import findings_on_tests
 from radin.report.verdict import best_ingredient
@@ -132,6 +133,7 @@ def make_soup(
         StorageError: the disk is full; what was completed is kept.
     """
     check_inputs(pool, task)
+    check_arguments(run_dir=run_dir)
     settings = Settings.of(
         len(pool),
         searcher=searcher,
@@ -146,7 +148,7 @@ def make_soup(
         baselines=baselines,
         workers=workers,
     )
-    check_soup(Path(run_dir) / soup_place(pool), pool.files, is_folder=pool.is_folders)
+    check_run_folder(run_dir, pool)
     how: dict[str, Any] = {"batchnorm": batchnorm, "race": settings.race or False, "workers": settings.workers}
     with watched(progress) as watch, Verifier(pool, task, run_dir, **how, progress=watch) as verifier:
         return find_soup(verifier, settings, watch)
@@ -168,7 +170,8 @@ def find_soup(verifier: Verifier, settings: Settings, progress: Progress) -> Res
     shortlist = list_best(surrogate, verifier, settings, taken, progress)
     found = verify(shortlist, surrogate, verifier, settings, taken, progress)
     beside = [assess_baseline(name, verifier, surrogate) for name in settings.baselines]
-    verified, leaderboard = rank(found, beside, verifier, surrogate, chosen_by)
+    others = assess_beside(elsewhere(trimmed(shortlist), taken, settings.soups), verifier, surrogate)
+    verified, leaderboard = rank(found, [*soups_of(beside), *others], verifier, surrogate, chosen_by)
     tests, control = compare_on_all(leaderboard, verifier)
     beside = [replace(one, tests=tested(one, verifier)) for one in beside]
     findings = all_findings(verifier, verified or soups_of(beside), shortlist, found, settings.soups, len(taken))
@@ -205,19 +208,6 @@ def find_soup(verifier: Verifier, settings: Settings, progress: Progress) -> Res
     return result
 
 
-def check_inputs(pool: Any, task: Any) -> None:
-    """Refuses what is no pool and no task.
-
-    Raises:
-        InputError: says what came, and where a scorer goes.
-    """
-    if not isinstance(pool, Pool) or not isinstance(task, Task):
-        raise InputError(
-            f"expected a radin.Pool and a radin.Task, got {type(pool).__name__} and {type(task).__name__}; "
-            "a pool of files is radin.Pool(files), and a scorer from outside goes to radin.soup_by_score"
-        )
-
-
 def list_best(
     surrogate: Surrogate, verifier: Verifier, settings: Settings, taken: Sequence[Recipe], progress: Progress
 ) -> Shortlist:
@@ -249,14 +239,14 @@ def verify(
 
 
 def rank(
-    found: Shortlist, beside: Sequence[Baseline], verifier: Verifier, surrogate: Surrogate, chosen_by: str
+    found: Shortlist, beside: Sequence[VerifiedSoup], verifier: Verifier, surrogate: Surrogate, chosen_by: str
 ) -> tuple[list[VerifiedSoup], list[VerifiedSoup]]:
-    """The verified soups in the order of verification, and the leaderboard of these, baselines and ingredients."""
+    """The verified soups in the order of verification; the leaderboard of these, of baselines and of ingredients."""
     in_turn = [one.recipe for one in sorted(found, key=attrgetter("number"))]
     tried = assess(in_turn, verifier, surrogate, foretold(found))
     names = verifier.names
     singles = assess([Recipe.subset(names, [i]) for i in range(len(names))], verifier, surrogate)
-    entries = list({one.recipe: one for one in (*soups_of(beside), *singles, *tried)}.values())
+    entries = list({one.recipe: one for one in (*beside, *singles, *tried)}.values())
     return tried, ranked(marked(entries, verifier, chosen_by))
 
 

@@ -30,6 +30,22 @@ def test_a_soup_that_was_replaced_is_not_saved_as_if_it_stood(pool: radin.Pool, 
     assert first.save(tmp_path / "soup.safetensors").read_bytes() == (again.run_dir / "soup.safetensors").read_bytes()
 
 
+@pytest.mark.parametrize("given", ["files", "folder", "folders of runs"])
+def test_the_folder_of_the_ingredients_is_no_run_folder(checkpoints: list[Path], tmp_path: Path, given: str) -> None:
+    """Its soup would be one of them in the next run."""
+    places = {"folders of runs": [f"{path.stem}/model.safetensors" for path in checkpoints]}
+    for path, place in zip(checkpoints, places.get(given, [path.name for path in checkpoints]), strict=True):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        (tmp_path / place).write_bytes(path.read_bytes())
+    pool = radin.Pool(sorted(tmp_path.iterdir()) if given == "files" else tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(InputError, match=r"is the folder of the ingredients, .* choose another run folder"):
+        radin.make_soup(pool, task(), run_dir=tmp_path)
+    assert sorted(tmp_path.rglob("*")) == before
+    radin.make_soup(pool, task(), run_dir=tmp_path / "radin-run")
+    assert radin.Pool(tmp_path).names == pool.names
+
+
 def test_a_larger_b_goes_on_from_a_smaller_one(pool: radin.Pool, tmp_path: Path) -> None:
     radin.make_soup(pool, task(), budget=radin.Budget(soups=1), run_dir=tmp_path)
     result = radin.make_soup(pool, task(), budget=radin.Budget(soups=3), run_dir=tmp_path)

@@ -82,7 +82,7 @@ class AdapterPool(Pool):
         self.rank, self.merge = rank, merge
         self.base: Base = common_base(self.adapters, base)
         self._checkpoints = tuple(one.checkpoint for one in fitting)
-        self.paths = tuple(one.folder for one in fitting)
+        self.paths, self.searched = tuple(one.folder for one in fitting), ()
         self.names = tuple(names) if names is not None else names_of(self.paths, {})
         check_names(self.names, self.paths)
         self._weights, self._prefix, self._reorders = None, None, False

@@ -118,9 +118,9 @@ def _run(given: list[str]) -> int:
     try:
         result: Any = cli.main(given, prog_name="radin", standalone_mode=False)
     except RadinError as error:
-        from radin.cli.mending import called, error_text
+        from radin.cli.mending import called, error_text, named_task
 
-        _complain(error_text(error, called(given)))
+        _complain(error_text(error, called(given), named_task(given)))
         return ERROR
     except PermissionError as error:  # of a place that nobody foresaw
         if error.filename is None:

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from radin.common.arguments import check_arguments
 from radin.common.progress import SILENT, Progress
+from radin.evaluation.arguments import check_inputs
 from radin.evaluation.batchnorm import statistics_rows
 from radin.evaluation.ended import ended_run
 from radin.evaluation.evaluator import Evaluator
@@ -158,6 +160,8 @@ def plan(
         RunDirError, IncompatibleError, DataError, TaskError: what `make_soup` would raise when it starts.
         InputError, PluginError: the same, or a number of workers that only a cluster could tell.
     """
+    check_inputs(pool, task)
+    check_arguments(run_dir=run_dir, progress=progress)
     settings = Settings.of(
         len(pool),
         searcher=searcher,

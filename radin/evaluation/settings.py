@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from radin.common.arguments import check_arguments
 from radin.common.files import fault_of_place
 from radin.common.suggestions import did_you_mean
 from radin.errors import InputError, RunDirError
@@ -80,7 +81,8 @@ class Settings:
             InputError: an argument out of range.
             PluginError: no such searcher or option.
         """
-        budget, crew, rule = budget or Budget(), Workers.of(workers), RaceSettings.of(race, n)
+        check_arguments(calibrate=calibrate, baselines=baselines)
+        budget, crew, rule = Budget.of(budget), Workers.of(workers), RaceSettings.of(race, n)
         chosen, soups = check_settings(searcher, options, budget, lam, seed, criterion)
         return cls(
             searcher=chosen,
@@ -144,7 +146,7 @@ def check_settings(
     check_criterion(criterion)
     check_whole("seed", seed, 0)
     chosen = as_searcher(searcher)
-    chosen.validate(options or {})
+    chosen.validate(options)
     return chosen, budget.soups
 
 
@@ -158,12 +160,11 @@ def check_baselines(names: Sequence[str], n: int = 2) -> tuple[str, ...]:
     Raises:
         InputError: one text instead of several names, or no baseline of this name.
     """
-    if isinstance(names, str):
-        raise InputError(f"expected baselines as several names, such as ('uniform',), got {names!r}")
+    check_arguments(baselines=names)
     for name in names:
-        if name not in BASELINES:
+        if not isinstance(name, str) or name not in BASELINES:
             raise InputError(
-                f"no baseline is called {name!r}{did_you_mean(name, BASELINES)}; there are: {', '.join(BASELINES)}"
+                f"no baseline is called {name!r}{did_you_mean(str(name), BASELINES)}; there are: {', '.join(BASELINES)}"
             )
     return tuple(dict.fromkeys(names)) if n > 1 else ()
 

@@ -83,6 +83,25 @@ def without(shortlist: Shortlist, recipes: Sequence[Recipe], top: int) -> Shortl
     return replace(shortlist, candidates=tuple(left)[:top])
 
 
+def elsewhere(shortlist: Shortlist, recipes: Sequence[Recipe], soups: int | None) -> list[Recipe]:
+    """Those of some recipes that stand among the best of a shortlist, so that B would have been spent on them.
+
+    Arguments:
+        shortlist: found by the search on the surrogate.
+        recipes: those that are evaluated in any case, and charged elsewhere.
+        soups: B; None takes the whole shortlist.
+    """
+    found, others = [], 0
+    for candidate in shortlist:
+        if others == soups:
+            break
+        if candidate.recipe in recipes:
+            found.append(candidate.recipe)
+        else:
+            others += 1
+    return found
+
+
 def in_order(shortlist: Shortlist, at_once: int = 1) -> SearchFunction:
     """A searcher that proposes the recipes of a shortlist, best first, some at once."""
 

@@ -11,8 +11,10 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Float64, Int64, Shaped
 
+from radin.common.arguments import check_arguments
 from radin.common.progress import SILENT, Progress
 from radin.errors import InputError
+from radin.evaluation.arguments import check_inputs
 from radin.evaluation.ended import note_end
 from radin.evaluation.evaluation import Evaluation, Statistics
 from radin.evaluation.evaluator import Evaluator
@@ -60,6 +62,7 @@ class Verifier:
         at_once: soups that are evaluated side by side, if several are asked for.
 
     Raises:
+        InputError: no pool, no task, or another argument of a wrong type.
         RunDirError: another process uses the run folder, or it was made with other inputs.
         IncompatibleError: the pool does not fit the task's network, or holds one model twice.
         DataError: logits that are not finite, labels out of range, data that shuffle.
@@ -78,6 +81,8 @@ class Verifier:
         workers: Workers | None = None,
         progress: Progress = SILENT,
     ) -> None:
+        check_inputs(pool, task)
+        check_arguments(run_dir=run_dir, progress=progress)
         self.task, self.progress = task, progress
         self.at_once = 1 if workers is None else workers.at_once
         self._workers = workers

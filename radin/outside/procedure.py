@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
+from radin.common.arguments import check_arguments, expect
 from radin.common.files import write_json
 from radin.common.progress import SILENT, Progress
 from radin.errors import InputError, TaskError
@@ -18,7 +18,7 @@ from radin.outside.scorer import Scorer
 from radin.outside.side_by_side import places_of
 from radin.report.about import command_line, versions
 from radin.report.record import LEADERBOARD
-from radin.report.soup_place import check_soup, soup_place
+from radin.report.soup_place import check_run_folder
 from radin.searching.budget import Budget
 from radin.searching.driver import search
 from radin.searching.plugins import Searcher, SearchFunction
@@ -79,11 +79,12 @@ def soup_by_score(
         IncompatibleError, CheckpointError: see `Pool`.
         StorageError: the disk is full; what was completed is kept.
     """
-    _check(pool, scorer, batchnorm)
+    _check(pool, scorer, batchnorm, report)
+    check_arguments(run_dir=run_dir, progress=progress)
     places = places_of(workers, scorer)
-    budget = budget or Budget()
+    budget = Budget.of(budget)
     chosen, soups = check_settings(searcher, options, budget, 0.0, seed)
-    check_soup(Path(run_dir) / soup_place(pool), pool.files, is_folder=pool.is_folders)
+    check_run_folder(run_dir, pool)
     with OutsideObjective(pool, scorer, run_dir, batchnorm=batchnorm, workers=places, progress=progress) as objective:
         how: dict[str, Any] = {"ledger": objective.folder.ledger, "scope": objective.scope, "progress": progress}
         found = search(chosen, objective, budget, seed=seed, top=soups, options=options, **how)
@@ -95,7 +96,7 @@ def soup_by_score(
     return result
 
 
-def _check(pool: object, scorer: object, batchnorm: str) -> None:
+def _check(pool: object, scorer: object, batchnorm: str, report: object) -> None:
     """Refuses what is no pool, scorer or policy.
 
     Raises:
@@ -106,6 +107,7 @@ def _check(pool: object, scorer: object, batchnorm: str) -> None:
             f"expected a radin.Pool and a radin.CommandScorer or radin.ScoredTask, got {type(pool).__name__} and "
             f"{type(scorer).__name__}"
         )
+    expect("report", report, (Scorer, type(None)), "a radin.CommandScorer or radin.ScoredTask, or None")
     if batchnorm not in POLICIES:
         raise InputError(
             f"expected batchnorm as one of {', '.join(POLICIES)}, got {batchnorm!r}; a scorer that has the data may "

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from radin.errors import NonFiniteError
 from radin.evaluation.baselines import BaselineRun, run_baseline
+from radin.recipe import Recipe
 from radin.report.comparison import Estimate, estimate_of
 from radin.report.verified_soup import VerifiedSoup, assess
 
@@ -52,6 +54,16 @@ def assess_baseline(name: str, verifier: Verifier, surrogate: Surrogate) -> Base
     """Runs a baseline on the selection data, as far as that was not done before."""
     run = run_baseline(name, verifier)
     return Baseline(name, None if run.failure else _assessed(run, verifier, surrogate), run.soups, run.failure)
+
+
+def assess_beside(recipes: Sequence[Recipe], verifier: Verifier, surrogate: Surrogate) -> list[VerifiedSoup]:
+    """Soups that baselines have run on their way; those whose outputs are not finite are left out."""
+    finite = []
+    for recipe in recipes:
+        with suppress(NonFiniteError):
+            verifier.baseline_logits(recipe)
+            finite.append(recipe)
+    return assess(finite, verifier, surrogate)
 
 
 def _assessed(run: BaselineRun, verifier: Verifier, surrogate: Surrogate) -> VerifiedSoup:

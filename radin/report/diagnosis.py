@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float64
 
+from radin.common.arguments import check_arguments, expect
 from radin.common.progress import SILENT, Progress
 from radin.common.wording import counted, decimal, enumerated, signed
 from radin.errors import InputError
@@ -31,6 +32,7 @@ from radin.report.findings import (
 )
 from radin.report.probes import probes
 from radin.report.verified_soup import SURE, VerifiedSoup, assess
+from radin.searching.driver import check_whole
 from radin.weights.merge_plan import has_statistics
 from radin.weights.pool import Pool
 
@@ -210,12 +212,20 @@ def diagnose(
         progress: watches the stages.
 
     Raises:
-        InputError: soups below 0, or soups without a task.
+        InputError: an argument of a wrong type, soups below 0, or soups without a task.
         IncompatibleError: the pretrained model has other tensors.
         RunDirError, CheckpointError, DataError, TaskError, StorageError: see `radin.make_soup`.
     """
-    if soups < 0 or (soups and task is None):
-        raise InputError(f"soups must be at least 0, and verifying them takes a task; got {soups} and task {task!r}")
+    expect("pool", pool, (Pool,), "a radin.Pool")
+    expect("pretrained", pretrained, (Pool, type(None)), "a radin.Pool of one, or None")
+    check_arguments(run_dir=run_dir, progress=progress)
+    check_whole("soups", soups, 0)
+    if task is not None:
+        from radin.evaluation.arguments import check_inputs
+
+        check_inputs(pool, task)
+    elif soups:
+        raise InputError(f"verifying soups takes a task; got soups={soups} and no task")
     gram = weight_gram(pool, pretrained, progress=progress)
     home = home_group(gram)
     if pretrained is None and home.any():  # the mean of all would be where a single outlier puts it

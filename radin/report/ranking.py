@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from radin.common.arguments import check_arguments
 from radin.common.progress import SILENT, Progress
 from radin.errors import InputError
 from radin.recipe import Recipe
@@ -19,7 +20,7 @@ from radin.scoring.logit_bank import LogitBank
 from radin.scoring.metrics import Metric, get_metric
 from radin.scoring.surrogate import Surrogate
 from radin.searching.budget import Budget
-from radin.searching.driver import search
+from radin.searching.driver import check_whole, search
 from radin.searching.plugins import Searcher, SearchFunction
 from radin.searching.shortlist import Shortlist
 
@@ -151,6 +152,8 @@ def rank(
     """
     if not isinstance(bank, LogitBank):
         raise InputError(f"expected a radin.LogitBank, got {type(bank).__name__}")
+    check_arguments(holdback=holdback, progress=progress)
+    check_whole("split_seed", split_seed, 0)
     held_back = None
     if holdback != 0:
         bank, held_back = split_bank(bank, holdback, split_seed)

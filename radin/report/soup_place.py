@@ -55,6 +55,23 @@ def check_soup(path: str | os.PathLike[str], ingredients: Sequence[Path], *, is_
         check_target(Path(path), ingredients)
 
 
+def check_run_folder(run_dir: str | os.PathLike[str], pool: Pool) -> None:
+    """Validates the place of a run folder for a pool, and of the soup in it, before anything is spent.
+
+    Raises:
+        InputError: ingredients are in this folder, so that they and its soups would be one pool from then on.
+        StorageError: nothing can be written there.
+    """
+    folder = Path(run_dir)
+    check_soup(folder / soup_place(pool), pool.files, is_folder=pool.is_folders)
+    theirs = {place.resolve() for place in (*pool.searched, *(path.absolute().parent for path in pool.paths))}
+    if folder.resolve() in theirs:
+        raise InputError(
+            f"{folder} is the folder of the ingredients, and a run writes its soup and other files to its own; choose "
+            f"another run folder, such as {folder / 'radin-run'}"
+        )
+
+
 def copy_soup(soup: Path, path: str | os.PathLike[str], *, is_folder: bool) -> Path:
     """Writes a soup to another place, where it replaces what is there once it is complete.
 

@@ -158,7 +158,7 @@ def _taken(best: VerifiedSoup, single: VerifiedSoup) -> str:
 
 def _no_soup(soups: Sequence[VerifiedSoup], single: VerifiedSoup, findings: Sequence[Finding], metric: str) -> str:
     soup, name = soups[0], single.recipe.member_names[0]
-    which = "the one verified soup" if len(soups) == 1 else f"the best of {len(soups)} verified soups"
+    which = "the one soup" if len(soups) == 1 else f"the best of {len(soups)} soups"
     ours, theirs = told_apart(single.value, soup.value)
     return (
         f"No soup won: the best ingredient, {name}, has {metric} {ours} on the selection data, and {which} "
@@ -182,7 +182,7 @@ def _no_soup_by(criterion: str, leaderboard: Sequence[VerifiedSoup], findings: S
     """An ingredient leads by a criterion that is not the metric."""
     best, single = leaderboard[0], best_ingredient(leaderboard)
     soups = [entry for entry in leaderboard if entry.recipe.size > 1]
-    which = "the one verified soup" if len(soups) == 1 else f"the best of {len(soups)} verified soups"
+    which = "the one soup" if len(soups) == 1 else f"the best of {len(soups)} soups"
     name, below = best.recipe.member_names[0], _below(best, single, metric)
     if soups[0].behind:  # as all soups are, so what they are behind is the best ingredient
         limit, theirs = told_apart(single.value, soups[0].value)
@@ -213,11 +213,13 @@ def _why_not(soups: Sequence[VerifiedSoup], single: VerifiedSoup, findings: Sequ
             "The soups fall short of their ensembles: the ingredients may lie too far apart in weight space for "
             "averaging; check that they were fine-tuned from one and the same model."
         )
-    apart = list(dict.fromkeys(str(one.ingredient) for one in findings if one.ingredient and one.kind in APART))
+    members = soups[0].recipe.member_names  # what the best soup does without is not what it failed by
+    strange = [one.ingredient for one in findings if one.kind in APART and one.ingredient in members]
+    apart = list(dict.fromkeys(map(str, strange)))
     if apart:
         which = f"{enumerated(apart)} {'lies' if len(apart) == 1 else 'lie'}"
         return f"{which} too far apart from the rest in weight space for averaging; leave out what does not belong."
     if any(one.ensemble > single.score for one in soups):
-        whose = "The" if soups[0].ensemble > single.score else "Other"
-        return f"{whose} averaged logits were better, by less than the soup lost against them."
+        whose = "Its" if soups[0].ensemble > single.score else "Another soup's"
+        return f"{whose} averaged logits beat the best ingredient, but averaging the weights costs more than that."
     return "Even the averaged logits are no better: these ingredients make the same mistakes, or one leads by far."

@@ -38,6 +38,20 @@ class Budget:
         if self.seconds is not None and not (isinstance(self.seconds, int | float) and 0 < self.seconds < math.inf):
             raise InputError(f"budget: seconds must be above 0 and finite, got {self.seconds!r}")
 
+    @classmethod
+    def of(cls, given: object) -> Budget:
+        """The budget that a user means: the given one, or the default where none is.
+
+        Raises:
+            InputError: something else.
+        """
+        if given is None:
+            return cls()
+        if not isinstance(given, cls):
+            soups = given if isinstance(given, int) and given > 0 else cls.soups
+            raise InputError(f"expected budget as a radin.Budget, such as radin.Budget(soups={soups}), got {given!r}")
+        return given
+
     def cap(self, unit: Unit) -> int | None:
         """The largest number of evaluations of this unit; None for no cap."""
         return self.candidates if unit == "candidate" else self.soups

@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from radin.common.arguments import check_arguments, expect
 from radin.common.code_location import is_raised_in_radin, place_of_error, place_of_yield
 from radin.common.progress import SILENT, Advance, Progress
 from radin.errors import AbilityError, InputError, PluginError, StorageError
@@ -73,8 +74,9 @@ def search(
         InputError: a seed, a `top` or an objective that cannot be used.
     """
     chosen = as_searcher(searcher)
-    settings = chosen.validate(options or {})
-    budget = budget or Budget()
+    settings, budget = chosen.validate(options), Budget.of(budget)
+    check_arguments(progress=progress)
+    expect("ledger", ledger, (Ledger, type(None)), "a radin.Ledger, or None")
     _check(objective, seed, top)
     seed, top = int(seed), int(top)
     key = _key(chosen.name, settings, seed, objective, budget, scope)

@@ -18,6 +18,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import pluggy
 
+from radin.common.arguments import check_arguments
 from radin.common.suggestions import did_you_mean
 from radin.errors import PluginError, UnknownSearcherError
 from radin.searching.options import Option, read_options
@@ -87,7 +88,7 @@ class Searcher:
         summary = (inspect.getdoc(plain) or "").strip().partition("\n")[0]
         return cls(name, function, read_options(name, function), summary, owner or f"module {plain.__module__}")
 
-    def validate(self, options: Mapping[str, Any]) -> dict[str, Any]:
+    def validate(self, options: Mapping[str, Any] | None) -> dict[str, Any]:
         """All options of this searcher: those given, brought to their types, and the defaults of the others.
 
         Arguments:
@@ -97,10 +98,12 @@ class Searcher:
             PluginError: an option that this searcher does not have (says which are near), or a value that is not of
                 the option's type.
         """
+        check_arguments(options=options)
+        options = options or {}
         for name in options:
             if name not in self.options:
                 known = ", ".join(self.options) or "none at all"
-                hint = did_you_mean(name, self.options)
+                hint = did_you_mean(str(name), self.options)
                 raise PluginError(f"searcher {self.name!r} has no option {name!r}{hint}; its options: {known}")
         return {
             name: option.coerce(options[name], self.name) if name in options else option.default

@@ -41,8 +41,9 @@ def check_class_order(
             if place != label and counts[name] == 1:
                 raise DataError(
                     f"the classes of {what} are in another order than those of {whose}: {name!r} is class {label} of "
-                    f"{what}, but {place} of {whose}. List the classes in the order of {whose}, one a line in "
-                    f"a file: {_first(stated or ())}; or leave out what differs."
+                    f"{what}, but {place} of {whose}. Bring the labels of {what} into the order of {whose}: "
+                    f"{_first(stated or ())}; a ready task does so by a file that lists it, one class a line. Or leave "
+                    "out what differs."
                 ).mended_by(classes="FILE")
 
 

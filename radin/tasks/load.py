@@ -107,6 +107,23 @@ def call_function(spec: str, arguments: Mapping[str, str] | None = None) -> Made
         raise TaskError(f"{spec} raised {type(error).__name__}: {error}{place_of_error(error)}") from error
 
 
+def arguments_of(spec: str) -> frozenset[str] | None:
+    """Arguments of the function that a task's name stands for; None where it was not loaded in this process.
+
+    Arguments:
+        spec: see `call_function`.
+    """
+    try:
+        name, function_name = parse_task(spec)
+    except RadinError:
+        return None
+    module = sys.modules.get(Path(name).stem if name.endswith(".py") else name)
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        return None
+    return frozenset(_taken(function))
+
+
 def load_metric(spec: str) -> str | Callable[..., Any]:
     """A metric's name as it is, or the function that `FILE.py:FUNC` or `package.module:FUNC` stands for.
 
@@ -159,8 +176,7 @@ def _import(name: str) -> Any:
 def _convert(function: Callable[..., Any], spec: str, given: Mapping[str, str]) -> dict[str, Any]:
     from pydantic import TypeAdapter, ValidationError
 
-    parameters = inspect.signature(function, eval_str=True).parameters
-    takes = {name: p for name, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    takes = _taken(function)
     unknown = next((name for name in given if name not in takes), None)
     if unknown is not None:
         near = nearest(unknown, takes)
@@ -182,6 +198,12 @@ def _convert(function: Callable[..., Any], spec: str, given: Mapping[str, str]) 
         except ValidationError as error:
             raise InputError(f"{spec}: argument {name!r} should be {_expected(annotation)}, got {text!r}") from error
     return values
+
+
+def _taken(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """The parameters of a function that can be given by name."""
+    parameters = inspect.signature(function, eval_str=True).parameters
+    return {name: p for name, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
 
 
 def _expected(annotation: Any) -> str:

@@ -25,6 +25,9 @@ LIGHTNING = "checkpoints"
 #: What timm calls a copy of a run's best checkpoint, and what Lightning calls one of its last.
 BEST, LAST = "model_best", "last"
 
+#: Levels of folders within folders in which checkpoints are looked for to say where they are.
+DEPTH = 4
+
 #: What marks a run folder of radin's, whose soups are no ingredients.
 LEDGER = "ledger.db"
 
@@ -36,11 +39,13 @@ class Found:
     Attributes:
         paths: files and folders of models, in order.
         homes: `{file: the folder that it is named after}`, for files that stand for a whole run.
+        searched: folders in which ingredients were looked for.
         notes: what was found where it was not named, a clause each.
     """
 
     paths: list[Path] = field(default_factory=list)
     homes: dict[Path, Path] = field(default_factory=dict)
+    searched: list[Path] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def alone(self, file: Path, home: Path) -> Path:
@@ -117,6 +122,7 @@ def _models_among(paths: list[Path]) -> list[Path]:
 
 def _in_folder(given: Path, found: Found, *, only: bool) -> list[Path]:
     """The ingredients in a folder: its own model or checkpoints, else those of the folders in it."""
+    found.searched.append(given)
     if is_model_folder(given):
         saved = _saved_by_trainer(given) if only else []
         if saved:
@@ -132,7 +138,7 @@ def _in_folder(given: Path, found: Found, *, only: bool) -> list[Path]:
     if not runs:
         raise MissingFileError(
             f"the pool is empty: the folder {given} holds no checkpoint ({', '.join(SUFFIXES)}), no folder of a model "
-            "with its config.json, and no folder of a run with one of these"
+            f"with its config.json, and no folder of a run with one of these{_deeper(given)}"
         )
     with_run = {folder for folder, _ in runs}
     _note_without_weights([folder for folder in folders if folder not in with_run], found)
@@ -174,8 +180,17 @@ def _run_in(folder: Path) -> Path | None:
     several = ", ".join(file.name for file in held[:3]) + (", ..." if len(held) > 3 else "")
     raise InputError(
         f"the run {folder} holds several checkpoints ({several}); say which are meant by a glob, such as "
-        f"'{folder.parent}/*/{held[-1].relative_to(folder)}'"
+        f"'{folder.parent}/*/{held[-1].relative_to(folder)}', or give {held[-1].parent} for all of this run"
     )
+
+
+def _deeper(folder: Path) -> str:
+    """Where checkpoints are further down in a folder, as a hint; empty where none is."""
+    for depth in range(2, DEPTH + 1):
+        files = (file for file in folder.glob("/".join(["*"] * depth + ["*"])) if suffix_of(file).lower() in SUFFIXES)
+        if (file := next(files, None)) is not None:
+            return f"; further down there are some: give a glob, such as '{folder}/{'*/' * depth}*{suffix_of(file)}'"
+    return ""
 
 
 def _folders_in(folder: Path) -> list[Path]:

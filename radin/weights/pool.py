@@ -83,6 +83,7 @@ class Pool(metaclass=_Kinds):
     Attributes:
         names: the ingredients' names.
         paths: their files; of a sharded one, its index; of a model's folder, the folder.
+        searched: folders in which ingredients were looked for.
         notes: what a user should know of what was found, or left out; a clause each.
         tensors: `{name: TensorInfo}` of what one ingredient stores, tied tensors once.
         aliases: `{tied name: the name that is stored}`, for the ties that all ingredients have.
@@ -133,6 +134,7 @@ class Pool(metaclass=_Kinds):
             noted.settle()
         fitting = in_one_order(fitting) if reorder_classes else fitting
         repeated = repeated_models(fitting) if names is None else {}
+        self.searched = tuple(found.searched)
         self.notes = (*found.notes, *(said_of_repeated(fitting[i].path, fitting[j].path) for i, j in repeated.items()))
         fitting = [one for i, one in enumerate(fitting) if i not in repeated]
         self._checkpoints = tuple(fitting)

@@ -54,6 +54,18 @@ def test_b_goes_to_the_next_recipe_where_a_baseline_is_shortlisted(tmp_path: Pat
     assert bare.spent.baselines == 0
 
 
+def test_soups_that_a_baseline_runs_on_its_way_compete_where_b_would_have_been_spent_on_them(tmp_path: Path) -> None:
+    pool = radin.Pool(make_pool(tmp_path / "pool", 4))
+    how = {"searcher": "exhaustive", "budget": radin.Budget(soups=3), "calibrate": False}
+    bare = radin.make_soup(pool, task(), run_dir=tmp_path / "bare", baselines=(), **how)
+    beside = radin.make_soup(pool, task(), run_dir=tmp_path / "run", baselines=("last-k",), **how)
+    scores = {one.recipe: one.score for one in beside.leaderboard}
+    assert {one.recipe: one.score for one in bare.leaderboard}.items() <= scores.items()
+    last = {one for one in scores if one.members == tuple(range(4 - one.size, 4)) and one.size > 1}
+    assert last & {one.recipe for one in bare.verified} and not last & {one.recipe for one in beside.verified}
+    assert (beside.spent.soups, beside.spent.baselines) == (3, 3)
+
+
 def test_two_ingredients_have_one_soup_which_is_the_baseline(tmp_path: Path) -> None:
     pool = radin.Pool(make_pool(tmp_path / "pool", 2))
     result = radin.make_soup(pool, task(), run_dir=tmp_path / "run")

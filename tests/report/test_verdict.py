@@ -84,8 +84,9 @@ FELL_SHORT = Finding("gap", None, "Soups fall short.")
     [
         (0.9, 0.7, 0.8, [FELL_SHORT], "The soups fall short of their ensembles"),
         (0.9, 0.7, 0.8, [], "Even the averaged logits are no better"),
-        (0.9, 0.89, 0.91, [], "The averaged logits were better, by less than the soup lost"),
+        (0.9, 0.89, 0.91, [], "Its averaged logits beat the best ingredient, but averaging the weights costs more"),
         (0.9, 0.7, 0.8, [Finding("elsewhere", "run1", "run1 lies elsewhere.")], "run1 lies too far apart"),
+        (0.9, 0.7, 0.8, [Finding("elsewhere", "no member", "It lies elsewhere.")], "Even the averaged logits are no"),
         (-0.5, -0.6, -0.7, [], "Even the averaged logits are no better"),
         (1.0, 0.9, 0.9, [FELL_SHORT], "Nothing can be better on these data"),
     ],
@@ -104,7 +105,7 @@ def test_the_averaged_logits_of_all_soups_are_asked(won: Result) -> None:
     alone = replace(won.best_ingredient, score=0.9, ensemble=0.9)
     best, better = replace(won.best, score=0.88, ensemble=0.88), replace(won.best, score=0.87, ensemble=0.92)
     lost = replace(won, leaderboard=[alone, best, better], verified=[best, better], findings=())
-    assert "Other averaged logits were better" in lost.verdict
+    assert "Another soup's averaged logits beat" in lost.verdict
 
 
 def test_of_a_loss_values_are_shown_and_scores_compared(checkpoints: list[Path], tmp_path: Path) -> None:
@@ -232,7 +233,7 @@ def test_the_verdict_says_by_what_the_winner_was_chosen(entries: list[tuple], st
         ),
         (
             [([1], 0.95, -0.3), ([0, 1], 0.90, -0.2, True), ([0], 0.80, -0.5, True)],
-            "No soup won: the one verified soup has accuracy 0.9000 on the selection data, more than one standard ",
+            "No soup won: the one soup has accuracy 0.9000 on the selection data, more than one standard ",
             "error worse than 0.9500 of the ingredient b.",
         ),
         (
@@ -269,8 +270,7 @@ def test_the_verdict_claims_no_lead_in_likelihood_over_those_that_are_behind(
         ),
         (
             [([1], 1.0, 0.0), ([0, 1], 0.99998, 0.0), ([0], 0.9, -0.5)],
-            "No soup won: the best ingredient, b, has accuracy 1.00000 on the selection data, and the one verified "
-            "soup 0.99998",
+            "No soup won: the best ingredient, b, has accuracy 1.00000 on the selection data, and the one soup 0.99998",
         ),
     ],
     ids=["tiny", "close", "equal", "no soup"],

@@ -1,5 +1,6 @@
 """The paths of a user stand for the ingredients that are meant."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,20 @@ def test_a_model_without_weights_that_is_left_out_is_said(tmp_path: Path, glob: 
     assert pool.names == ("run0", "run2")
     (note,) = pool.notes
     assert note == f"left out for having a config.json but no weights: {tmp_path / 'run1'}"
+
+
+def test_checkpoints_that_lie_deeper_are_pointed_at(tmp_path: Path) -> None:
+    for seed in range(2):
+        (tmp_path / "runs" / "rate" / f"seed{seed}").mkdir(parents=True)
+        torch.save({"w": torch.ones(2)}, tmp_path / "runs" / "rate" / f"seed{seed}" / "last.ckpt")
+    with pytest.raises(MissingFileError, match="further down there are some") as caught:
+        Pool(tmp_path / "runs")
+    (glob,) = re.findall(r"such as '(.*)'", str(caught.value))
+    assert Pool(glob).names == ("seed0/last", "seed1/last")
+
+
+def test_all_checkpoints_of_one_run_are_offered(tmp_path: Path) -> None:
+    for step in (1, 2):
+        save_file(tmp_path / "run" / "checkpoints" / f"step{step}.pt", step)
+    with pytest.raises(InputError, match=r"or give .*run/checkpoints for all of this run"):
+        Pool(tmp_path)
