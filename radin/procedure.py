@@ -32,6 +32,7 @@ from radin.report.record import Record
 from radin.report.result import Result
 from radin.report.soup_place import check_run_folder, soup_place
 from radin.report.spent import account
+from radin.report.unseen import findings_on_tests
 from radin.report.verdict import best_ingredient
 from radin.report.verified_soup import VerifiedSoup, assess, marked, ranked
 from radin.scoring.criterion import chosen_name, criterion_of
@@ -173,6 +174,7 @@ def find_soup(verifier: Verifier, settings: Settings, progress: Progress) -> Res
     verified, leaderboard = rank(found, [*soups_of(beside), *others], verifier, surrogate, chosen_by)
     tests, control = compare_on_all(leaderboard, verifier)
     beside = [replace(one, tests=tested(one, verifier)) for one in beside]
+    findings = all_findings(verifier, verified or soups_of(beside), shortlist, found, settings.soups, len(taken))
     no_race = verifier.collection.no_race
     winner = describe(leaderboard[0], verifier, settings.to_json(shortlist.options, chosen_by, not no_race))
     soup = write_soup(leaderboard[0], verifier, settings.batchnorm)
@@ -196,7 +198,8 @@ def find_soup(verifier: Verifier, settings: Settings, progress: Progress) -> Res
         is_folder=pool.is_folders,
         baselines=beside,
         findings=(
-            *all_findings(verifier, verified or soups_of(beside), shortlist, found, settings.soups, len(taken)),
+            *findings,
+            *findings_on_tests(verifier, leaderboard[0].recipe, best_ingredient(leaderboard).recipe, findings),
             *race_findings(no_race if settings.race_asked else ""),
         ),
     )

@@ -17,7 +17,7 @@ from radin.errors import InputError
 from radin.evaluation.gram import Gram, compared, logit_gram, stored_logit_gram, stored_weight_gram, weight_gram
 from radin.evaluation.workers import Workers
 from radin.recipe import Recipe
-from radin.report.class_order import described, reordering
+from radin.report.class_order import described, described_exchange, exchanged, predictions, reordering
 from radin.report.findings import (
     LOST,
     Finding,
@@ -325,8 +325,21 @@ def logit_findings(bank: LogitBank, metric: Metric, class_names: Sequence[str] |
     """
     order = reordering(bank)
     if order is None:
-        return score_findings(bank, metric) + same_findings(bank)
+        return [*_exchange_findings(bank, class_names), *score_findings(bank, metric), *same_findings(bank)]
     return [Finding("classes", None, described(order, class_names), {"classes": "FILE"})]
+
+
+def _exchange_findings(bank: LogitBank, class_names: Sequence[str] | None) -> list[Finding]:
+    """Finds that some of many classes are exchanged, by the ingredient that is right most often as they are."""
+    if not bank.kind.has_columns:
+        return []
+    predicted = predictions(bank)
+    best = int((predicted == bank.labels).sum(axis=1).argmax())
+    order = exchanged(predicted[best], bank.labels, bank.n_classes, bank.groups)
+    if order is None:
+        return []
+    text = described_exchange(order, class_names, bank.names[best])
+    return [Finding("exchanged", None, text, {"classes": "FILE"})]
 
 
 def _logit_findings(verifier: Verifier, bank: LogitBank) -> list[Finding]:

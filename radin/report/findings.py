@@ -54,6 +54,7 @@ Kind = Literal[
     "elsewhere",
     "far",
     "classes",
+    "exchanged",
     "chance",
     "worse",
     "same",
@@ -63,6 +64,7 @@ Kind = Literal[
     "search",
     "extra-state",
     "race",
+    "test",
 ]
 
 
@@ -71,9 +73,9 @@ class Finding:
     """A piece of evidence against souping this pool, or against one of its ingredients.
 
     Attributes:
-        kind: `diverged`, `elsewhere`, `far`, `worse` and `barrier` are about one ingredient, `classes`, `same`,
-            `gap`, `statistics`, `search`, `extra-state` and `race` about the pool or the run; `chance` is about one, or
-            about all.
+        kind: `diverged`, `elsewhere`, `far`, `worse` and `barrier` are about one ingredient, `classes`, `exchanged`,
+            `same`, `gap`, `statistics`, `search`, `extra-state` and `race` about the pool or the run, `test` about a
+            test set; `chance` is about one, or about all.
         ingredient: its name, or None.
         message: the whole sentence, without the parameters that would mend it.
         mend: parameters with the values that would mend it; empty where there are none.

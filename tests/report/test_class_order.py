@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 import radin
 from radin.demo import digits
-from radin.report.class_order import assignment, reordering
+from radin.report.class_order import assignment, cycles, exchanged, predictions, reordered, reordering
 from radin.report.diagnosis import diagnose
 
 
@@ -70,6 +70,64 @@ def test_untrained_networks_are_left_alone() -> None:
         predicted = logits.argmax(1)
         gains.append((assignment(labels, predicted, 10)[predicted] == labels).mean() - (predicted == labels).mean())
     assert 0.05 < max(gains) < 0.3
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2, 5, 4, 3, 6, 7, 8, 9], [0, 4, 2, 3, 7, 5, 6, 1, 8, 9]])
+def test_a_few_exchanged_among_many_are_named(order: list[int]) -> None:
+    right, labels = np.array(order), drawn(700, 10)
+    found = exchanged(predictions(bank(labels, 10, n=1, right=0.7))[0], right[labels], 10)
+    assert found is not None
+    assert found.label_of.tolist() == order
+    assert found.before < 0.06
+    assert 0.65 < found.after < 0.8
+    assert reordering(relabelled(bank(labels, 10, right=0.7), right)) is None  # as a whole they gain too little
+
+
+def test_the_exchange_is_said_with_the_ingredient_that_shows_it() -> None:
+    right = np.array([0, 1, 2, 5, 4, 3, 6, 7, 8, 9])
+    made = relabelled(bank(drawn(700, 10), 10, right=0.7), right)
+    ranking = radin.rank(made)
+    assert ranking.findings[0].kind == "exchanged"
+    assert ranking.warnings[0].startswith(
+        "Outputs 3 and 5 seem to stand for each other's classes: output 3 for class 5, output 5 for class 3. In that "
+        "order model"
+    )
+    sound = radin.rank(bank(drawn(700, 10), 10, right=0.7))
+    assert not sound.findings
+
+
+@pytest.mark.parametrize("m", [30, 300, 3000])
+@pytest.mark.parametrize("noise", [0.0, 0.4, 0.8])
+def test_honest_errors_are_no_exchange(m: int, noise: float) -> None:
+    """Errors that gather in few other classes, labels taken for their neighbours', and few samples of some classes."""
+    rng = np.random.default_rng(m)
+    for _ in range(20):
+        labels = rng.choice(10, m, p=rng.dirichlet(np.full(10, 0.5)))
+        confused = rng.dirichlet(np.full(10, 0.3), 10)
+        guesses = (rng.random((m, 1)) > confused[:, :9].cumsum(axis=1)[labels]).sum(axis=1)
+        predicted = np.where(rng.random(m) < 0.5, labels, guesses)
+        neighbours = np.where(rng.random(m) < noise / 2, labels ^ 1, labels)
+        noisy = np.where(rng.random(m) < noise, rng.integers(10, size=m), labels)
+        assert exchanged(predicted, neighbours, 10) is None
+        assert exchanged(predicted, noisy, 10) is None
+
+
+def test_rows_of_one_group_count_once() -> None:
+    labels = np.repeat(np.arange(4), 50)
+    turned = np.array([1, 0, 2, 3])[labels]
+    assert exchanged(labels, turned, 4) is not None
+    assert exchanged(labels, turned, 4, np.arange(200) // 10) is None  # 10 images of the two classes
+
+
+def test_one_column_alone_is_no_order() -> None:
+    """A network that knows nothing fits the class that most of the samples have, and nothing else."""
+    labels = np.where(np.arange(1000) % 20 == 3, drawn(1000, 10), 7)
+    assert reordered(np.full((3, 1000), 2), labels, 10) is None
+
+
+def test_cycles_leave_out_what_keeps_its_place() -> None:
+    assert cycles(np.array([0, 3, 4, 1, 5, 2])) == [[1, 3], [2, 4, 5]]
+    assert cycles(np.arange(4)) == []
 
 
 def test_one_that_disagrees_does_not_count() -> None:
