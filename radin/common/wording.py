@@ -65,6 +65,11 @@ def signed(value: float | None, digits: int = 4) -> str:
     return (_tiny(value, "+") or text[1:]) if float(text) == 0 else text
 
 
+def directed(difference: float, higher_is_better: bool) -> str:
+    """A difference in a metric with its sign, and which sign is better where it is not plus."""
+    return signed(difference) + ("" if higher_is_better else ", below 0 is better")
+
+
 def decimal(value: float | None, digits: int = 4) -> str:
     """`0.9563`, and `1.2e-05` of what these digits cannot show; a dash for None, and no negative zero."""
     if value is None:

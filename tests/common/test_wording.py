@@ -1,6 +1,7 @@
 from radin.common.wording import (
     counted,
     decimal,
+    directed,
     duration,
     enumerated,
     first_sentence,
@@ -143,3 +144,8 @@ def test_sizes_and_times_are_written_for_people() -> None:
         "10.0 min",
         "2.0 h",
     ]
+
+
+def test_a_difference_says_which_sign_is_better_where_it_is_not_plus() -> None:
+    assert directed(0.0019, higher_is_better=True) == "+0.0019"
+    assert directed(0.0019, higher_is_better=False) == "+0.0019, below 0 is better"
