@@ -113,6 +113,7 @@ class Checkpoint(ABC):
         extra: `{name: value}` of extra state that modules keep beside their tensors.
         versions: `{module: {"version": number}}` where it is not 1, as PyTorch's state dicts state it: how a module
             loads its tensors may depend on it.
+        numbers: `{name: value}` of the numbers that stand beside the network in the file, such as `step`.
         lightning: whether Lightning wrote it, which puts the name of an attribute before every tensor's.
     """
 
@@ -125,6 +126,7 @@ class Checkpoint(ABC):
     lightning: bool = False
     left_out: Mapping[str, str] = MappingProxyType({})
     extra: Mapping[str, Any] = MappingProxyType({})
+    numbers: Mapping[str, int | float] = MappingProxyType({})
     versions: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
     @abstractmethod

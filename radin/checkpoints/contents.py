@@ -6,6 +6,7 @@ their own choice. One set of tensors by name is taken as it is; of several, the 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -72,6 +73,7 @@ class Chosen:
         weights: which of the file's sets of weights they are; None where the file is a plain state dict.
         left_out: `{name of an entry: why it is no part of the network}`, for every other entry.
         extra: `{name: value}` of extra state that modules keep beside their tensors.
+        numbers: `{name: value}` of the plain numbers at the top of the file, such as `step`.
         versions: of modules, which their loading depends on, see `radin.checkpoints.base.Checkpoint`.
     """
 
@@ -79,6 +81,7 @@ class Chosen:
     weights: str | None = None
     left_out: dict[str, str] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
+    numbers: dict[str, int | float] = field(default_factory=dict)
     versions: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -111,7 +114,9 @@ def choose(path: Path, content: Any, weights: str | None, tensor_of: TensorOf, a
     label = weights
     if weights is None or (weights == "model" and place == ()):
         label = _role(place, tree) if place else None
-    return tree.taken(place, label, whole=weights == ALL or place != ())
+    chosen = tree.taken(place, label, whole=weights == ALL or place != ())
+    chosen.numbers = {key: value for key, value in tree.root.items() if isinstance(key, str) and _is_plain(value)}
+    return chosen
 
 
 class _Tree:
@@ -252,6 +257,11 @@ class _Tree:
         if value is None or isinstance(value, bool | int | float | complex):
             return "nothing" if value is None else "a number"
         return "text" if isinstance(value, str | bytes) else "settings"
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is a finite number of Python's."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _is_training(key: str, value: Any) -> bool:

@@ -44,7 +44,7 @@ class NetworkCheckpoint(Checkpoint):
         self.aliases = ties({rest: inner.aliases.get(name, name) for name, rest in short.items()})
         self.tensors = {rest: inner.info(name) for name, rest in short.items() if rest not in self.aliases}
         self.metadata, self.class_names = inner.metadata, inner.class_names
-        self.weights, self.lightning = inner.weights, inner.lightning
+        self.weights, self.lightning, self.numbers = inner.weights, inner.lightning, inner.numbers
 
     @property
     def folder(self) -> ModelFolder | None:

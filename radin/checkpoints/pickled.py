@@ -73,7 +73,7 @@ class PickledCheckpoint(Checkpoint):
         except Damaged as error:
             raise no_checkpoint(path, str(error)) from error
         self.weights, self.left_out, self.extra = chosen.weights, chosen.left_out, chosen.extra
-        self.versions = chosen.versions
+        self.versions, self.numbers = chosen.versions, chosen.numbers
         self.lightning = isinstance(content, Mapping) and LIGHTNING_MARK in content
         self.class_names = stated_classes(content)
         check_names([*chosen.tensors, *chosen.extra], path)

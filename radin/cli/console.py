@@ -1,4 +1,4 @@
-"""Parts that several commands share: the option of JSON, sizes and times."""
+"""Parts that several commands share: the option of JSON, and sizes that are read."""
 
 from __future__ import annotations
 
@@ -30,15 +30,6 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=1, ensure_ascii=False))
 
 
-def size(nbytes: int | float) -> str:
-    """Bytes as a person reads them."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if nbytes < 1000:
-            return f"{nbytes:.0f} {unit}" if unit == "B" else f"{nbytes:.1f} {unit}"
-        nbytes /= 1000
-    return f"{nbytes:.1f} TB"
-
-
 def parse_size(text: str) -> int:
     """`5GB` or `500 MiB` as bytes; GB are powers of 1000, GiB of 1024.
 
@@ -50,10 +41,3 @@ def parse_size(text: str) -> int:
         raise InputError(f"expected a size such as 5GB or 500MB, got {text!r}")
     number, unit, binary = found.groups()
     return int(float(number) * (1024 if binary else 1000) ** " KMGT".index(unit.upper() or " "))
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person reads them."""
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from radin.cli.checkpoint_options import Checkpoints, checkpoint_options, show_notes
-from radin.cli.console import json_option, print_json, size
+from radin.cli.console import json_option, print_json
 from radin.cli.screen import SHORT_NAME, output, print_table, say
-from radin.common.wording import counted, shortened, shown
+from radin.common.wording import counted, shortened, shown, size
 
 if TYPE_CHECKING:
     from radin.weights.inspection import Inspected, Inspection

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from radin.cli.console import duration, print_json
+from radin.cli.console import print_json
 from radin.cli.gathered import gathered
 from radin.cli.screen import SHORT_NAME, print_table, say
 from radin.cli.summary import SHOWN, weights_text
 from radin.common.bars import Bars
-from radin.common.wording import counted, shortened
+from radin.common.wording import counted, duration, shortened
 from radin.errors import InputError, RadinError
 from radin.report.record import Record
 

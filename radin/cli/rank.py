@@ -14,7 +14,7 @@ from radin.cli.screen import SHORT_NAME, print_table, say, show_warnings
 from radin.cli.search_options import SearchOptions, searcher_options
 from radin.cli.summary import weights_text
 from radin.common.bars import Bars
-from radin.common.wording import DASH, counted, decimal, enumerated, shortened, signed
+from radin.common.wording import DASH, counted, decimal, directed, enumerated, shortened
 from radin.errors import InputError
 from radin.scoring.criterion_default import CRITERIA
 
@@ -245,7 +245,7 @@ def _show_report(report: Comparison, metric: str, short: Mapping[str, str]) -> N
     ]
     title = f"averaged logits on the held-back data, {counted(report.n_samples, report.unit)}"
     print_table(title, ["", metric, "95 % interval"], rows, numbers=(1,))
-    say(f"Difference {signed(report.difference)}, p = {report.p_value:.3g} ({report.test}).")
+    say(f"Difference {directed(report.difference, report.higher_is_better)}, p = {report.p_value:.3g} ({report.test}).")
     for remark in report.remarks:
         say(f"Note: {remark}.")
 

@@ -7,11 +7,10 @@ from typing import Any
 
 import click
 
-from radin.cli.console import duration
 from radin.cli.mending import with_flags
 from radin.cli.screen import SHORT_NAME, print_table, say
 from radin.common.alike import said_together
-from radin.common.wording import DASH, counted, decimal, in_passes, said_once, shortened, signed
+from radin.common.wording import DASH, counted, decimal, duration, in_passes, said_once, shortened, signed
 from radin.report.bill import Bill
 from radin.report.drops import Drops, behind
 from radin.report.entries import Interval, Unseen

@@ -65,6 +65,11 @@ def signed(value: float | None, digits: int = 4) -> str:
     return (_tiny(value, "+") or text[1:]) if float(text) == 0 else text
 
 
+def directed(difference: float, higher_is_better: bool) -> str:
+    """A difference in a metric with its sign, and which sign is better where it is not plus."""
+    return signed(difference) + ("" if higher_is_better else ", below 0 is better")
+
+
 def decimal(value: float | None, digits: int = 4) -> str:
     """`0.9563`, and `1.2e-05` of what these digits cannot show; a dash for None, and no negative zero."""
     if value is None:
@@ -99,6 +104,22 @@ def told_apart(*values: float, digits: int = 4, most: int = 8) -> list[str]:
 def in_passes(passes: int | float) -> str:
     """Passes of a network over data: `12`, and `9.99` where some covered a part of the data."""
     return f"{passes:,.2f}".removesuffix(".00")
+
+
+def size(nbytes: int | float) -> str:
+    """Bytes as a person reads them."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if nbytes < 1000:
+            return f"{nbytes:.0f} {unit}" if unit == "B" else f"{nbytes:.1f} {unit}"
+        nbytes /= 1000
+    return f"{nbytes:.1f} TB"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person reads them."""
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 #: Characters of a name beyond which its middle is left out in a table. Chosen by hand.

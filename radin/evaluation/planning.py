@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from radin.evaluation.batchnorm import statistics_rows
 from radin.evaluation.ended import ended_run
 from radin.evaluation.evaluator import Evaluator
 from radin.evaluation.gram import MOST
-from radin.evaluation.greedy_bill import greedy_passes
+from radin.evaluation.plan import Plan
 from radin.evaluation.race_settings import RaceSettings
 from radin.evaluation.run_folder import RunFolder
 from radin.evaluation.settings import Settings
@@ -44,89 +44,6 @@ NOTICED = 1.0
 
 #: Classes that a plan names, so that a wrong folder is seen.
 NAMED = 5
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The cost of a run of `radin.make_soup`.
-
-    Attributes:
-        ingredients: size of the pool.
-        passes: ingredients whose logits are not in the run folder yet, one forward pass over the data each; fewer run
-            in full where they race. Those that a race drops by what is stored are not counted in.
-        least_passes, most_passes: the selecting rows that ingredients will be run on, over those of the data. The least
-            is the first stage of the race for all and the best ingredient in full. Equal without a race, and where
-            the outputs that are stored, as of an earlier run, decide it.
-        race: whether the ingredients race, in words, and why not where a race was asked for; empty where none was.
-        soups: real soups that may be built and evaluated, one pass each; those that a run with the same settings has
-            evaluated in this folder are not counted in.
-        baselines: soups that baselines may take on top of that; passes that a race saves and `greedy` needs are not
-            counted in. 0 where a run with the same settings has ended here.
-        tested: networks that are run on every test set: winner, best ingredient and baselines.
-        samples: samples in a pass, those that select.
-        held_back: samples that are held back, and that the networks which are tested are run on after the choice; 0
-            where there are test sets.
-        outputs: the kind of outputs.
-        classes: numbers that are kept of the network's outputs for one sample; of classes their number.
-        references: passes of the uniform soup that choose which tokens are kept.
-        class_names: the first few classes of the data, in label order, where the data name them.
-        test_passes: passes over test sets, of each network that is tested; sets on which a run with the same settings
-            has ended here are not counted in.
-        controls: passes of the best ingredient with recomputed BatchNorm statistics, over the data, those held back
-            and each test set, for a fair comparison with a soup that has them.
-        test_samples: labelled samples in all test sets together.
-        batch_size: samples per forward pass.
-        seconds_fill: time to fill and prepare the network with one ingredient, measured.
-        seconds_per_sample: time of the forward pass, measured on one batch after one that warmed up.
-        seconds: all passes, from these two, and what recomputes BatchNorm's statistics. On top of it come start-up (a
-            few seconds of imports, the task, the data), the search on the logits, usually seconds, and one reading of
-            all files that compares the ingredients' weights.
-        memory_bytes: peak memory of the device after a batch (of this process, on the CPU), plus one ingredient's
-            selected logits as they are scored.
-        disk_bytes: logits that will be written, the soup, and the matrices of distances between ingredients.
-        device: where the network runs.
-        is_done: whether a run with the same settings has ended in this folder, so that nothing is left to run.
-        workers: processes that run the networks side by side; 0 for this one alone.
-        seconds_workers: the same as `seconds` with these workers, without the time in which they start; None without.
-            On CPUs the forward pass is timed with as many threads as each worker has.
-    """
-
-    ingredients: int
-    passes: int
-    least_passes: float
-    most_passes: float
-    race: str
-    soups: int
-    baselines: int
-    tested: int
-    samples: int
-    held_back: int
-    outputs: str
-    classes: int
-    references: int
-    class_names: tuple[str, ...]
-    test_passes: int
-    test_samples: int
-    controls: int
-    batch_size: int
-    seconds_fill: float
-    seconds_per_sample: float
-    seconds: float
-    memory_bytes: int
-    disk_bytes: int
-    device: str
-    is_done: bool = False
-    workers: int = 0
-    seconds_workers: float | None = None
-
-    @property
-    def greedy(self) -> int:
-        """Passes that the greedy soup of all ingredients takes from the start."""
-        return greedy_passes(self.ingredients)
-
-    def to_json(self) -> dict[str, Any]:
-        """All of it as JSON holds it."""
-        return asdict(self) | {"greedy": self.greedy}
 
 
 def plan(

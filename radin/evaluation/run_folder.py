@@ -124,6 +124,10 @@ class RunFolder:
         """Lets go of the folder; another process may open it then."""
         self.ledger.close()
 
+    def discard(self) -> None:
+        """Lets go of a folder whose run was refused; it goes, too, where it was made for this run and holds nothing."""
+        self.ledger.discard()
+
     # Arrays.
 
     @cached_property

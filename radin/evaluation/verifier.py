@@ -13,7 +13,7 @@ from jaxtyping import Float32, Float64, Int64, Shaped
 
 from radin.common.arguments import check_arguments
 from radin.common.progress import SILENT, Progress
-from radin.errors import InputError
+from radin.errors import InputError, RadinError
 from radin.evaluation.arguments import check_inputs
 from radin.evaluation.ended import note_end
 from radin.evaluation.evaluation import Evaluation, Statistics
@@ -95,6 +95,9 @@ class Verifier:
                 pool, task, self.folder, batchnorm=batchnorm, workers=workers, progress=progress
             )
             self.collection = collect(self._evaluator, settings)
+        except RadinError:
+            self.close(refused=True)
+            raise
         except BaseException:
             self.close()
             raise
@@ -109,13 +112,20 @@ class Verifier:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def close(self) -> None:
-        """Lets go of the run folder, and of workers."""
+    def close(self, *, refused: bool = False) -> None:
+        """Lets go of the run folder, and of workers.
+
+        Arguments:
+            refused: the run has not begun, so that a folder which holds nothing of it need not stay.
+        """
         try:
             if self._made is not None:
                 self._made.close()
         finally:
-            self.folder.close()
+            if refused:
+                self.folder.discard()
+            else:
+                self.folder.close()
 
     @property
     def ledger(self) -> Ledger:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radin.recipe import Recipe
+from radin.weights.merge_plan import has_statistics
 
 if TYPE_CHECKING:
     from radin.evaluation.verifier import Verifier
@@ -49,6 +50,7 @@ def about_run(verifier: Verifier, winner: Recipe, single: Recipe, shortlist: Sho
         "classes": None if winner == single else changed_classes(verifier, winner, single),
         "candidates": [{"score": one.score, "recipe": one.recipe.to_json()} for one in shortlist[:CANDIDATES]],
         "distances": keys.weight_gram,
+        "has_batchnorm": has_statistics(verifier.pool),
         "base_model": verifier.pool.metadata.get("base_model"),
         "versions": versions(),
         "threads": verifier.threads,

@@ -5,6 +5,7 @@ It holds nothing but what may be published: paths of this machine never get into
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,7 @@ def model_card(
             `library_name`, and its notes are kept.
     """
     base = base_model if base_model is not None else record.about.get("base_model")
-    index = {"model-index": [model_index(record)]}
+    index = {"model-index": [model_index(record, hub_task(short))]}
     results = results_table(record.unseen, record.metric) + "\n\n" + "\n".join(_listed(_about_results(record)))
     notes = section_of(short, NOTES)
     return joined(
@@ -123,11 +124,22 @@ def about_hub(base_model: str | None, library_name: str) -> dict[str, Any]:
     return base | {"library_name": library_name, "tags": list(TAGS)}
 
 
-def model_index(record: Record) -> dict[str, Any]:
-    """The results on data that selected nothing, as model hubs read them."""
+def hub_task(short: str) -> str:
+    """The task that a card's front matter states, as model hubs call it; `other` where it states none."""
+    found = re.search(r"^pipeline_tag: ([\w-]+)$", short, re.MULTILINE)
+    return found[1] if found else "other"
+
+
+def model_index(record: Record, task: str = "other") -> dict[str, Any]:
+    """The results on data that selected nothing, as model hubs read them.
+
+    Arguments:
+        record: of the run.
+        task: of the model, as model hubs call it.
+    """
     results = [
         {
-            "task": {"type": "other"},
+            "task": {"type": task},
             "dataset": {"type": "custom", "name": public(one.name)},
             "metrics": [{"type": public(record.metric), "value": one.winner.value}],
         }
@@ -173,12 +185,13 @@ def how_found(record: Record) -> str:
         f"Found by [radin](https://arxiv.org/abs/2401.17790). {counted(record.n_ingredients, 'ingredient')} ran on "
         f"{rows}{part}. The searcher `{made['searcher']}` (λ = {made['lam']:g}, seed {made['seed']}) proposed "
         f"{counted(record.spent['candidates'], 'recipe')}, which were ranked by the {by} of their averaged logits. "
-        f"{best} built and evaluated for real{record.side_by_side}, and the {by} of real networks chose the winner. "
-        f"BatchNorm statistics of soups: {record.document.get('batchnorm', DASH)}."
+        f"{best} built and evaluated for real{record.side_by_side}, and the {by} of real networks chose the winner."
     )
+    has_batchnorm = record.about.get("has_batchnorm", True)
+    policy = f"BatchNorm statistics of soups: {record.document.get('batchnorm', DASH)}." if has_batchnorm else ""
     used = ", ".join(f"{name} {version}" for name, version in record.about.get("versions", {}).items())
     gap = record.document.get("surrogate_gap") or ""
-    return " ".join(filter(None, [search, Bill.of(record).text, gap, f"Versions: {used}." if used else ""]))
+    return " ".join(filter(None, [search, policy, Bill.of(record).text, gap, f"Versions: {used}." if used else ""]))
 
 
 def limits(record: Record) -> list[str]:
@@ -198,7 +211,9 @@ def limits(record: Record) -> list[str]:
 def _about_results(record: Record) -> list[str]:
     said = "Intervals have 95 % coverage for each model on its own"
     tests = list(dict.fromkeys(one.test for one in record.unseen if one.p_value is not None))
-    return [f"{said}; p is of a paired test, sample by sample: {enumerated(tests)}." if tests else f"{said}."]
+    unit = "group of samples" if any(one.unit == "group" for one in record.unseen) else "sample"
+    tested = f"; p is of a test that compares both models on each {unit}: {enumerated(tests)}" if tests else ""
+    return [f"{said}{tested}."]
 
 
 def _interval(one: Interval) -> str:

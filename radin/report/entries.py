@@ -186,7 +186,7 @@ class Unseen:
         winner, best_ingredient: values with intervals.
         control: the best ingredient with recomputed BatchNorm statistics; None where there is none.
         p_value: of the paired test of the winner and its fair comparison; None if they are one network.
-        test: name of that test.
+        test: name of that test; of tokens it is one of samples, each of which is a text.
         selected: whether these data selected the winner.
         remarks: what to know of these numbers.
         baselines: values of other soups with intervals, by their titles.
@@ -209,7 +209,7 @@ class Unseen:
     def of(cls, given: Mapping[str, Any], baselines: Mapping[str, Interval]) -> Unseen:
         """The comparison in a document."""
         names = {"test": "test set", "held-back": "held-back data", "selection": "selection data"}
-        control = Interval.of(given.get("control"))
+        control, unit = Interval.of(given.get("control")), given.get("unit", "sample")
         return cls(
             name=given.get("test_set") or names.get(given["data"], given["data"]),
             samples=given["n_samples"],
@@ -217,11 +217,11 @@ class Unseen:
             best_ingredient=Interval.read(given["best_ingredient"]),
             control=control,
             p_value=given["p_value"] if control is None else given.get("control_p_value"),
-            test=given["test"],
+            test=given["test"] if unit == "group" else given["test"].removesuffix(" of groups"),
             selected=given["data"] == "selection",
             remarks=tuple(given.get("remarks", ())),
             baselines=baselines,
-            unit=given.get("unit", "sample"),
+            unit=unit,
         )
 
     @property

@@ -170,6 +170,8 @@ class Result:
     def to_frame(self) -> Any:
         """The leaderboard as a `pandas.DataFrame`, best first, with a column for each entry of `VerifiedSoup.to_json`.
 
+        Needs pandas, which no extra of radin brings: `pip install pandas`.
+
         Raises:
             InputError: pandas is not installed.
         """

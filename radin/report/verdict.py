@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import isnan
 from operator import attrgetter
 
-from radin.common.wording import counted, decimal, enumerated, signed, told_apart
+from radin.common.wording import counted, decimal, directed, enumerated, signed, told_apart
 from radin.report.comparison import Comparison
 from radin.report.findings import Finding
 from radin.report.verified_soup import VerifiedSoup
@@ -139,14 +139,15 @@ def _elsewhere(comparison: Comparison) -> str:
     if comparison.data == "selection":
         return "No data are left that did not select, so whether it is better elsewhere is open."
     p_value = comparison.rival[1]
-    p = signed(comparison.difference) + ("" if p_value is None else f", p = {p_value:.2g}")
+    apart, p = signed(comparison.difference), "" if p_value is None else f", p = {p_value:.2g}"
     rival = "" if comparison.control is None else f"{comparison.ingredient} with recomputed statistics"
     if comparison.is_noise:
         two = f"it and {rival}" if rival else "the two"
-        return f"On {comparison.where} {two} differ by no more than noise ({p})."
+        apart = directed(comparison.difference, comparison.higher_is_better)
+        return f"On {comparison.where} {two} differ by no more than noise ({apart}{p})."
     than = f" than {rival}" if rival else ""
     how = f"better{than}, too" if comparison.confirms else f"worse{than}"
-    return f"On {comparison.where} it is {how} ({p})."
+    return f"On {comparison.where} it is {how} ({apart}{p})."
 
 
 def _taken(best: VerifiedSoup, single: VerifiedSoup) -> str:

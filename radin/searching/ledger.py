@@ -7,7 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -73,6 +73,7 @@ class Ledger:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         with _storage_errors(self.path), ExitStack() as undo:
+            self._made = [one for one in (self.path, *self.path.parents) if not one.exists()]
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(self.path, timeout=0.5, isolation_level=None)
             undo.callback(self._db.close)
@@ -83,6 +84,8 @@ class Ledger:
             for statement in SCHEMA.split(";"):
                 self._db.execute(statement)
             self._db.execute("COMMIT")
+            if not self.path.exists():
+                raise RunDirError(f"{self.path} was removed by another process while it was opened; run this again")
             self._refuse_damaged()
             undo.pop_all()
         self._open = True
@@ -116,6 +119,21 @@ class Ledger:
         """Lets go of the file; another process may open it then."""
         self._open = False
         self._db.close()
+
+    def discard(self) -> None:
+        """Lets go of the file, and removes it, with the folders that were made for it, where nothing was charged.
+
+        A file that was there before stays, and so does a folder that holds anything else.
+        """
+        with suppress(OSError, sqlite3.Error, RadinError):
+            charged = "SELECT EXISTS (SELECT 1 FROM evaluations) OR EXISTS (SELECT 1 FROM searches)"
+            if self.path in self._made and not self._execute(charged).fetchone()[0]:
+                self.path.unlink()  # while it is locked, so that no other process has begun to use it
+        self.close()
+        if not self.path.exists():
+            with suppress(OSError):  # not empty
+                for folder in self._made[1:]:
+                    folder.rmdir()
 
     # Evaluations: what costs a forward pass over the data.
 

@@ -92,6 +92,8 @@ class Shortlist(Sequence[Candidate]):
     def to_frame(self) -> Any:
         """The shortlist as a `pandas.DataFrame`, best first: score, size, and the recipe as a dictionary.
 
+        Needs pandas, which no extra of radin brings: `pip install pandas`.
+
         Raises:
             InputError: pandas is not installed.
         """

@@ -74,7 +74,8 @@ class Pool(metaclass=_Kinds):
         reorder_classes: bring the rows of heads into one order where folders name the same classes (`id2label`) in
             another one. By default they are refused.
         order: sort the ingredients by what their training runs noted: `step`, `epoch` or a metric such as `eval_loss`,
-            the best last, as `last-k` and `windows` take them. `radin inspect` shows what there is.
+            the best last, as `last-k` and `windows` take them. `radin inspect` shows what there is. Numbers beside the
+            weights in PyTorch's files count, too.
         complaints: takes note of what is wrong with files, which are left out then, instead of an error for all. At
             least one has to be sound.
         rank, merge, base: of low-rank adapters, whose folders (`adapter_config.json`) make a pool of another kind:
@@ -124,11 +125,12 @@ class Pool(metaclass=_Kinds):
             )
         noted = Complaints("checkpoints") if complaints is None else complaints
         found = find(paths, noted)
-        found.paths = in_order(found.paths, order, names)
         opened = []
         for path in found.paths:
             with noted.noting():
                 opened.append(open_checkpoint(path, weights=weights, prefix=prefix))
+        by_path = {one.path: one for one in opened}
+        opened = [by_path[path] for path in in_order(list(by_path), order, names, [one.numbers for one in opened])]
         fitting = check_folders(check_compatible(opened, noted), noted, reorder=reorder_classes) if opened else []
         if complaints is None or not fitting:
             noted.settle()

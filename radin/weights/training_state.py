@@ -52,7 +52,12 @@ def training_metrics(path: Path) -> Metrics:
     return _of_lightning(path)
 
 
-def in_order(paths: Sequence[Path], by: str | None, names: Sequence[str] | None) -> list[Path]:
+def in_order(
+    paths: Sequence[Path],
+    by: str | None,
+    names: Sequence[str] | None,
+    numbers: Sequence[Mapping[str, int | float]] | None = None,
+) -> list[Path]:
     """The checkpoints of a pool, as they are found or as `ordered` sorts them.
 
     Raises:
@@ -64,28 +69,37 @@ def in_order(paths: Sequence[Path], by: str | None, names: Sequence[str] | None)
         raise InputError(
             "order sorts the ingredients, so names in their order cannot be given; leave out one of the two"
         )
-    return ordered(paths, by)
+    return ordered(paths, by, numbers)
 
 
-def ordered(paths: Sequence[Path], by: str) -> list[Path]:
+def ordered(paths: Sequence[Path], by: str, numbers: Sequence[Mapping[str, int | float]] | None = None) -> list[Path]:
     """Checkpoints in the order of a number that their training runs noted: the worst first, or the earliest.
 
     Arguments:
         paths: of all ingredients.
         by: `step`, `epoch`, or the name of a metric. Where less is better, as the names of losses and errors say, the
             largest comes first.
+        numbers: that stand beside the weights in each file; by default none. Lightning calls the step `global_step`.
 
     Raises:
         InputError: a checkpoint has no such number; says which ones it has.
     """
-    found = [training_metrics(path) for path in paths]
+    beside = [{}] * len(paths) if numbers is None else numbers
+    found = [_with_step(held) | training_metrics(path) for path, held in zip(paths, beside, strict=True)]
     for path, metrics in zip(paths, found, strict=True):
         if by not in metrics:
             has = f"{nearest(by, list(metrics))} It has: {', '.join(metrics)}" if metrics else "It noted none"
-            raise InputError(f"{path}: its training run noted no {by!r} ({TRAINER}, {TIMM} or {LIGHTNING}). {has}.")
+            raise InputError(
+                f"{path}: its training run noted no {by!r}, neither in {TRAINER}, {TIMM} or {LIGHTNING} nor as a "
+                f"number beside the weights of a PyTorch file. {has}."
+            )
     sign = -1.0 if LESS_IS_BETTER.search(by.lower()) else 1.0
     places = sorted(range(len(paths)), key=lambda i: sign * found[i][by])
     return [paths[i] for i in places]
+
+
+def _with_step(held: Mapping[str, int | float]) -> Metrics:
+    return ({"step": held["global_step"]} if "global_step" in held else {}) | dict(held)
 
 
 def _of_trainer(file: Path) -> Metrics:

@@ -1,11 +1,11 @@
-"""What several commands read and write: sizes, times and JSON."""
+"""What several commands read and write: sizes and JSON."""
 
 import sys
 from pathlib import Path
 
 import pytest
 
-from radin.cli.console import duration, parse_size, print_json, program, size
+from radin.cli.console import parse_size, print_json, program
 from radin.errors import InputError
 
 
@@ -21,25 +21,6 @@ def test_sizes_are_read_in_the_units_of_people(text: str, nbytes: int) -> None:
 def test_other_sizes_are_refused(text: str) -> None:
     with pytest.raises(InputError, match="such as 5GB or 500MB"):
         parse_size(text)
-
-
-def test_sizes_and_times_are_written_for_people() -> None:
-    assert [size(n) for n in (0, 999, 1000, 1.5e6, 2.34e9, 5e12, 7e15)] == [
-        "0 B",
-        "999 B",
-        "1.0 kB",
-        "1.5 MB",
-        "2.3 GB",
-        "5.0 TB",
-        "7000.0 TB",
-    ]
-    assert [duration(s) for s in (0.04, 119.0, 120.0, 600.0, 7200.0)] == [
-        "0.0 s",
-        "119.0 s",
-        "2.0 min",
-        "10.0 min",
-        "2.0 h",
-    ]
 
 
 def test_json_keeps_letters_as_they_are(capsys: pytest.CaptureFixture) -> None:

@@ -1,6 +1,8 @@
 from radin.common.wording import (
     counted,
     decimal,
+    directed,
+    duration,
     enumerated,
     first_sentence,
     in_passes,
@@ -9,6 +11,7 @@ from radin.common.wording import (
     said_once,
     shortened,
     signed,
+    size,
     told_apart,
 )
 
@@ -122,3 +125,27 @@ def test_the_first_sentence_of_an_error_is_told_without_its_stop() -> None:
         " ": "ValueError",
     }
     assert {one: first_sentence(ValueError(one)) for one in said} == said
+
+
+def test_sizes_and_times_are_written_for_people() -> None:
+    assert [size(n) for n in (0, 999, 1000, 1.5e6, 2.34e9, 5e12, 7e15)] == [
+        "0 B",
+        "999 B",
+        "1.0 kB",
+        "1.5 MB",
+        "2.3 GB",
+        "5.0 TB",
+        "7000.0 TB",
+    ]
+    assert [duration(s) for s in (0.04, 119.0, 120.0, 600.0, 7200.0)] == [
+        "0.0 s",
+        "119.0 s",
+        "2.0 min",
+        "10.0 min",
+        "2.0 h",
+    ]
+
+
+def test_a_difference_says_which_sign_is_better_where_it_is_not_plus() -> None:
+    assert directed(0.0019, higher_is_better=True) == "+0.0019"
+    assert directed(0.0019, higher_is_better=False) == "+0.0019, below 0 is better"

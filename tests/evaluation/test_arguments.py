@@ -41,13 +41,15 @@ for function, sound, wrong in (
             print("raw", function.__name__, name, repr(error))
         else:
             print("taken", function.__name__, name)
+print("folder", run.exists())
 """
 
 
 def test_arguments_of_a_wrong_type_are_refused_in_words(checkpoints: list[Path], tmp_path: Path) -> None:
     call = [sys.executable, "-c", CALLS, str(tmp_path / "run"), *map(str, checkpoints)]
     done = subprocess.run(call, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[1])
-    said = done.stdout.splitlines()
+    *said, folder = done.stdout.splitlines()
     assert [line for line in said if not line.startswith("refused ")] == []
+    assert folder == "folder False"
     budgets = "refused expected budget as a radin.Budget, such as radin.Budget(soups=3), got 3"
     assert said.count(budgets) == 5  # make_soup, plan, rank, search and soup_by_score

@@ -20,6 +20,7 @@ def test_the_plan_comes_true(pool: radin.Pool, tmp_path: Path) -> None:
     one = task(test=clouds(40, 3))
     planned = radin.plan(pool, one, budget=radin.Budget(soups=2), run_dir=tmp_path / "run", baselines=())
     assert planned.seconds > 0
+    assert str(planned).startswith("ingredients ") and repr(planned).startswith("Plan(5 passes of ingredients, ")
     assert not (tmp_path / "run").exists()
     assert (planned.passes, planned.soups, planned.samples, planned.test_passes) == (5, 2, SAMPLES, 2)
     radin.make_soup(pool, one, budget=radin.Budget(soups=2), run_dir=tmp_path / "run", baselines=())

@@ -10,7 +10,7 @@ from helpers.small import CLASSES, FEATURES, SAMPLES, Network, clouds, make_pool
 from safetensors.torch import load_file, save_file
 
 import radin
-from radin.errors import IncompatibleError, InputError
+from radin.errors import DataError, IncompatibleError, InputError
 from radin.scoring.objective import Objective
 
 
@@ -208,6 +208,15 @@ def test_an_unknown_policy_is_refused(checkpoints: list[Path], tmp_path: Path) -
         radin.Verifier(radin.Pool(checkpoints), task(), tmp_path / "run", batchnorm="guess")
     with radin.Ledger(tmp_path / "run" / "ledger.db") as ledger:
         assert ledger.count("pass", "lost") == 0
+
+
+def test_a_run_that_is_refused_leaves_no_folder_that_it_made(checkpoints: list[Path], tmp_path: Path) -> None:
+    pool, same = radin.Pool(checkpoints), clouds(SAMPLES, seed=1)
+    (tmp_path / "mine").mkdir()
+    for folder in (tmp_path / "run", tmp_path / "mine"):
+        with pytest.raises(DataError):
+            radin.Verifier(pool, task(test=same), folder)
+    assert [one.name for one in tmp_path.iterdir()] == ["mine"] and not any((tmp_path / "mine").iterdir())
 
 
 def test_recomputed_statistics_are_charged_with_their_samples(tmp_path: Path) -> None:

@@ -161,8 +161,37 @@ def test_a_run_that_built_no_soup_says_so(finished: Path) -> None:
 
 def test_a_test_is_named_only_where_there_was_one(finished: Path) -> None:
     record = Record.read(finished)
-    assert "a paired test, sample by sample: exact McNemar test." in model_card(record)
+    assert "p is of a test that compares both models on each sample: exact McNemar test." in model_card(record)
     document = json.loads(json.dumps(record.document))
     for one in document["tests"].values():
         one["p_value"] = None
-    assert "paired test" not in model_card(Record(document, record.folder))
+    assert "p is of" not in model_card(Record(document, record.folder))
+
+
+@pytest.mark.parametrize(
+    ("unit", "said"),
+    [
+        ("sample", "on each sample: paired permutation test."),  # a sample of tokens is a text
+        ("group", "on each group of samples: paired permutation test of groups."),
+    ],
+)
+def test_it_is_said_on_what_the_test_compares_both_models(document: dict[str, Any], unit: str, said: str) -> None:
+    for one in document["tests"].values():
+        one |= {"unit": unit, "test": "paired permutation test of groups"}
+    assert said in card(document)
+
+
+def test_batchnorm_is_spoken_of_only_where_there_is_some(document: dict[str, Any]) -> None:
+    assert document["about"]["has_batchnorm"] is False
+    assert "BatchNorm" not in card(document)
+    document["about"]["has_batchnorm"] = True
+    assert "BatchNorm statistics of soups: recompute." in card(document)
+    del document["about"]["has_batchnorm"]  # as in folders of earlier versions
+    assert "BatchNorm statistics of soups: recompute." in card(document)
+
+
+def test_the_results_are_of_the_task_that_the_folders_card_states(document: dict[str, Any]) -> None:
+    short = "---\nlibrary_name: transformers\npipeline_tag: text-generation\n---\n\n# A model soup\n"
+    for text, task in (short, "text-generation"), ("", "other"):
+        (results,) = front(card(document, short=text))["model-index"][0]["results"]
+        assert results["task"] == {"type": task}

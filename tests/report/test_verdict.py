@@ -73,7 +73,10 @@ def test_a_soup_with_recomputed_statistics_is_held_against_the_like(
 def test_of_lower_is_better_the_sign_is_minded(won: Result) -> None:
     report = replace(reporting("held-back", 0.2, 0.3, 0.001), higher_is_better=False)
     verdict = replace(won, report=report).verdict
-    assert "it is better, too (-0.1000" in verdict
+    assert "it is better, too (-0.1000, p = " in verdict
+    report = replace(report, p_value=0.3)
+    verdict = replace(won, report=report).verdict
+    assert "the two differ by no more than noise (-0.1000, below 0 is better, p = 0.3)." in verdict
 
 
 FELL_SHORT = Finding("gap", None, "Soups fall short.")

@@ -159,6 +159,32 @@ def test_in_one_process_too_a_ledger_is_held_once(tmp_path):
     Ledger(tmp_path / "ledger.db").close()
 
 
+def test_a_ledger_that_was_made_in_vain_goes_with_its_folders(tmp_path: Path) -> None:
+    file = tmp_path / "runs" / "one" / "ledger.db"
+    ledger = Ledger(file)
+    ledger.set_fact("format", 2)
+    ledger.discard()
+    assert list(tmp_path.iterdir()) == []
+    with Ledger(file) as ledger:
+        ledger.set_fact("format", 2)
+    Ledger(file).discard()  # it was there before
+    with Ledger(file) as ledger:
+        assert ledger.fact("format") == 2
+
+
+def test_a_ledger_with_a_charge_or_a_folder_with_something_else_stays(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "charged" / "ledger.db")
+    with pytest.raises(KeyError), ledger.charge("pass", "key", "a", 10):
+        raise KeyError
+    ledger.discard()
+    with Ledger(tmp_path / "charged" / "ledger.db") as again:
+        assert again.count("pass", "lost") == 1
+    ledger = Ledger(tmp_path / "shared" / "ledger.db")
+    (tmp_path / "shared" / "notes.txt").touch()
+    ledger.discard()
+    assert [one.name for one in (tmp_path / "shared").iterdir()] == ["notes.txt"]
+
+
 def test_a_file_that_is_no_ledger_is_refused_and_left_alone(tmp_path):
     path = tmp_path / "ledger.db"
     path.write_bytes(b"no database at all, but longer than the header of one" * 40)

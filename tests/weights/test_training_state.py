@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from radin.errors import InputError
 from radin.weights.inspection import inspect
@@ -107,3 +108,15 @@ def test_the_best_stands_last_if_asked(tmp_path: Path) -> None:
         Pool(tmp_path, ["a", "b", "c"], order="step")
     with pytest.raises(InputError, match="It noted none"):
         ordered([tmp_path / "run.pt"], "step")
+
+
+def test_a_number_beside_the_weights_of_a_file_orders_it(tmp_path: Path) -> None:
+    for name, step, more in ("a", 30, {"global_step": 3}), ("b", 10, {}), ("c", 20, {"acc1": 71.5}):
+        torch.save(
+            {"model": {"w": torch.full((2,), float(step))}, "step": step, "ok": True} | more, tmp_path / f"{name}.pt"
+        )
+    assert Pool(tmp_path, order="step").names == ("b", "c", "a")
+    with pytest.raises(InputError, match=r"b\.pt: .*nor as a number beside the weights.*It has: step\."):
+        Pool([tmp_path / "b.pt", tmp_path / "c.pt"], order="acc1")
+    torch.save({"state_dict": {"w": torch.zeros(2)}, "global_step": 5, "epoch": 1}, tmp_path / "a.pt")
+    assert Pool(tmp_path, order="step").names == ("a", "b", "c")

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from radin.common.alike import said_together
 from radin.common.files import written_aside
 from radin.common.version import VERSION
-from radin.common.wording import DASH, counted, decimal, in_passes, shortened, signed
+from radin.common.wording import DASH, counted, decimal, directed, in_passes, shortened, signed
 from radin.report.bill import Bill
 from radin.report.drops import Drops, behind
 from radin.report.loading_code import loading_code
@@ -167,7 +167,8 @@ def unseen_words(record: Record, i: int) -> str:
         return "The best ingredient is the winner, so there is nothing to compare."
     than = "the best ingredient" if one.control is None else "the best ingredient with recomputed statistics"
     said = "no more than noise" if one.p_value >= NOISE else "more than noise"
-    return typeset(f"Difference from {than}: {signed(one.difference)}, {said} (p = {one.p_value:.2g}, {one.test}).")
+    apart = directed(one.difference, record.higher_is_better)
+    return typeset(f"Difference from {than}: {apart}, {said} (p = {one.p_value:.2g}, {one.test}).")
 
 
 def remarks(record: Record) -> list[str]:
