@@ -115,7 +115,7 @@ def exchanged(
     for cycle in cycles(best):
         if all(_stands_for(column, best[column], predicted, labels) for column in cycle):
             gained = np.where(np.isin(predicted, cycle), would.astype(np.int64) - right, 0)
-            if _p_value(gained, groups) < EXCHANGED:
+            if p_value(gained, groups) < EXCHANGED:
                 label_of[cycle] = best[cycle]
     about = np.isin(labels, np.flatnonzero(label_of != np.arange(n_classes)))
     return Reordering(label_of, float(right[about].mean()), float(would[about].mean())) if about.any() else None
@@ -130,7 +130,7 @@ def _stands_for(
     return taken - kept > ERRORS * (int(own.sum()) - kept) and 2 * taken > int(chosen.sum())
 
 
-def _p_value(gained: Int64[np.ndarray, " m"], groups: Int64[np.ndarray, " m"] | None) -> float:
+def p_value(gained: Int64[np.ndarray, " m"], groups: Int64[np.ndarray, " m"] | None) -> float:
     """The p-value of "gains and losses are equally likely", by the signs of rows, or of groups."""
     if groups is not None:
         gained = np.bincount(groups, weights=gained).astype(np.int64)
@@ -187,31 +187,41 @@ def described(order: Reordering, names: Sequence[str] | None, shown: int = 3, *,
 
 
 def described_exchange(
-    order: Reordering, names: Sequence[str] | None, ingredient: str, shown: int = 4, *, test: str = ""
+    order: Reordering,
+    names: Sequence[str] | None,
+    ingredient: str,
+    shown: int = 4,
+    *,
+    test: str = "",
+    several: bool = False,
 ) -> str:
     """Describes in a sentence which classes are exchanged.
 
     Arguments:
-        order: the assignment, of `exchanged`.
+        order: the assignment, of `exchanged`; of `exchanged_columns` where there are several labels a sample.
         names: of the classes, in label order, if they are known.
         ingredient: the name of the network that shows it.
         shown: the number of columns to list.
         test: a test set in words; empty for the selection data.
+        several: whether columns of several labels a sample are exchanged.
     """
     moved, where = order.moved, f"On {test} outputs" if test else "Outputs"
     which = enumerated([str(column) for column in moved]) if len(moved) <= shown else f"{moved[0]}, {moved[1]}, …"
-    whose = "each other's classes" if len(moved) == 2 else "one another's classes"
-    return (
-        f"{where} {which} seem to stand for {whose}: {_pairs(order, names, shown)}. In that order {ingredient} would "
-        f"be right on {order.after:.1%} of the samples of these classes, not on {order.before:.1%}. {_remedy(test)}"
-    )
+    whose, one = "each other's" if len(moved) == 2 else "one another's", "label" if several else "class"
+    found = f"{where} {which} seem to stand for {whose} {one}{'s' if several else 'es'}: "
+    found += f"{_pairs(order, names, shown, one)}. In that order {ingredient} would "
+    if several:
+        area = f"a mean area under the ROC curve of {order.after:.2f} for these labels, not {order.before:.2f}"
+        return f"{found}have {area}. Mend the order of the columns of the labels{f' of {test}' if test else ''}."
+    right = f"right on {order.after:.1%} of the samples of these classes, not on {order.before:.1%}"
+    return f"{found}be {right}. {_remedy(test)}"
 
 
-def _pairs(order: Reordering, names: Sequence[str] | None, shown: int) -> str:
+def _pairs(order: Reordering, names: Sequence[str] | None, shown: int, one: str = "class") -> str:
     """The first of the columns that stand for other classes, with these."""
 
     def named(label: int) -> str:
-        return f"class {label}" + (f" ({names[label]})" if names and label < len(names) else "")
+        return f"{one} {label}" + (f" ({names[label]})" if names and label < len(names) else "")
 
     pairs = [f"output {column} for {named(int(order.label_of[column]))}" for column in order.moved[:shown]]
     return ", ".join(pairs) + (" and so on" if len(order.moved) > shown else "")

@@ -17,7 +17,8 @@ from radin.errors import InputError
 from radin.evaluation.gram import Gram, compared, logit_gram, stored_logit_gram, stored_weight_gram, weight_gram
 from radin.evaluation.workers import Workers
 from radin.recipe import Recipe
-from radin.report.class_order import described, described_exchange, exchanged, predictions, reordering
+from radin.report.class_order import described, reordering
+from radin.report.column_order import exchange_text
 from radin.report.findings import (
     LOST,
     Finding,
@@ -330,16 +331,10 @@ def logit_findings(bank: LogitBank, metric: Metric, class_names: Sequence[str] |
 
 
 def _exchange_findings(bank: LogitBank, class_names: Sequence[str] | None) -> list[Finding]:
-    """Finds that some of many classes are exchanged, by the ingredient that is right most often as they are."""
-    if not bank.kind.has_columns:
-        return []
-    predicted = predictions(bank)
-    best = int((predicted == bank.labels).sum(axis=1).argmax())
-    order = exchanged(predicted[best], bank.labels, bank.n_classes, bank.groups)
-    if order is None:
-        return []
-    text = described_exchange(order, class_names, bank.names[best])
-    return [Finding("exchanged", None, text, {"classes": "FILE"})]
+    """Finds that some of many classes, or of several labels, are exchanged."""
+    text = exchange_text(bank, class_names)
+    mend = {"classes": "FILE"} if bank.kind.has_columns else {}
+    return [Finding("exchanged", None, text, mend)] if text else []
 
 
 def _logit_findings(verifier: Verifier, bank: LogitBank) -> list[Finding]:

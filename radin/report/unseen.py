@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from radin.common.wording import told_apart
 from radin.recipe import Recipe
-from radin.report.class_order import described, described_exchange, exchanged, predictions, reordered
+from radin.report.class_order import described, reordering
+from radin.report.column_order import exchange_text
 from radin.report.findings import ABOVE_CHANCE, AT_CHANCE, Finding
 from radin.report.verified_soup import against_chance
 from radin.scoring.logit_bank import LogitBank
@@ -61,12 +62,10 @@ def findings_on_one(
         class_names: in the order of the labels, if they are known.
         known: score of the best ingredient on the selection data, and how far that is above chance, if that is sure.
     """
-    if bank.kind.has_columns:
-        predicted = predictions(bank)
-        if order := reordered(predicted, bank.labels, bank.n_classes):
-            return [Finding("test", None, described(order, class_names, test=where))]
-        if order := exchanged(predicted[0], bank.labels, bank.n_classes, bank.groups):
-            return [Finding("test", None, described_exchange(order, class_names, bank.names[0], test=where))]
+    if (order := reordering(bank)) is not None:
+        return [Finding("test", None, described(order, class_names, test=where))]
+    if text := exchange_text(bank, class_names, test=where):
+        return [Finding("test", None, text)]
     return _at_chance(where, bank, metric, known)
 
 
