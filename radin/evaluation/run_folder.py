@@ -125,8 +125,14 @@ class RunFolder:
         self.ledger.close()
 
     def discard(self) -> None:
-        """Lets go of a folder whose run was refused; it goes, too, where it was made for this run and holds nothing."""
-        self.ledger.discard()
+        """Lets go of a folder whose run was refused; it goes, too, where it was made for this run and holds nothing.
+
+        Fingerprints stay, since large files take minutes to read.
+        """
+        if self.fingerprints or self.data_fingerprints:
+            self.close()
+        else:
+            self.ledger.discard()
 
     # Arrays.
 

@@ -210,13 +210,21 @@ def test_an_unknown_policy_is_refused(checkpoints: list[Path], tmp_path: Path) -
         assert ledger.count("pass", "lost") == 0
 
 
-def test_a_run_that_is_refused_leaves_no_folder_that_it_made(checkpoints: list[Path], tmp_path: Path) -> None:
-    pool, same = radin.Pool(checkpoints), clouds(SAMPLES, seed=1)
+def test_a_run_whose_network_is_refused_leaves_no_folder_that_it_made(checkpoints: list[Path], tmp_path: Path) -> None:
+    pool = radin.Pool(checkpoints)
     (tmp_path / "mine").mkdir()
     for folder in (tmp_path / "run", tmp_path / "mine"):
-        with pytest.raises(DataError):
-            radin.Verifier(pool, task(test=same), folder)
+        with pytest.raises(IncompatibleError):
+            radin.Verifier(pool, task(batchnorm=True), folder)
     assert [one.name for one in tmp_path.iterdir()] == ["mine"] and not any((tmp_path / "mine").iterdir())
+
+
+def test_what_was_read_of_checkpoints_outlives_a_refusal(checkpoints: list[Path], tmp_path: Path) -> None:
+    """Fingerprints of large files take minutes."""
+    with pytest.raises(DataError):
+        radin.Verifier(radin.Pool(checkpoints), task(test=clouds(SAMPLES, seed=1)), tmp_path / "run")
+    with radin.Ledger(tmp_path / "run" / "ledger.db") as ledger:
+        assert len(ledger.fact("digests")) >= len(checkpoints)
 
 
 def test_recomputed_statistics_are_charged_with_their_samples(tmp_path: Path) -> None:
