@@ -129,13 +129,13 @@ class ArrayIndex:
         if lines and not lines[-1].endswith(b"\n"):
             del lines[-1]
         self._n_changes, self._length = len(lines), sum(map(len, lines))
+        whole = [change for change in map(_change_of, lines) if change is not None]
+        if len(whole) < len(lines):
+            self._note_damage(f"{file} is damaged in {len(lines) - len(whole)} of {len(lines)} lines")
         found: dict[str, Entry | None] = {}
-        for name, entry in filter(None, map(_change_of, lines)):
+        for name, entry in whole:
             found.pop(name, None)
             found[name] = entry
-        n_damaged = sum(_change_of(line) is None for line in lines)
-        if n_damaged:
-            self._note_damage(f"{file} is damaged in {n_damaged} of {len(lines)} lines")
         return found
 
     def _note_damage(self, sentence: str) -> None:
